@@ -1,0 +1,292 @@
+"""EM for mixtures of coins: bags of tosses, each bag tossed with one of K coins that is not known.
+
+    E-step:  r_ik  proportional to  w_k p_k^h_i (1 - p_k)^(t_i - h_i)
+    M-step:  p_k = (sum_i r_ik h_i + a - 1) / (sum_i r_ik t_i + a + b - 2),
+             w_k = (sum_i r_ik + c - 1) / (n + K (c - 1))
+
+with the prior ``p_k ~ Beta(a, b)``, ``w ~ Dirichlet(c)``; a = b = c = 1 without one. Source: Do & Batzoglou (2008), Nature
+Biotechnology 26, 897; Dempster, Laird & Rubin (1977), JRSS B 39, 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betaln, expit, gammaln, logit, xlog1py, xlogy
+
+from em.climb import Acceleration
+from em.fit import Fit, Method, fit_mixture
+from em.mixture import (
+    block_diagonal,
+    enough_rows,
+    fitting_start,
+    from_weight_coordinates,
+    has_mode,
+    log_dirichlet,
+    log_weights,
+    mode_of_weights,
+    responsibilities,
+    trusted,
+    weight_basis,
+    weight_coordinates,
+)
+from models.coins import CoinParameters, CoinPrior, CoinTosses
+from models.inputs import Floats, Integers
+from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
+
+FLAT = CoinPrior()
+# A start is the M-step under one extra head, tail and bag per coin: no coin starts at 0 or 1, from where EM cannot leave.
+START = CoinPrior(heads=2.0, tails=2.0, concentration=2.0)
+
+
+def log_densities(parameters: CoinParameters, tosses: CoinTosses) -> Floats:
+    """``(n_bags, n_components)`` log probability of each bag's heads under each coin, binomial coefficient included."""
+    h, t = tosses.heads[:, None], tosses.tosses[:, None]
+    coefficient = gammaln(t + 1) - gammaln(h + 1) - gammaln(t - h + 1)
+    p = parameters.head_probabilities
+    return np.asarray(coefficient + xlogy(h, p) + xlog1py(t - h, -p))
+
+
+def log_likelihood(parameters: CoinParameters, tosses: CoinTosses) -> float:
+    """Log probability of all tosses, the hidden coins summed out.
+
+    Natural log, summed over bags, binomial coefficients included, so it compares across models.
+
+    Parameters
+    ----------
+    parameters : weights ``(n_components,)``, head probabilities ``(n_components,)``
+    tosses : heads and tosses ``(n_bags,)``, each row counted ``counts`` times
+
+    References
+    ----------
+    Do & Batzoglou (2008), Nature Biotechnology 26, 897.
+    """
+    return e_step(parameters, tosses).log_likelihood
+
+
+def log_prior(parameters: CoinParameters, prior: CoinPrior, weights: MixtureWeights) -> float:
+    """Log density of the prior at the parameters, in nats; weights held fixed have none."""
+    p = parameters.head_probabilities
+    beta = xlogy(prior.heads - 1, p) + xlog1py(prior.tails - 1, -p) - betaln(prior.heads, prior.tails)
+    return float(beta.sum()) + log_dirichlet(parameters.weights, weights.fixed, prior.concentration)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoinStatistics:
+    """What the E-step sends to the M-step: expected bags, heads and tosses of each coin, all ``(n_components,)``."""
+
+    log_likelihood: float
+    bags: Floats
+    heads: Floats
+    tosses: Floats
+
+    def __add__(self, other: CoinStatistics) -> CoinStatistics:
+        """Statistics of both sets of bags together."""
+        return CoinStatistics(
+            self.log_likelihood + other.log_likelihood,
+            self.bags + other.bags,
+            self.heads + other.heads,
+            self.tosses + other.tosses,
+        )
+
+
+def _statistics(expected: Floats, log_likelihood: float, tosses: CoinTosses) -> CoinStatistics:
+    return CoinStatistics(log_likelihood, expected.sum(axis=0), tosses.heads @ expected, tosses.tosses @ expected)
+
+
+def e_step(parameters: CoinParameters, tosses: CoinTosses) -> CoinStatistics:
+    """Expected sufficient statistics of the tosses at the parameters, known labels respected."""
+    joint = log_weights(parameters.weights) + log_densities(parameters, tosses)
+    r, row_log_likelihood = responsibilities(joint, tosses.labels)
+    return _statistics(r * tosses.counts[:, None], float(row_log_likelihood @ tosses.counts), tosses)
+
+
+def m_step(statistics: CoinStatistics, prior: CoinPrior | None, weights: MixtureWeights) -> CoinParameters:
+    """Mode of the conjugate posterior given the statistics; ``prior=None`` is maximum likelihood.
+
+    A coin that nothing was assigned to, under a flat prior, has no mode; any value serves, and 1/2 is returned.
+    """
+    prior = prior or FLAT
+    heads = statistics.heads + (prior.heads - 1)
+    tosses = statistics.tosses + (prior.heads + prior.tails - 2)
+    p = np.divide(heads, tosses, out=np.full(len(heads), 0.5), where=tosses > 0)
+    w = mode_of_weights(statistics.bags, weights.fixed, prior.concentration)
+    return trusted(CoinParameters, weights=w, head_probabilities=np.minimum(p, 1.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoinStandardErrors:
+    """Standard errors of `models.CoinParameters`, the same shapes; 0 where held fixed, NaN where withheld.
+
+    Attributes
+    ----------
+    reason : why they are withheld, None where they are not
+    covariance : ``(2 K, 2 K)`` of the estimates, ordered as ``names``
+    """
+
+    weights: Floats
+    head_probabilities: Floats
+    reason: str | None
+    covariance: Floats
+    names: tuple[str, ...]
+
+
+class CoinMixture:
+    """The coin family as the shared layers see it; see `em.mixture.Mixture`."""
+
+    def __init__(self, tosses: CoinTosses, weights: MixtureWeights, prior: CoinPrior | None) -> None:
+        self.tosses = tosses.distinct()
+        self.weights, self.prior = weights, prior
+        self.labels = checked_labels(self.tosses.labels, weights.n_components)
+        self.counts = self.tosses.counts
+        self.n_components = k = weights.n_components
+        self.groups = exchangeable_groups(weights, self.labels)
+        self.points = (self.tosses.heads / self.tosses.tosses)[:, None]
+        self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k))
+        self.likelihood_offset = self.offset = 0.0
+
+    def e_step(self, parameters: CoinParameters) -> CoinStatistics:
+        return e_step(parameters, self.tosses)
+
+    def m_step(self, statistics: CoinStatistics) -> CoinParameters:
+        return m_step(statistics, self.prior, self.weights)
+
+    def log_prior(self, parameters: CoinParameters) -> float:
+        return 0.0 if self.prior is None else log_prior(parameters, self.prior, self.weights)
+
+    def log_densities(self, parameters: CoinParameters) -> Floats:
+        return log_densities(parameters, self.tosses)
+
+    def scores(self, parameters: CoinParameters) -> Floats:
+        p = parameters.head_probabilities
+        h, tails = self.tosses.heads[:, None], (self.tosses.tosses - self.tosses.heads)[:, None]
+        return (_ratio(h, p) - _ratio(tails, 1 - p))[:, :, None]
+
+    def complete_hessian(self, parameters: CoinParameters, weighted: Floats) -> Floats:
+        p = parameters.head_probabilities
+        h, tails = self.tosses.heads @ weighted, (self.tosses.tosses - self.tosses.heads) @ weighted
+        return -(_ratio(h, p * p) + _ratio(tails, (1 - p) ** 2))[:, None, None]
+
+    def prior_derivatives(self, parameters: CoinParameters) -> tuple[Floats, Floats]:
+        prior = self.prior or FLAT
+        w, p = parameters.weights, parameters.head_probabilities
+        a, b = prior.heads - 1, prior.tails - 1
+        c = 0.0 if self.weights.fixed is not None else prior.concentration - 1
+        gradient = np.concatenate([_ratio(c, w), _ratio(a, p) - _ratio(b, 1 - p)])
+        hessian = np.concatenate([-_ratio(c, w * w), -_ratio(a, p * p) - _ratio(b, (1 - p) ** 2)])
+        return gradient, np.diag(hessian)
+
+    def own_coordinates(self, component: int) -> Integers:
+        return np.array([self.n_components + component])
+
+    def bounds(self) -> list[tuple[int, float]]:
+        return [(self.n_components + k, bound) for k in range(self.n_components) for bound in (0.0, 1.0)]
+
+    def names(self) -> list[str]:
+        return [f"{name}[{k + 1}]" for name in ("weights", "head_probabilities") for k in range(self.n_components)]
+
+    def to_vector(self, parameters: CoinParameters) -> Floats:
+        return np.concatenate([parameters.weights, parameters.head_probabilities])
+
+    def from_vector(self, vector: Floats) -> CoinParameters:
+        if not ((vector >= 0) & (vector <= 1)).all():
+            raise FloatingPointError("a probability left [0, 1]")
+        k = self.n_components
+        return trusted(CoinParameters, weights=vector[:k], head_probabilities=vector[k:])
+
+    def coordinates(self, parameters: CoinParameters, *, unbounded: bool) -> Floats:
+        weights = weight_coordinates(parameters.weights, self.weights.fixed, unbounded=unbounded)
+        p = parameters.head_probabilities
+        return np.concatenate([weights, logit(p) if unbounded else p])
+
+    def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
+        k = self.n_components
+        w, by_w = from_weight_coordinates(x[:-k], self.weights.fixed, unbounded=unbounded)
+        p = expit(x[-k:]) if unbounded else x[-k:]
+        by_x = p * (1 - p) if unbounded else np.ones(k)
+        return np.concatenate([w, p]), block_diagonal(by_w, np.diag(by_x))
+
+    def smallest_spread(self, parameters: CoinParameters) -> float:
+        return np.inf
+
+    def start_from(self, responsibilities: Floats) -> CoinParameters:
+        return m_step(_statistics(responsibilities * self.counts[:, None], np.nan, self.tosses), START, self.weights)
+
+    def published(self, parameters: CoinParameters) -> CoinParameters:
+        return CoinParameters(parameters.weights, parameters.head_probabilities)
+
+
+def coin_mixture(
+    tosses: CoinTosses,
+    n_components: int = 2,
+    weights: Weights = "free",
+    prior: CoinPrior | None = None,
+    *,
+    start: CoinParameters | None = None,
+    seed: int = 0,
+    method: Method = "em",
+    acceleration: Acceleration = None,
+) -> Fit[CoinParameters, CoinStandardErrors]:
+    """Fit a mixture of coins by EM.
+
+    Parameters
+    ----------
+    tosses : bags ``(n_bags,)``, with counts and known labels if there are any
+    n_components : number of coins, K
+    weights : ``"free"``, ``"equal"``, or ``(K,)`` values held fixed
+    prior : maximise the log posterior under it; maximum likelihood where None
+    start : where to start, its labelling kept; several starts and canonical order where None
+    seed : of the random starts
+    method : ``"em"``, or ``"nelder-mead"`` or ``"bfgs"`` to maximise the same objective directly
+    acceleration : ``"squarem"`` extrapolates the steps of EM; None leaves ``path[k]`` what k plain iterations give
+
+    Returns
+    -------
+    `em.Fit` with `models.CoinParameters`, in every case: ``status`` tells a boundary, saddle or ridge from a maximum
+
+    Raises
+    ------
+    ValueError
+        for bags fewer than coins, weights, labels or a start that do not fit, or a prior without a mode
+    ObjectiveDecreased
+        if the objective falls beyond rounding
+
+    References
+    ----------
+    Do & Batzoglou (2008), Nature Biotechnology 26, 897.
+    """
+    if not isinstance(tosses, CoinTosses):
+        raise TypeError(
+            f"tosses must be models.CoinTosses, but is {type(tosses).__name__}; write CoinTosses(heads=..., tosses=...)"
+        )
+    treated = MixtureWeights.of(weights, n_components)
+    enough_rows(tosses.n, n_components)
+    if prior is not None:
+        for name in ("heads", "tails", "concentration"):
+            has_mode(name, getattr(prior, name))
+    if start is not None:
+        fitting_start(start.weights, treated)
+    mixture = CoinMixture(tosses, treated, prior)
+
+    def errors(_: CoinParameters, covariance: Floats, reason: str | None) -> CoinStandardErrors:
+        sizes, k = np.sqrt(np.diag(covariance)), treated.n_components
+        return CoinStandardErrors(sizes[:k], sizes[k:], reason, covariance, tuple(mixture.names()))
+
+    def log_joint(new: CoinTosses, parameters: CoinParameters) -> tuple[Floats, Integers]:
+        return log_weights(parameters.weights) + log_densities(parameters, new), checked_labels(
+            new.labels, n_components
+        )
+
+    return fit_mixture(
+        mixture, start=start, seed=seed, method=method, acceleration=acceleration, errors=errors, log_joint=log_joint
+    )
+
+
+def _ratio(numerator: Floats | float, denominator: Floats) -> Floats:
+    """Quotient with 0 / 0 = 0: what never happened contributes nothing, also at a bound."""
+    top = np.broadcast_to(
+        np.asarray(numerator, dtype=float), np.broadcast_shapes(np.shape(numerator), denominator.shape)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(top == 0, 0.0, top / denominator)

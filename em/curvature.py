@@ -1,0 +1,162 @@
+"""Gradient, observed information and what they say of a point: maximum, bound, saddle or ridge.
+
+The observed information is exact. For the log-likelihood of a mixture (Louis 1982, JRSS B 44, 226), with ``s_i`` the score
+of row ``i`` and ``g_ik`` that of component ``k``,
+
+    Hessian = sum_i [ sum_k r_ik (d2 log w_k f_k + g_ik g_ik') - s_i s_i' ],
+
+to which the Hessian of the log prior is added. All constraints are linear in the full vector, so the Hessian in the free
+coordinates is ``basis' Hessian basis``.
+
+Judged relative to the complete-data information, the eigenvalues are 1 - rate, with ``rate`` the linear rates at which EM
+converges: negative at a saddle, 0 on a ridge, whatever the units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from em.mixture import Mixture, log_weights, responsibilities
+from models.inputs import Floats
+
+type Kind = Literal["maximum", "boundary", "saddle", "ridge"]
+
+# Relative information below this is rounding error of an exact 0: plain EM would need 1e8 iterations to move a digit.
+FLAT = 1e-8
+# Closer than this to a bound, with a gradient that points outward, a probability is at it.
+AT_BOUND = 1e-5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curvature:
+    """The objective to second order at a point.
+
+    Attributes
+    ----------
+    kind : what the point would be if the gradient were 0
+    gradient : ``(f,)`` by the free coordinates that are not at a bound
+    information : ``(f, f)`` observed information, minus the Hessian
+    basis : ``(p, f)`` the free coordinates in the full vector
+    decrement : distance to the maximum in standard errors, sqrt(g' I^-1 g); NaN unless the information is positive definite
+    step : length of the next EM step in complete-data standard errors, sqrt(g' I_c^-1 g)
+    rate : largest linear rate of convergence of plain EM here
+    direction : ``(p,)`` in the full vector, along which the objective rises (saddle) or is flat (ridge); zeros else
+    flat_directions : ``(p, m)`` all directions with information 0 to rounding, each in complete-data standard errors
+    at_bounds : places in the full vector that are at a bound
+    """
+
+    kind: Kind
+    gradient: Floats
+    information: Floats
+    basis: Floats
+    decrement: float
+    step: float
+    rate: float
+    direction: Floats
+    flat_directions: Floats
+    at_bounds: tuple[int, ...]
+
+    @property
+    def covariance(self) -> Floats:
+        """``(p, p)`` inverse of the observed information, in the full vector."""
+        return self.basis @ np.linalg.solve(self.information, self.basis.T)
+
+
+def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats, Floats]:
+    """Gradient ``(p,)``, Hessian ``(p, p)`` and complete-data information ``(p, p)`` of the objective, full vector."""
+    k, counts, labels = mixture.n_components, mixture.counts, mixture.labels
+    p = len(mixture.basis)
+    log_densities = mixture.log_densities(parameters)
+    r, row_log_likelihood = responsibilities(log_weights(parameters.weights) + log_densities, labels)
+    # r / w, written so that a weight may be 0; a labelled row counts its own component only.
+    ratio = np.exp(log_densities - row_log_likelihood[:, None])
+    known = np.flatnonzero(labels >= 0)
+    ratio[known] = 0.0
+    ratio[known, labels[known]] = 1.0 / parameters.weights[labels[known]]
+    # What is impossible under a component has no score there; its limit times 0 is 0.
+    scores = np.where(ratio[:, :, None] > 0, mixture.scores(parameters), 0.0)
+    rows = np.zeros((len(r), p))
+    rows[:, :k] = ratio
+    hessian, complete = np.zeros((p, p)), np.zeros((p, p))
+    curved = mixture.complete_hessian(parameters, r * counts[:, None])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        complete[range(k), range(k)] = counts @ ratio / parameters.weights
+    for j in range(k):
+        own = mixture.own_coordinates(j)
+        rows[:, own] = r[:, j : j + 1] * scores[:, j]
+        weighted = scores[:, j] * counts[:, None]
+        block = np.ix_(own, own)
+        hessian[block] += weighted.T @ rows[:, own] + curved[j]
+        complete[block] -= curved[j]
+        hessian[j, own] = ratio[:, j] @ weighted
+        hessian[own, j] = hessian[j, own]
+    hessian -= (rows * counts[:, None]).T @ rows
+    gradient, prior_hessian = mixture.prior_derivatives(parameters)
+    return gradient + counts @ rows, hessian + prior_hessian, complete - prior_hessian
+
+
+def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
+    """Judge the point ``parameters`` by the first two derivatives of the objective there."""
+    gradient, hessian, complete = derivatives(mixture, parameters)
+    at_bounds, basis = _inside_bounds(mixture, parameters, gradient)
+    size = max(len(basis.T), 1)
+    information = -basis.T @ hessian @ basis
+    reference = basis.T @ np.where(np.isfinite(complete), complete, 0.0) @ basis
+    free = basis.T @ gradient
+    direction = np.zeros(len(basis))
+    if len(free) == 0:
+        kind: Kind = "boundary" if at_bounds else "maximum"
+        return Curvature(kind, free, information, basis, 0.0, 0.0, 0.0, direction, basis[:, :0], at_bounds)
+    # Units first, so that the factorisation of the complete-data information loses nothing to them.
+    scale = 1 / np.sqrt(np.diag(reference))
+    root = np.linalg.cholesky(reference * scale * scale[:, None])
+    turn = np.linalg.solve(root, np.diag(scale))
+    values, vectors = np.linalg.eigh(turn @ information @ turn.T)
+    if values[0] < FLAT * size:
+        direction = basis @ (turn.T @ vectors[:, 0])
+        direction /= np.abs(direction).max()
+        direction *= np.sign(direction[np.argmax(np.abs(direction) > 0.5)])
+    kind = "boundary" if at_bounds else "maximum"
+    if values[0] < -FLAT * size:
+        kind = "saddle"
+    elif values[0] < FLAT * size and not at_bounds:
+        kind = "ridge"
+    projected = vectors.T @ (turn @ free)
+    decrement = np.nan
+    if values[0] >= FLAT * size:
+        decrement = float(np.sqrt((projected**2 / values).sum()))
+    step, rate = float(np.linalg.norm(projected)), float(1 - values[0])
+    flat = basis @ (turn.T @ vectors[:, np.abs(values) < FLAT * size])
+    return Curvature(kind, free, information, basis, decrement, step, rate, direction, flat, at_bounds)
+
+
+def _inside_bounds(mixture: Mixture[Any, Any], parameters: Any, gradient: Floats) -> tuple[tuple[int, ...], Floats]:
+    """Places at a bound with the gradient pointing outward, and the basis of what is left free."""
+    k, vector = mixture.n_components, mixture.to_vector(parameters)
+    held: list[int] = []
+    dropped: list[int] = []
+    free_weights = np.abs(mixture.basis[:k]).sum() > 0
+    if free_weights:
+        # Weights sum to 1: at the maximum the gradient by each that is not at 0 equals this multiplier.
+        multiplier = gradient[:k] @ vector[:k]
+        empty = [j for j in range(k) if vector[j] < AT_BOUND and gradient[j] < multiplier]
+        held += empty
+        # Nothing can be said of the parameters of a component that is not there.
+        dropped += [int(c) for j in empty for c in mixture.own_coordinates(j)]
+    for place, bound in mixture.bounds():
+        inward = 1.0 if bound == 0 else -1.0
+        if place not in dropped and abs(vector[place] - bound) < AT_BOUND and gradient[place] * inward < 0:
+            held.append(place)
+    gone = sorted({*held, *dropped})
+    if not gone:
+        return (), mixture.basis
+    kept = np.setdiff1d(np.arange(len(vector)), gone)
+    # Free directions that leave the held places where they are: the null space of their rows.
+    _, singular, rows = np.linalg.svd(mixture.basis[gone], full_matrices=True)
+    rank = int((singular > 1e-12).sum())
+    basis = mixture.basis @ rows[rank:].T
+    basis[np.abs(basis) < 1e-15] = 0.0
+    return tuple(sorted(held)), basis if len(kept) else basis[:, :0]

@@ -1,0 +1,220 @@
+"""The layer every mixture shares: responsibilities in logs, weights, known labels, and what a family must provide.
+
+For row ``i`` of component ``k``, with ``f_k`` the component's density,
+
+    responsibility  r_ik = w_k f_k(y_i) / sum_j w_j f_j(y_i),
+
+computed from logarithms so that no density is ever rounded to zero. A row whose component is known has all its
+responsibility there, and its part of the log-likelihood is ``log w_k + log f_k``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from models.inputs import Floats, Integers
+from models.mixtures import MixtureWeights
+
+
+class Statistics(Protocol):
+    """Sufficient statistics of fixed size: what an E-step returns, and they add over rows."""
+
+    @property
+    def log_likelihood(self) -> float:
+        """Log-likelihood of the rows, at the parameters of the E-step."""
+
+    def __add__(self, other: Self) -> Self:
+        """Statistics of both sets of rows together."""
+
+
+class Mixture[P, S](Protocol):
+    """Data, options and prior of one fit: what a family file provides, and all that the shared layers see.
+
+    Parameters are passed as values ``P``; their natural coordinates are the *full* vector, all weights first, then
+    everything else: ``(p,)``. Constraints (weights sum to 1 or are held, covariances tied, diagonal or spherical) are
+    linear in it: full = constant + ``basis`` @ free.
+    """
+
+    n_components: int
+    groups: Integers
+    labels: Integers
+    counts: Integers
+    points: Floats
+    basis: Floats
+    prior: Any
+    likelihood_offset: float
+    offset: float
+
+    def e_step(self, parameters: P) -> S:
+        """Sufficient statistics of all rows."""
+
+    def m_step(self, statistics: S) -> P:
+        """Mode of the conjugate posterior given the statistics; maximum likelihood without a prior."""
+
+    def log_prior(self, parameters: P) -> float:
+        """Log density of the prior, 0 without one."""
+
+    def log_densities(self, parameters: P) -> Floats:
+        """``(n, K)`` log density of each row under each component, weights left out."""
+
+    def scores(self, parameters: P) -> Floats:
+        """``(n, K, q)`` derivative of each component's log density by that component's own parameters."""
+
+    def complete_hessian(self, parameters: P, weighted: Floats) -> Floats:
+        """``(K, q, q)`` second derivatives of the component log densities, summed with the weights ``(n, K)``."""
+
+    def prior_derivatives(self, parameters: P) -> tuple[Floats, Floats]:
+        """Gradient ``(p,)`` and Hessian ``(p, p)`` of the log prior by the full vector."""
+
+    def own_coordinates(self, component: int) -> Integers:
+        """``(q,)`` places of a component's own parameters in the full vector."""
+
+    def bounds(self) -> list[tuple[int, float]]:
+        """Place in the full vector and value of every bound but those of the weights."""
+
+    def names(self) -> list[str]:
+        """``p`` names, such as ``means[1, 2]``, components and features counted from 1."""
+
+    def to_vector(self, parameters: P) -> Floats:
+        """The full vector."""
+
+    def from_vector(self, vector: Floats) -> P:
+        """The parameters of a full vector; raises FloatingPointError where there are none."""
+
+    def coordinates(self, parameters: P, *, unbounded: bool) -> Floats:
+        """Free coordinates ``(f,)`` that an optimiser moves in; without bounds where ``unbounded``."""
+
+    def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
+        """The full vector ``(p,)`` at those coordinates, and its Jacobian ``(p, f)`` by them."""
+
+    def smallest_spread(self, parameters: P) -> float:
+        """Smallest standard deviation of a component, relative to the smallest column's; inf where there is none."""
+
+    def start_from(self, responsibilities: Floats) -> P:
+        """Start parameters from responsibilities ``(n, K)``: an M-step that no empty component can make singular."""
+
+    def published(self, parameters: P) -> P:
+        """The parameters in the user's own units, checked and read-only."""
+
+
+def trusted[T](cls: type[T], **fields: Any) -> T:
+    """Build a frozen value inside the loop without checking it again; the border checks what a user sees."""
+    value = object.__new__(cls)
+    for name, field in fields.items():
+        object.__setattr__(value, name, field)
+    return value
+
+
+def responsibilities(log_joint: Floats, labels: Integers) -> tuple[Floats, Floats]:
+    """Posterior probability of each component for each row, and the row's log-likelihood.
+
+    Parameters
+    ----------
+    log_joint : ``(n, K)`` log of weight times density
+    labels : ``(n,)`` known component, -1 where unknown
+
+    Returns
+    -------
+    ``(n, K)`` responsibilities, each row summing to 1, and ``(n,)`` log-likelihoods in nats. A row that is impossible
+    under every component has log-likelihood -inf and NaN responsibilities.
+    """
+    known = np.flatnonzero(labels >= 0)
+    if len(known):
+        restricted = np.full_like(log_joint, -np.inf)
+        restricted[known, labels[known]] = log_joint[known, labels[known]]
+        restricted[labels < 0] = log_joint[labels < 0]
+        log_joint = restricted
+    largest = log_joint.max(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        scaled = np.exp(log_joint - largest)
+    total = scaled.sum(axis=1, keepdims=True)
+    row_log_likelihood = (largest + np.log(total))[:, 0]
+    row_log_likelihood[np.isneginf(largest[:, 0])] = -np.inf
+    return scaled / total, row_log_likelihood
+
+
+def log_weights(weights: Floats) -> Floats:
+    """Logarithm of the weights, -inf where a component is empty."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(weights))
+
+
+def mode_of_weights(component_counts: Floats, fixed: Floats | None, concentration: float) -> Floats:
+    """Mode of the Dirichlet posterior of the weights ``(K,)`` given expected counts, or the values they are held at."""
+    if fixed is not None:
+        return fixed
+    mode = component_counts + (concentration - 1)
+    return np.asarray(mode / mode.sum())
+
+
+def log_dirichlet(weights: Floats, fixed: Floats | None, concentration: float) -> float:
+    """Log density of the symmetric Dirichlet at the weights, by their first K - 1; 0 where they are held."""
+    if fixed is not None:
+        return 0.0
+    from scipy.special import gammaln
+
+    k = len(weights)
+    constant = gammaln(k * concentration) - k * gammaln(concentration)
+    if concentration == 1:  # flat, also where a weight is 0
+        return float(constant)
+    return float(constant + (concentration - 1) * log_weights(weights).sum())
+
+
+def weight_basis(k: int, fixed: Floats | None) -> Floats:
+    """``(K, K - 1)`` directions in which weights move while they sum to 1; none where they are held."""
+    if fixed is not None:
+        return np.zeros((k, 0))
+    return np.vstack([np.eye(k - 1), -np.ones(k - 1)])
+
+
+def weight_coordinates(weights: Floats, fixed: Floats | None, *, unbounded: bool) -> Floats:
+    """Weights as the coordinates of an optimiser: all but the last, or their log ratios to it; none where held."""
+    if fixed is not None:
+        return np.zeros(0)
+    return np.asarray(np.log(weights[:-1] / weights[-1]) if unbounded else weights[:-1])
+
+
+def from_weight_coordinates(x: Floats, fixed: Floats | None, *, unbounded: bool) -> tuple[Floats, Floats]:
+    """Weights ``(K,)`` and their Jacobian ``(K, K - 1)`` by `weight_coordinates`."""
+    if fixed is not None:
+        return fixed, np.zeros((len(fixed), 0))
+    if not unbounded:
+        return np.append(x, 1 - x.sum()), weight_basis(len(x) + 1, None)
+    ratios = np.exp(np.append(x, 0.0) - max(x.max(), 0.0))
+    weights = ratios / ratios.sum()
+    return weights, (np.diag(weights) - np.outer(weights, weights))[:, :-1]
+
+
+def block_diagonal(*blocks: Floats) -> Floats:
+    """Matrix with the blocks along its diagonal; blocks without columns keep their rows."""
+    matrix = np.zeros((sum(len(b) for b in blocks), sum(b.shape[1] for b in blocks)))
+    row = column = 0
+    for block in blocks:
+        matrix[row : row + len(block), column : column + block.shape[1]] = block
+        row, column = row + len(block), column + block.shape[1]
+    return matrix
+
+
+def enough_rows(n: int, n_components: int) -> None:
+    """Refuse data with fewer rows than components."""
+    if n < n_components:
+        raise ValueError(f"there are {n} rows for {n_components} components; give at least one row per component")
+
+
+def has_mode(name: str, number: float) -> None:
+    """Refuse a prior whose density is infinite at a bound, so that the log posterior has no maximum."""
+    if number < 1:
+        raise ValueError(
+            f"prior.{name} is {number:g}; below 1 the prior density is infinite at a bound and the posterior has no mode: "
+            f"give at least 1 here, or sample the model instead"
+        )
+
+
+def fitting_start(start: Floats, weights: MixtureWeights) -> None:
+    """Refuse start weights of another number of components, or other than the weights that are held fixed."""
+    if len(start) != weights.n_components:
+        raise ValueError(f"start has {len(start)} components but n_components is {weights.n_components}")
+    if weights.fixed is not None and not np.allclose(start, weights.fixed, rtol=0, atol=1e-8):
+        raise ValueError(f"start.weights are {start} but the weights are held at {weights.fixed}; give the same values")

@@ -1,0 +1,86 @@
+"""Where EM starts when the user does not say: several starts of different kinds, and none that depends on row order.
+
+Four kinds, each as responsibilities that one M-step turns into parameters: *quantiles* (rows sorted along one axis and cut
+into K equal parts), *k-means++* (Arthur & Vassilvitskii 2007: centres drawn far apart, rows given to the nearest), *random
+rows* (K rows as centres, each row shared by its distance to them) and *random responsibilities* (each row shared at random).
+Measured with four components on the galaxies data, where the best mode is hard to find: 60 starts of a kind reached it 5
+times by k-means++, 20 times by random rows, once by random responsibilities.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from em.mixture import Mixture
+from models.inputs import Floats, Integers
+
+SPREAD_OUT_STARTS = 6
+RANDOM_ROW_STARTS = 12
+RANDOM_SHARE_STARTS = 4
+
+
+def starts(mixture: Mixture[Any, Any], random: np.random.Generator) -> list[Any]:
+    """Start parameters of every kind; a single one where nothing is hidden."""
+    k = mixture.n_components
+    if k == 1 or (mixture.labels >= 0).all():
+        return [mixture.start_from(_with_labels(np.full((len(mixture.counts), k), 1.0 / k), mixture.labels))]
+    shares = _quantile_shares(mixture)
+    shares += [_spread_out(mixture, random) for _ in range(SPREAD_OUT_STARTS)]
+    shares += [_near_random_rows(mixture, random) for _ in range(RANDOM_ROW_STARTS)]
+    shares += [random.dirichlet(np.ones(k), size=len(mixture.counts)) for _ in range(RANDOM_SHARE_STARTS)]
+    return [mixture.start_from(_with_labels(share, mixture.labels)) for share in shares]
+
+
+def _with_labels(responsibilities: Floats, labels: Integers) -> Floats:
+    """Give labelled rows to their component."""
+    known = labels >= 0
+    responsibilities[known] = 0.0
+    responsibilities[known, labels[known]] = 1.0
+    return responsibilities
+
+
+def _quantile_shares(mixture: Mixture[Any, Any]) -> list[Floats]:
+    """Equal parts along each of the first features and along the axis of largest spread."""
+    points, counts, k = mixture.points, mixture.counts, mixture.n_components
+    centred = points - np.average(points, axis=0, weights=counts)
+    axes = list(np.eye(points.shape[1])[:3])
+    if points.shape[1] > 1:
+        axes.append(np.linalg.eigh((centred * counts[:, None]).T @ centred)[1][:, -1])
+    shares = []
+    for axis in axes:
+        order = np.argsort(centred @ axis, kind="stable")
+        passed = np.cumsum(counts[order]) - 0.5 * counts[order]
+        part = np.minimum((passed / counts.sum() * k).astype(int), k - 1)
+        share = np.zeros((len(counts), k))
+        share[order, part] = 1.0
+        shares.append(share)
+    return shares
+
+
+def _spread_out(mixture: Mixture[Any, Any], random: np.random.Generator) -> Floats:
+    """Rows given to the nearest of K centres, each drawn with probability proportional to its squared distance."""
+    points, counts, k = mixture.points, mixture.counts, mixture.n_components
+    distances = np.empty((len(points), k))
+    chance = counts / counts.sum()
+    for j in range(k):
+        centre = points[random.choice(len(points), p=chance)]
+        distances[:, j] = ((points - centre) ** 2).sum(axis=1)
+        far = counts * distances[:, : j + 1].min(axis=1)
+        if far.sum() > 0:
+            chance = far / far.sum()
+    share = np.zeros_like(distances)
+    share[np.arange(len(points)), distances.argmin(axis=1)] = 1.0
+    return share
+
+
+def _near_random_rows(mixture: Mixture[Any, Any], random: np.random.Generator) -> Floats:
+    """Responsibilities of K equal normals about random rows, each with 1 / sqrt(K) of the variances of the data."""
+    points, counts, k = mixture.points, mixture.counts, mixture.n_components
+    rows = random.choice(len(points), size=k, replace=len(points) < k, p=counts / counts.sum())
+    variances = np.average((points - np.average(points, axis=0, weights=counts)) ** 2, axis=0, weights=counts)
+    scaled = points * np.sqrt(np.divide(np.sqrt(k), variances, out=np.zeros_like(variances), where=variances > 0))
+    distances = ((scaled[:, None, :] - scaled[rows]) ** 2).sum(axis=2)
+    shares = np.exp(-0.5 * (distances - distances.min(axis=1, keepdims=True)))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))

@@ -1,0 +1,165 @@
+"""Mixtures of coins: bags of tosses, each bag tossed with one of K coins that is not known.
+
+    z_i ~ Categorical(w),    h_i | z_i = k ~ Binomial(t_i, p_k)
+
+with ``h_i`` heads in the ``t_i`` tosses of bag ``i``. Source: Do & Batzoglou (2008), Nature Biotechnology 26, 897; the
+binomial mixture of Lindsey (1995). Prior: ``w ~ Dirichlet(concentration)``, ``p_k ~ Beta(heads, tails)``.
+
+What it does not do: overdispersed bags (beta-binomial), coins that depend on covariates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from models.inputs import (
+    Floats,
+    Integers,
+    finite_array,
+    positive_number,
+    row_counts,
+    row_labels,
+    weight_vector,
+    whole_numbers,
+)
+
+
+@dataclass(frozen=True, slots=True, init=False, eq=False)
+class CoinTosses:
+    """Bags of coin tosses.
+
+    Parameters
+    ----------
+    heads : ``(n_bags,)`` heads in each bag, whole numbers
+    tosses : tosses in each bag, one whole number for all or ``(n_bags,)``, at least 1
+    counts : ``(n_bags,)`` how many such bags were seen; 1 each where left out
+    labels : ``(n_bags,)`` index of the coin used, -1 where not known; all unknown where left out
+
+    Raises
+    ------
+    TypeError
+        if booleans, strings or other objects stand where numbers belong
+    ValueError
+        if a value is missing, not whole, negative, or more heads than tosses; the message names the first such bag
+    """
+
+    heads: Integers
+    tosses: Integers
+    counts: Integers
+    labels: Integers
+
+    def __init__(
+        self,
+        heads: ArrayLike,
+        tosses: ArrayLike,
+        counts: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+    ) -> None:
+        head_numbers = whole_numbers("heads", heads, least=0)
+        n = len(head_numbers)
+        one_for_all = np.ndim(tosses) == 0 and not isinstance(tosses, str)
+        toss_numbers = whole_numbers("tosses", [tosses] * n if one_for_all else tosses, least=1)
+        if len(toss_numbers) != n:
+            raise ValueError(
+                f"tosses has {len(toss_numbers)} values but heads has {n}; give one number for all bags or one per bag"
+            )
+        above = head_numbers > toss_numbers
+        if above.any():
+            row = int(np.argmax(above))
+            raise ValueError(
+                f"heads[{row}] is {head_numbers[row]} but only {toss_numbers[row]} coins were tossed; heads must lie in 0..tosses"
+            )
+        object.__setattr__(self, "heads", head_numbers)
+        object.__setattr__(self, "tosses", toss_numbers)
+        object.__setattr__(self, "counts", row_counts(counts, n))
+        object.__setattr__(self, "labels", row_labels(labels, n))
+
+    @property
+    def n(self) -> int:
+        """Number of bags, each counted as often as it was seen."""
+        return int(self.counts.sum())
+
+    def distinct(self) -> CoinTosses:
+        """The same data as sorted distinct (label, tosses, heads) with their counts: what row order cannot change."""
+        seen = self.counts > 0
+        rows = np.column_stack([self.labels, self.tosses, self.heads])[seen]
+        unique, index = np.unique(rows, axis=0, return_inverse=True)
+        counts = np.zeros(len(unique), dtype=np.int64)
+        np.add.at(counts, index.ravel(), self.counts[seen])
+        return CoinTosses(heads=unique[:, 2], tosses=unique[:, 1], counts=counts, labels=unique[:, 0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoinParameters:
+    """A mixture of coins.
+
+    Parameters
+    ----------
+    weights : ``(n_components,)`` probability of choosing each coin, summing to 1
+    head_probabilities : ``(n_components,)`` probability of heads of each coin
+
+    Raises
+    ------
+    ValueError
+        if lengths differ, a value lies outside [0, 1], or the weights do not sum to 1
+    """
+
+    weights: Floats
+    head_probabilities: Floats
+
+    def __post_init__(self) -> None:
+        weights = weight_vector("weights", self.weights)
+        heads = finite_array("head_probabilities", self.head_probabilities, (1,))
+        if len(heads) != len(weights):
+            raise ValueError(
+                f"head_probabilities has {len(heads)} values but weights has {len(weights)}; give one per component"
+            )
+        outside = (heads < 0) | (heads > 1)
+        if outside.any():
+            k = int(np.argmax(outside))
+            raise ValueError(f"head_probabilities[{k}] is {heads[k]:g}; probabilities must lie in [0, 1]")
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "head_probabilities", heads)
+
+    @property
+    def n_components(self) -> int:
+        """Number of coins."""
+        return len(self.weights)
+
+    @property
+    def order_keys(self) -> Floats:
+        """``(n_components, 2)`` what canonical order compares: head probability, then weight."""
+        return np.column_stack([self.head_probabilities, self.weights])
+
+    def permuted(self, permutation: ArrayLike) -> CoinParameters:
+        """The same mixture with its coins read in the order ``permutation``."""
+        order = np.asarray(permutation)
+        return CoinParameters(self.weights[order], self.head_probabilities[order])
+
+
+@dataclass(frozen=True, slots=True)
+class CoinPrior:
+    """The conjugate prior of a mixture of coins; the same for every coin.
+
+    Parameters
+    ----------
+    heads, tails : ``p_k ~ Beta(heads, tails)``. 1 and 1, the default, is uniform: the mode is then the maximum of the
+        likelihood, and the prior is worth no toss beyond the two that Laplace's rule adds to the mean.
+    concentration : ``weights ~ Dirichlet(concentration, ..., concentration)``. 1, the default, is uniform.
+
+    Raises
+    ------
+    ValueError
+        if a number is not positive: the prior would not be proper
+    """
+
+    heads: float = 1.0
+    tails: float = 1.0
+    concentration: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("heads", "tails", "concentration"):
+            object.__setattr__(self, name, positive_number(name, getattr(self, name)))

@@ -1,0 +1,323 @@
+"""Mixtures of normal distributions in d dimensions.
+
+    z_i ~ Categorical(w),    y_i | z_i = k ~ Normal_d(mu_k, Sigma_k)
+
+Source: Day (1969), Biometrika 56, 463; McLachlan & Peel (2000), Finite Mixture Models. Prior, after Fraley & Raftery
+(2007), Journal of Classification 24, 155:
+
+    w ~ Dirichlet(concentration),   Sigma_k ~ inverse-Wishart(degrees_of_freedom, scale),
+    mu_k | Sigma_k ~ Normal_d(mean, Sigma_k / shrinkage).
+
+Diagonal and spherical covariances have independent inverse-gamma priors: ``Sigma_jj ~ IG(nu / 2, scale_jj / 2)``, and
+``sigma^2 ~ IG(nu / 2, tr(scale) / (2 d))``. For d = 1 the three are the same distribution. Tied covariances have the
+prior once.
+
+What it does not do: heavy tails, missing entries within a row, constrained orientations as in mclust's VEV and kin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from models.inputs import (
+    Floats,
+    Integers,
+    component_number,
+    finite_array,
+    positive_number,
+    read_only,
+    row_counts,
+    row_labels,
+    weight_vector,
+)
+
+type Shape = Literal["full", "diagonal", "spherical"]
+type Covariance = Literal["full", "tied", "diagonal", "spherical", "tied-diagonal", "tied-spherical"]
+
+
+@dataclass(frozen=True, slots=True)
+class CovarianceForm:
+    """What the covariances of the components may be, read from the argument ``covariance``.
+
+    Attributes
+    ----------
+    shape : of each matrix
+    tied : whether all components share one matrix
+    """
+
+    shape: Shape
+    tied: bool
+
+    @classmethod
+    def of(cls, covariance: Covariance) -> CovarianceForm:
+        """Read one of the six words, or raise ValueError listing them."""
+        known = get_args(Covariance.__value__)
+        if covariance not in known:
+            raise ValueError(f"covariance is {covariance!r}; give one of {', '.join(known)}")
+        word = covariance.removeprefix("tied").removeprefix("-") or "full"
+        return cls(shape=word, tied=covariance.startswith("tied"))  # type: ignore[arg-type]
+
+    def checked(self, covariances: Floats) -> Floats:
+        """Return covariances ``(K, d, d)`` that have this form, or raise ValueError naming what they break."""
+        scale = 1e-8 * np.abs(covariances).max()
+        if self.tied and np.ptp(covariances, axis=0).max() > scale:
+            raise ValueError(
+                "covariances differ between components but are declared tied; give the same matrix for all"
+            )
+        variances = np.diagonal(covariances, axis1=1, axis2=2)
+        if (
+            self.shape != "full"
+            and np.abs(covariances - np.eye(covariances.shape[1]) * variances[:, None]).max() > scale
+        ):
+            raise ValueError(f"covariances have entries off the diagonal but are declared {self.shape}; set them to 0")
+        if self.shape == "spherical" and np.ptp(variances, axis=1).max() > scale:
+            raise ValueError(
+                "variances differ between features but are declared spherical; give the same value for all"
+            )
+        return covariances
+
+
+@dataclass(frozen=True, slots=True, init=False, eq=False)
+class Measurements:
+    """Rows of measurements.
+
+    Parameters
+    ----------
+    y : ``(n,)`` or ``(n, d)``, an array or a DataFrame, in any units
+    counts : ``(n,)`` how many such rows were seen; 1 each where left out
+    labels : ``(n,)`` index of the component, -1 where not known; all unknown where left out
+
+    Raises
+    ------
+    TypeError
+        if booleans, strings or other objects stand where numbers belong
+    ValueError
+        if a value is NaN or infinite, or lengths differ
+    """
+
+    y: Floats
+    counts: Integers
+    labels: Integers
+    features: tuple[str, ...]
+
+    def __init__(self, y: ArrayLike, counts: ArrayLike | None = None, labels: ArrayLike | None = None) -> None:
+        array = finite_array("y", y, (1, 2))
+        columns: Any = getattr(y, "columns", None)
+        rows = array.reshape(len(array), -1)
+        names = [str(c) for c in columns] if columns is not None else [str(j + 1) for j in range(rows.shape[1])]
+        object.__setattr__(self, "y", read_only(rows))
+        object.__setattr__(self, "counts", row_counts(counts, len(rows)))
+        object.__setattr__(self, "labels", row_labels(labels, len(rows)))
+        object.__setattr__(self, "features", tuple(names))
+
+    @property
+    def n(self) -> int:
+        """Number of rows, each counted as often as it was seen."""
+        return int(self.counts.sum())
+
+    @property
+    def d(self) -> int:
+        """Number of features."""
+        return self.y.shape[1]
+
+    def distinct(self) -> Measurements:
+        """The same data as sorted distinct (label, row) with their counts: what row order cannot change."""
+        seen = self.counts > 0
+        rows = np.column_stack([self.labels[seen], self.y[seen]])
+        unique, index = np.unique(rows, axis=0, return_inverse=True)
+        counts = np.zeros(len(unique), dtype=np.int64)
+        np.add.at(counts, index.ravel(), self.counts[seen])
+        return Measurements(unique[:, 1:], counts=counts, labels=unique[:, 0])
+
+
+def _square_matrices(name: str, value: ArrayLike, k: int, d: int) -> Floats:
+    """Covariances as ``(K, d, d)``; for d = 1 also variances ``(K,)`` or ``(K, 1)`` are taken."""
+    array = finite_array(name, value, (1, 2, 3) if d == 1 else (3,))
+    if array.size != k * d * d:
+        raise ValueError(f"{name} has shape {array.shape}; {k} components with {d} features need ({k}, {d}, {d})")
+    matrices = array.reshape(k, d, d)
+    for j, matrix in enumerate(matrices):
+        # Unit diagonal first: whether a matrix is positive definite does not depend on the units of the features.
+        if (np.diag(matrix) <= 0).any():
+            raise ValueError(
+                f"{name}[{j}] has a diagonal entry that is not positive: {np.diag(matrix)}; variances must be above 0"
+            )
+        spread = np.sqrt(np.diag(matrix))
+        correlation = matrix / spread / spread[:, None]
+        if not np.allclose(correlation, correlation.T, rtol=0, atol=1e-10):
+            raise ValueError(f"{name}[{j}] is not symmetric; a covariance equals its transpose")
+        if np.linalg.eigvalsh(correlation)[0] <= 0:
+            raise ValueError(f"{name}[{j}] is not positive definite; its columns are linearly dependent")
+    return read_only(matrices)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GaussianParameters:
+    """A mixture of normal distributions.
+
+    Parameters
+    ----------
+    weights : ``(n_components,)`` summing to 1
+    means : ``(n_components, n_features)``; for one feature ``(n_components,)`` is taken too
+    covariances : ``(n_components, n_features, n_features)``, also for tied, diagonal and spherical forms; for one
+        feature ``(n_components,)`` variances are taken too
+
+    Raises
+    ------
+    ValueError
+        if shapes differ, weights do not sum to 1, or a covariance is not symmetric and positive definite
+    """
+
+    weights: Floats
+    means: Floats
+    covariances: Floats
+
+    def __post_init__(self) -> None:
+        weights = weight_vector("weights", self.weights)
+        means = finite_array("means", self.means, (1, 2))
+        means = means.reshape(len(means), -1)
+        if len(means) != len(weights):
+            raise ValueError(
+                f"means has {len(means)} rows but weights has {len(weights)} values; give one row per component"
+            )
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "means", read_only(means))
+        object.__setattr__(
+            self, "covariances", _square_matrices("covariances", self.covariances, len(weights), means.shape[1])
+        )
+
+    @property
+    def n_components(self) -> int:
+        """Number of components."""
+        return len(self.weights)
+
+    @property
+    def standard_deviations(self) -> Floats:
+        """``(n_components, n_features)`` square roots of the variances, in the units of y."""
+        return read_only(np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2)))
+
+    @property
+    def order_keys(self) -> Floats:
+        """``(n_components, d + 1)`` what canonical order compares: the means feature by feature, then the weight."""
+        return np.column_stack([self.means, self.weights])
+
+    def permuted(self, permutation: ArrayLike) -> GaussianParameters:
+        """The same mixture with its components read in the order ``permutation``."""
+        order = np.asarray(permutation)
+        return GaussianParameters(self.weights[order], self.means[order], self.covariances[order])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GaussianPrior:
+    """The conjugate prior of a mixture of normals; the same for every component.
+
+    Parameters
+    ----------
+    mean : ``(d,)``, or one number for d = 1: prior mean of the means, in the units of y
+    shrinkage : how many rows the prior mean is worth
+    degrees_of_freedom : of the inverse-Wishart, above d - 1
+    scale : ``(d, d)``, or one number for d = 1: scale matrix, in squared units of y
+    concentration : of the Dirichlet on the weights
+
+    Raises
+    ------
+    ValueError
+        if a number is not positive, degrees_of_freedom is at most d - 1, or scale is not positive definite
+    """
+
+    mean: Floats
+    shrinkage: float
+    degrees_of_freedom: float
+    scale: Floats
+    concentration: float = 2.0
+
+    def __post_init__(self) -> None:
+        mean = read_only(finite_array("mean", self.mean, (0, 1)).reshape(-1))
+        d = len(mean)
+        scale = np.asarray(finite_array("scale", self.scale, (0, 2) if d == 1 else (2,)))
+        if scale.size != d * d:
+            raise ValueError(f"scale has shape {scale.shape} but mean has {d} values; scale must be ({d}, {d})")
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "scale", read_only(_square_matrices("scale", scale.reshape(1, d, d), 1, d)[0]))
+        object.__setattr__(self, "shrinkage", positive_number("shrinkage", self.shrinkage))
+        object.__setattr__(self, "concentration", positive_number("concentration", self.concentration))
+        dof = positive_number("degrees_of_freedom", self.degrees_of_freedom, above=d - 1)
+        object.__setattr__(self, "degrees_of_freedom", dof)
+
+    @classmethod
+    def weakly_informative(cls, y: ArrayLike, n_components: int, counts: ArrayLike | None = None) -> GaussianPrior:
+        """Return the default prior, read off the data as Fraley & Raftery (2007) do.
+
+        ========================  ============================  =====================================================
+        number                    value                         reason
+        ========================  ============================  =====================================================
+        ``mean``                  mean of y                     invariant to shift and scale
+        ``shrinkage``             0.05                          a twentieth of a row: the mean of an empty component
+                                                                is spread about 4.5 of its sds, not 10 (their 0.01)
+        ``degrees_of_freedom``    d + 4                         their d + 2 leaves infinite variances and fourth
+                                                                moments, so that no Monte Carlo error exists; from
+                                                                d + 4 on it does
+        ``scale``                 3 cov(y) / K^(2/d)            keeps their prior mean of a covariance,
+                                                                scale / (nu - d - 1) = cov(y) / K^(2/d): K components
+                                                                share the volume of the data evenly
+        ``concentration``         2                             one row per component: the mode never empties one
+        ========================  ============================  =====================================================
+
+        The prior uses the data once, to set its location and size. Where that matters (simulation studies), give fixed
+        numbers instead.
+
+        Parameters
+        ----------
+        y : ``(n,)`` or ``(n, d)``
+        n_components : K
+        counts : ``(n,)`` how many times each row was seen
+
+        Raises
+        ------
+        ValueError
+            if n <= d, a column is constant, or columns are collinear: the scale would be singular
+        """
+        k = component_number(n_components)
+        data = Measurements(y, counts=counts)
+        covariance = sample_covariance(data)
+        return cls(
+            mean=np.average(data.y, axis=0, weights=data.counts),
+            shrinkage=0.05,
+            degrees_of_freedom=data.d + 4.0,
+            scale=3.0 * covariance / k ** (2 / data.d),
+            concentration=2.0,
+        )
+
+
+def sample_covariance(data: Measurements) -> Floats:
+    """Return the sample covariance ``(d, d)``, divisor n - 1, or refuse data that have none of full rank.
+
+    Raises
+    ------
+    ValueError
+        if n <= d, a column is constant, or columns are collinear; the message names the columns
+    """
+    if data.n <= data.d:
+        raise ValueError(f"y has {data.n} rows and {data.d} columns; a covariance needs more rows than columns")
+    low, high = data.y.min(axis=0), data.y.max(axis=0)
+    constant = np.flatnonzero(low == high)
+    if len(constant):
+        j = constant[0]
+        raise ValueError(
+            f"column {data.features[j]!r} of y is constant ({data.y[0, j]:g}); drop it, it has no spread to model"
+        )
+    # A first division by the range keeps squares of very large or small numbers from overflowing.
+    size = high - low
+    centred = data.y / size - np.average(data.y / size, axis=0, weights=data.counts)
+    covariance = (centred * data.counts[:, None]).T @ centred / (data.n - 1)
+    spread = np.sqrt(np.diag(covariance))
+    values, vectors = np.linalg.eigh(covariance / spread / spread[:, None])
+    # Below this the smallest direction is rounding error of the correlation matrix.
+    if values[0] < 1e-12 * data.d:
+        involved = [data.features[j] for j in np.flatnonzero(np.abs(vectors[:, 0]) > 1e-3)]
+        raise ValueError(f"columns {', '.join(map(repr, involved))} of y are collinear; drop one of them")
+    return covariance * size * size[:, None]

@@ -1,0 +1,166 @@
+"""What a user may hand in: every array is checked here once, with its place and the remedy, and trusted afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+type Floats = NDArray[np.float64]
+type Integers = NDArray[np.int64]
+
+# Weights typed by hand with eight digits sum to 1 within this.
+WEIGHT_SUM_TOLERANCE = 1e-8
+
+
+def read_only[A: NDArray[Any]](array: A) -> A:
+    """Return the same array, marked so that a value object cannot change under its owner."""
+    array.flags.writeable = False
+    return array
+
+
+def _contains_boolean(value: Any) -> bool:
+    if isinstance(value, bool | np.bool_):
+        return True
+    return isinstance(value, list | tuple) and any(_contains_boolean(item) for item in value)
+
+
+def finite_array(name: str, value: ArrayLike, dimensions: tuple[int, ...]) -> Floats:
+    """Return ``value`` as a new read-only float array.
+
+    Parameters
+    ----------
+    name : what the user calls the argument, for the message
+    value : numbers; a DataFrame or Series is taken by its values
+    dimensions : the numbers of axes that are allowed, such as ``(1,)``
+
+    Raises
+    ------
+    TypeError
+        if booleans, strings or other objects stand where numbers belong
+    ValueError
+        if the array is ragged, has the wrong number of axes, is empty, masked, or holds NaN or infinity
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(
+            f"{name} is a masked array with {np.ma.count_masked(value)} masked values; drop those rows first"
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is ragged: its rows have different lengths; give a rectangular array") from error
+    if array.dtype.kind == "b" or _contains_boolean(value):
+        raise TypeError(
+            f"{name} holds booleans where numbers belong; convert them with .astype(int) if 0 and 1 are meant"
+        )
+    if array.dtype.kind == "O":
+        missing = [index for index, item in np.ndenumerate(array) if item is None]
+        if missing:
+            raise ValueError(
+                f"{name} holds {len(missing)} missing values, the first at {_place(missing[0])}; drop those rows first"
+            )
+    if array.dtype.kind not in "iuf":
+        first = next(iter(array.flat), None)
+        raise TypeError(
+            f"{name} must hold numbers, but its values are of type {array.dtype} (the first is {first!r}); convert it to float first"
+        )
+    if array.ndim not in dimensions:
+        allowed = " or ".join(f"{n}-dimensional" for n in dimensions)
+        raise ValueError(f"{name} must be {allowed}, but has shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty (shape {array.shape}); give at least one row")
+    array = np.array(array, dtype=np.float64)
+    bad = ~np.isfinite(array)
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{name} holds {int(bad.sum())} values that are NaN or infinite, the first at {_place(place)} "
+            f"({array[place]}); drop or correct those rows first"
+        )
+    return read_only(array)
+
+
+def _place(index: tuple[int, ...]) -> str:
+    if len(index) == 0:
+        return "its only value"
+    if len(index) == 1:
+        return f"index {index[0]}"
+    return f"row {index[0]}, column {index[1]}"
+
+
+def whole_numbers(name: str, value: ArrayLike, *, least: int) -> Integers:
+    """Return ``value`` as a new read-only integer vector; 5.0 is taken, 5.5 refused.
+
+    Raises
+    ------
+    ValueError
+        if a value is not whole or is below ``least``; else as `finite_array`
+    """
+    array = finite_array(name, value, (1,))
+    for wrong, problem in ((array != np.rint(array), "is not a whole number"), (array < least, f"is below {least}")):
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise ValueError(
+                f"{name}[{row}] is {array[row]:g}, which {problem}; {name} must be whole numbers of at least {least}"
+            )
+    too_large = np.abs(array) > 2**53
+    if too_large.any():
+        row = int(np.argmax(too_large))
+        raise ValueError(f"{name}[{row}] is {array[row]:g}; above 2^53 a whole number is not exact in floating point")
+    return read_only(array.astype(np.int64))
+
+
+def positive_number(name: str, value: float, *, above: float = 0.0) -> float:
+    """Return ``value`` as a float above ``above``, or raise ValueError naming the argument."""
+    number = float(finite_array(name, value, (0,)))
+    if not number > above:
+        raise ValueError(f"{name} is {number:g}, but must be above {above:g} for the prior to be proper")
+    return number
+
+
+def component_number(n_components: int) -> int:
+    """Return the number of components as an int of at least 1."""
+    if isinstance(n_components, bool) or not isinstance(n_components, int | np.integer):
+        raise TypeError(f"n_components must be a whole number, but is {n_components!r}")
+    if n_components < 1:
+        raise ValueError(f"n_components is {n_components}; a mixture has at least 1 component")
+    return int(n_components)
+
+
+def weight_vector(name: str, value: ArrayLike) -> Floats:
+    """Return mixture weights ``(n_components,)``: each in [0, 1], summing to 1."""
+    weights = finite_array(name, value, (1,))
+    outside = (weights < 0) | (weights > 1)
+    if outside.any():
+        k = int(np.argmax(outside))
+        raise ValueError(f"{name}[{k}] is {weights[k]:g}; weights are probabilities and must lie in [0, 1]")
+    if abs(weights.sum() - 1) > WEIGHT_SUM_TOLERANCE:
+        raise ValueError(
+            f"{name} sum to {weights.sum():.10g}, not 1; divide them by their sum if proportions are meant"
+        )
+    return weights
+
+
+def row_counts(counts: ArrayLike | None, n: int) -> Integers:
+    """Return how many times each row was seen ``(n,)``; all 1 where None."""
+    if counts is None:
+        return read_only(np.ones(n, dtype=np.int64))
+    array = whole_numbers("counts", counts, least=0)
+    if len(array) != n:
+        raise ValueError(f"counts has {len(array)} values but there are {n} rows; give one count per row")
+    if array.sum() == 0:
+        raise ValueError("counts are all zero: there are no data")
+    return array
+
+
+def row_labels(labels: ArrayLike | None, n: int) -> Integers:
+    """Return the known component of each row ``(n,)``, -1 where unknown; all -1 where None."""
+    if labels is None:
+        return read_only(np.full(n, -1, dtype=np.int64))
+    array = whole_numbers("labels", labels, least=-1)
+    if len(array) != n:
+        raise ValueError(
+            f"labels has {len(array)} values but there are {n} rows; give one label per row, -1 where unknown"
+        )
+    return array
