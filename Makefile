@@ -8,6 +8,9 @@ ARGS ?=
 
 PACKAGES := models em comparisons tests benchmarks docs
 INSTALLED := .venv/.installed
+# Exit statuses of a run, beside 0 (all is well) and 1 (some verdict is "wrong"). Inconclusive is an answer, not a failure.
+WRONG_USE := 2
+INCONCLUSIVE := 3
 
 .PHONY: help compare test lint types lock clean
 .DEFAULT_GOAL := help
@@ -17,14 +20,9 @@ help: ## list what can be made
 
 compare: $(INSTALLED) ## run the comparisons and write their reports
 	@.venv/bin/comparisons run --out "$(RESULTS)" $(ARGS); status=$$?; \
-	case $$status in \
-	    0) ;; \
-	    1) echo "At least one verdict is 'wrong'." >&2 ;; \
-	    3) echo "At least one verdict is 'inconclusive'; the reports say why." >&2 ;; \
-	    *) exit $$status ;; \
-	esac; \
-	$(if $(findstring --out,$(ARGS)),,echo "Reports: $(RESULTS)/index.html" >&2;) \
-	[ $$status -ne 1 ]
+	$(if $(findstring --out,$(ARGS)),,[ $$status -eq $(WRONG_USE) ] || [ ! -f "$(RESULTS)/index.html" ] || \
+	    echo "Reports: $(RESULTS)/index.html" >&2;) \
+	[ $$status -eq $(INCONCLUSIVE) ] || exit $$status
 
 test: $(INSTALLED) ## run the tests
 	.venv/bin/python -m pytest $(ARGS)
@@ -47,7 +45,7 @@ clean: ## remove .venv and all caches; the results stay
 # uv, setuptools and all else come from the lock, by hash; so the project itself is built without fetching anything.
 # Byte code is compiled now, since it takes seconds off every start of PyMC.
 $(INSTALLED): requirements.lock pyproject.toml
-	@.ci/find-python .venv/bin/python >/dev/null 2>&1 || { \
+	@{ .ci/find-python .venv/bin/python && .venv/bin/python -m pip --version; } >/dev/null 2>&1 || { \
 	    python=$$(.ci/find-python "$(PYTHON)") && echo "Making .venv with $$python" && "$$python" -m venv --clear .venv; }
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock | \
 	    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement /dev/stdin
