@@ -1,0 +1,80 @@
+"""Compare two fits of one latent-variable model: a hand-written EM estimate and the posterior from PyMC.
+
+`run` fits both and reaches a verdict; `read` returns a stored result without fitting anything. The names of the
+comparisons are those of ``comparisons list``. Importing this package loads neither NumPy nor PyMC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from comparisons.result import Result, SampledResult
+
+__all__ = ["DEFAULT_SEED", "read", "run"]
+
+# The year of Do & Batzoglou's primer, the first example; any number would do.
+DEFAULT_SEED: Final = 2008
+
+
+def _quiet(stage: str) -> None:
+    """Report nothing."""
+
+
+def run(
+    name: str,
+    out: Path | str | None = None,
+    *,
+    seed: int = DEFAULT_SEED,
+    draws: int = 1000,
+    chains: int = 4,
+    fresh: bool = False,
+    progress: Callable[[str], None] = _quiet,
+) -> SampledResult:
+    """Run one comparison: fit by EM, sample with PyMC, check both and reach a verdict.
+
+    Parameters
+    ----------
+    name : one of those in ``comparisons list``, as "two-coin"
+    out : directory that gets ``<name>/result.json``, ``<name>/posterior.nc`` and the report; None writes nothing
+    seed : from which all random numbers of the run are made; the same seed gives the same result
+    draws : posterior draws of each chain after tuning; more are drawn where convergence asks for it
+    chains : chains of the sampler
+    fresh : compute anew even where ``out`` holds a result of the same declaration, data, settings and versions
+    progress : called with a few words as each stage begins
+
+    Returns
+    -------
+    SampledResult
+        Frozen; its fields are those of ``result.json``, and ``posterior`` holds the draws.
+
+    Raises
+    ------
+    comparisons.catalogue.UnknownComparison
+        No comparison has this name; the message names the nearest.
+
+    Examples
+    --------
+    >>> import comparisons
+    >>> result = comparisons.run("two-coin")  # doctest: +SKIP
+    >>> result.verdict, result.summary  # doctest: +SKIP
+    """
+    # The module cannot be called run: importing it would put it in this function's place.
+    from comparisons import pipeline
+
+    return pipeline.run(name, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
+
+
+def read(path: Path | str) -> Result:
+    """Read a stored result: ``DIR/<name>`` or the ``result.json`` in it.
+
+    Raises
+    ------
+    comparisons.store.StoredResultError
+        The file is missing or does not fit the schema; the message says why and what to do.
+    """
+    from comparisons import store
+
+    return store.read(path)

@@ -1,0 +1,148 @@
+"""Results on disk: ``result.json`` and ``posterior.nc`` in the directory of each comparison.
+
+The schema is the dataclasses of `comparisons.result`. What is written is read back strictly first, and both files are
+complete before either is moved into place, ``result.json`` last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from comparisons.files import replacing
+from comparisons.result import SCHEMA_VERSION, Result, SampledResult
+
+if TYPE_CHECKING:
+    import xarray
+
+RESULT = "result.json"
+POSTERIOR = "posterior.nc"
+
+
+class StoredResultError(Exception):
+    """A stored result that is missing, or cannot be used; the message says which file, why, and what to do."""
+
+
+class NoStoredResult(StoredResultError):
+    """There is no result in this directory: the comparison has not been run into it."""
+
+
+def write(result: SampledResult, directory: Path | str) -> None:
+    """Store the result in its directory, ``DIR/<name>``, in place of an older one.
+
+    Raises
+    ------
+    StoredResultError
+        The result does not fit its own schema, as with a NaN where a number has to be; nothing is written then.
+    """
+    directory = Path(directory)
+    stored = Result(**{field.name: getattr(result, field.name) for field in fields(Result)})
+    content = encode(stored)
+    # NaN and infinity are written as null, so a number that has to exist and does not is found here.
+    _decode(content, directory / RESULT, "this is a bug of the comparison: number() turns what may be missing to None")
+    posterior = result.posterior.copy()
+    posterior.attrs.update(_identity(stored))
+    with replacing(directory / RESULT) as unfinished:
+        unfinished.write_bytes(content)
+        with replacing(directory / POSTERIOR) as unfinished_posterior:
+            posterior.to_netcdf(unfinished_posterior, engine="h5netcdf")
+
+
+def encode(result: Result) -> bytes:
+    """Return the result as strict JSON, indented, its fields in the order of their declaration."""
+    return msgspec.json.format(msgspec.json.encode(result, enc_hook=_plain_number), indent=1) + b"\n"
+
+
+def read(directory: Path | str) -> Result:
+    """Read the result in a comparison's directory, or in the ``result.json`` named.
+
+    Raises
+    ------
+    NoStoredResult
+        No such file.
+    StoredResultError
+        It is not JSON, of another schema version, or does not fit the schema.
+    """
+    path = Path(directory)
+    if path.suffix != ".json":
+        path = path / RESULT
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NoStoredResult(f"{path} does not exist; run the comparison first: {_rerun(path)}") from error
+    return _decode(content, path, f"run the comparison again: {_rerun(path)}")
+
+
+def read_posterior(directory: Path | str) -> xarray.DataTree:
+    """Read the draws that belong to the result in a comparison's directory, in full, and close the file.
+
+    Raises
+    ------
+    StoredResultError
+        The file is missing, damaged, or of another run than ``result.json``.
+    """
+    import xarray
+
+    path = Path(directory) / POSTERIOR
+    remedy = f"run the comparison again: {_rerun(path)} --fresh"
+    try:
+        with xarray.open_datatree(path, engine="h5netcdf") as opened:
+            posterior = opened.load()
+    except FileNotFoundError as error:
+        raise NoStoredResult(f"{path} does not exist; {remedy}") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise StoredResultError(f"{path} cannot be read ({error}); {remedy}") from error
+    identity = _identity(read(directory))
+    if any(posterior.attrs.get(key) != value for key, value in identity.items()):
+        raise StoredResultError(f"{path} holds the draws of another run than {RESULT} beside it; {remedy}")
+    return posterior
+
+
+def reusable(directory: Path | str, key: str) -> Result | None:
+    """Return the stored result where it and its draws are complete and were made with this key, else None.
+
+    ``key`` is `Provenance.key`: a digest of all that decides the numbers.
+    """
+    import h5netcdf
+
+    try:
+        result = read(directory)
+        if result.provenance.key != key:
+            return None
+        with h5netcdf.File(Path(directory) / POSTERIOR, "r") as posterior:
+            same_run = all(posterior.attrs.get(name) == value for name, value in _identity(result).items())
+    except (StoredResultError, OSError):
+        return None
+    return result if same_run else None
+
+
+def _plain_number(value: Any) -> Any:
+    import numpy as np
+
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a result cannot hold {value!r} of type {type(value).__name__}")
+
+
+def _identity(result: Result) -> dict[str, Any]:
+    return {"comparison": result.name, "key": result.provenance.key, "started": result.provenance.started}
+
+
+def _rerun(path: Path) -> str:
+    return f"comparisons run {path.parent.name} --out {path.parent.parent}"
+
+
+def _decode(content: bytes, path: Path, remedy: str) -> Result:
+    class Version(msgspec.Struct):
+        schema_version: int
+
+    try:
+        version = msgspec.json.decode(content, type=Version).schema_version
+        if version != SCHEMA_VERSION:
+            raise StoredResultError(f"{path} has schema version {version}, this program {SCHEMA_VERSION}; {remedy}")
+        return msgspec.json.decode(content, type=Result)
+    except msgspec.DecodeError as error:  # ValidationError is one
+        raise StoredResultError(f"{path} is not a result: {error}; {remedy}") from error
