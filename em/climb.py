@@ -61,8 +61,8 @@ def climb(
     """Raise the objective from ``start`` until it is at a stationary value, or a component has no width.
 
     A small step proves nothing where EM is slow. Once the change is below ``CHANGE`` or below rounding, the distance to
-    the optimum, sqrt(g' I^-1 g) standard errors, must be below ``DISTANCE`` too; where the information is not positive definite (a
-    saddle, a ridge) the next step must be nothing but rounding, or EM might only be passing by.
+    the optimum, sqrt(g' I^-1 g) standard errors, must be below ``DISTANCE`` too; where the information is not positive
+    definite (a saddle, a ridge) the next step must be nothing but rounding, or EM might only be passing by.
 
     Raises
     ------

@@ -4,8 +4,8 @@
     M-step:  p_k = (sum_i r_ik h_i + a - 1) / (sum_i r_ik t_i + a + b - 2),
              w_k = (sum_i r_ik + c - 1) / (n + K (c - 1))
 
-with the prior ``p_k ~ Beta(a, b)``, ``w ~ Dirichlet(c)``; a = b = c = 1 without one. Source: Do & Batzoglou (2008), Nature
-Biotechnology 26, 897; Dempster, Laird & Rubin (1977), JRSS B 39, 1.
+with the prior ``p_k ~ Beta(a, b)``, ``w ~ Dirichlet(c)``; a = b = c = 1 without one. Source: Do & Batzoglou (2008),
+Nature Biotechnology 26, 897; Dempster, Laird & Rubin (1977), JRSS B 39, 1.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import betaln, expit, gammaln, logit, xlog1py, xlogy
 
 from em.climb import Acceleration
 from em.fit import Fit, Method, fit_mixture
 from em.mixture import (
     block_diagonal,
-    enough_rows,
     fitting_start,
     from_weight_coordinates,
     has_mode,
@@ -30,13 +30,14 @@ from em.mixture import (
     trusted,
     weight_basis,
     weight_coordinates,
+    weight_prior_derivatives,
 )
 from models.coins import CoinParameters, CoinPrior, CoinTosses
 from models.inputs import Floats, Integers
-from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
+from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows, exchangeable_groups
 
 FLAT = CoinPrior()
-# A start is the M-step under one extra head, tail and bag per coin: no coin starts at 0 or 1, from where EM cannot leave.
+# A start is the M-step under one extra head, tail and bag per coin: from 0 or 1, where none starts, EM cannot leave.
 START = CoinPrior(heads=2.0, tails=2.0, concentration=2.0)
 
 
@@ -166,16 +167,14 @@ class CoinMixture:
     def complete_hessian(self, parameters: CoinParameters, weighted: Floats) -> Floats:
         p = parameters.head_probabilities
         h, tails = self.tosses.heads @ weighted, (self.tosses.tosses - self.tosses.heads) @ weighted
-        return -(_ratio(h, p * p) + _ratio(tails, (1 - p) ** 2))[:, None, None]
+        return -np.asarray(_ratio(h, p * p) + _ratio(tails, (1 - p) ** 2))[:, None, None]
 
     def prior_derivatives(self, parameters: CoinParameters) -> tuple[Floats, Floats]:
         prior = self.prior or FLAT
-        w, p = parameters.weights, parameters.head_probabilities
-        a, b = prior.heads - 1, prior.tails - 1
-        c = 0.0 if self.weights.fixed is not None else prior.concentration - 1
-        gradient = np.concatenate([_ratio(c, w), _ratio(a, p) - _ratio(b, 1 - p)])
-        hessian = np.concatenate([-_ratio(c, w * w), -_ratio(a, p * p) - _ratio(b, (1 - p) ** 2)])
-        return gradient, np.diag(hessian)
+        p, a, b = parameters.head_probabilities, prior.heads - 1, prior.tails - 1
+        gradient, hessian = weight_prior_derivatives(parameters.weights, self.weights, prior.concentration)
+        curved = -_ratio(a, p * p) - _ratio(b, (1 - p) ** 2)
+        return np.concatenate([gradient, _ratio(a, p) - _ratio(b, 1 - p)]), block_diagonal(hessian, np.diag(curved))
 
     def own_coordinates(self, component: int) -> Integers:
         return np.array([self.n_components + component])
@@ -215,6 +214,14 @@ class CoinMixture:
 
     def published(self, parameters: CoinParameters) -> CoinParameters:
         return CoinParameters(parameters.weights, parameters.head_probabilities)
+
+    def log_joint(self, data: CoinTosses, published: CoinParameters) -> tuple[Floats, Integers]:
+        labels = checked_labels(data.labels, self.n_components)
+        return log_weights(published.weights) + log_densities(published, data), labels
+
+    def standard_errors(self, _: CoinParameters, covariance: Floats, reason: str | None) -> CoinStandardErrors:
+        sizes, k = np.sqrt(np.diag(covariance)), self.n_components
+        return CoinStandardErrors(sizes[:k], sizes[k:], reason, covariance, tuple(self.names()))
 
 
 def coin_mixture(
@@ -268,22 +275,10 @@ def coin_mixture(
     if start is not None:
         fitting_start(start.weights, treated)
     mixture = CoinMixture(tosses, treated, prior)
-
-    def errors(_: CoinParameters, covariance: Floats, reason: str | None) -> CoinStandardErrors:
-        sizes, k = np.sqrt(np.diag(covariance)), treated.n_components
-        return CoinStandardErrors(sizes[:k], sizes[k:], reason, covariance, tuple(mixture.names()))
-
-    def log_joint(new: CoinTosses, parameters: CoinParameters) -> tuple[Floats, Integers]:
-        return log_weights(parameters.weights) + log_densities(parameters, new), checked_labels(
-            new.labels, n_components
-        )
-
-    return fit_mixture(
-        mixture, start=start, seed=seed, method=method, acceleration=acceleration, errors=errors, log_joint=log_joint
-    )
+    return fit_mixture(mixture, start=start, seed=seed, method=method, acceleration=acceleration)
 
 
-def _ratio(numerator: Floats | float, denominator: Floats) -> Floats:
+def _ratio(numerator: ArrayLike, denominator: Floats) -> Floats:
     """Quotient with 0 / 0 = 0: what never happened contributes nothing, also at a bound."""
     top = np.broadcast_to(
         np.asarray(numerator, dtype=float), np.broadcast_shapes(np.shape(numerator), denominator.shape)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln, multigammaln
 
-from models.gaussians import CovarianceForm, GaussianPrior
-from models.inputs import Floats
+from em.mixture import block_diagonal
+from models.gaussians import CovarianceForm, GaussianPrior, Shape
+from models.inputs import Floats, Integers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,14 +57,23 @@ def project(covariances: Floats, form: CovarianceForm) -> Floats:
     return np.eye(covariances.shape[1]) * variances[:, None, :]
 
 
+def normal_scores(y: Floats, means: Floats, covariances: Floats) -> Floats:
+    """``(n, K, d + q)`` derivatives of each row's log density by each component's mean and lower entries of Sigma."""
+    precisions = np.linalg.inv(covariances)
+    u = np.einsum("kab,nkb->nka", precisions, y[:, None, :] - means)
+    a, b = np.tril_indices(y.shape[1])
+    twice = np.where(a == b, 0.5, 1.0)  # an entry off the diagonal stands in Sigma twice
+    return np.concatenate([u, twice * (u[..., a] * u[..., b] - precisions[:, a, b])], axis=2)
+
+
 def normal_derivatives(
     precision: Floats, directions: Floats, sizes: tuple[float, float], first: Floats, second: Floats
 ) -> tuple[Floats, Floats]:
     """Gradient and Hessian by (mean, lower entries of Sigma) of a sum of normal log densities given its moments.
 
-    ``sizes`` are how often the log determinant and how often the squared distance of the mean is counted; ``directions``
-    ``(q, d, d)`` is what one unit of each entry adds to Sigma. From d log f = u'dmu + tr((uu' - P) dSigma) / 2 with
-    u = P (y - mu), differentiated once more.
+    ``sizes`` are how often the log determinant and how often the squared distance of the mean is counted;
+    ``directions`` ``(q, d, d)`` is what one unit of each entry adds to Sigma. From
+    d log f = u'dmu + tr((uu' - P) dSigma) / 2 with u = P (y - mu), differentiated once more.
     """
     determinants, located = sizes
     turned = precision @ directions
@@ -76,6 +86,45 @@ def normal_derivatives(
     return gradient, np.block([[-located * precision, mixed], [mixed.T, curved]])
 
 
+def log_component_prior(means: Floats, covariances: Floats, prior: GaussianPrior, form: CovarianceForm) -> float:
+    """Log density of the prior in all means and free entries of the covariances; tied covariances count once."""
+    d = means.shape[1]
+    covariance_prior = CovariancePrior.of(prior, form, d)
+    precisions = np.linalg.inv(covariances)
+    determinants = np.linalg.slogdet(covariances)[1]
+    shapes = (
+        covariance_prior.log_constant
+        - 0.5 * covariance_prior.exponent * determinants
+        - 0.5 * np.einsum("ab,kba->k", covariance_prior.scatter, precisions)
+    )
+    difference = means - prior.mean
+    distances = prior.shrinkage * np.einsum("ka,kab,kb->k", difference, precisions, difference)
+    locations = 0.5 * (d * np.log(prior.shrinkage / (2 * np.pi)) - determinants - distances)
+    return float((shapes[:1] if form.tied else shapes).sum() + locations.sum())
+
+
+def component_prior_derivatives(
+    means: Floats, covariances: Floats, prior: GaussianPrior, form: CovarianceForm, directions: Floats
+) -> tuple[Floats, Floats]:
+    """Gradient ``(K, d + q)`` and Hessian ``(K, d + q, d + q)`` of `log_component_prior`, component by component.
+
+    A covariance that is tied has its prior once, with the first component.
+    """
+    covariance_prior = CovariancePrior.of(prior, form, means.shape[1])
+    gradients, hessians = [], []
+    for j, precision in enumerate(np.linalg.inv(covariances)):
+        difference = prior.mean - means[j]
+        first, second = prior.shrinkage * difference, prior.shrinkage * np.outer(difference, difference)
+        determinants = 1.0
+        if j == 0 or not form.tied:
+            second, determinants = second + covariance_prior.scatter, 1.0 + covariance_prior.exponent
+        sizes = (determinants, prior.shrinkage)
+        gradient, hessian = normal_derivatives(precision, directions, sizes, first, second)
+        gradients.append(gradient)
+        hessians.append(hessian)
+    return np.stack(gradients), np.stack(hessians)
+
+
 def lower_directions(d: int) -> Floats:
     """``(q, d, d)`` what one unit of each lower entry adds to a symmetric matrix, q = d (d + 1) / 2."""
     a, b = np.tril_indices(d)
@@ -84,26 +133,39 @@ def lower_directions(d: int) -> Floats:
     return directions
 
 
+def from_lower(entries: Floats, d: int) -> Floats:
+    """Symmetric matrices ``(K, d, d)`` with these lower entries, ``(K q,)``."""
+    a, b = np.tril_indices(d)
+    matrices = np.empty((len(entries) // len(a), d, d))
+    matrices[:, a, b] = matrices[:, b, a] = entries.reshape(-1, len(a))
+    return matrices
+
+
 def free_entries(form: CovarianceForm, k: int, d: int) -> Floats:
     """``(K q, f)`` how the lower entries of all covariances depend on those that are free."""
     a, b = np.tril_indices(d)
-    shape = {
-        "full": np.eye(len(a)),
-        "diagonal": np.eye(len(a))[:, a == b],
-        "spherical": (a == b).astype(float)[:, None],
-    }
+    every = np.eye(len(a))
+    shape = {"full": every, "diagonal": every[:, a == b], "spherical": every[:, a == b].sum(axis=1, keepdims=True)}
     return np.tile(shape[form.shape], (k, 1)) if form.tied else np.kron(np.eye(k), shape[form.shape])
+
+
+def _free_places(shape: Shape, d: int) -> tuple[Integers, Integers]:
+    """Rows and columns of the Cholesky factor that are free."""
+    if shape == "full":
+        a, b = np.tril_indices(d)
+        return a.astype(np.int64), b.astype(np.int64)
+    diagonal = np.arange(d if shape == "diagonal" else 1)
+    return diagonal, diagonal
 
 
 def root_coordinates(covariances: Floats, form: CovarianceForm, *, unbounded: bool) -> Floats:
     """Free entries of the Cholesky factors as one vector; their diagonals in logarithms where ``unbounded``."""
     roots = np.linalg.cholesky(covariances[:1] if form.tied else covariances)
-    a, b = np.tril_indices(covariances.shape[1])
+    a, b = _free_places(form.shape, covariances.shape[1])
     x = roots[:, a, b]
     if unbounded:
         x[:, a == b] = np.log(x[:, a == b])
-    keep = {"full": np.full(len(a), True), "diagonal": a == b, "spherical": (a == 0)}
-    return np.asarray(x[:, keep[form.shape]].ravel())
+    return x.ravel()
 
 
 def from_root_coordinates(x: Floats, form: CovarianceForm, k: int, d: int, *, unbounded: bool) -> tuple[Floats, Floats]:
@@ -114,34 +176,23 @@ def from_root_coordinates(x: Floats, form: CovarianceForm, k: int, d: int, *, un
     FloatingPointError
         if a diagonal entry of a Cholesky factor is not positive
     """
-    a, b = np.tril_indices(d)
-    places = {
-        "full": [(i, j) for i, j in zip(a, b, strict=True)],
-        "diagonal": [(i, i) for i in range(d)],
-        "spherical": [(0, 0)],
-    }
-    free = places[form.shape]
-    matrices = 1 if form.tied else k
-    entries, jacobian = np.empty((matrices, len(a))), np.zeros((matrices, len(a), matrices, len(free)))
-    for m, values in enumerate(x.reshape(matrices, len(free))):
-        root = np.zeros((d, d))
-        scale = np.ones(len(free))
-        for s, (i, j) in enumerate(free):
-            root[i, j] = values[s]
-            if i == j and unbounded:
-                root[i, j] = scale[s] = np.exp(values[s])
-        if form.shape == "spherical":
-            root = np.eye(d) * root[0, 0]
-        if not (np.diag(root) > 0).all():
-            raise FloatingPointError("a standard deviation is not positive")
-        entries[m] = (root @ root.T)[a, b]
-        for s, (i, j) in enumerate(free):
-            moved = np.zeros((d, d))
-            moved[i, j] = scale[s]
-            if form.shape == "spherical":
-                moved = np.eye(d) * scale[s]
-            jacobian[m, :, m, s] = (moved @ root.T + root @ moved.T)[a, b]
-    full = jacobian.reshape(matrices * len(a), -1)
+    a, b = _free_places(form.shape, d)
+    directions = np.zeros((len(a), d, d))
+    directions[np.arange(len(a)), a, b] = 1.0
+    if form.shape == "spherical":
+        directions[0] = np.eye(d)
+    values = x.reshape(1 if form.tied else k, len(a)).copy()
+    if unbounded:
+        values[:, a == b] = np.exp(values[:, a == b])
+    if not (values[:, a == b] > 0).all():
+        raise FloatingPointError("a standard deviation is not positive")
+    scales = np.where(a == b, values, 1.0) if unbounded else np.ones_like(values)
+    roots = np.einsum("mf,fab->mab", values, directions)
+    moved = scales[:, :, None, None] * directions @ roots.transpose(0, 2, 1)[:, None]
+    moved += moved.transpose(0, 1, 3, 2)
+    lower = np.tril_indices(d)
+    entries = (roots @ roots.transpose(0, 2, 1))[:, *lower]
+    jacobians = moved[:, :, *lower].transpose(0, 2, 1)
     if form.tied:
-        return np.tile(entries.ravel(), k), np.tile(full, (k, 1))
-    return entries.ravel(), full
+        return np.tile(entries.ravel(), k), np.tile(jacobians[0], (k, 1))
+    return entries.ravel(), block_diagonal(*jacobians)

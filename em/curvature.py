@@ -1,15 +1,15 @@
 """Gradient, observed information and what they say of a point: maximum, bound, saddle or ridge.
 
-The observed information is exact. For the log-likelihood of a mixture (Louis 1982, JRSS B 44, 226), with ``s_i`` the score
-of row ``i`` and ``g_ik`` that of component ``k``,
+The observed information is exact. For the log-likelihood of a mixture (Louis 1982, JRSS B 44, 226), with ``s_i`` the
+score of row ``i`` and ``g_ik`` that of component ``k``,
 
     Hessian = sum_i [ sum_k r_ik (d2 log w_k f_k + g_ik g_ik') - s_i s_i' ],
 
-to which the Hessian of the log prior is added. All constraints are linear in the full vector, so the Hessian in the free
-coordinates is ``basis' Hessian basis``.
+to which the Hessian of the log prior is added. All constraints are linear in the full vector, so the Hessian in the
+free coordinates is ``basis' Hessian basis``.
 
-Judged relative to the complete-data information, the eigenvalues are 1 - rate, with ``rate`` the linear rates at which EM
-converges: negative at a saddle, 0 on a ridge, whatever the units.
+Judged relative to the complete-data information, the eigenvalues are 1 - rate, with ``rate`` the linear rates at which
+EM converges: negative at a saddle, 0 on a ridge, whatever the units.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Curvature:
     gradient : ``(f,)`` by the free coordinates that are not at a bound
     information : ``(f, f)`` observed information, minus the Hessian
     basis : ``(p, f)`` the free coordinates in the full vector
-    decrement : distance to the maximum in standard errors, sqrt(g' I^-1 g); NaN unless the information is positive definite
+    decrement : distance to the maximum in standard errors, sqrt(g' I^-1 g); NaN where the information is not positive
+        definite
     step : length of the next EM step in complete-data standard errors, sqrt(g' I_c^-1 g)
     rate : largest linear rate of convergence of plain EM here
     direction : ``(p,)`` in the full vector, along which the objective rises (saddle) or is flat (ridge); zeros else

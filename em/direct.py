@@ -1,8 +1,8 @@
 """The same objective maximised directly by SciPy: Nelder-Mead without derivatives, BFGS with the analytic gradient.
 
 Nelder-Mead moves in the coordinates a user would write down: weights but the last, head probabilities or means, and the
-lower entries of the Cholesky factors of the covariances, which for one feature are the standard deviations. BFGS moves in
-unbounded ones: log ratios of weights, logits, and logarithms of the Cholesky diagonals.
+lower entries of the Cholesky factors of the covariances, which for one feature are the standard deviations. BFGS moves
+in unbounded ones: log ratios of weights, logits, and logarithms of the Cholesky diagonals.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.climb import Climb
+from em.climb import Climb, Ending
 from em.curvature import derivatives
 from em.mixture import Mixture
 from models.inputs import Floats
 
-# Evaluations after which Nelder-Mead gives up; SciPy's own 200 per parameter stop short of the optimum in 11 dimensions.
+# Evaluations after which Nelder-Mead gives up; SciPy's own 200 per parameter stop short of an optimum in 11 dimensions.
 MAX_EVALUATIONS = 20_000
 
 
@@ -53,10 +53,16 @@ def maximise(mixture: Mixture[Any, Any], start: Any, method: Literal["nelder-mea
         points.append(intermediate_result.x.copy())
         values.append(float(intermediate_result.fun))
 
+    result: Any  # the stubs have a type of their own for each method
     with np.errstate(over="ignore", invalid="ignore"):
         if method == "nelder-mead":
-            options = {"maxiter": MAX_EVALUATIONS, "maxfev": MAX_EVALUATIONS}
-            result = minimize(objective, origin, method="Nelder-Mead", callback=record, options=options)
+            result = minimize(
+                objective,
+                origin,
+                method="Nelder-Mead",
+                callback=record,
+                options={"maxiter": MAX_EVALUATIONS, "maxfev": MAX_EVALUATIONS},
+            )
         else:
             # SciPy stops earlier by itself when rounding keeps the line search from gaining anything.
             result = minimize(objective, origin, jac=gradient, method="BFGS", callback=record, options={"gtol": 1e-7})
@@ -64,5 +70,5 @@ def maximise(mixture: Mixture[Any, Any], start: Any, method: Literal["nelder-mea
         points.append(result.x)
         values.append(float(result.fun))
     vectors = [mixture.from_coordinates(x, unbounded=unbounded)[0] for x in points]
-    ended = "iteration limit" if result.status == 1 else "converged"
-    return Climb(vectors, [-v for v in values], ended, evaluations)
+    ending: Ending = "iteration limit" if result.status == 1 else "converged"
+    return Climb(vectors, [-v for v in values], ending, evaluations)

@@ -1,4 +1,4 @@
-"""From data to a result: many starts, their optima told apart, the best regular one returned with all that is known of it."""
+"""From data to a result: many starts, their optima told apart, the best regular one returned with all known of it."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Mode[P]:
     log_likelihood : nats, all constants included
     parameters : in canonical order
     starts : how many starts reached it
-    regular : False for a saddle, and where a component has collapsed (its smallest standard deviation, in any direction,
-        is under 5 % of the data's in that direction)
+    regular : False for a saddle, and where a component has collapsed (its smallest standard deviation, in any
+        direction, is under 5 % of the data's in that direction)
     """
 
     log_likelihood: float
@@ -56,8 +56,8 @@ class Mode[P]:
 class Path[P](Sequence[P]):
     """The parameters at every iteration, built when they are asked for: ``path[0]`` is the start."""
 
-    def __init__(self, vectors: Floats, build: Callable[[Floats], P]) -> None:
-        self._vectors, self._build = vectors, build
+    def __init__(self, vectors: Floats, mixture: Mixture[P, Any]) -> None:
+        self._vectors, self._mixture = vectors, mixture
 
     def __len__(self) -> int:
         """Iterations plus one."""
@@ -66,12 +66,12 @@ class Path[P](Sequence[P]):
     def __getitem__(self, index: Any) -> Any:
         """Parameters at one iteration, or a Path of several."""
         if isinstance(index, slice):
-            return Path(self._vectors[index], self._build)
-        return self._build(self._vectors[index])
+            return Path(self._vectors[index], self._mixture)
+        return self._mixture.published(self._mixture.from_vector(self._vectors[index]))
 
     def __iter__(self) -> Iterator[P]:
         """From the start to the returned parameters."""
-        return (self._build(vector) for vector in self._vectors)
+        return (self[index] for index in range(len(self)))
 
     def __repr__(self) -> str:
         """How long it is, and where it ends."""
@@ -110,7 +110,7 @@ class Fit[P, E]:
     modes: tuple[Mode[P], ...]
     rate: float
     decrement: float
-    _log_joint: Callable[[Any], tuple[Floats, Any]]
+    _mixture: Mixture[P, Any]
 
     def responsibilities(self, data: Any) -> Floats:
         """Posterior probability of each component for each row of ``data``, known labels respected.
@@ -123,7 +123,7 @@ class Fit[P, E]:
         -------
         ``(n, n_components)``, each row summing to 1
         """
-        return responsibilities(*self._log_joint(data))[0]
+        return responsibilities(*self._mixture.log_joint(data, self.parameters))[0]
 
     def __repr__(self) -> str:
         """The result, without the path to it."""
@@ -153,14 +153,8 @@ def fit_mixture(
     method: Method,
     acceleration: Acceleration,
     max_iterations: int = MAX_ITERATIONS,
-    errors: Callable[[Any, Floats, str | None], Any],
-    log_joint: Callable[[Any, Any], tuple[Floats, Any]],
 ) -> Fit[Any, Any]:
-    """Fit a mixture of any family; the families' own functions say what the arguments are.
-
-    ``errors`` turns the parameters, the covariance of their full vector and the reason where withheld into standard errors;
-    ``log_joint`` gives log of weight times density, and the labels, of data in the user's units at the parameters.
-    """
+    """Fit a mixture of any family; the families' own functions say what the arguments are."""
     if method not in ("em", "nelder-mead", "bfgs"):
         raise ValueError(f'method is {method!r}; give "em", "nelder-mead" or "bfgs"')
     if acceleration not in (None, "squarem"):
@@ -201,35 +195,27 @@ def fit_mixture(
         permutation = canonical_permutation(mixture.published(best.parameters).order_keys, mixture.groups)
 
     places = _places(mixture, permutation)
-
-    def build(vector: Floats) -> Any:
-        return mixture.published(mixture.from_vector(vector[places]))
-
     final = mixture.from_vector(mixture.to_vector(best.parameters)[places])
-    judged = None if best.judged is None else curvature(mixture, final)
-    names = tuple(mixture.names())
-    if judged is None:
-        reason: str | None = "a component has collapsed: the likelihood has no maximum there"
-        covariance = np.full((len(mixture.basis),) * 2, np.nan)
-    else:
-        reason = withheld_reason(judged, names)
-        covariance = covariance_of(judged, reason)
+    # In the order of ``final``; of what kind the point is has been judged, and by more than its curvature.
+    judged = None if best.judged is None else replace(curvature(mixture, final), kind=best.judged.kind)
+    reason = withheld_reason(best.status, judged, tuple(mixture.names()))
+    covariance = covariance_of(judged, reason, len(mixture.basis))
     log_likelihood = mixture.e_step(final).log_likelihood
-    parameters = mixture.published(final)
+    log_posterior = None if mixture.prior is None else log_likelihood + mixture.log_prior(final) + mixture.offset
     return Fit(
-        parameters=parameters,
+        parameters=mixture.published(final),
         log_likelihood=float(log_likelihood + mixture.likelihood_offset),
-        log_posterior=float(log_likelihood + mixture.log_prior(final) + mixture.offset) if mixture.prior else None,
+        log_posterior=log_posterior,
         trace=read_only(np.array(won.trace) + mixture.offset),
-        path=Path(np.array(won.points), build),
+        path=Path(np.array(won.points)[:, places], mixture),
         iterations=len(won.trace) - 1,
         evaluations=evaluations,
         status=best.status,
-        standard_errors=errors(final, covariance, reason),
+        standard_errors=mixture.standard_errors(final, covariance, reason),
         modes=_modes(mixture, found),
         rate=np.nan if judged is None else judged.rate,
         decrement=np.nan if judged is None else judged.decrement,
-        _log_joint=lambda data: log_joint(data, parameters),
+        _mixture=mixture,
     )
 
 

@@ -8,8 +8,8 @@ Source: McLachlan & Peel (2000), Finite Mixture Models, ch. 3; the mode after Fr
 Classification 24, 155. The mode is in (weights, means, covariances): the divisor of a full covariance is
 ``nu + N_k + d + 2``.
 
-A prior on a covariance of any shape is, up to a constant, ``|Sigma|^(-e/2) exp(-tr(S Sigma^-1) / 2)``: it adds ``S`` to the
-scatter and ``e`` to its divisor, so one M-step, one gradient and one Hessian serve all forms.
+A prior on a covariance of any shape is, up to a constant, ``|Sigma|^(-e/2) exp(-tr(S Sigma^-1) / 2)``: it adds ``S`` to
+the scatter and ``e`` to its divisor, so one M-step, one gradient and one Hessian serve all forms.
 """
 
 from __future__ import annotations
@@ -22,17 +22,20 @@ from numpy.typing import ArrayLike
 from em.climb import Acceleration
 from em.covariances import (
     CovariancePrior,
+    component_prior_derivatives,
     free_entries,
+    from_lower,
     from_root_coordinates,
+    log_component_prior,
     lower_directions,
     normal_derivatives,
+    normal_scores,
     project,
     root_coordinates,
 )
 from em.fit import Fit, Method, fit_mixture
 from em.mixture import (
     block_diagonal,
-    enough_rows,
     fitting_start,
     from_weight_coordinates,
     has_mode,
@@ -43,7 +46,10 @@ from em.mixture import (
     trusted,
     weight_basis,
     weight_coordinates,
+    weight_prior_derivatives,
 )
+from em.moments import GaussianStatistics, statistics_of
+from em.units import Units
 from models.gaussians import (
     Covariance,
     CovarianceForm,
@@ -53,7 +59,7 @@ from models.gaussians import (
     sample_covariance,
 )
 from models.inputs import Floats, Integers
-from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
+from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows, exchangeable_groups
 
 # Below this share of the data's own spread a component has no width that double precision can hold.
 NO_WIDTH = 1e-10
@@ -67,7 +73,7 @@ def log_densities(parameters: GaussianParameters, y: Floats) -> Floats:
     for k, root in enumerate(inverse_cholesky):
         standardised = (y - parameters.means[k]) @ root.T
         distances[:, k] = np.einsum("ij,ij->i", standardised, standardised)
-    return -0.5 * distances - half_log_determinant - 0.5 * y.shape[1] * np.log(2 * np.pi)
+    return np.asarray(-0.5 * distances - half_log_determinant - 0.5 * y.shape[1] * np.log(2 * np.pi))
 
 
 def log_likelihood(parameters: GaussianParameters, data: Measurements) -> float:
@@ -79,61 +85,8 @@ def log_prior(
     parameters: GaussianParameters, prior: GaussianPrior, weights: MixtureWeights, form: CovarianceForm
 ) -> float:
     """Log density of the prior in (weights, means, free entries of the covariances); tied covariances count once."""
-    k, d = parameters.means.shape
-    covariance_prior = CovariancePrior.of(prior, form, d)
-    precisions = np.linalg.inv(parameters.covariances)
-    determinants = np.linalg.slogdet(parameters.covariances)[1]
-    shapes = (
-        covariance_prior.log_constant
-        - 0.5 * covariance_prior.exponent * determinants
-        - 0.5 * np.einsum("ab,kba->k", covariance_prior.scatter, precisions)
-    )
-    difference = parameters.means - prior.mean
-    distances = prior.shrinkage * np.einsum("ka,kab,kb->k", difference, precisions, difference)
-    locations = 0.5 * (d * np.log(prior.shrinkage / (2 * np.pi)) - determinants - distances)
-    total = shapes[:1].sum() if form.tied else shapes.sum()
-    return float(total + locations.sum()) + log_dirichlet(parameters.weights, weights.fixed, prior.concentration)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GaussianStatistics:
-    """What the E-step sends to the M-step: expected rows and moments about ``means``, which adding does not cancel.
-
-    Attributes
-    ----------
-    rows : ``(K,)``
-    first, second : ``(K, d)`` and ``(K, d, d)`` sums of (y - mean) and of its outer products
-    means : ``(K, d)`` the means of the E-step
-    """
-
-    log_likelihood: float
-    rows: Floats
-    first: Floats
-    second: Floats
-    means: Floats
-
-    def __add__(self, other: GaussianStatistics) -> GaussianStatistics:
-        """Statistics of both sets of rows together; both must come from the same parameters."""
-        if not np.array_equal(self.means, other.means):
-            raise ValueError("statistics about different means do not add; run both E-steps at the same parameters")
-        return GaussianStatistics(
-            self.log_likelihood + other.log_likelihood,
-            self.rows + other.rows,
-            self.first + other.first,
-            self.second + other.second,
-            self.means,
-        )
-
-
-def _statistics(expected: Floats, log_likelihood: float, y: Floats, means: Floats) -> GaussianStatistics:
-    k, d = means.shape
-    first, second = np.empty((k, d)), np.empty((k, d, d))
-    for j in range(k):
-        difference = y - means[j]
-        weighted = difference * expected[:, j : j + 1]
-        first[j] = weighted.sum(axis=0)
-        second[j] = weighted.T @ difference
-    return GaussianStatistics(log_likelihood, expected.sum(axis=0), first, second, means)
+    both = log_component_prior(parameters.means, parameters.covariances, prior, form)
+    return both + log_dirichlet(parameters.weights, weights.fixed, prior.concentration)
 
 
 def e_step(parameters: GaussianParameters, data: Measurements) -> GaussianStatistics:
@@ -141,7 +94,7 @@ def e_step(parameters: GaussianParameters, data: Measurements) -> GaussianStatis
     joint = log_weights(parameters.weights) + log_densities(parameters, data.y)
     r, row_log_likelihood = responsibilities(joint, data.labels)
     log_likelihood = float(row_log_likelihood @ data.counts)
-    return _statistics(r * data.counts[:, None], log_likelihood, data.y, parameters.means)
+    return statistics_of(r * data.counts[:, None], log_likelihood, data.y, parameters.means)
 
 
 def m_step(
@@ -159,7 +112,7 @@ def m_step(
     rows, first, second = statistics.rows, statistics.first, statistics.second
     on_means = 0.0
     if prior is not None:
-        # The prior mean is a row at prior.mean that counts ``shrinkage`` times for the mean and once for the determinant.
+        # The prior mean is a row there that counts ``shrinkage`` times for the mean and once for the determinant.
         difference = prior.mean - statistics.means
         on_means = 1.0
         first = first + prior.shrinkage * difference
@@ -203,11 +156,7 @@ class GaussianStandardErrors:
 
 
 class GaussianMixture:
-    """The Gaussian family as the shared layers see it; see `em.mixture.Mixture`.
-
-    It works on rows that are shifted to mean 0 and divided by a power of two near their standard deviation, so that
-    neither a unit of 1e-150 nor an origin 1e9 away costs a digit; `published` maps back.
-    """
+    """The Gaussian family as the shared layers see it, in units of its own; see `em.mixture.Mixture`."""
 
     def __init__(
         self,
@@ -225,47 +174,28 @@ class GaussianMixture:
         self.n_components = k = weights.n_components
         self.groups = exchangeable_groups(weights, self.labels)
         self.d = d = distinct.d
-        spread = np.sqrt(np.diag(covariance))
-        self.location, self.unit = np.zeros(d), np.ones(d)
+        self.units = Units(np.zeros(d), np.ones(d))
         if standardise:
-            self.location = np.average(distinct.y, axis=0, weights=distinct.counts)
-            exponents = np.rint(np.log2(spread))
-            # One unit for all features where one variance is shared by them.
-            self.unit = np.exp2(exponents if form.shape != "spherical" else np.full(d, exponents.max()))
-        self.points = self.standardised(distinct.y)
+            self.units = Units.of(distinct, np.sqrt(np.diag(covariance)), shared=form.shape == "spherical")
+        self.points = self.units.rows(distinct.y)
         self.data = trusted(
             Measurements, y=self.points, counts=self.counts, labels=self.labels, features=distinct.features
         )
-        self.total = covariance / self.unit / self.unit[:, None]
-        self.prior = None if prior is None else self._standardised_prior(prior)
-        log_unit = np.log(self.unit).sum()
-        self.likelihood_offset = -distinct.n * float(log_unit)
-        self.offset = self.likelihood_offset
+        self.total = self.units.matrices(covariance)
+        self.prior = None if prior is None else self.units.prior(prior)
+        self.likelihood_offset = self.offset = -distinct.n * self.units.log_volume
         if prior is not None:
             entries = {"full": d + 1.0, "diagonal": 2.0, "spherical": 2.0 / d}[form.shape]
-            self.offset -= float(log_unit) * (k + entries * (1 if form.tied else k))
+            self.offset -= self.units.log_volume * (k + entries * (1 if form.tied else k))
         self.lower = np.tril_indices(d)
         self.directions = lower_directions(d)
         self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k * d), free_entries(form, k, d))
-        # Starts: a tenth of the data's own covariance, worth d + 2 rows, keeps the smallest cluster from being singular.
+        # Starts: a tenth of the data's own covariance, worth d + 2 rows, keeps the smallest cluster from a width of 0.
         self.start_prior = GaussianPrior(
             mean=np.average(self.points, axis=0, weights=self.counts),
             shrinkage=1e-3,
             degrees_of_freedom=d + 2.0,
             scale=0.1 * (d + 2.0) * self.total,
-        )
-
-    def standardised(self, y: Floats) -> Floats:
-        """Rows or means in the units that this object works in."""
-        return (y - self.location) / self.unit
-
-    def _standardised_prior(self, prior: GaussianPrior) -> GaussianPrior:
-        return GaussianPrior(
-            mean=self.standardised(prior.mean),
-            shrinkage=prior.shrinkage,
-            degrees_of_freedom=prior.degrees_of_freedom,
-            scale=prior.scale / self.unit / self.unit[:, None],
-            concentration=prior.concentration,
         )
 
     def e_step(self, parameters: GaussianParameters) -> GaussianStatistics:
@@ -285,44 +215,27 @@ class GaussianMixture:
         return log_densities(parameters, self.points)
 
     def scores(self, parameters: GaussianParameters) -> Floats:
-        precisions = np.linalg.inv(parameters.covariances)
-        u = np.einsum("kab,nkb->nka", precisions, self.points[:, None, :] - parameters.means)
-        a, b = self.lower
-        twice = np.where(a == b, 0.5, 1.0)  # an entry off the diagonal stands in Sigma twice
-        return np.concatenate([u, twice * (u[..., a] * u[..., b] - precisions[:, a, b])], axis=2)
+        return normal_scores(self.points, parameters.means, parameters.covariances)
 
     def complete_hessian(self, parameters: GaussianParameters, weighted: Floats) -> Floats:
         precisions = np.linalg.inv(parameters.covariances)
-        moments = _statistics(weighted, np.nan, self.points, parameters.means)
-        sizes = moments.rows
-        return np.stack(
-            [
-                normal_derivatives(p, self.directions, (n, n), first, second)[1]
-                for p, n, first, second in zip(precisions, sizes, moments.first, moments.second, strict=True)
-            ]
-        )
+        moments = statistics_of(weighted, np.nan, self.points, parameters.means)
+        by_component = zip(precisions, moments.rows, moments.first, moments.second, strict=True)
+        return np.stack([normal_derivatives(p, self.directions, (n, n), a, b)[1] for p, n, a, b in by_component])
 
     def prior_derivatives(self, parameters: GaussianParameters) -> tuple[Floats, Floats]:
-        p = len(self.basis)
+        p, k = len(self.basis), self.n_components
         gradient, hessian = np.zeros(p), np.zeros((p, p))
-        if self.prior is None:
-            return gradient, hessian
-        prior, k = self.prior, self.n_components
-        if self.weights.fixed is None and prior.concentration != 1:
-            w = parameters.weights
-            gradient[:k] = (prior.concentration - 1) / w
-            hessian[range(k), range(k)] = -(prior.concentration - 1) / w**2
-        covariance_prior = CovariancePrior.of(prior, self.form, self.d)
-        for j, precision in enumerate(np.linalg.inv(parameters.covariances)):
-            difference = prior.mean - parameters.means[j]
-            first, second = prior.shrinkage * difference, prior.shrinkage * np.outer(difference, difference)
-            determinants = 1.0
-            if j == 0 or not self.form.tied:
-                second, determinants = second + covariance_prior.scatter, 1.0 + covariance_prior.exponent
-            g, h = normal_derivatives(precision, self.directions, (determinants, prior.shrinkage), first, second)
-            own = self.own_coordinates(j)
-            gradient[own] += g
-            hessian[np.ix_(own, own)] += h
+        if self.prior is not None:
+            concentration = self.prior.concentration
+            gradient[:k], hessian[:k, :k] = weight_prior_derivatives(parameters.weights, self.weights, concentration)
+            by_component = component_prior_derivatives(
+                parameters.means, parameters.covariances, self.prior, self.form, self.directions
+            )
+            for j, (first, second) in enumerate(zip(*by_component, strict=True)):
+                own = self.own_coordinates(j)
+                gradient[own] = first
+                hessian[np.ix_(own, own)] = second
         return gradient, hessian
 
     def own_coordinates(self, component: int) -> Integers:
@@ -339,10 +252,11 @@ class GaussianMixture:
         def place(j: int, *which: int) -> str:
             return f"[{j + 1}]" if self.d == 1 else f"[{', '.join([str(j + 1), *(features[a] for a in which)])}]"
 
+        entries = [(int(a), int(b)) for a, b in zip(*self.lower, strict=True)]
         return (
             [f"weights[{j + 1}]" for j in range(k)]
             + [f"means{place(j, a)}" for j in range(k) for a in range(self.d)]
-            + [f"covariances{place(j, a, b)}" for j in range(k) for a, b in zip(*self.lower, strict=True)]
+            + [f"covariances{place(j, a, b)}" for j in range(k) for a, b in entries]
         )
 
     def to_vector(self, parameters: GaussianParameters) -> Floats:
@@ -352,9 +266,7 @@ class GaussianMixture:
     def from_vector(self, vector: Floats) -> GaussianParameters:
         k, d = self.n_components, self.d
         weights, means = vector[:k], vector[k : k + k * d].reshape(k, d)
-        covariances = np.zeros((k, d, d))
-        a, b = self.lower
-        covariances[:, a, b] = covariances[:, b, a] = vector[k + k * d :].reshape(k, -1)
+        covariances = from_lower(vector[k + k * d :], d)
         if not (np.isfinite(vector).all() and (weights >= 0).all()):
             raise FloatingPointError("a weight left [0, 1] or a number is not finite")
         return trusted(GaussianParameters, weights=weights, means=means, covariances=covariances)
@@ -372,52 +284,46 @@ class GaussianMixture:
         entries, by_roots = from_root_coordinates(roots, self.form, k, d, unbounded=unbounded)
         return np.concatenate([w, means, entries]), block_diagonal(by_w, np.eye(k * d), by_roots)
 
-    def standard_errors(
-        self, standard_deviations: Floats, covariance: Floats, reason: str | None
-    ) -> GaussianStandardErrors:
-        """Read the covariance of the full vector, in standardised units, as standard errors in the user's units."""
-        k, d, (a, b) = self.n_components, self.d, self.lower
-        sizes = np.sqrt(np.diag(covariance))
-        entries = np.zeros((k, d, d))
-        entries[:, a, b] = entries[:, b, a] = sizes[k + k * d :].reshape(k, -1)
-        variances = np.diagonal(entries, axis1=1, axis2=2)
-        units = np.concatenate([np.ones(k), np.tile(self.unit, k), np.tile(self.unit[a] * self.unit[b], k)])
-        with np.errstate(over="ignore", under="ignore"):  # variances of covariances, in units to the fourth power
-            scaled = covariance * units * units[:, None]
-        return GaussianStandardErrors(
-            weights=sizes[:k],
-            means=sizes[k : k + k * d].reshape(k, d) * self.unit,
-            covariances=entries * self.unit * self.unit[:, None],
-            standard_deviations=variances / (2 * standard_deviations) * self.unit,
-            reason=reason,
-            covariance=scaled,
-            names=tuple(self.names()),
-        )
-
     def smallest_spread(self, parameters: GaussianParameters) -> float:
-        """Smallest standard deviation of a component as a share of the data's in the same direction, whatever the units."""
+        """Smallest standard deviation of a component as a share of the data's in the same direction."""
         root = np.linalg.inv(np.linalg.cholesky(self.total))
         return float(np.sqrt(max(np.linalg.eigvalsh(root @ parameters.covariances @ root.T).min(), 0.0)))
 
     def start_from(self, responsibilities: Floats) -> GaussianParameters:
         expected = responsibilities * self.counts[:, None]
-        statistics = _statistics(expected, np.nan, self.points, np.zeros((self.n_components, self.d)))
+        statistics = statistics_of(expected, np.nan, self.points, np.zeros((self.n_components, self.d)))
         return m_step(statistics, self.start_prior, self.weights, self.form)
 
-    def internal(self, parameters: GaussianParameters) -> GaussianParameters:
-        """The user's parameters in the units that this object works in."""
-        return GaussianParameters(
-            parameters.weights,
-            self.standardised(parameters.means),
-            parameters.covariances / self.unit / self.unit[:, None],
-        )
-
     def published(self, parameters: GaussianParameters) -> GaussianParameters:
-        return trusted(
-            GaussianParameters,
-            weights=_frozen(parameters.weights),
-            means=_frozen(parameters.means * self.unit + self.location),
-            covariances=_frozen(parameters.covariances * self.unit * self.unit[:, None]),
+        return self.units.published(parameters)
+
+    def log_joint(self, data: ArrayLike | Measurements, published: GaussianParameters) -> tuple[Floats, Integers]:
+        rows = data if isinstance(data, Measurements) else Measurements(data)
+        if rows.d != self.d:
+            raise ValueError(f"data has {rows.d} features but the fit has {self.d}; give the features that were fitted")
+        inside = log_densities(self.units.parameters(published), self.units.rows(rows.y))
+        return log_weights(published.weights) + inside, checked_labels(rows.labels, self.n_components)
+
+    def standard_errors(
+        self, parameters: GaussianParameters, covariance: Floats, reason: str | None
+    ) -> GaussianStandardErrors:
+        """Read the covariance of the full vector, in units of its own, as standard errors in the user's units."""
+        k, d, unit = self.n_components, self.d, self.units.unit
+        a, b = self.lower
+        units = np.concatenate([np.ones(k), np.tile(unit, k), np.tile(unit[a] * unit[b], k)])
+        sizes = np.sqrt(np.diag(covariance)) * units
+        covariances = from_lower(sizes[k + k * d :], d)
+        variances = np.diagonal(covariances, axis1=1, axis2=2)
+        with np.errstate(over="ignore", under="ignore"):  # variances of covariances, in units to the fourth power
+            scaled = covariance * units * units[:, None]
+        return GaussianStandardErrors(
+            weights=sizes[:k],
+            means=sizes[k : k + k * d].reshape(k, d),
+            covariances=covariances,
+            standard_deviations=variances / (2 * self.published(parameters).standard_deviations),
+            reason=reason,
+            covariance=scaled,
+            names=tuple(self.names()),
         )
 
 
@@ -453,8 +359,8 @@ def gaussian_mixture(
 
     Returns
     -------
-    `em.Fit` with `models.GaussianParameters`, in every case. The likelihood of components with their own covariances has
-    no maximum: it grows without limit as one collapses onto a row. What is returned is the best *regular* optimum
+    `em.Fit` with `models.GaussianParameters`, in every case. The likelihood of components with their own covariances
+    has no maximum: it grows without limit as one collapses onto a row. What is returned is the best *regular* optimum
     (Hathaway 1985, Annals of Statistics 13, 795); ``modes`` lists the others.
 
     Raises
@@ -468,7 +374,7 @@ def gaussian_mixture(
     ----------
     McLachlan & Peel (2000), Finite Mixture Models; Fraley & Raftery (2007), Journal of Classification 24, 155.
     """
-    data = Measurements(y, counts=counts, labels=labels)
+    data = Measurements(y, counts, labels)
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
     enough_rows(data.n, n_components)
     if prior is not None:
@@ -484,24 +390,5 @@ def gaussian_mixture(
         form.checked(start.covariances)
     # Nelder-Mead moves in the user's own units, as in the published example; its simplex is not invariant.
     mixture = GaussianMixture(data, treated, form, prior, standardise=method != "nelder-mead")
-
-    def errors(parameters: GaussianParameters, covariance: Floats, reason: str | None) -> GaussianStandardErrors:
-        return mixture.standard_errors(parameters.standard_deviations, covariance, reason)
-
-    def log_joint(new: ArrayLike | Measurements, parameters: GaussianParameters) -> tuple[Floats, Integers]:
-        rows = new if isinstance(new, Measurements) else Measurements(new)
-        if rows.d != data.d:
-            raise ValueError(f"data has {rows.d} features but the fit has {data.d}")
-        inside = log_densities(mixture.internal(parameters), mixture.standardised(rows.y))
-        return log_weights(parameters.weights) + inside, checked_labels(rows.labels, n_components)
-
-    internal = None if start is None else mixture.internal(start)
-    return fit_mixture(
-        mixture, start=internal, seed=seed, method=method, acceleration=acceleration, errors=errors, log_joint=log_joint
-    )
-
-
-def _frozen(array: Floats) -> Floats:
-    copy = array.copy()
-    copy.flags.writeable = False
-    return copy
+    internal = None if start is None else mixture.units.parameters(start)
+    return fit_mixture(mixture, start=internal, seed=seed, method=method, acceleration=acceleration)

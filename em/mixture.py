@@ -98,6 +98,12 @@ class Mixture[P, S](Protocol):
     def published(self, parameters: P) -> P:
         """The parameters in the user's own units, checked and read-only."""
 
+    def log_joint(self, data: Any, published: P) -> tuple[Floats, Integers]:
+        """Log of weight times density ``(n, K)``, and the labels ``(n,)``, of the user's data at published parameters."""
+
+    def standard_errors(self, parameters: P, covariance: Floats, reason: str | None) -> Any:
+        """The covariance of the full vector, ``(p, p)``, as the family's standard errors in the user's own units."""
+
 
 def trusted[T](cls: type[T], **fields: Any) -> T:
     """Build a frozen value inside the loop without checking it again; the border checks what a user sees."""
@@ -162,6 +168,15 @@ def log_dirichlet(weights: Floats, fixed: Floats | None, concentration: float) -
     return float(constant + (concentration - 1) * log_weights(weights).sum())
 
 
+def weight_prior_derivatives(weights: Floats, treated: MixtureWeights, concentration: float) -> tuple[Floats, Floats]:
+    """Gradient ``(K,)`` and Hessian ``(K, K)`` of `log_dirichlet`, as if all weights were free coordinates."""
+    extra = concentration - 1 if treated.free else 0.0
+    if extra == 0:
+        return np.zeros_like(weights), np.zeros((len(weights),) * 2)
+    with np.errstate(divide="ignore"):
+        return extra / weights, np.diag(-extra / weights**2)
+
+
 def weight_basis(k: int, fixed: Floats | None) -> Floats:
     """``(K, K - 1)`` directions in which weights move while they sum to 1; none where they are held."""
     if fixed is not None:
@@ -197,18 +212,12 @@ def block_diagonal(*blocks: Floats) -> Floats:
     return matrix
 
 
-def enough_rows(n: int, n_components: int) -> None:
-    """Refuse data with fewer rows than components."""
-    if n < n_components:
-        raise ValueError(f"there are {n} rows for {n_components} components; give at least one row per component")
-
-
 def has_mode(name: str, number: float) -> None:
     """Refuse a prior whose density is infinite at a bound, so that the log posterior has no maximum."""
     if number < 1:
         raise ValueError(
-            f"prior.{name} is {number:g}; below 1 the prior density is infinite at a bound and the posterior has no mode: "
-            f"give at least 1 here, or sample the model instead"
+            f"prior.{name} is {number:g}; below 1 the prior density is infinite at a bound and the posterior has no "
+            "mode: give at least 1 here, or sample the model instead"
         )
 
 

@@ -1,7 +1,7 @@
 """Standard errors from the observed information, or the reason why there are none.
 
-Efron & Hinkley (1978), Biometrika 65, 457: the inverse of the observed, not the expected, information. With a prior it is
-that of the log posterior, on the natural scale of the parameters.
+Efron & Hinkley (1978), Biometrika 65, 457: the inverse of the observed, not the expected, information. With a prior it
+is that of the log posterior, on the natural scale of the parameters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from models.inputs import Floats
 
 def describe(direction: Floats, names: tuple[str, ...]) -> str:
     """A direction in the parameters as a formula, largest part 1: ``head_probabilities[1] - head_probabilities[2]``."""
-    terms = []
+    terms: list[str] = []
     for j in np.argsort(-np.abs(direction), kind="stable"):
         size = abs(direction[j])
         if size < 5e-3:
@@ -25,8 +25,12 @@ def describe(direction: Floats, names: tuple[str, ...]) -> str:
     return " ".join(terms)
 
 
-def withheld_reason(judged: Curvature, names: tuple[str, ...]) -> str | None:
-    """Why a point with this curvature has no standard errors; None where it has."""
+def withheld_reason(status: str, judged: Curvature | None, names: tuple[str, ...]) -> str | None:
+    """Why a point of this status and curvature has no standard errors; None where it has."""
+    if judged is None or status == "collapsed":
+        return "a component has collapsed onto rows that (almost) coincide: the likelihood grows without limit there"
+    if status == "iteration limit":
+        return "stopped by the limit of iterations, short of the maximum"
     if judged.kind == "saddle":
         return f"a saddle, not a maximum: the objective rises along {describe(judged.direction, names)}"
     if judged.kind == "ridge":
@@ -37,8 +41,8 @@ def withheld_reason(judged: Curvature, names: tuple[str, ...]) -> str | None:
     return None
 
 
-def covariance_of(judged: Curvature, reason: str | None) -> Floats:
+def covariance_of(judged: Curvature | None, reason: str | None, p: int) -> Floats:
     """``(p, p)`` covariance of the full vector, NaN where withheld."""
-    if reason is not None:
-        return np.full((len(judged.basis),) * 2, np.nan)
+    if judged is None or reason is not None:
+        return np.full((p, p), np.nan)
     return judged.covariance

@@ -1,10 +1,10 @@
 """Where EM starts when the user does not say: several starts of different kinds, and none that depends on row order.
 
-Four kinds, each as responsibilities that one M-step turns into parameters: *quantiles* (rows sorted along one axis and cut
-into K equal parts), *k-means++* (Arthur & Vassilvitskii 2007: centres drawn far apart, rows given to the nearest), *random
-rows* (K rows as centres, each row shared by its distance to them) and *random responsibilities* (each row shared at random).
-Measured with four components on the galaxies data, where the best mode is hard to find: 60 starts of a kind reached it 5
-times by k-means++, 20 times by random rows, once by random responsibilities.
+Four kinds, each as responsibilities that one M-step turns into parameters: *quantiles* (rows sorted along one axis and
+cut into K equal parts), *k-means++* (Arthur & Vassilvitskii 2007: centres drawn far apart, rows given to the nearest),
+*random rows* (K rows as centres, each row shared by its distance to them) and *random responsibilities* (each row
+shared at random). Measured with four components on the galaxies data, where the best mode is hard to find: 60 starts of
+a kind reached it 5 times by k-means++, 20 times by random rows, once by random responsibilities.
 """
 
 from __future__ import annotations

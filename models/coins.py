@@ -20,6 +20,7 @@ from models.inputs import (
     Integers,
     finite_array,
     positive_number,
+    read_only,
     row_counts,
     row_labels,
     weight_vector,
@@ -60,8 +61,9 @@ class CoinTosses:
     ) -> None:
         head_numbers = whole_numbers("heads", heads, least=0)
         n = len(head_numbers)
-        one_for_all = np.ndim(tosses) == 0 and not isinstance(tosses, str)
-        toss_numbers = whole_numbers("tosses", [tosses] * n if one_for_all else tosses, least=1)
+        toss_numbers = whole_numbers("tosses", tosses, least=1, also_one=True)
+        if toss_numbers.ndim == 0:
+            toss_numbers = read_only(np.full(n, toss_numbers))
         if len(toss_numbers) != n:
             raise ValueError(
                 f"tosses has {len(toss_numbers)} values but heads has {n}; give one number for all bags or one per bag"
@@ -70,7 +72,8 @@ class CoinTosses:
         if above.any():
             row = int(np.argmax(above))
             raise ValueError(
-                f"heads[{row}] is {head_numbers[row]} but only {toss_numbers[row]} coins were tossed; heads must lie in 0..tosses"
+                f"heads[{row}] is {head_numbers[row]} but only {toss_numbers[row]} coins were tossed; "
+                "heads must lie in 0..tosses"
             )
         object.__setattr__(self, "heads", head_numbers)
         object.__setattr__(self, "tosses", toss_numbers)

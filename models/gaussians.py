@@ -122,7 +122,7 @@ class Measurements:
     @property
     def d(self) -> int:
         """Number of features."""
-        return self.y.shape[1]
+        return int(self.y.shape[1])
 
     def distinct(self) -> Measurements:
         """The same data as sorted distinct (label, row) with their counts: what row order cannot change."""

@@ -63,7 +63,8 @@ def finite_array(name: str, value: ArrayLike, dimensions: tuple[int, ...]) -> Fl
     if array.dtype.kind not in "iuf":
         first = next(iter(array.flat), None)
         raise TypeError(
-            f"{name} must hold numbers, but its values are of type {array.dtype} (the first is {first!r}); convert it to float first"
+            f"{name} must hold numbers, but its values are of type {array.dtype} (the first is {first!r}); "
+            "convert it to float first"
         )
     if array.ndim not in dimensions:
         allowed = " or ".join(f"{n}-dimensional" for n in dimensions)
@@ -89,26 +90,27 @@ def _place(index: tuple[int, ...]) -> str:
     return f"row {index[0]}, column {index[1]}"
 
 
-def whole_numbers(name: str, value: ArrayLike, *, least: int) -> Integers:
-    """Return ``value`` as a new read-only integer vector; 5.0 is taken, 5.5 refused.
+def whole_numbers(name: str, value: ArrayLike, *, least: int, also_one: bool = False) -> Integers:
+    """Return ``value`` as a new read-only integer vector, ``also_one`` number alone; 5.0 is taken, 5.5 refused.
 
     Raises
     ------
     ValueError
         if a value is not whole or is below ``least``; else as `finite_array`
     """
-    array = finite_array(name, value, (1,))
-    for wrong, problem in ((array != np.rint(array), "is not a whole number"), (array < least, f"is below {least}")):
+    array = finite_array(name, value, (0, 1) if also_one else (1,))
+    for wrong, problem in (
+        (array != np.rint(array), "is not a whole number"),
+        (array < least, f"is below {least}"),
+        (np.abs(array) > 2**53, "is above 2^53, where floating point is not exact"),
+    ):
         if wrong.any():
             row = int(np.argmax(wrong))
+            place = f"{name}[{row}]" if array.ndim else name
             raise ValueError(
-                f"{name}[{row}] is {array[row]:g}, which {problem}; {name} must be whole numbers of at least {least}"
+                f"{place} is {array.flat[row]:g}, which {problem}; {name} must be whole numbers of at least {least}"
             )
-    too_large = np.abs(array) > 2**53
-    if too_large.any():
-        row = int(np.argmax(too_large))
-        raise ValueError(f"{name}[{row}] is {array[row]:g}; above 2^53 a whole number is not exact in floating point")
-    return read_only(array.astype(np.int64))
+    return read_only(np.asarray(array.astype(np.int64)))
 
 
 def positive_number(name: str, value: float, *, above: float = 0.0) -> float:

@@ -1,4 +1,4 @@
-"""What every finite mixture has in common: weights that are free, equal or held fixed, known labels, and canonical order.
+"""What every finite mixture has in common: weights free, equal or held fixed, known labels, and canonical order.
 
 The observed-data model of ``n`` rows and ``K`` components is
 
@@ -78,6 +78,12 @@ def checked_labels(labels: Integers, n_components: int) -> Integers:
             f"0..{n_components - 1}, or be -1 where the component is not known"
         )
     return labels
+
+
+def enough_rows(n: int, n_components: int) -> None:
+    """Refuse data with fewer rows than components."""
+    if n < n_components:
+        raise ValueError(f"there are {n} rows for {n_components} components; give at least one row per component")
 
 
 def exchangeable_groups(weights: MixtureWeights, labels: Integers) -> Integers:
