@@ -1,0 +1,54 @@
+"""Reports from result files alone: a page, tables and figures for each comparison, and an index of all.
+
+Nothing here fits anything or imports what does; a report can be written again wherever ``result.json`` and
+``posterior.nc`` are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["is_current", "write_index", "write_report"]
+
+
+def write_report(directory: Path | str) -> Path:
+    """Write ``report.html``, ``estimates.csv``, ``estimates.tex`` and ``figures/`` beside a stored result.
+
+    Parameters
+    ----------
+    directory : of one comparison, with ``result.json`` and ``posterior.nc``
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    comparisons.store.StoredResultError
+        The result is missing, damaged or of another version of this program.
+    """
+    from comparisons.report import page
+
+    return page.write_report(Path(directory))
+
+
+def is_current(directory: Path | str) -> bool:
+    """Whether the report in this directory was written from the result there, by this version of the report."""
+    from comparisons.report import page
+
+    return page.is_current(Path(directory))
+
+
+def write_index(out: Path | str, order: Sequence[str] = ()) -> Path:
+    """Write ``index.html`` over all comparisons in a directory: question, verdict, summary and links of each.
+
+    Parameters
+    ----------
+    out : directory with one directory for each comparison
+    order : names that come first, in this order; the others follow by name
+    """
+    from comparisons.report import page
+
+    return page.write_index(Path(out), order)

@@ -1,0 +1,113 @@
+"""How every figure looks: one colour each for EM, MAP and the posterior, and files that are the same for the same result."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from comparisons.files import replacing
+from comparisons.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe & Ito (2008), told apart with every common colour blindness; line style or marker differ as well.
+EM = "#D55E00"
+MAP = "#009E73"
+POSTERIOR = "#0072B2"
+DATA = "#7a7a7a"
+DATA_FILL = "#d4d4d4"
+INK = "#222222"
+CHAINS = ("#0072B2", "#56B4E9", "#003f63", "#8aa5b5")
+
+# Inches; the page shows a figure at most this wide.
+WIDTH = 7.4
+
+_STYLE: dict[str, Any] = {
+    "axes.edgecolor": "#666666",
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9,
+    "figure.facecolor": "white",
+    "font.size": 9,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "savefig.facecolor": "white",
+    "text.color": INK,
+    "xtick.color": INK,
+    "xtick.labelsize": 8,
+    "ytick.color": INK,
+    "ytick.labelsize": 8,
+    # The same result gives the same bytes: names inside an SVG are drawn from this salt, not from chance.
+    "svg.hashsalt": "comparisons",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Illustration:
+    """One figure of a report; ``alt`` says in a sentence what a reader who cannot see it should know."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    figure: Figure
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw and save within this, whatever the settings outside."""
+    import matplotlib
+
+    settings: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
+    with matplotlib.rc_context(settings | _STYLE):
+        yield
+
+
+def save(illustration: Illustration, folder: Path) -> str:
+    """Write the figure as SVG and PDF, and return the SVG to stand inside a page."""
+    text = io.StringIO()
+    illustration.figure.savefig(text, format="svg", metadata={"Date": None})
+    # What has found its place stays there; the layout takes longer than the drawing.
+    illustration.figure.set_layout_engine("none")
+    with replacing(folder / f"{illustration.name}.svg") as unfinished:
+        unfinished.write_text(text.getvalue(), encoding="utf-8")
+    with replacing(folder / f"{illustration.name}.pdf") as unfinished:
+        illustration.figure.savefig(unfinished, format="pdf", metadata={"CreationDate": None})
+    return inline(text.getvalue(), illustration.name)
+
+
+def inline(svg: str, name: str) -> str:
+    """Return the ``<svg>`` element alone, its identifiers made unique to this figure within a page."""
+    element = svg[svg.index("<svg") :]
+    element = re.sub(r"\s*<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    # Matplotlib styles every element of the page that its figure stands in; the same by inheritance from the svg.
+    element = re.sub(r'<style type="text/css">.*?</style>', "", element, flags=re.DOTALL)
+    element = element.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" aria-hidden="true" ', 1)
+    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", element)
+
+
+def axis_label(result: Result, name: str) -> str:
+    """Return the quantity's or variable's name with its unit, where it has one."""
+    variable = name.partition("[")[0]
+    if result.model.family == "coins" or not result.data.unit:
+        return name
+    if variable in ("weights", "head_probabilities"):
+        return name
+    if variable == "covariances":
+        return f"{name} ({result.data.unit}²)" if " " not in result.data.unit else name
+    return f"{name} ({result.data.unit})"
+
+
+def thinned(n: int, most: int) -> slice:
+    """Return a slice that keeps at most so many of n draws, evenly."""
+    return slice(None, None, -(-n // most) or 1)

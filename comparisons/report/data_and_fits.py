@@ -1,0 +1,250 @@
+"""Figures of the data with both fits: densities over a histogram, expected over observed counts, clusters in the plane."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from comparisons.report.appearance import DATA, DATA_FILL, EM, MAP, POSTERIOR, WIDTH, Illustration, axis_label, thinned
+from comparisons.report.digits import percent
+from comparisons.report.draws import draws_of
+from comparisons.result import Curves, Result
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+type Floats = NDArray[np.float64]
+
+# More strokes than this below an axis are a solid bar.
+MOST_RUG = 400
+MOST_BINS = 60
+MOST_DRAWS = 300
+# Of a component's distribution, inside its two ellipses.
+ELLIPSES = (0.5, 0.95)
+
+
+def figures_of_data(result: Result, posterior: xarray.DataTree) -> list[Illustration]:
+    """Return the data with EM's fit and the posterior's, one figure for each kind of curve."""
+    made = []
+    densities = [curve for curve in result.curves if curve.kind == "density"]
+    if densities:
+        made.append(_densities(result, densities))
+    counts = [curve for curve in result.curves if curve.kind == "counts"]
+    if counts:
+        made.append(_counts(result, counts))
+    if len(densities) >= 2:
+        made.append(_plane(result, posterior, densities[0].variable, densities[1].variable))
+    return made
+
+
+def _panels(n: int, height: float) -> tuple[Figure, list[Axes]]:
+    columns = min(n, 2)
+    rows = -(-n // columns)
+    figure = Figure(figsize=(WIDTH, height * rows + 0.5), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for spare in axes[n:]:
+        spare.remove()
+    return figure, axes[:n]
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))
+    figure.legend(once.values(), once.keys(), loc="outside upper center", ncols=min(len(once), 5))
+
+
+def column(result: Result, name: str) -> tuple[Floats, Floats]:
+    """Values of a data column and how often each row counts, rows with a missing value left out."""
+    values = np.array(result.data.columns.get(name, []), dtype=np.float64)
+    weights = np.ones(len(values))
+    if (counts := result.data.columns.get("counts")) is not None and len(counts) == len(values):
+        weights = np.array(counts, dtype=np.float64)
+    known = np.isfinite(values) & np.isfinite(weights)
+    return values[known], weights[known]
+
+
+def _band_label(curve: Curves) -> str:
+    return f"posterior mean and {percent(curve.band_prob, 0)} band"
+
+
+def _densities(result: Result, curves: list[Curves]) -> Illustration:
+    figure, axes = _panels(len(curves), 3.1)
+    for ax, curve in zip(axes, curves, strict=True):
+        values, weights = column(result, curve.variable)
+        if len(values):
+            bins = np.histogram_bin_edges(np.repeat(values, weights.astype(int)), bins="fd")
+            n_bins = min(len(bins) - 1, MOST_BINS)
+            ax.hist(
+                values, bins=n_bins, weights=weights, density=True, color=DATA_FILL, edgecolor="white", label="data"
+            )
+            if len(values) <= MOST_RUG:
+                ax.plot(values, np.zeros(len(values)), "|", color=DATA, markersize=7, alpha=0.6, clip_on=False)
+        grid = np.array(curve.grid)
+        low, high = _array(curve.posterior_low), _array(curve.posterior_high)
+        ax.fill_between(grid, low, high, color=POSTERIOR, alpha=0.25, linewidth=0, label="_band")
+        ax.plot(grid, _array(curve.posterior_mean), color=POSTERIOR, linewidth=1.6, label=_band_label(curve))
+        for component in curve.em_components if len(curve.em_components) > 1 else []:
+            ax.plot(grid, _array(component), ":", color=EM, linewidth=1.2, label="components of EM")
+        ax.plot(grid, _array(curve.em), "--", color=EM, linewidth=1.6, label="EM")
+        _name_components(ax, result, curve)
+        ax.set_xlabel(axis_label(result, curve.variable))
+        ax.set_ylabel("density")
+        ax.set_ylim(bottom=0)
+        ax.margins(x=0.01)
+    _legend(figure, axes[0])
+    variables = " and ".join(curve.variable for curve in curves)
+    return Illustration(
+        name="data-and-fits",
+        title=f"Data with both fits: {variables}",
+        caption=(
+            f"Grey: histogram of {variables}, n = {result.data.n}, scaled to area 1, a stroke for each row. Dashed: density at "
+            f"the EM estimate; dotted: its components, each times its weight. Solid: posterior mean of the density; at "
+            f"each point the band holds {percent(curves[0].band_prob, 0)} of the draws."
+        ),
+        alt=f"Histogram of {variables} with the density at the EM estimate and the posterior mean density with its band.",
+        figure=figure,
+    )
+
+
+def _name_components(ax: Axes, result: Result, curve: Curves) -> None:
+    names = result.model.component_names
+    if len(curve.em_components) < 2 or len(names) != len(curve.em_components):
+        return
+    for name, component in zip(names, curve.em_components, strict=True):
+        heights = _array(component)
+        if not np.isfinite(heights).any():
+            continue
+        top = int(np.nanargmax(heights))
+        ax.annotate(
+            name,
+            (curve.grid[top], float(heights[top])),
+            xytext=(0, -4),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            color=EM,
+            fontsize=8,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
+        )
+
+
+def _counts(result: Result, curves: list[Curves]) -> Illustration:
+    figure, axes = _panels(len(curves), 3.1)
+    for ax, curve in zip(axes, curves, strict=True):
+        grid = np.array(curve.grid)
+        width = 0.84 * (float(np.min(np.diff(grid))) if len(grid) > 1 else 1.0)
+        if curve.observed is not None:
+            ax.bar(grid, curve.observed, width=width, color=DATA_FILL, edgecolor=DATA, linewidth=0.5, label="observed")
+        low, mean, high = (_array(c) for c in (curve.posterior_low, curve.posterior_mean, curve.posterior_high))
+        # Side by side, so that neither hides the other.
+        ax.errorbar(
+            grid + width / 6,
+            mean,
+            yerr=np.clip([mean - low, high - mean], 0, None),
+            fmt="o",
+            color=POSTERIOR,
+            markersize=4,
+            capsize=2,
+            linewidth=1.2,
+            label=_band_label(curve),
+        )
+        ax.plot(grid - width / 6, _array(curve.em), "D", color=EM, markersize=4.5, label="EM")
+        ax.set_xlabel(result.data.unit or curve.variable)
+        ax.set_ylabel("number of bags")
+        ax.set_ylim(bottom=0)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _legend(figure, axes[0])
+    return Illustration(
+        name="data-and-fits",
+        title="Observed counts and both fits",
+        caption=(
+            f"Bars: observed number of bags with each count of heads, n = {result.data.n}. Diamonds: number expected at the "
+            f"EM estimate. Circles: posterior mean of the number expected, with a band of {percent(curves[0].band_prob, 0)} "
+            "of the draws at each count. The band is that of the expectation; observed counts scatter about it as well."
+        ),
+        alt="Bars of observed counts of heads with the counts expected by EM and by the posterior with its band.",
+        figure=figure,
+    )
+
+
+def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illustration:
+    figure = Figure(figsize=(WIDTH * 0.85, 4.6), layout="constrained")
+    ax = figure.subplots()
+    xs, ys = (np.array(result.data.columns.get(name, []), dtype=np.float64) for name in (x, y))
+    if len(xs) == len(ys):
+        ax.plot(xs, ys, "o", color=DATA, markersize=3, alpha=0.5, markeredgewidth=0, label="data")
+    values = {quantity.name: quantity for quantity in result.quantities}
+    ellipses = False
+    for name in result.model.component_names:
+        draws = [draws_of(posterior, f"means[{name}, {feature}]") for feature in (x, y)]
+        if draws[0] is not None and draws[1] is not None:
+            keep = thinned(draws[0].size, MOST_DRAWS)
+            points = [d.ravel()[keep] for d in draws if d is not None]
+            ax.plot(
+                *points,
+                "o",
+                color=POSTERIOR,
+                markersize=2.2,
+                alpha=0.4,
+                markeredgewidth=0,
+                label="means, posterior draws",
+            )
+        means = [values.get(f"means[{name}, {feature}]") for feature in (x, y)]
+        if means[0] is None or means[1] is None or means[0].em is None or means[1].em is None:
+            continue
+        centre = (means[0].em, means[1].em)
+        covariance = _covariance(result, name, x, y)
+        if covariance is not None:
+            ellipses = True
+            for probability in ELLIPSES:
+                ax.add_patch(_ellipse(centre, covariance, probability))
+        if means[0].map is not None and means[1].map is not None:
+            ax.plot(means[0].map, means[1].map, "^", color=MAP, markersize=6, label="means, MAP")
+        ax.plot(*centre, "+", color=EM, markersize=11, markeredgewidth=2, label="means, EM")
+    ax.set_xlabel(axis_label(result, x))
+    ax.set_ylabel(axis_label(result, y))
+    _legend(figure, ax)
+    inside = " and ".join(percent(probability, 0) for probability in ELLIPSES)
+    return Illustration(
+        name="plane",
+        title=f"{x} and {y}: the clusters",
+        caption=(
+            "Grey: the data. Crosses: means by EM"
+            + (f", with the ellipses that hold {inside} of each component as EM estimates it" if ellipses else "")
+            + ". Triangles: means at the posterior mode. Dots: posterior draws of the means."
+        ),
+        alt=f"Scatter of {y} against {x} with EM's clusters and posterior draws of the means.",
+        figure=figure,
+    )
+
+
+def _covariance(result: Result, component: str, x: str, y: str) -> Floats | None:
+    values = {quantity.name: quantity.em for quantity in result.quantities}
+    entries = [
+        values.get(f"covariances[{component}, {a}, {b}]", values.get(f"covariances[{component}, {b}, {a}]"))
+        for a, b in ((x, x), (x, y), (y, y))
+    ]
+    if any(entry is None for entry in entries):
+        return None
+    xx, xy, yy = entries
+    return np.array([[xx, xy], [xy, yy]], dtype=np.float64)
+
+
+def _ellipse(centre: tuple[float, float], covariance: Floats, probability: float) -> Ellipse:
+    variances, directions = np.linalg.eigh(covariance)
+    # The squared Mahalanobis distance in the plane is exponential with mean 2.
+    radius = math.sqrt(-2 * math.log1p(-probability))
+    height, width = 2 * radius * np.sqrt(np.clip(variances, 0, None))
+    angle = math.degrees(math.atan2(directions[1, 1], directions[0, 1]))
+    return Ellipse(centre, float(width), float(height), angle=angle, fill=False, edgecolor=EM, linewidth=1.4, zorder=3)
+
+
+def _array(values: list[float | None]) -> Floats:
+    return np.array(values, dtype=np.float64)

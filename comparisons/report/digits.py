@@ -1,0 +1,80 @@
+"""Numbers as a reader wants them: as many digits as their uncertainty allows, a true minus, no exponent where none is needed."""
+
+from __future__ import annotations
+
+import math
+
+MISSING = "–"
+# Two digits of the uncertainty: rounding then hides at most a twentieth of it.
+UNCERTAINTY_DIGITS = 2
+# Past so many decimals a power of ten reads better.
+MOST_DECIMALS = 7
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def decimals_for(*uncertainties: float | None) -> int | None:
+    """Decimals that show two digits of the smallest uncertainty; None where there is none to go by."""
+    known = [u for u in uncertainties if u is not None and math.isfinite(u) and u > 0]
+    if not known:
+        return None
+    return max(0, UNCERTAINTY_DIGITS - 1 - math.floor(math.log10(min(known))))
+
+
+def rounded(value: float | None, decimals: int | None) -> str:
+    """Return the value with so many decimals, or with four significant digits where that is not known.
+
+    Examples
+    --------
+    >>> rounded(0.79678907, decimals_for(0.0779))
+    '0.797'
+    >>> rounded(-0.0004, 2), rounded(None, 2)
+    ('0.00', '–')
+    """
+    if value is None:
+        return MISSING
+    if decimals is None or decimals > MOST_DECIMALS or abs(value) >= 1e9:
+        return significant(value, 4)
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", "−")
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """Return the value with so many significant digits, as a power of ten where it is far from 1.
+
+    Examples
+    --------
+    >>> significant(3.14e-15), significant(0.25), significant(-9.5621, 6)
+    ('3.14×10⁻¹⁵', '0.25', '−9.5621')
+    """
+    if value is None:
+        return MISSING
+    mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
+    text = mantissa.replace("-", "−")
+    return f"{text}×10{str(int(exponent)).translate(_SUPERSCRIPTS)}" if exponent else text
+
+
+def percent(probability: float | None, decimals: int = 1) -> str:
+    r"""Return the probability in percent, with a space that does not break.
+
+    Examples
+    --------
+    >>> percent(0.0312), percent(0.94, 0)
+    ('3.1\xa0%', '94\xa0%')
+    """
+    return MISSING if probability is None else f"{100 * probability:.{decimals}f}\u00a0%"
+
+
+def seconds(duration: float) -> str:
+    """Return the time in seconds, or in minutes where it is long.
+
+    Examples
+    --------
+    >>> seconds(0.0213), seconds(3.4), seconds(200)
+    ('0.02 s', '3.4 s', '3 min 20 s')
+    """
+    if duration >= 100:
+        return f"{int(duration // 60)} min {int(duration % 60)} s"
+    return f"{duration:.{1 if duration >= 1 else 2}f} s"

@@ -1,0 +1,142 @@
+"""The table of quantities for other programs: every digit as CSV, rounded for print as LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from comparisons.report.digits import MISSING, decimals_for, rounded
+from comparisons.result import Number, Quantity, Result
+
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "−": "$-$",
+        "×": r"$\times$",
+        "≤": r"$\leq$",
+        "≥": r"$\geq$",
+        "\u00a0": "~",
+    }
+)
+
+
+def csv_table(result: Result) -> str:
+    """Return one line for each quantity, with every digit; what does not exist is empty."""
+    text = io.StringIO()
+    writer: csv.DictWriter[str] | None = None
+    for quantity in result.quantities:
+        row = _row(quantity)
+        if writer is None:
+            writer = csv.DictWriter(text, list(row), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow({key: "" if value is None else value for key, value in row.items()})
+    return text.getvalue()
+
+
+def _row(quantity: Quantity) -> dict[str, Number | str]:
+    summary, gap = quantity.posterior, quantity.gap
+    return {
+        "name": quantity.name,
+        "em": quantity.em,
+        "em_se": quantity.em_se,
+        "em_low": quantity.em_low,
+        "em_high": quantity.em_high,
+        "scale": quantity.scale,
+        "map": quantity.map,
+        "posterior_mean": summary.mean,
+        "posterior_sd": summary.sd,
+        "hdi_low": summary.hdi_low,
+        "hdi_high": summary.hdi_high,
+        "hdi_prob": summary.hdi_prob,
+        "ess_bulk": summary.ess_bulk,
+        "ess_tail": summary.ess_tail,
+        "r_hat": summary.r_hat,
+        "mcse": summary.mcse,
+        "tail_below": quantity.tail_below,
+        "tail_above": quantity.tail_above,
+        "gap_prior": gap.prior if gap else None,
+        "gap_mode_switch": gap.mode_switch if gap else None,
+        "gap_averaging": gap.averaging if gap else None,
+        "gap_total": gap.total if gap else None,
+        "verdict": quantity.verdict,
+        "reason": quantity.reason,
+    }
+
+
+def latex_table(result: Result) -> str:
+    r"""Return a table for a paper; it needs ``\usepackage{booktabs}``."""
+    probability = latex(f"{100 * result.quantities[0].posterior.hdi_prob:.0f}%") if result.quantities else ""
+    lines = [
+        r"% Needs \usepackage{booktabs}.",
+        rf"% Seed {result.seed}; {', '.join(f'{k} {v}' for k, v in result.provenance.versions.items())}.".replace(
+            "\n", " "
+        ),
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{latex(result.title)}: maximum likelihood by EM with standard errors and {probability} Wald intervals, "
+        rf"posterior mode (MAP), and posterior mean, standard deviation and {probability} highest-density intervals (HDI) "
+        rf"from {result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {latex(result.verdict)}.}}",
+        rf"  \label{{tab:{result.name}}}",
+        r"  \begin{tabular}{lrrcrrrcl}",
+        r"    \toprule",
+        r"    & \multicolumn{3}{c}{EM} & & \multicolumn{3}{c}{Posterior} & \\",
+        r"    \cmidrule(lr){2-4} \cmidrule(lr){6-8}",
+        rf"    Quantity & Estimate & SE & {probability} interval & MAP & Mean & SD & {probability} HDI & Verdict \\",
+        r"    \midrule",
+        *(f"    {_latex_row(quantity)}" for quantity in result.quantities),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_row(quantity: Quantity) -> str:
+    summary = quantity.posterior
+    decimals = decimals_for(quantity.em_se, summary.sd)
+
+    def cell(value: Number) -> str:
+        return "--" if value is None else latex(rounded(value, decimals))
+
+    def interval(low: Number, high: Number) -> str:
+        return "--" if low is None or high is None else f"[{cell(low)}, {cell(high)}]"
+
+    cells = [
+        latex(quantity.name),
+        cell(quantity.em),
+        cell(quantity.em_se),
+        interval(quantity.em_low, quantity.em_high),
+        cell(quantity.map),
+        cell(summary.mean),
+        cell(summary.sd),
+        interval(summary.hdi_low, summary.hdi_high),
+        latex(quantity.verdict),
+    ]
+    return " & ".join(cells) + r" \\"
+
+
+def latex(text: str) -> str:
+    r"""Escape what LaTeX takes for its own.
+
+    Examples
+    --------
+    >>> latex("head_probabilities[A] & 5%")
+    'head\\_probabilities[A] \\& 5\\%'
+    """
+    # Superscripts of a power of ten, as written by `digits.significant`.
+    superscripts = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+    escaped = text.translate(_LATEX).replace(MISSING, "--")
+    for digit, plain in zip(superscripts, "-0123456789", strict=True):
+        escaped = escaped.replace(digit, f"$^{{{plain}}}$")
+    return escaped

@@ -1,0 +1,135 @@
+"""The pages: templates filled from stored results, whole files written in place of old ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from comparisons import store
+from comparisons.files import write_text
+from comparisons.report import digits, estimates
+from comparisons.result import Number, Quantity, Result
+
+PAGE = "report.html"
+CSV = "estimates.csv"
+LATEX = "estimates.tex"
+FIGURES = "figures"
+INDEX = "index.html"
+
+SYMBOLS = {"agree": "=", "differ": "≠", "wrong": "✗", "inconclusive": "?"}
+MEANINGS = {
+    "agree": "Both fits are right, and EM with its standard errors is an adequate summary of the posterior.",
+    "differ": "Both fits are right, and a point with its standard errors is not an adequate summary of the posterior.",
+    "wrong": "An integrity check failed: one of the two fits is not what it claims to be.",
+    "inconclusive": "An engine did not converge or a check could not decide, so nothing is claimed.",
+}
+
+
+def write_report(directory: Path) -> Path:
+    """Write all files of one comparison's report, the page last."""
+    from comparisons.report import appearance
+    from comparisons.report.data_and_fits import figures_of_data
+    from comparisons.report.em_trace import figures_of_trace
+    from comparisons.report.marginals import figures_of_draws
+    from comparisons.report.surface import figures_of_surface
+
+    result, posterior = store.read(directory), store.read_posterior(directory)
+    source = _source(directory)
+    with appearance.style():
+        illustrations = [
+            *figures_of_data(result, posterior),
+            *figures_of_surface(result, posterior),
+            *figures_of_draws(result, posterior),
+            *figures_of_trace(result),
+        ]
+        drawings = [Markup(appearance.save(each, directory / FIGURES)) for each in illustrations]
+    written = {each.name for each in illustrations}
+    for file in (directory / FIGURES).glob("*.*"):
+        if file.stem not in written:
+            file.unlink()
+    write_text(directory / CSV, estimates.csv_table(result))
+    write_text(directory / LATEX, estimates.latex_table(result))
+    page = _environment().get_template("report.html.jinja")
+    text = page.render(result=result, figures=list(zip(illustrations, drawings, strict=True)), source=source)
+    return write_text(directory / PAGE, text)
+
+
+def is_current(directory: Path) -> bool:
+    """Whether the page there names as its source the result there and this version of the report."""
+    page = directory / PAGE
+    complete = all((directory / name).exists() for name in (CSV, LATEX, FIGURES, store.RESULT, store.POSTERIOR))
+    return complete and page.exists() and _source(directory) in page.read_text(encoding="utf-8")[:2000]
+
+
+def write_index(out: Path, order: Sequence[str]) -> Path:
+    """Write the index over every directory with a result in it; one that cannot be read is listed with the reason."""
+    results: list[Result] = []
+    unreadable: dict[str, str] = {}
+    for path in sorted(out.glob(f"*/{store.RESULT}")):
+        try:
+            results.append(store.read(path))
+        except store.StoredResultError as error:
+            unreadable[path.parent.name] = str(error)
+    place = {name: position for position, name in enumerate(order)}
+    results.sort(key=lambda result: (place.get(result.name, len(place)), result.name))
+    reports = {result.name for result in results if (out / result.name / PAGE).exists()}
+    page = _environment().get_template("index.html.jinja")
+    return write_text(out / INDEX, page.render(results=results, unreadable=unreadable, reports=reports))
+
+
+def _source(directory: Path) -> str:
+    """Digest of all that a report is made from: the result, which names its draws, and the code of the report."""
+    digest = hashlib.sha256((directory / store.RESULT).read_bytes())
+    for path in sorted(Path(__file__).parent.rglob("*")):
+        if path.suffix in (".py", ".jinja", ".css"):
+            digest.update(path.read_bytes())
+    digest.update(version("matplotlib").encode())
+    return digest.hexdigest()
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "rounded": _rounded,
+        "significant": _significant,
+        "percent": digits.percent,
+        "seconds": digits.seconds,
+    }
+    environment.globals |= {
+        "css": Markup((Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")),
+        "decimals": _decimals,
+        "meanings": MEANINGS,
+        "symbols": SYMBOLS,
+    }
+    return environment
+
+
+def _decimals(quantity: Quantity) -> int | None:
+    return digits.decimals_for(quantity.em_se, quantity.posterior.sd)
+
+
+def _rounded(value: Number, decimals: int | None) -> Markup:
+    return _cell(value, digits.rounded(value, decimals))
+
+
+def _significant(value: Number, n_digits: int = 3) -> Markup:
+    return _cell(value, digits.significant(value, n_digits))
+
+
+def _cell(value: Any, text: str) -> Markup:
+    """Return the rounded number as seen, with the whole number in the page's source for programs and the curious."""
+    if value is None:
+        return Markup('<span class="missing" title="does not exist; see the reason">{}</span>').format(text)
+    return Markup('<data value="{}">{}</data>').format(repr(value), text)

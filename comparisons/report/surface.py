@@ -1,0 +1,108 @@
+"""Figure of the log-likelihood over two quantities, with EM's way to the top and draws of the posterior."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from comparisons.report.appearance import EM, INK, POSTERIOR, WIDTH, Illustration, axis_label, thinned
+from comparisons.report.draws import draws_of
+from comparisons.result import Result
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+MOST_DRAWS = 600
+# Nats below the maximum. Half the 95 % quantile of chi-squared with one and with two degrees of freedom is 1.92 and 3.00.
+DROPS = (0.5, 1.92, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
+MOST_CONTOURS = 7
+
+
+def figures_of_surface(result: Result, posterior: xarray.DataTree) -> list[Illustration]:
+    """Return the figure of the surface, or nothing where the result has none."""
+    surface = result.surface
+    if surface is None:
+        return []
+    figure = Figure(figsize=(WIDTH * 0.85, 4.9), layout="constrained")
+    ax = figure.subplots()
+    x_range, y_range = (min(surface.x_grid), max(surface.x_grid)), (min(surface.y_grid), max(surface.y_grid))
+    values = np.ma.masked_invalid(np.array(surface.values, dtype=np.float64))
+    levels = sorted(-drop for drop in DROPS if values.min() < -drop < values.max())[-MOST_CONTOURS:]
+    if levels:
+        steps = np.linspace(0.62, 1, len(levels) + 1)
+        shades = [(step, step, step) for step in steps]
+        ax.contourf(
+            surface.x_grid, surface.y_grid, values, levels=[*levels, 0.001], colors=shades[1:], extend="min", alpha=0.45
+        )
+        lines = ax.contour(surface.x_grid, surface.y_grid, values, levels=levels, colors="#555555", linewidths=0.7)
+        lines.set_linestyle("solid")
+        ax.clabel(lines, fmt=lambda level: f"−{-level:g}", fontsize=7)
+    outside = _draws(ax, posterior, surface.x, surface.y, x_range, y_range)
+    _path(ax, result, surface.x, surface.y)
+    ax.set_xlim(x_range)
+    ax.set_ylim(y_range)
+    ax.set_xlabel(axis_label(result, surface.x))
+    ax.set_ylabel(axis_label(result, surface.y))
+    figure.legend(loc="outside upper center", ncols=4)
+    return [
+        Illustration(
+            name="surface",
+            title="Log-likelihood, the way of EM and posterior draws",
+            caption=(
+                "Contours: log-likelihood in nats below its maximum. Were the surface quadratic, a drop of 1.92 would bound the "
+                "95\u00a0% interval of one parameter and 3.00 the 95\u00a0% region of two. "
+                f"{surface.note} Line: the estimates of successive EM iterations from the start (open circle) to the maximum "
+                f"(cross). Dots: posterior draws, which also spread over the parameters not shown{outside}."
+            ),
+            alt=f"Contours of the log-likelihood over {surface.x} and {surface.y} with the EM path and posterior draws.",
+            figure=figure,
+        )
+    ]
+
+
+def _draws(
+    ax: Axes,
+    posterior: xarray.DataTree,
+    x: str,
+    y: str,
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+) -> str:
+    xs, ys = draws_of(posterior, x), draws_of(posterior, y)
+    if xs is None or ys is None:
+        return ""
+    xs, ys = xs.ravel(), ys.ravel()
+    keep = thinned(xs.size, MOST_DRAWS)
+    ax.plot(
+        xs[keep], ys[keep], "o", color=POSTERIOR, markersize=2.4, alpha=0.4, markeredgewidth=0, label="posterior draws"
+    )
+    inside = (xs >= x_range[0]) & (xs <= x_range[1]) & (ys >= y_range[0]) & (ys <= y_range[1])
+    beyond = int((~inside).sum())
+    return f"; {beyond} of {xs.size} draws lie outside the frame" if beyond else ""
+
+
+def _path(ax: Axes, result: Result, x: str, y: str) -> None:
+    path = result.em.path
+    if x in path and y in path:
+        xs, ys = (np.array(path[name], dtype=np.float64) for name in (x, y))
+        known = np.isfinite(xs) & np.isfinite(ys)
+        xs, ys = xs[known], ys[known]
+        if len(xs):
+            ax.plot(xs, ys, "-", color=EM, linewidth=1.3, marker=".", markersize=4, label="EM iterations")
+            ax.plot(
+                xs[0],
+                ys[0],
+                "o",
+                color=EM,
+                markersize=8,
+                markerfacecolor="white",
+                markeredgewidth=1.6,
+                label="start of EM",
+            )
+    estimates = {quantity.name: quantity.em for quantity in result.quantities}
+    x_estimate, y_estimate = estimates.get(x), estimates.get(y)
+    if x_estimate is not None and y_estimate is not None:
+        ax.plot(x_estimate, y_estimate, "P", color=EM, markersize=9, markeredgecolor=INK, label="EM estimate")
