@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -57,7 +58,11 @@ def _panels(n: int, height: float) -> tuple[Figure, list[Axes]]:
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    figure.legend(once.values(), once.keys(), loc="outside upper center", ncols=min(len(once), 5))
+    legend = figure.legend(once.values(), once.keys(), loc="outside upper center", ncols=min(len(once), 5))
+    for handle in legend.legend_handles:
+        if isinstance(handle, Line2D) and handle.get_markersize() < 4:
+            handle.set_markersize(5)
+            handle.set_alpha(0.8)
 
 
 def column(result: Result, name: str) -> tuple[Floats, Floats]:
@@ -70,6 +75,18 @@ def column(result: Result, name: str) -> tuple[Floats, Floats]:
     return values[known], weights[known]
 
 
+def _bins(values: Floats) -> list[float]:
+    """Edges of bins; where data are rounded, each bin holds equally many of the values that they could have."""
+    low, high = float(values.min()), float(values.max())
+    n_bins = min(MOST_BINS, math.ceil(2 * math.sqrt(len(values))))
+    different = np.unique(values)
+    step = float(np.diff(different).min()) if len(different) > 1 else 1.0
+    if (high - low) / step > 1000:
+        return [float(edge) for edge in np.linspace(low, high, n_bins + 1)]
+    width = step * max(1, round((high - low) / step / n_bins))
+    return [low - step / 2 + width * k for k in range(math.floor((high - low + step / 2) / width) + 2)]
+
+
 def _band_label(curve: Curves) -> str:
     return f"posterior mean and {percent(curve.band_prob, 0)} band"
 
@@ -79,10 +96,14 @@ def _densities(result: Result, curves: list[Curves]) -> Illustration:
     for ax, curve in zip(axes, curves, strict=True):
         values, weights = column(result, curve.variable)
         if len(values):
-            bins = np.histogram_bin_edges(np.repeat(values, weights.astype(int)), bins="fd")
-            n_bins = min(len(bins) - 1, MOST_BINS)
             ax.hist(
-                values, bins=n_bins, weights=weights, density=True, color=DATA_FILL, edgecolor="white", label="data"
+                values,
+                bins=_bins(values),
+                weights=weights,
+                density=True,
+                color=DATA_FILL,
+                edgecolor="white",
+                label="data",
             )
             if len(values) <= MOST_RUG:
                 ax.plot(values, np.zeros(len(values)), "|", color=DATA, markersize=7, alpha=0.6, clip_on=False)
@@ -96,7 +117,7 @@ def _densities(result: Result, curves: list[Curves]) -> Illustration:
         _name_components(ax, result, curve)
         ax.set_xlabel(axis_label(result, curve.variable))
         ax.set_ylabel("density")
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.05 * ax.get_ylim()[1])
         ax.margins(x=0.01)
     _legend(figure, axes[0])
     variables = " and ".join(curve.variable for curve in curves)
@@ -121,17 +142,11 @@ def _name_components(ax: Axes, result: Result, curve: Curves) -> None:
         heights = _array(component)
         if not np.isfinite(heights).any():
             continue
-        top = int(np.nanargmax(heights))
+        peak = int(np.nanargmax(heights))
+        top = np.nanmax([curve.em[peak], curve.posterior_high[peak]])
+        place = (curve.grid[peak], float(top))
         ax.annotate(
-            name,
-            (curve.grid[top], float(heights[top])),
-            xytext=(0, -4),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            color=EM,
-            fontsize=8,
-            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
+            name, place, xytext=(0, 3), textcoords="offset points", ha="center", va="bottom", color=EM, fontsize=8
         )
 
 

@@ -24,6 +24,8 @@ type Floats = NDArray[np.float64]
 
 BINS = 40
 RANK_BINS = 20
+# Characters below a panel of a third of the figure's width.
+LONGEST_LABEL = 30
 # Shown of the draws; a single far draw must not squeeze the rest into one bin.
 SHOWN = (0.002, 0.998)
 
@@ -47,11 +49,16 @@ def _grid(n: int, height: float) -> tuple[Figure, list[Axes]]:
     return figure, axes[:n]
 
 
+def _two_lines(label: str) -> str:
+    """Return the label broken after its first comma where a small panel would not hold it."""
+    return label.replace(", ", ",\n", 1) if len(label) > LONGEST_LABEL else label
+
+
 def _marginals(result: Result, known: list[tuple[Quantity, Floats]]) -> Illustration:
     figure, axes = _grid(len(known), 1.75)
     for ax, (quantity, draws) in zip(axes, known, strict=True):
         _marginal(ax, quantity, draws.ravel())
-        ax.set_xlabel(axis_label(result, quantity.name))
+        ax.set_xlabel(_two_lines(axis_label(result, quantity.name)))
     hdi, interval = percent(known[0][0].posterior.hdi_prob, 0), percent(known[0][0].posterior.hdi_prob, 0)
     figure.legend(
         handles=[
@@ -135,7 +142,7 @@ def _ranks(result: Result, known: list[tuple[Quantity, Floats]]) -> Illustration
             ax.stairs(heights, edges, color=CHAINS[chain % len(CHAINS)], linewidth=1, label=f"chain {chain + 1}")
         ax.axhline(expected, color=INK, linewidth=0.7, linestyle=":")
         ax.set_ylim(0, max(2.2 * expected, ax.get_ylim()[1]))
-        ax.set_xlabel(quantity.name)
+        ax.set_xlabel(_two_lines(quantity.name))
         ax.set_xticks([])
         ax.set_yticks([])
     handles, labels = axes[0].get_legend_handles_labels()
