@@ -1,7 +1,13 @@
-"""The nouns of each model family (data, parameters, prior) and its PyMC model."""
+"""The nouns of each model family (data, parameters, prior) and its PyMC model.
 
-from models.coins import CoinParameters, CoinPrior, CoinTosses
-from models.gaussians import GaussianParameters, GaussianPrior, Measurements
+Importing this package loads no PyMC; building or reading a model does.
+"""
+
+from models.coins import CoinParameters, CoinPrior, CoinTosses, coin_mixture
+from models.draws import canonical_order
+from models.gaussians import GaussianParameters, GaussianPrior, Measurements, gaussian_mixture
+from models.maximum import Maximum, find_map
+from models.posterior import LogPosterior
 
 __all__ = [
     "CoinParameters",
@@ -9,5 +15,11 @@ __all__ = [
     "CoinTosses",
     "GaussianParameters",
     "GaussianPrior",
+    "LogPosterior",
+    "Maximum",
     "Measurements",
+    "canonical_order",
+    "coin_mixture",
+    "find_map",
+    "gaussian_mixture",
 ]

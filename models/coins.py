@@ -11,6 +11,7 @@ What it does not do: overdispersed bags (beta-binomial), coins that depend on co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +27,11 @@ from models.inputs import (
     weight_vector,
     whole_numbers,
 )
+from models.mixture_distribution import add_weights, draw_components, mixture_log_density, take_components
+from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
@@ -166,3 +172,88 @@ class CoinPrior:
     def __post_init__(self) -> None:
         for name in ("heads", "tails", "concentration"):
             object.__setattr__(self, name, positive_number(name, getattr(self, name)))
+
+
+def _logp(heads: Any, tosses: Any, weights: Any, probabilities: Any, counts: Any, labels: Any) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    binomial = pm.Binomial.dist(n=tosses[..., None], p=probabilities)
+    return mixture_log_density(pt.log(weights), pm.logp(binomial, heads[..., None]), counts, labels)
+
+
+def _random(
+    tosses: Any, weights: Any, probabilities: Any, counts: Any, labels: Any, rng: Any = None, size: Any = None
+) -> Integers:
+    component = draw_components(weights, labels, size, rng)
+    return np.asarray(rng.binomial(tosses, take_components(probabilities, component, core=0)))
+
+
+def coin_mixture(
+    tosses: CoinTosses,
+    n_components: int = 2,
+    weights: Weights = "free",
+    prior: CoinPrior | None = None,
+) -> pm.Model:
+    """Build the PyMC model of a mixture of coins.
+
+    Data and prior numbers are `pymc.Data`, so that a compiled model serves other bags with ``with_data``. Rows are counted,
+    not repeated: a posterior predictive draw is one draw for each distinct row.
+
+    Parameters
+    ----------
+    tosses : bags ``(n_bags,)``, with counts and known labels if there are any
+    n_components : number of coins, K
+    weights : ``"free"``, ``"equal"``, or ``(K,)`` values held fixed
+    prior : uniform where None
+
+    Returns
+    -------
+    pymc.Model
+        Free variables ``head_probabilities`` and, unless held, ``weights``, both with the dim ``component``; observed
+        ``heads``. Its posterior is symmetric in exchangeable coins: see `models.canonical_order`.
+
+    Raises
+    ------
+    ValueError
+        for bags fewer than coins, or weights or labels that do not fit
+
+    References
+    ----------
+    Do & Batzoglou (2008), Nature Biotechnology 26, 897.
+    """
+    import pymc as pm
+
+    treated = MixtureWeights.of(weights, n_components)
+    enough_rows(tosses.n, n_components)
+    data, prior = tosses.distinct(), prior or CoinPrior()
+    labels = checked_labels(data.labels, n_components)
+    # Bounds need no checks: the transforms keep every value inside, and the graph compiles faster without.
+    with pm.Model(coords={"component": range(n_components)}, check_bounds=False) as model:
+        observed = pm.Data("observed_heads", np.array(data.heads))
+        bags = pm.Data("tosses", np.array(data.tosses))
+        counts = pm.Data("counts", data.counts.astype(float))
+        known = pm.Data("labels", np.array(labels))
+        w = add_weights(treated, prior.concentration, labels)
+        p = pm.Beta(
+            "head_probabilities",
+            pm.Data("prior_heads", prior.heads),
+            pm.Data("prior_tails", prior.tails),
+            dims="component",
+            shape=(n_components,),
+        )
+        pm.CustomDist(
+            "heads",
+            bags,
+            w,
+            p,
+            counts,
+            known,
+            logp=_logp,
+            random=_random,
+            signature="(),(k),(k),(),()->()",
+            dtype="int64",
+            class_name="CoinMixture",
+            observed=observed,
+        )
+    return model

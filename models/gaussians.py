@@ -18,7 +18,7 @@ What it does not do: heavy tails, missing entries within a row, constrained orie
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,6 +34,23 @@ from models.inputs import (
     row_labels,
     weight_vector,
 )
+from models.inverse_wishart import (
+    covariance_factor_transform,
+    covariance_of,
+    entries_of,
+    factor_support_point,
+    inverse_wishart_logp,
+    normal_logp,
+    pack,
+    packed_index,
+    random_factor,
+    unpack,
+)
+from models.mixture_distribution import add_weights, draw_components, mixture_log_density, take_components
+from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 type Shape = Literal["full", "diagonal", "spherical"]
 type Covariance = Literal["full", "tied", "diagonal", "spherical", "tied-diagonal", "tied-spherical"]
@@ -321,3 +338,198 @@ def sample_covariance(data: Measurements) -> Floats:
         involved = [data.features[j] for j in np.flatnonzero(np.abs(vectors[:, 0]) > 1e-3)]
         raise ValueError(f"columns {', '.join(map(repr, involved))} of y are collinear; drop one of them")
     return covariance * size * size[:, None]
+
+
+def _means_logp(value: Any, m: Any, factor: Any, shrinkage: Any) -> Any:
+    import pytensor.tensor as pt
+
+    entries = entries_of(factor / pt.sqrt(shrinkage)[..., None])
+    d = len(entries)
+    return normal_logp([value[..., j] for j in range(d)], [m[..., j] for j in range(d)], entries)
+
+
+def _means_random(m: Any, factor: Any, shrinkage: Any, rng: Any = None, size: Any = None) -> Floats:
+    d = m.shape[-1]
+    shape = np.broadcast_shapes(m.shape[:-1], factor.shape[:-1]) if size is None else tuple(size)
+    z = rng.standard_normal((*shape, d, 1)) / np.sqrt(np.asarray(shrinkage))[..., None, None]
+    return m + (unpack(factor) @ z)[..., 0]
+
+
+def _full_logp(y: Any, weights: Any, means: Any, factors: Any, counts: Any, labels: Any) -> Any:
+    import pytensor.tensor as pt
+
+    entries = entries_of(factors)
+    d = len(entries)
+    columns = [y[..., j, None] for j in range(d)]
+    log_densities = normal_logp(columns, [means[..., j] for j in range(d)], entries)
+    return mixture_log_density(pt.log(weights), log_densities, counts, labels)
+
+
+def _full_random(
+    weights: Any, means: Any, factors: Any, counts: Any, labels: Any, rng: Any = None, size: Any = None
+) -> Floats:
+    component = draw_components(weights, labels, size, rng)
+    z = rng.standard_normal((*component.shape, means.shape[-1], 1))
+    return take_components(means, component, core=1) + (take_components(unpack(factors), component, core=2) @ z)[..., 0]
+
+
+def _diagonal_logp(y: Any, weights: Any, means: Any, deviations: Any, counts: Any, labels: Any) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    d = int(means.type.shape[-1])
+    log_densities = sum(
+        pm.logp(pm.Normal.dist(means[..., j], deviations[..., j]), y[..., j, None]) for j in range(d)
+    )
+    return mixture_log_density(pt.log(weights), log_densities, counts, labels)
+
+
+def _diagonal_random(
+    weights: Any, means: Any, deviations: Any, counts: Any, labels: Any, rng: Any = None, size: Any = None
+) -> Floats:
+    component = draw_components(weights, labels, size, rng)
+    z = rng.standard_normal((*component.shape, means.shape[-1]))
+    return take_components(means, component, core=1) + take_components(deviations, component, core=1) * z
+
+
+def gaussian_mixture(
+    y: ArrayLike | Measurements,
+    n_components: int = 2,
+    covariance: Covariance = "full",
+    weights: Weights = "free",
+    labels: ArrayLike | None = None,
+    counts: ArrayLike | None = None,
+    prior: GaussianPrior | None = None,
+) -> pm.Model:
+    """Build the PyMC model of a mixture of normal distributions.
+
+    Data and prior numbers are `pymc.Data`, so that a compiled model serves other rows with ``with_data``. Rows are counted,
+    not repeated: a posterior predictive draw is one draw for each distinct row.
+
+    Parameters
+    ----------
+    y : ``(n,)`` or ``(n, d)``, an array or a DataFrame, in any units
+    n_components : K
+    covariance : ``"full"``, ``"tied"``, ``"diagonal"``, ``"spherical"``, ``"tied-diagonal"`` or ``"tied-spherical"``
+    weights : ``"free"``, ``"equal"``, or ``(K,)`` values held fixed
+    labels : ``(n,)`` known component of each row, -1 where unknown
+    counts : ``(n,)`` how many times each row was seen
+    prior : `GaussianPrior.weakly_informative` where None
+
+    Returns
+    -------
+    pymc.Model
+        ``means`` with the dims ``component`` and ``feature``; ``weights`` unless held; ``covariances``, a deterministic of
+        ``variances`` (inverse-gamma; one feature, diagonal and spherical forms) or of ``covariance_factors``
+        (inverse-Wishart, as packed Cholesky factors); ``standard_deviations`` for one feature; observed ``y``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        as `em.gaussian_mixture` does for the same arguments
+
+    References
+    ----------
+    Fraley & Raftery (2007), Journal of Classification 24, 155.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    data = (y if isinstance(y, Measurements) else Measurements(y, counts=counts, labels=labels)).distinct()
+    treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
+    enough_rows(data.n, n_components)
+    known_labels = checked_labels(data.labels, n_components)
+    sample_covariance(data)  # refuses constant and collinear columns
+    prior = prior or GaussianPrior.weakly_informative(data.y, n_components, counts=data.counts)
+    if len(prior.mean) != data.d:
+        raise ValueError(f"prior is for {len(prior.mean)} features but y has {data.d}; give one prior mean per feature")
+    k, d = n_components, data.d
+    matrices = () if form.tied else ("component",)
+    coords = {"component": range(k), "feature": data.features, "feature_2": data.features}
+    # Bounds need no checks: the transforms keep every value inside, and the graph compiles faster without.
+    with pm.Model(coords=coords, check_bounds=False) as model:
+        observed = pm.Data("observed_y", np.array(data.y), shape=(None, d))
+        seen = pm.Data("counts", data.counts.astype(float))
+        known = pm.Data("labels", np.array(known_labels))
+        mean = pm.Data("prior_mean", np.array(prior.mean), shape=(d,))
+        shrinkage = pm.Data("prior_shrinkage", prior.shrinkage)
+        nu = pm.Data("prior_degrees_of_freedom", prior.degrees_of_freedom)
+        w = add_weights(treated, prior.concentration, known_labels)
+        if form.shape == "full" and d > 1:
+            parameters = _full(model, k, form, mean, shrinkage, nu, prior.scale)
+            logp, random, signature = _full_logp, _full_random, "(k),(k,d),(k,p),(),()->(d)"
+        else:
+            spherical = form.shape == "spherical"
+            half = (np.trace(prior.scale) / d if spherical else np.diag(prior.scale)) / 2
+            variances = pm.InverseGamma(
+                "variances",
+                nu / 2,
+                pm.Data("prior_half_scale", half, shape=() if spherical else (d,)),
+                dims=(*matrices, *(() if spherical else ("feature",))),
+                shape=(() if form.tied else (k,)) + (() if spherical else (d,)),
+            )
+            table = pt.broadcast_to(variances[..., None] if spherical else variances, (k, d))
+            deviations = pt.sqrt(table)
+            spread = deviations / pt.sqrt(shrinkage)
+            means = pm.Normal("means", mean, spread, dims=("component", "feature"), shape=(k, d))
+            pm.Deterministic("covariances", table[..., None] * np.eye(d), dims=("component", "feature", "feature_2"))
+            if d == 1:
+                pm.Deterministic("standard_deviations", deviations, dims=("component", "feature"))
+            parameters = (means, deviations)
+            logp, random, signature = _diagonal_logp, _diagonal_random, "(k),(k,d),(k,d),(),()->(d)"
+        pm.CustomDist(
+            "y",
+            w,
+            *parameters,
+            seen,
+            known,
+            logp=logp,
+            random=random,
+            signature=signature,
+            class_name="GaussianMixture",
+            observed=observed,
+        )
+    return model
+
+
+def _full(
+    model: pm.Model, k: int, form: CovarianceForm, mean: Any, shrinkage: Any, nu: Any, scale: Floats
+) -> tuple[Any, Any]:
+    """Add means and full covariances to the model; returns the means and the packed factor of every component."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    d = len(scale)
+    p = d * (d + 1) // 2
+    model.add_coord("factor_entry", [f"{i + 1}, {j + 1}" for i, j in packed_index(d)])
+    root = pm.Data("prior_scale_factor", pack(np.linalg.cholesky(scale)), shape=(p,))
+    factors = pm.CustomDist(
+        "covariance_factors",
+        nu,
+        root,
+        logp=inverse_wishart_logp,
+        random=random_factor,
+        support_point=factor_support_point,
+        signature="(),(p)->(p)",
+        class_name="InverseWishartFactor",
+        transform=covariance_factor_transform(d),
+        dims=(*(() if form.tied else ("component",)), "factor_entry"),
+        shape=(p,) if form.tied else (k, p),
+    )
+    means = pm.CustomDist(
+        "means",
+        mean,
+        factors,
+        shrinkage,
+        logp=_means_logp,
+        random=_means_random,
+        support_point=lambda rv, size, mean, factor, shrinkage: pt.broadcast_to(mean, rv.shape),
+        signature="(d),(p),()->(d)",
+        class_name="NormalGivenFactor",
+        dims=("component", "feature"),
+        shape=(k, d),
+    )
+    pm.Deterministic(
+        "covariances", pt.broadcast_to(covariance_of(factors), (k, d, d)), dims=("component", "feature", "feature_2")
+    )
+    return means, pt.broadcast_to(factors, (k, p))

@@ -1,0 +1,59 @@
+"""The comparisons by name. Each is a small script beside this file that declares one; a new one is a file and a name here."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from comparisons.declaration import Comparison
+
+# In the order in which they are listed and run.
+NAMES = (
+    "two-coin-labelled",
+    "two-coin",
+    "three-coin",
+    "three-coin-single-toss",
+    "two-coin-per-toss",
+    "saxony-families",
+    "one-normal",
+    "heights-labelled",
+    "heights",
+    "faithful",
+    "geyser",
+    "faithful-equal-weights",
+    "faithful-2d",
+    "galaxies",
+    "simulated-mixture",
+)
+
+
+class UnknownComparison(ValueError):
+    """No comparison has this name; the message names the nearest that there is."""
+
+
+def names() -> tuple[str, ...]:
+    """Names of all comparisons, in the order in which they run."""
+    return NAMES
+
+
+def declaration(name: str) -> Comparison:
+    """Load one declaration by name.
+
+    Raises
+    ------
+    UnknownComparison
+        if there is none of that name
+    """
+    if name not in NAMES:
+        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.5)
+        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(NAMES)}"
+        raise UnknownComparison(f"there is no comparison {name!r}; {meant}")
+    comparison: Comparison = import_module(f"comparisons.catalogue.{name.replace('-', '_')}").COMPARISON
+    return comparison
+
+
+def questions() -> dict[str, str]:
+    """Every comparison with the question it asks."""
+    return {name: declaration(name).question for name in NAMES}

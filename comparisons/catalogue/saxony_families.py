@@ -1,0 +1,61 @@
+"""Boys in families of Saxony (Geissler 1889): the classic binomial mixture, and a slow problem for EM."""
+
+import numpy as np
+
+import em
+from comparisons.datasets import Dataset
+from comparisons.declaration import UNIFORM, Comparison, Fitted
+from comparisons.result import Finding
+from models import CoinPrior, CoinTosses
+
+
+def families(dataset: Dataset) -> CoinTosses:
+    """Boys among the first twelve children, counted by families."""
+    columns = dataset.columns
+    return CoinTosses(heads=columns["boys"], tosses=columns["children"], counts=columns["families"])
+
+
+def findings(fitted: Fitted) -> list[Finding]:
+    """How much better two are than one, and how slow EM is here."""
+    data, fit = fitted.data, fitted.maximum_likelihood
+    one = em.coin_mixture(data, n_components=1)
+    faster = em.coin_mixture(data, start=fit.path[0], acceleration="squarem")
+    change = np.diff(fit.trace)
+    early = int(np.argmax(change < 1e-6)) + 1
+    short = abs(fit.path[early].weights[0] - fit.parameters.weights[0])
+    return [
+        Finding(
+            "One chance of a boy, or two",
+            f"One binomial with probability {one.parameters.head_probabilities[0]:.6f} has log-likelihood "
+            f"{one.log_likelihood:.4f}, two components {fit.log_likelihood:.5f}: families differ more than twelve tosses of "
+            "one coin would. Two chances are the simplest way to say so, not the only one: a beta distribution of chances "
+            "is another, and these counts do not choose between them.",
+        ),
+        Finding(
+            "A test of stop rules",
+            f"EM converges at rate {fit.rate:.5f}, so a small step is no sign of arrival. Stopped when the log-likelihood "
+            f"gains less than 1e-6 (iteration {early} of {fit.iterations}) the first weight would be {short:.4f} short of the "
+            f"maximum. Extrapolated steps (SQUAREM) need {faster.evaluations} evaluations from the same start.",
+        ),
+    ]
+
+
+COMPARISON = Comparison(
+    name="saxony-families",
+    title="Boys in families of Saxony",
+    question="Boys among the first 12 children of 6115 families: is one chance of a boy enough, or are there two?",
+    dataset="saxony",
+    description="boys among the first twelve children of 6115 families, counted by number of boys",
+    unit="boys among twelve children",
+    data=families,
+    components=("1", "2"),
+    prior=CoinPrior(),
+    prior_reason=UNIFORM,
+    findings=findings,
+)
+
+
+if __name__ == "__main__":
+    from comparisons.command_line import main
+
+    main(["run", COMPARISON.name])

@@ -1,0 +1,78 @@
+"""What a comparison is: one question, one data set, one model with its prior, and what it has to tell beside its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from comparisons.datasets import Dataset
+from comparisons.result import Finding
+from em import Fit
+from models import CoinPrior, CoinTosses, GaussianPrior, Measurements
+from models.gaussians import Covariance
+from models.mixtures import Weights
+
+WEAKLY_INFORMATIVE = (
+    "Weakly informative, read off the data as mclust's users know it (Fraley & Raftery 2007), with more degrees of freedom "
+    "and shrinkage so that posterior variances and their Monte Carlo errors exist; it is worth a twentieth of a row for "
+    "each mean and one row for each weight."
+)
+UNIFORM = "Uniform: nothing is added to the tosses, and the posterior mode is the maximum of the likelihood."
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a comparison's findings may draw on: the data as fitted and as published, and the fits."""
+
+    dataset: Dataset
+    data: Any
+    maximum_likelihood: Fit[Any, Any]
+    posterior_mean: dict[str, float]
+    posterior_sd: dict[str, float]
+
+
+type Findings = Callable[[Fitted], list[Finding]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A declaration: a pure value, read by both engines.
+
+    Attributes
+    ----------
+    name, title, question : as in the list of comparisons
+    dataset : name of a data set of `comparisons.datasets`
+    description : of the rows as fitted, with ``unit``, the unit of what was measured
+    data : from the data set as published to what is fitted
+    components : what the components are called, by canonical position (ascending head probability or first mean); where
+        rows are labelled, by label
+    n_components, weights, covariance : as in `em.coin_mixture` and `em.gaussian_mixture`
+    features : names of the columns, for Gaussians
+    prior : numbers, or None for the default of the family, made from the data
+    prior_reason : one sentence that defends it
+    findings : sentences with numbers that this comparison tells beside its verdict
+    """
+
+    name: str
+    title: str
+    question: str
+    dataset: str
+    description: str
+    unit: str
+    data: Callable[[Dataset], CoinTosses | Measurements]
+    components: Sequence[str]
+    weights: Weights = "free"
+    covariance: Covariance = "full"
+    features: Sequence[str] = ()
+    prior: CoinPrior | GaussianPrior | None = None
+    prior_reason: str = ""
+    findings: Findings = lambda fitted: []
+
+    @property
+    def n_components(self) -> int:
+        """Number of components."""
+        return len(self.components)
+
+
+type Family = Literal["coins", "gaussians"]

@@ -1,0 +1,72 @@
+"""Draws of a mixture put into canonical order: an exact sample of the ordered posterior.
+
+The priors are the same for exchangeable components, so the posterior is symmetric in them, and relabelling every draw by
+itself, all its parameters together, leaves the distribution of what does not depend on labels as it was.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.inputs import Integers
+from models.mixtures import canonical_permutation
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def canonical_order(draws: xr.DataTree, exchangeable: Integers | None = None) -> xr.DataTree:
+    """Put the draws of a coin or Gaussian mixture into canonical order.
+
+    Components are sorted by head probability, or by the mean of the first feature, then of the next; ties by weight. They
+    are permuted within the groups that the model cannot tell apart, and no further.
+
+    Parameters
+    ----------
+    draws : with the group ``posterior`` of dims ``chain``, ``draw`` and ``component``
+    exchangeable : ``(K,)`` group of each component, as in ``model["exchangeable"].get_value()``. Where None it is read from
+        ``constant_data``, which `pymc.sample` stores and ``nutpie.sample`` does not; where that is missing too, all
+        components are taken to be exchangeable, which is wrong only with labelled rows or unequal fixed weights
+
+    Returns
+    -------
+    A new tree; every variable with the dim ``component`` is permuted, all else is as it was
+
+    Raises
+    ------
+    ValueError
+        if the draws hold neither ``head_probabilities`` nor ``means``
+    """
+    posterior = draws["posterior"].to_dataset()
+    if "head_probabilities" in posterior:
+        keys = [posterior["head_probabilities"].transpose("chain", "draw", "component").values]
+    elif "means" in posterior:
+        keys = list(np.moveaxis(posterior["means"].transpose("chain", "draw", "component", ...).values, -1, 0))
+    else:
+        raise ValueError(
+            f"the posterior has the variables {', '.join(map(str, posterior))}, but canonical order needs "
+            "head_probabilities or means"
+        )
+    if "weights" in posterior:
+        keys.append(posterior["weights"].transpose("chain", "draw", "component").values)
+    if exchangeable is None:
+        stored = draws.children.get("constant_data")
+        k = posterior.sizes["component"]
+        exchangeable = stored["exchangeable"].values if stored is not None and "exchangeable" in stored else np.zeros(k)
+    permutation = canonical_permutation(np.stack(keys, axis=-1), np.asarray(exchangeable, dtype=np.int64))
+    ordered = posterior.copy()
+    for name, variable in posterior.data_vars.items():
+        if "component" in variable.dims:
+            ordered[name] = _permuted(variable, permutation)
+    tree = draws.copy()
+    tree["posterior"] = type(draws)(ordered)
+    return tree
+
+
+def _permuted(variable: Any, permutation: Integers) -> Any:
+    front = variable.transpose("chain", "draw", "component", ...)
+    index = permutation.reshape(permutation.shape + (1,) * (front.ndim - 3))
+    values = np.take_along_axis(front.values, np.broadcast_to(index, front.shape), axis=2)
+    return front.copy(data=values).transpose(*variable.dims)

@@ -1,0 +1,112 @@
+"""The log posterior of a PyMC model as one function of one vector, compiled once and used for everything but sampling.
+
+``x`` are the free variables on PyMC's unconstrained scale, ravelled in the order of ``model.value_vars``. The parts are kept
+apart: log-likelihood, log prior *on the natural scale*, and the Jacobian of the transforms, which only a sampler needs. The
+graph is evaluated operation by operation: that takes 2 to 6 ms a call where compiled code takes 0.02, but is ready in a
+second instead of half a minute.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.inputs import Floats
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+
+class LogPosterior:
+    """Log-likelihood, log prior, Jacobian and gradient of a PyMC model.
+
+    Parameters
+    ----------
+    model : of `models.coin_mixture` or `models.gaussian_mixture`, or any without discrete free variables
+
+    Attributes
+    ----------
+    names : free variables in the order of ``x``
+    shapes : theirs on the unconstrained scale
+    size : length of ``x``
+    """
+
+    def __init__(self, model: pm.Model) -> None:
+        import pytensor
+        import pytensor.tensor as pt
+        from pytensor.compile.mode import Mode
+        from pytensor.graph.replace import clone_replace
+        from pytensor.link.vm import VMLinker
+
+        self.model = model
+        self.names = tuple(variable.name for variable in model.free_RVs)
+        start = model.initial_point()
+        values = [model.rvs_to_values[variable] for variable in model.free_RVs]
+        self.shapes = tuple(np.shape(start[value.name]) for value in values)
+        self._ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
+        self.size = int(self._ends[-1])
+        self.start = np.concatenate([np.ravel(start[value.name]) for value in values]).astype(float)
+        x = pt.vector("x", shape=(self.size,))
+        pieces = {v: part.reshape(shape) for v, part, shape in zip(values, self._split(x), self.shapes, strict=True)}
+        likelihood, prior, with_jacobian = clone_replace(
+            [
+                model.logp(vars=model.observed_RVs),
+                model.logp(vars=model.free_RVs, jacobian=False),
+                model.logp(vars=model.free_RVs, jacobian=True),
+            ],
+            pieces,
+        )
+        natural = model.replace_rvs_by_values(list(model.unobserved_RVs))
+        slow_but_soon = Mode(VMLinker(use_cloop=False, c_thunks=False), "fast_compile")
+        outputs = [likelihood, prior, with_jacobian - prior, pt.grad(likelihood + prior, x)]
+        self._evaluate = pytensor.function([x], outputs, mode=slow_but_soon)
+        self._natural_names = tuple(v.name for v in model.unobserved_RVs)
+        self._natural = pytensor.function(
+            [x], clone_replace(natural, pieces), mode=slow_but_soon, on_unused_input="ignore"
+        )
+        self._forward = pytensor.function(
+            list(model.free_RVs),
+            [
+                (v if (t := model.rvs_to_transforms[v]) is None else t.forward(v, *v.owner.inputs)).ravel()
+                for v in model.free_RVs
+            ],
+            mode=slow_but_soon,
+            on_unused_input="ignore",
+        )
+
+    def _split(self, x: Any) -> list[Any]:
+        starts = [0, *self._ends[:-1]]
+        return [x[a:b] for a, b in zip(starts, self._ends, strict=True)]
+
+    def parts(self, x: Floats) -> tuple[float, float, float]:
+        """Log-likelihood, log prior on the natural scale, and log Jacobian of the transforms, in nats."""
+        likelihood, prior, jacobian, _ = self._evaluate(x)
+        return float(likelihood), float(prior), float(jacobian)
+
+    def value_and_gradient(self, x: Floats) -> tuple[float, Floats]:
+        """Log posterior on the natural scale (no Jacobian), and its gradient by ``x``."""
+        likelihood, prior, _, gradient = self._evaluate(x)
+        return float(likelihood + prior), np.asarray(gradient)
+
+    def hessian(self, x: Floats) -> Floats:
+        """``(size, size)`` second derivatives by ``x`` of what `value_and_gradient` returns, by central differences."""
+        step = np.cbrt(np.finfo(float).eps) * np.maximum(1.0, np.abs(x))
+        rows = []
+        for j, h in enumerate(step):
+            moved = np.zeros(self.size)
+            moved[j] = h
+            rows.append((self.value_and_gradient(x + moved)[1] - self.value_and_gradient(x - moved)[1]) / (2 * h))
+        matrix = np.array(rows)
+        return 0.5 * (matrix + matrix.T)
+
+    def natural(self, x: Floats) -> dict[str, Floats]:
+        """All parameters at ``x`` by name, deterministics among them."""
+        return {name: np.asarray(v) for name, v in zip(self._natural_names, self._natural(x), strict=True)}
+
+    def unconstrained(self, parameters: dict[str, Any]) -> Floats:
+        """The vector ``x`` of free variables given by name on their natural scale."""
+        missing = [name for name in self.names if name not in parameters]
+        if missing:
+            raise ValueError(f"parameters lack {', '.join(missing)}; give every free variable of the model")
+        return np.concatenate(self._forward(*(np.asarray(parameters[name], dtype=float) for name in self.names)))
