@@ -1,0 +1,176 @@
+"""The command ``comparisons``: list, run, report, show.
+
+Exit status of ``run``: 0 every verdict reached and none ``wrong`` or ``inconclusive``; 1 some verdict is ``wrong``;
+2 wrong use; 3 some is ``inconclusive`` and none ``wrong``; 4 some comparison crashed, so that its verdict is missing,
+and none is ``wrong``; 130 interrupted. What only some commands need is imported inside them: ``--help`` loads no NumPy.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from comparisons import DEFAULT_SEED
+
+if TYPE_CHECKING:
+    from comparisons.processes import Outcome
+
+WRONG, WRONG_USE, INCONCLUSIVE, CRASHED = 1, 2, 3, 4
+INTERRUPTED = 130
+RESULTS = "results"
+DIRECTORY = click.Path(file_okay=False, path_type=Path)
+
+
+def _version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            click.echo(f"comparisons {version('em-comparisons')}")
+        except PackageNotFoundError:
+            click.echo("comparisons, not installed: run from its sources")
+        context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def main() -> None:
+    """Compare EM estimates with the PyMC posterior of the same latent-variable model.
+
+    Each comparison fits one model to one data set both ways, checks both fits, and says whether they agree.
+    """
+
+
+@main.command("list")
+def list_comparisons() -> None:
+    """List every comparison with its question."""
+    from comparisons import catalogue
+
+    questions = catalogue.questions()
+    width = max(len(name) for name in questions)
+    for name, question in questions.items():
+        click.echo(f"{name:<{width}}  {question}")
+
+
+def _known(context: click.Context, parameter: click.Parameter, names: Sequence[str]) -> tuple[str, ...]:
+    """Refuse an unknown name before anything runs, and run nothing twice."""
+    from comparisons import catalogue
+
+    for name in names:
+        if name not in catalogue.names():
+            try:
+                catalogue.declaration(name)
+            except catalogue.UnknownComparison as error:
+                raise click.UsageError(str(error), context) from error
+    return tuple(dict.fromkeys(names))
+
+
+def _one_known(context: click.Context, parameter: click.Parameter, name: str) -> str:
+    return _known(context, parameter, [name])[0]
+
+
+@main.command(
+    short_help="Run comparisons, write results and reports.",
+    epilog="Exit status: 0 fine; 1 some verdict is wrong; 2 wrong use; 3 some is inconclusive; 4 some crashed.",
+)
+@click.argument("names", metavar="[NAME]...", nargs=-1, callback=_known)
+@click.option("--out", type=DIRECTORY, default=RESULTS, show_default=True, help="Directory of results and reports.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of all random numbers."
+)
+@click.option(
+    "--draws", type=click.IntRange(min=100), default=1000, show_default=True, help="Of each chain, after tuning."
+)
+@click.option("--chains", type=click.IntRange(min=2), default=4, show_default=True, help="Of the sampler.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Comparisons at the same time.")
+@click.option("--fresh", is_flag=True, help="Compute anew even what has not changed.")
+@click.option("--json", "as_json", is_flag=True, help="Print result.json: one object for one NAME, else an array.")
+def run(
+    names: tuple[str, ...], out: Path, seed: int, draws: int, chains: int, jobs: int, fresh: bool, as_json: bool
+) -> None:
+    """Run comparisons, all of them where none is named, and write results and reports.
+
+    A stored result is used again while nothing that decides it has changed.
+    """
+    from comparisons import catalogue, processes, progress, report, terminal
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"--out {out} cannot be made: {error.strerror}") from error
+    chosen = names or catalogue.names()
+    tasks = [processes.Task(name, out, seed, draws, chains, fresh) for name in chosen]
+    try:
+        with progress.shown(len(tasks)) as show:
+            outcomes = processes.run_all(tasks, jobs, show)
+    except KeyboardInterrupt:
+        click.echo("Interrupted; comparisons that had ended keep their results.", err=True)
+        sys.exit(INTERRUPTED)
+    report.write_index(out, catalogue.names())
+    if as_json:
+        _print_json(out, outcomes, alone=len(names) == 1)
+    else:
+        terminal.print_outcomes(outcomes)
+    sys.exit(_status(outcomes))
+
+
+def _status(outcomes: Sequence[Outcome]) -> int:
+    from comparisons.processes import Finished
+
+    verdicts = {each.verdict if isinstance(each, Finished) else "crashed" for each in outcomes}
+    ranked = {"wrong": WRONG, "crashed": CRASHED, "inconclusive": INCONCLUSIVE}
+    return next((status for verdict, status in ranked.items() if verdict in verdicts), 0)
+
+
+def _print_json(out: Path, outcomes: Sequence[Outcome], *, alone: bool) -> None:
+    from comparisons import store
+    from comparisons.processes import Finished
+
+    ended = [each.name for each in outcomes if isinstance(each, Finished)]
+    texts = [(out / name / store.RESULT).read_text(encoding="utf-8").strip() for name in ended]
+    if alone:
+        click.echo("".join(texts))
+    else:
+        click.echo("[" + ",\n".join(texts) + "]")
+
+
+@main.command("report", short_help="Write reports again, from result files alone.")
+@click.argument("directory", metavar="[DIR]", type=DIRECTORY, default=RESULTS)
+def write_reports(directory: Path) -> None:
+    """Write the reports in DIR (default: results) again, from the result files alone."""
+    from comparisons import catalogue, report, store
+
+    found = sorted(path.parent for path in directory.glob(f"*/{store.RESULT}"))
+    if not found:
+        raise click.UsageError(
+            f"there are no results in {directory}; make them with: comparisons run --out {directory}"
+        )
+    unreadable = 0
+    for each in found:
+        try:
+            report.write_report(each)
+        except store.StoredResultError as error:
+            unreadable += 1
+            click.echo(f"{each.name}: {error}", err=True)
+        else:
+            click.echo(f"{each.name}: written", err=True)
+    click.echo(report.write_index(directory, catalogue.names()))
+    sys.exit(CRASHED if unreadable else 0)
+
+
+@main.command(short_help="Show a stored result in the terminal.")
+@click.argument("name", callback=_one_known)
+@click.option("--out", type=DIRECTORY, default=RESULTS, show_default=True, help="Directory of results.")
+def show(name: str, out: Path) -> None:
+    """Show the verdict, the table and the reasons of a stored result."""
+    from comparisons import store, terminal
+
+    try:
+        result = store.read(out / name)
+    except store.StoredResultError as error:
+        raise click.UsageError(str(error)) from error
+    terminal.print_result(result)

@@ -1,0 +1,70 @@
+"""What a run shows on standard error while it goes on: bars on a terminal, a line for each comparison elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from comparisons.processes import Crashed, Finished, Outcome, Stage
+from comparisons.report.digits import seconds
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+COLOURS = {"agree": "green", "differ": "yellow", "wrong": "red", "inconclusive": "magenta"}
+
+
+@contextmanager
+def shown(n_comparisons: int) -> Iterator[Callable[[Stage | Outcome], None]]:
+    """Give a function that shows each event of a run of so many comparisons."""
+    if not sys.stderr.isatty():
+        yield _print_line
+        return
+    with _bars(n_comparisons) as show:
+        yield show
+
+
+def line(outcome: Outcome) -> str:
+    """Return what is said of a comparison that has ended."""
+    if isinstance(outcome, Crashed):
+        return f"{outcome.name}: crashed after {seconds(outcome.seconds)}: {outcome.reason} (see {outcome.log})"
+    return f"{outcome.name}: {outcome.verdict} ({seconds(outcome.seconds)})"
+
+
+def _print_line(event: Stage | Outcome) -> None:
+    if not isinstance(event, Stage):
+        print(line(event), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _bars(n_comparisons: int) -> Iterator[Callable[[Stage | Outcome], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.text import Text
+
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    columns = (
+        SpinnerColumn(finished_text=" "),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        total = progress.add_task(f"{n_comparisons} comparisons", total=n_comparisons)
+        running: dict[str, TaskID] = {}
+
+        def show(event: Stage | Outcome) -> None:
+            if isinstance(event, Stage):
+                if event.name not in running:
+                    running[event.name] = progress.add_task(event.name, total=None)
+                progress.update(running[event.name], description=f"{event.name}: {event.stage}")
+                return
+            if event.name in running:
+                progress.remove_task(running.pop(event.name))
+            progress.advance(total)
+            colour = COLOURS[event.verdict] if isinstance(event, Finished) else "red"
+            progress.console.print(Text(line(event), style=colour))
+
+        yield show

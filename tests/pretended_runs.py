@@ -1,0 +1,28 @@
+"""What a process may come to with a comparison, without fitting anything; a module, so that a new process finds it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from comparisons.processes import Task
+from comparisons.result import Verdict
+
+
+def pretend(task: Task, progress: Callable[[str], None]) -> tuple[Verdict, str]:
+    """Do what the task's name says."""
+    progress("starting")
+    if task.name.startswith("raises"):
+        raise ZeroDivisionError(f"{task.name} was divided by zero")
+    if task.name.startswith("dies"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task.name.startswith("prints"):
+        print("a warning of a library", file=sys.stderr)
+    if task.name.startswith("sleeps"):
+        Path(task.out, "asleep").write_text(str(os.getpid()))
+        time.sleep(60)
+    return "agree", f"process {os.getpid()}"

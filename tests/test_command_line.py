@@ -1,0 +1,230 @@
+"""The command line says what happened, in words and in its exit status, and pays only for what it uses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from comparisons import catalogue, processes, store
+from comparisons.command_line import main
+from comparisons.processes import Crashed, Finished, Outcome, Stage, Task, run_all
+from tests.pretended_runs import pretend
+from tests.stored_results import two_coins
+
+HEAVY = {"numpy", "scipy", "xarray", "pandas", "matplotlib", "pymc", "pytensor", "arviz", "em", "models", "rich"}
+
+
+def comparisons(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def task(name: str, out: Path) -> Task:
+    return Task(name, out, seed=1, draws=100, chains=2, fresh=False)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    store.write(two_coins(), tmp_path / "two-coin")
+    return tmp_path
+
+
+@pytest.fixture
+def outcome(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let every comparison come to a verdict without running; to a crash where none is given."""
+
+    def come_to(**verdicts: Any) -> None:
+        def pretended(tasks: Sequence[Task], jobs: int, tell: Callable[[Stage | Outcome], None]) -> list[Outcome]:
+            ended: list[Outcome] = []
+            for each in tasks:
+                verdict = verdicts.get(each.name.replace("-", "_"), "agree")
+                if verdict is None:
+                    ended.append(Crashed(each.name, "ValueError: bad luck", each.out / each.name / "run.log", 1.0))
+                else:
+                    store.write(two_coins(), each.out / each.name)
+                    ended.append(Finished(each.name, verdict, "a summary.", 1.0))
+                tell(ended[-1])
+            return ended
+
+        monkeypatch.setattr(processes, "run_all", pretended)
+
+    return come_to
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], ["run", "tow-coin"]])
+def test_help_and_wrong_names_load_nothing_heavy(arguments: list[str]) -> None:
+    program = (
+        "import sys\n"
+        "from comparisons.command_line import main\n"
+        "try:\n"
+        f"    main({arguments!r})\n"
+        "finally:\n"
+        "    print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stderr.split()
+    assert "click" in loaded
+    assert not HEAVY & set(loaded)
+
+
+def test_list_has_a_line_for_every_comparison() -> None:
+    listed = comparisons("list")
+    assert listed.exit_code == 0
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(catalogue.names())
+
+
+@pytest.mark.parametrize("command", ["run", "show"])
+def test_an_unknown_name_is_wrong_use_and_the_nearest_is_named(command: str) -> None:
+    answer = comparisons(command, "tow-coin")
+    assert answer.exit_code == 2
+    assert "'two-coin'" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "option", [["--jobs", "0"], ["--draws", "-1"], ["--chains", "1"], ["--seed", "x"], ["--color"]]
+)
+def test_options_out_of_range_are_wrong_use(option: list[str]) -> None:
+    assert comparisons("run", "two-coin", *option).exit_code == 2
+
+
+def test_a_directory_that_cannot_be_made_is_wrong_use(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    answer = comparisons("run", "two-coin", "--out", tmp_path / "file" / "results")
+    assert answer.exit_code == 2
+    assert "cannot be made" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status"),
+    [
+        ({}, 0),
+        ({"heights": "differ"}, 0),
+        ({"heights": "inconclusive"}, 3),
+        ({"heights": "inconclusive", "two_coin": None}, 4),
+        ({"heights": "wrong", "two_coin": None, "geyser": "inconclusive"}, 1),
+    ],
+)
+def test_exit_status_is_that_of_the_worst_verdict(
+    verdicts: dict[str, str | None], status: int, outcome: Callable[..., None], tmp_path: Path
+) -> None:
+    outcome(**verdicts)
+    answer = comparisons("run", "two-coin", "heights", "geyser", "--out", tmp_path)
+    assert answer.exit_code == status
+    assert [line.split()[0] for line in answer.stdout.splitlines()] == ["two-coin", "heights", "geyser"]
+
+
+def test_a_crash_says_which_and_why_and_the_others_go_on(outcome: Callable[..., None], tmp_path: Path) -> None:
+    outcome(two_coin=None)
+    answer = comparisons("run", "two-coin", "heights", "--out", tmp_path)
+    assert "two-coin: crashed after 1.0 s: ValueError: bad luck (see" in answer.stderr
+    assert "heights: agree" in answer.stderr
+    assert (tmp_path / "index.html").exists()
+
+
+def test_without_names_all_run(outcome: Callable[..., None], tmp_path: Path) -> None:
+    outcome()
+    answer = comparisons("run", "--out", tmp_path)
+    assert [line.split()[0] for line in answer.stdout.splitlines()] == list(catalogue.names())
+
+
+def test_json_is_one_object_for_one_name_and_else_an_array(outcome: Callable[..., None], tmp_path: Path) -> None:
+    outcome()
+    one = json.loads(comparisons("run", "two-coin", "--json", "--out", tmp_path).stdout)
+    assert one["name"] == "two-coin"
+    several = json.loads(comparisons("run", "two-coin", "heights", "--json", "--out", tmp_path).stdout)
+    assert [each["schema_version"] for each in several] == [1, 1]
+
+
+def test_show_tells_verdict_reasons_numbers_and_checks(results: Path) -> None:
+    shown = comparisons("show", "two-coin", "--out", results)
+    assert shown.exit_code == 0
+    for text in (
+        two_coins().summary,
+        *two_coins().reasons,
+        "head_probabilities[A]",
+        "0.797",
+        "same-density",
+        "At fault: em",
+    ):
+        assert text in shown.stdout
+
+
+def test_show_of_what_has_not_run_names_the_command_to_run(results: Path) -> None:
+    shown = comparisons("show", "heights", "--out", results)
+    assert shown.exit_code == 2
+    assert f"comparisons run heights --out {results}" in shown.stderr
+
+
+def test_report_writes_reports_and_index_from_the_files(results: Path) -> None:
+    answer = comparisons("report", results)
+    assert answer.exit_code == 0
+    assert answer.stdout.strip() == str(results / "index.html")
+    assert (results / "two-coin" / "report.html").exists()
+
+
+def test_report_goes_on_past_a_damaged_result(results: Path) -> None:
+    (results / "heights").mkdir()
+    (results / "heights" / "result.json").write_text("{")
+    answer = comparisons("report", results)
+    assert answer.exit_code == 4
+    assert "heights" in answer.stderr
+    assert (results / "two-coin" / "report.html").exists()
+
+
+def test_report_of_a_directory_without_results_is_wrong_use(tmp_path: Path) -> None:
+    assert comparisons("report", tmp_path).exit_code == 2
+
+
+def test_a_comparison_that_dies_takes_no_other_with_it(tmp_path: Path) -> None:
+    names = ["raises", "one", "dies", "two", "prints"]
+    told: list[Stage | Outcome] = []
+    outcomes = run_all([task(name, tmp_path) for name in names], 2, told.append, pretend)
+    assert [each.name for each in outcomes] == names
+    raised, one, died, two, printed = outcomes
+    assert isinstance(raised, Crashed)
+    assert raised.reason == "ZeroDivisionError: raises was divided by zero"
+    assert "Traceback" in raised.log.read_text()
+    assert isinstance(died, Crashed)
+    assert died.reason == "its process was ended by SIGKILL"
+    assert all(isinstance(each, Finished) for each in (one, two, printed))
+    assert not (tmp_path / "one" / "run.log").exists()
+    assert (tmp_path / "prints" / "run.log").read_text() == "a warning of a library\n"
+    assert [event.stage for event in told if isinstance(event, Stage)] == ["starting"] * 5
+
+
+def test_one_process_serves_one_comparison_after_another(tmp_path: Path) -> None:
+    outcomes = run_all([task(name, tmp_path) for name in "abc"], 1, lambda event: None, pretend)
+    assert len({each.summary for each in outcomes if isinstance(each, Finished)}) == 1
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_no_process_behind(by: signal.Signals, tmp_path: Path) -> None:
+    program = (
+        "from pathlib import Path\n"
+        "from comparisons.processes import Task, run_all\n"
+        "from tests.pretended_runs import pretend\n"
+        "if __name__ == '__main__':\n"
+        f"    run_all([Task('sleeps', Path({str(tmp_path)!r}), 1, 100, 2, False)], 1, print, pretend)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(program)
+    root = Path(__file__).parents[1]
+    started = subprocess.Popen(
+        [sys.executable, str(script)], env=os.environ | {"PYTHONPATH": str(root)}, stderr=subprocess.DEVNULL
+    )
+    asleep = tmp_path / "asleep"
+    deadline = time.monotonic() + 60
+    while not (asleep.exists() and asleep.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    started.send_signal(by)
+    assert started.wait(20) != 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(asleep.read_text()), 0)
