@@ -1,0 +1,339 @@
+"""A report says all that the result says, stands alone, and is the same for the same result."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from comparisons import store
+from comparisons.report import is_current, write_index, write_report
+from comparisons.report.digits import decimals_for, rounded, significant
+from comparisons.report.draws import draws_of
+from comparisons.report.estimates import latex, latex_table
+from comparisons.result import PosteriorSummary, SampledResult
+from tests.stored_results import geyser, two_coins
+
+VOID = {"meta", "link", "col", "br", "hr", "img", "input"}
+
+
+class Page(HTMLParser):
+    """A page taken apart, refusing one whose elements do not nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: Counter[str] = Counter()
+        self.elements: Counter[str] = Counter()
+        self.links: list[str] = []
+        self.references: set[str] = set()
+        self.values: set[str] = set()
+        self.words: list[str] = []
+        self.rows: list[list[str]] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements[tag] += 1
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th") and self.rows:
+            self.rows[-1].append("")
+        for name, value in attrs:
+            if name == "id" and value:
+                self.ids[value] += 1
+            if name in ("href", "src", "xlink:href") and value:
+                self.links.append(value)
+            if name in ("aria-labelledby", "aria-describedby") and value:
+                self.references.update(value.split())
+            if tag == "data" and name == "value" and value:
+                self.values.add(value)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+            if {"td", "th"} & set(self.open):
+                self.rows[-1][-1] += data
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+
+def bare(result: SampledResult) -> SampledResult:
+    """The least that a result may hold: nothing exists that may be missing."""
+    nothing = PosteriorSummary(None, None, None, None, 0.94, None, None, None, None)
+    quantities = [
+        replace(q, em=None, em_se=None, em_low=None, em_high=None, map=None, posterior=nothing, gap=None, tail_below=None,
+                tail_above=None, verdict="inconclusive")
+        for q in result.quantities
+    ]  # fmt: skip
+    em = replace(
+        result.em, log_likelihood=None, rate=None, trace=[-1.0], trace_iterations=[0], path={}, modes=[],
+        map_log_posterior=None, standard_error_reason="withheld: a ridge.",
+    )  # fmt: skip
+    return replace(
+        result, name="bare", quantities=quantities, em=em, curves=[], surface=None, findings=[], checks=[], reasons=[],
+        verdict="inconclusive",
+    )  # fmt: skip
+
+
+RESULTS: dict[str, Callable[[], SampledResult]] = {
+    "two-coin": two_coins,
+    "faithful-2d": geyser,
+    "bare": lambda: bare(two_coins()),
+}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("results")
+    for name, make in RESULTS.items():
+        store.write(make(), path / name)
+        assert write_report(path / name) == path / name / "report.html"
+    write_index(path, ["faithful-2d"])
+    return path
+
+
+@pytest.fixture(params=RESULTS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def page(path: Path) -> Page:
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def test_pages_are_well_formed_and_name_each_thing_once(out: Path, name: str) -> None:
+    for report in (page(out / name / "report.html"), page(out / "index.html")):
+        assert [each for each, times in report.ids.items() if times > 1] == []
+        assert report.references <= set(report.ids)
+        assert report.elements["main"] == report.elements["h1"] == 1
+        assert report.elements["script"] == 0
+
+
+def test_every_link_leads_somewhere_and_none_out_of_the_results(out: Path, name: str) -> None:
+    for path in (out / name / "report.html", out / "index.html"):
+        report = page(path)
+        for link in report.links:
+            if link.startswith("#"):
+                assert link[1:] in report.ids
+            elif link != "data:,":
+                assert (path.parent / link).exists()
+
+
+def test_every_number_of_the_table_is_in_the_page_with_all_its_digits(out: Path, name: str) -> None:
+    values = page(out / name / "report.html").values
+    for q in RESULTS[name]().quantities:
+        p = q.posterior
+        for value in (
+            q.em,
+            q.em_se,
+            q.em_low,
+            q.em_high,
+            q.map,
+            p.mean,
+            p.sd,
+            p.hdi_low,
+            p.hdi_high,
+            p.mcse,
+            p.r_hat,
+            p.ess_bulk,
+        ):
+            assert value is None or repr(float(value)) in values
+
+
+def test_every_quantity_check_and_mode_has_its_row(out: Path, name: str) -> None:
+    result = RESULTS[name]()
+    rows = page(out / name / "report.html").rows
+    for quantity in result.quantities:
+        (row,) = (row for row in rows if row[0] == quantity.name and len(row) == 11)
+        assert row[1] == rounded(quantity.em, decimals_for(quantity.em_se, quantity.posterior.sd))
+    for check in result.checks:
+        assert [row[1] for row in rows if row[0] == check.title + check.name] == [check.outcome]
+    for mode in result.em.modes:
+        assert sum(row[0] == significant(mode.log_likelihood, 9) for row in rows) == 1
+
+
+def test_everything_told_is_in_the_page(out: Path, name: str) -> None:
+    result = RESULTS[name]()
+    text = page(out / name / "report.html").text
+    told = [result.title, result.question, result.summary, result.verdict, result.data.source, result.data.sha256]
+    told += [result.model.prior_reason, result.provenance.command, result.provenance.key, *result.reasons]
+    told += [*result.model.formula, *result.model.prior, *(finding.text for finding in result.findings)]
+    told += [*(check.explanation for check in result.checks), *(q.reason for q in result.quantities)]
+    told += [f"{package} {version}" for package, version in result.provenance.versions.items()]
+    for each in told:
+        assert " ".join(each.split()) in text
+    assert "The verdict is about the two fits" in text
+    assert "NaN" not in text
+    assert "None" not in text
+
+
+def test_text_of_a_result_cannot_become_markup(out: Path) -> None:
+    source = (out / "two-coin" / "report.html").read_text()
+    assert "Two coins, coin hidden &lt;&amp;&gt;" in source
+    assert "<&>" not in source
+
+
+def test_a_failed_check_names_who_is_at_fault_and_what_to_do(out: Path) -> None:
+    assert "A draw led higher. At fault: em. To do: Use more starts." in page(out / "two-coin" / "report.html").text
+
+
+def test_every_figure_is_in_the_page_and_in_files(out: Path, name: str) -> None:
+    report = page(out / name / "report.html")
+    files = {path.name for path in (out / name / "figures").iterdir()}
+    stems = {file.partition(".")[0] for file in files}
+    assert files == {f"{stem}.{suffix}" for stem in stems for suffix in ("svg", "pdf")}
+    assert report.elements["svg"] == report.elements["figcaption"] == len(stems)
+    always = {"marginals", "ranks"}
+    both = {"data-and-fits", "surface", "em-trace"}
+    assert stems == {"two-coin": always | both, "faithful-2d": always | both | {"plane"}, "bare": always}[name]
+
+
+def test_figures_of_an_older_result_are_removed(tmp_path: Path) -> None:
+    store.write(two_coins(), tmp_path)
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "plane.svg").write_text("old")
+    write_report(tmp_path)
+    assert not (tmp_path / "figures" / "plane.svg").exists()
+
+
+def test_the_same_result_makes_the_same_files(out: Path, tmp_path: Path) -> None:
+    store.write(two_coins(), tmp_path / "two-coin")
+    write_report(tmp_path / "two-coin")
+    for path in sorted((out / "two-coin").rglob("*.*")):
+        if path.name != "posterior.nc":
+            assert (tmp_path / path.relative_to(out)).read_bytes() == path.read_bytes()
+
+
+def test_a_report_is_current_until_its_result_changes(tmp_path: Path) -> None:
+    store.write(two_coins(), tmp_path)
+    assert not is_current(tmp_path)
+    write_report(tmp_path)
+    assert is_current(tmp_path)
+    store.write(replace(two_coins(), summary="Another."), tmp_path)
+    assert not is_current(tmp_path)
+
+
+def test_csv_holds_every_digit_and_nothing_for_what_does_not_exist(out: Path, name: str) -> None:
+    rows = list(csv.DictReader(io.StringIO((out / name / "estimates.csv").read_text())))
+    quantities = RESULTS[name]().quantities
+    assert [row["name"] for row in rows] == [quantity.name for quantity in quantities]
+    for row, quantity in zip(rows, quantities, strict=True):
+        assert row["em"] == ("" if quantity.em is None else repr(float(quantity.em)))
+        assert row["hdi_high"] == ("" if quantity.posterior.hdi_high is None else repr(quantity.posterior.hdi_high))
+
+
+def test_latex_has_a_row_of_equal_length_for_each_quantity(out: Path, name: str) -> None:
+    text = (out / name / "estimates.tex").read_text()
+    assert text == latex_table(RESULTS[name]())
+    rows = text.partition("\\midrule")[2].partition("\\bottomrule")[0].strip().splitlines()
+    assert len(rows) == len(RESULTS[name]().quantities)
+    assert all(len(re.findall(r"(?<!\\)&", row)) == 8 and row.endswith(r"\\") for row in rows)
+    assert text.count("{") == text.count("}")
+
+
+def test_latex_escapes_what_it_takes_for_its_own() -> None:
+    assert latex("a_b & 5% of {x} #1 ~ $2 ^ \\ <>") == (
+        r"a\_b \& 5\% of \{x\} \#1 \textasciitilde{} \$2 \textasciicircum{} \textbackslash{} \textless{}\textgreater{}"
+    )
+    assert latex("−2.1×10⁻³") == r"$-$2.1$\times$10$^{-}$$^{3}$"
+
+
+def test_the_index_lists_all_results_in_the_order_asked_for(out: Path) -> None:
+    text = page(out / "index.html").text
+    titles = [RESULTS[name]().title for name in ("faithful-2d", "two-coin")]
+    assert text.index(titles[0]) < text.index(titles[1])
+    for make in RESULTS.values():
+        assert make().summary in text
+        assert make().question in text
+
+
+def test_the_index_says_of_a_damaged_result_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "heights").mkdir()
+    (tmp_path / "heights" / "result.json").write_text("{")
+    text = page(write_index(tmp_path)).text
+    assert "heights" in text
+    assert "run the comparison again" in text
+
+
+def test_a_report_loads_neither_engine(tmp_path: Path) -> None:
+    store.write(two_coins(), tmp_path)
+    program = (
+        "import sys; from comparisons.report import write_report; write_report(sys.argv[1]);"
+        "print({'em', 'models', 'pymc', 'pytensor', 'arviz', 'nutpie'} & set(sys.modules), 'matplotlib.pyplot' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "set() False"
+
+
+def test_draws_are_found_by_the_name_of_their_quantity() -> None:
+    posterior = geyser().posterior
+    draws = posterior["posterior"].dataset
+    assert_array_equal(draws_of(posterior, "weights[long]"), draws["weights"].values[..., 1])
+    assert_array_equal(draws_of(posterior, "means[short, waiting]"), draws["means"].values[..., 0, 1])
+    assert_array_equal(
+        draws_of(posterior, "covariances[long, eruptions, waiting]"), draws["covariances"].values[..., 1, 0, 1]
+    )
+    assert draws_of(two_coins().posterior, "weights[A]") is None
+    assert draws_of(posterior, "weights[middle]") is None
+
+
+def test_a_name_that_leaves_open_which_draws_are_meant_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not say which feature"):
+        draws_of(geyser().posterior, "means[short]")
+
+
+def test_draws_of_one_feature_need_not_name_it() -> None:
+    posterior = geyser().posterior
+    one = posterior.map_over_datasets(
+        lambda dataset: dataset.isel(feature=[0]) if "feature" in dataset.dims else dataset
+    )
+    assert_array_equal(draws_of(one, "means[short]"), posterior["posterior"].dataset["means"].values[..., 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("value", "uncertainty", "text"),
+    [
+        (0.79678907, 0.0779, "0.797"),
+        (54.6148, 0.699, "54.61"),
+        (1234567.8, 250.0, "1234568"),
+        (-0.0001, 0.1, "0.00"),
+        (-2.5, 0.1, "−2.50"),
+        (3.21e-12, 4e-13, "3.21×10⁻¹²"),
+        (0.5, None, "0.5"),
+        (None, 0.1, "–"),
+    ],
+)
+def test_numbers_have_the_digits_that_their_uncertainty_allows(
+    value: float | None, uncertainty: float | None, text: str
+) -> None:
+    assert rounded(value, decimals_for(uncertainty)) == text
+
+
+def test_an_uncertainty_that_is_not_finite_decides_nothing() -> None:
+    assert decimals_for(np.nan, 0.0, None, 0.02) == 3
+    assert decimals_for(np.inf, 0.0) is None
