@@ -83,11 +83,11 @@ def latex_table(result: Result) -> str:
             "\n", " "
         ),
         r"\begin{table}",
-        r"  \centering",
+        r"  \centering\small\setlength{\tabcolsep}{4pt}",
         rf"  \caption{{{latex(result.title)}: maximum likelihood by EM with standard errors and {probability} Wald intervals, "
         rf"posterior mode (MAP), and posterior mean, standard deviation and {probability} highest-density intervals (HDI) "
         rf"from {result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {latex(result.verdict)}.}}",
-        rf"  \label{{tab:{result.name}}}",
+        rf"  \label{{tab:{result.name}}}\medskip",
         r"  \begin{tabular}{lrrcrrrcl}",
         r"    \toprule",
         r"    & \multicolumn{3}{c}{EM} & & \multicolumn{3}{c}{Posterior} & \\",

@@ -30,13 +30,21 @@ LONGEST_LABEL = 30
 SHOWN = (0.002, 0.998)
 
 
-def figures_of_draws(result: Result, posterior: xarray.DataTree) -> list[Illustration]:
-    """Return marginals and ranks, for all quantities that the posterior has draws of."""
+def figures_of_marginals(result: Result, posterior: xarray.DataTree) -> list[Illustration]:
+    """Return the marginals of all quantities that the posterior has draws of."""
+    known = _known(result, posterior)
+    return [_marginals(result, known)] if known else []
+
+
+def figures_of_ranks(result: Result, posterior: xarray.DataTree) -> list[Illustration]:
+    """Return the ranks by chain of all quantities that the posterior has draws of."""
+    known = _known(result, posterior)
+    return [_ranks(known)] if known else []
+
+
+def _known(result: Result, posterior: xarray.DataTree) -> list[tuple[Quantity, Floats]]:
     drawn = [(quantity, draws_of(posterior, quantity.name)) for quantity in result.quantities]
-    known = [(quantity, draws) for quantity, draws in drawn if draws is not None]
-    if not known:
-        return []
-    return [_marginals(result, known), _ranks(result, known)]
+    return [(quantity, draws) for quantity, draws in drawn if draws is not None]
 
 
 def _grid(n: int, height: float) -> tuple[Figure, list[Axes]]:
@@ -130,7 +138,7 @@ def _marginal(ax: Axes, quantity: Quantity, draws: Floats) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(4))
 
 
-def _ranks(result: Result, known: list[tuple[Quantity, Floats]]) -> Illustration:
+def _ranks(known: list[tuple[Quantity, Floats]]) -> Illustration:
     figure, axes = _grid(len(known), 1.45)
     n_chains, n_draws = known[0][1].shape
     expected = n_draws / RANK_BINS
@@ -139,7 +147,14 @@ def _ranks(result: Result, known: list[tuple[Quantity, Floats]]) -> Illustration
         ranks = draws.ravel().argsort(kind="stable").argsort(kind="stable").reshape(draws.shape)
         for chain, values in enumerate(ranks):
             heights, _ = np.histogram(values, edges)
-            ax.stairs(heights, edges, color=CHAINS[chain % len(CHAINS)], linewidth=1, label=f"chain {chain + 1}")
+            ax.stairs(
+                heights,
+                edges,
+                baseline=None,
+                color=CHAINS[chain % len(CHAINS)],
+                linewidth=1,
+                label=f"chain {chain + 1}",
+            )
         ax.axhline(expected, color=INK, linewidth=0.7, linestyle=":")
         ax.set_ylim(0, max(2.2 * expected, ax.get_ylim()[1]))
         ax.set_xlabel(_two_lines(quantity.name))

@@ -36,7 +36,7 @@ def write_report(directory: Path) -> Path:
     from comparisons.report import appearance
     from comparisons.report.data_and_fits import figures_of_data
     from comparisons.report.em_trace import figures_of_trace
-    from comparisons.report.marginals import figures_of_draws
+    from comparisons.report.marginals import figures_of_marginals, figures_of_ranks
     from comparisons.report.surface import figures_of_surface
 
     result, posterior = store.read(directory), store.read_posterior(directory)
@@ -45,8 +45,9 @@ def write_report(directory: Path) -> Path:
         illustrations = [
             *figures_of_data(result, posterior),
             *figures_of_surface(result, posterior),
-            *figures_of_draws(result, posterior),
+            *figures_of_marginals(result, posterior),
             *figures_of_trace(result),
+            *figures_of_ranks(result, posterior),
         ]
         drawings = [Markup(appearance.save(each, directory / FIGURES)) for each in illustrations]
     written = {each.name for each in illustrations}
