@@ -116,7 +116,8 @@ def _table(*headings: str) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False)
     for heading in headings:
-        table.add_column(heading)
+        # On a narrow terminal a name stays whole, and other cells break.
+        table.add_column(heading, no_wrap=heading == headings[0])
     return table
 
 
