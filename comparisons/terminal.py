@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Columns where the output is no terminal: wide enough that no cell of a table breaks.
 PLAIN_WIDTH = 200
+NUMBERS = ("EM", "SE", "MAP", "Mean", "SD")
 
 
 def print_outcomes(outcomes: Sequence[Outcome]) -> None:
@@ -51,7 +52,7 @@ def print_result(result: Result) -> None:
     console.print()
     console.print(_quantities(result))
     for quantity in result.quantities:
-        console.print(f"  {quantity.name}: {quantity.reason}")
+        console.print(Text.assemble(f"  {quantity.name}: ", _coloured(quantity.verdict), f" – {quantity.reason}"))
     console.print()
     console.print(_checks(result))
     console.print()
@@ -63,11 +64,11 @@ def print_result(result: Result) -> None:
 
 def _quantities(result: Result) -> Table:
     probability = percent(result.quantities[0].posterior.hdi_prob, 0) if result.quantities else ""
-    table = _table(
-        "Quantity", "EM", "SE", f"{probability} interval", "MAP", "Mean", "SD", f"{probability} HDI", "Verdict"
-    )
-    for column in table.columns[1:-1]:
+    table = _table("Quantity", "EM", "SE", f"{probability} interval", "MAP", "Mean", "SD", f"{probability} HDI")
+    for column in table.columns[1:]:
         column.justify = "right"
+        # On a narrow terminal names and intervals break; a number stays whole.
+        column.no_wrap = str(column.header) in NUMBERS
     for quantity in result.quantities:
         summary = quantity.posterior
         d = decimals_for(quantity.em_se, summary.sd)
@@ -80,7 +81,6 @@ def _quantities(result: Result) -> Table:
             rounded(summary.mean, d),
             rounded(summary.sd, d),
             _interval(summary.hdi_low, summary.hdi_high, d),
-            _coloured(quantity.verdict),
         )
     return table
 
@@ -111,13 +111,11 @@ def _coloured(word: str) -> Text:
 
 
 def _table(*headings: str) -> Table:
-    from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
-        # On a narrow terminal a name stays whole, and other cells break.
-        table.add_column(heading, no_wrap=heading == headings[0])
+        table.add_column(heading, overflow="fold")
     return table
 
 

@@ -14,6 +14,7 @@ from comparisons.files import replacing
 from comparisons.result import Result
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe & Ito (2008), told apart with every common colour blindness; line style or marker differ as well.
@@ -94,6 +95,19 @@ def inline(svg: str, name: str) -> str:
     element = re.sub(r'<style type="text/css">.*?</style>', "", element, flags=re.DOTALL)
     element = element.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" aria-hidden="true" ', 1)
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", element)
+
+
+def add_legend(figure: Figure, axes: Axes) -> None:
+    """Name each kind of mark once, above the figure, small ones large enough to be seen."""
+    from matplotlib.lines import Line2D
+
+    handles, labels = axes.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))
+    legend = figure.legend(once.values(), once.keys(), loc="outside upper center", ncols=min(len(once), 5))
+    for handle in legend.legend_handles:
+        if isinstance(handle, Line2D) and handle.get_markersize() < 4:
+            handle.set_markersize(5)
+            handle.set_alpha(0.8)
 
 
 def axis_label(result: Result, name: str) -> str:

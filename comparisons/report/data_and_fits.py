@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from comparisons.report.appearance import DATA, DATA_FILL, EM, MAP, POSTERIOR, WIDTH, Illustration, axis_label, thinned
+from comparisons.report.appearance import (
+    DATA,
+    DATA_FILL,
+    EM,
+    MAP,
+    POSTERIOR,
+    WIDTH,
+    Illustration,
+    add_legend,
+    axis_label,
+    thinned,
+)
 from comparisons.report.digits import percent
 from comparisons.report.draws import draws_of
 from comparisons.result import Curves, Result
@@ -53,16 +63,6 @@ def _panels(n: int, height: float) -> tuple[Figure, list[Axes]]:
     for spare in axes[n:]:
         spare.remove()
     return figure, axes[:n]
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    legend = figure.legend(once.values(), once.keys(), loc="outside upper center", ncols=min(len(once), 5))
-    for handle in legend.legend_handles:
-        if isinstance(handle, Line2D) and handle.get_markersize() < 4:
-            handle.set_markersize(5)
-            handle.set_alpha(0.8)
 
 
 def column(result: Result, name: str) -> tuple[Floats, Floats]:
@@ -119,7 +119,7 @@ def _densities(result: Result, curves: list[Curves]) -> Illustration:
         ax.set_ylabel("density")
         ax.set_ylim(0, 1.05 * ax.get_ylim()[1])
         ax.margins(x=0.01)
-    _legend(figure, axes[0])
+    add_legend(figure, axes[0])
     variables = " and ".join(curve.variable for curve in curves)
     return Illustration(
         name="data-and-fits",
@@ -175,7 +175,7 @@ def _counts(result: Result, curves: list[Curves]) -> Illustration:
         ax.set_ylabel("number of bags")
         ax.set_ylim(bottom=0)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend(figure, axes[0])
+    add_legend(figure, axes[0])
     return Illustration(
         name="data-and-fits",
         title="Observed counts and both fits",
@@ -225,7 +225,7 @@ def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illust
         ax.plot(*centre, "+", color=EM, markersize=11, markeredgewidth=2, label="means, EM")
     ax.set_xlabel(axis_label(result, x))
     ax.set_ylabel(axis_label(result, y))
-    _legend(figure, ax)
+    add_legend(figure, ax)
     inside = " and ".join(percent(probability, 0) for probability in ELLIPSES)
     return Illustration(
         name="plane",

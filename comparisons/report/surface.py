@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from comparisons.report.appearance import EM, INK, POSTERIOR, WIDTH, Illustration, axis_label, thinned
+from comparisons.report.appearance import EM, INK, POSTERIOR, WIDTH, Illustration, add_legend, axis_label, thinned
 from comparisons.report.draws import draws_of
 from comparisons.result import Result
 
@@ -39,14 +39,16 @@ def figures_of_surface(result: Result, posterior: xarray.DataTree) -> list[Illus
         )
         lines = ax.contour(surface.x_grid, surface.y_grid, values, levels=levels, colors="#555555", linewidths=0.7)
         lines.set_linestyle("solid")
-        ax.clabel(lines, fmt=lambda level: f"−{-level:g}", fontsize=7)
+        for label in ax.clabel(lines, fmt=lambda level: f"−{-level:g}", fontsize=7):
+            label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6})
+            label.set_zorder(5)
     outside = _draws(ax, posterior, surface.x, surface.y, x_range, y_range)
     _path(ax, result, surface.x, surface.y)
     ax.set_xlim(x_range)
     ax.set_ylim(y_range)
     ax.set_xlabel(axis_label(result, surface.x))
     ax.set_ylabel(axis_label(result, surface.y))
-    figure.legend(loc="outside upper center", ncols=4)
+    add_legend(figure, ax)
     return [
         Illustration(
             name="surface",
@@ -55,7 +57,7 @@ def figures_of_surface(result: Result, posterior: xarray.DataTree) -> list[Illus
                 "Contours: log-likelihood in nats below its maximum. Were the surface quadratic, a drop of 1.92 would bound the "
                 "95\u00a0% interval of one parameter and 3.00 the 95\u00a0% region of two. "
                 f"{surface.note} Line: the estimates of successive EM iterations from the start (open circle) to the maximum "
-                f"(cross). Dots: posterior draws, which also spread over the parameters not shown{outside}."
+                f"(cross). Dots: posterior draws of the two quantities{outside}."
             ),
             alt=f"Contours of the log-likelihood over {surface.x} and {surface.y} with the EM path and posterior draws.",
             figure=figure,
