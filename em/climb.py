@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.curvature import curvature
+from em.curvature import CREEPING, curvature
 from em.mixture import Mixture
 from models.inputs import Floats
 
@@ -28,6 +28,8 @@ CHANGE = 1e-12
 DISTANCE = 1e-8
 # Complete-data standard errors below which a step is rounding error.
 STANDSTILL = 1e-10
+# The same where EM creeps, as it does ever more slowly to where two components coincide.
+STANDSTILL_CREEPING = 1e-7
 
 
 class ObjectiveDecreased(ArithmeticError):
@@ -62,7 +64,7 @@ def climb(
 
     A small step proves nothing where EM is slow. Once the change is below ``CHANGE`` or below rounding, the distance to
     the optimum, sqrt(g' I^-1 g) standard errors, must be below ``DISTANCE`` too; where the information is not positive
-    definite (a saddle, a ridge) the next step must be nothing but rounding, or EM might only be passing by.
+    definite (a saddle, a ridge) or nearly so, the next step must be nothing but rounding, or EM might be passing by.
 
     Raises
     ------
@@ -119,9 +121,10 @@ def _arrived(mixture: Mixture[Any, Any], parameters: Any, points: list[Floats]) 
     if mixture.smallest_spread(parameters) < 1e-6:
         return bool(np.array_equal(points[-1], points[-2]))  # on its way to a collapse; derivatives would overflow
     judged = curvature(mixture, parameters)
-    if np.isnan(judged.decrement):
-        return judged.step < STANDSTILL
-    return judged.decrement < DISTANCE
+    if judged.decrement < DISTANCE:
+        return True
+    creeps = judged.kind != "saddle" and judged.rate > 1 - CREEPING
+    return judged.step < (STANDSTILL_CREEPING if creeps else STANDSTILL)
 
 
 def _extrapolated(mixture: Mixture[Any, Any], points: list[Floats]) -> tuple[Any, Any, float] | None:

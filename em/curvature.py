@@ -26,6 +26,10 @@ type Kind = Literal["maximum", "boundary", "saddle", "ridge"]
 
 # Relative information below this is rounding error of an exact 0: plain EM would need 1e8 iterations to move a digit.
 FLAT = 1e-8
+# Below this EM creeps: steps drown in rounding before they arrive. The slowest real problem known is at 1e-3.
+CREEPING = 1e-5
+# Directions in which a finite step is worth trying: at a coincidence of components the second derivative may vanish.
+NEARLY_FLAT = 1e-4
 # Closer than this to a bound, with a gradient that points outward, a probability is at it.
 AT_BOUND = 1e-5
 
@@ -44,8 +48,9 @@ class Curvature:
         definite
     step : length of the next EM step in complete-data standard errors, sqrt(g' I_c^-1 g)
     rate : largest linear rate of convergence of plain EM here
-    direction : ``(p,)`` in the full vector, along which the objective rises (saddle) or is flat (ridge); zeros else
+    direction : ``(p,)`` in the full vector, along which the objective rises (saddle) or is (nearly) flat; zeros else
     flat_directions : ``(p, m)`` all directions with information 0 to rounding, each in complete-data standard errors
+    slow_directions : ``(p, m)`` the same of those with next to none
     at_bounds : places in the full vector that are at a bound
     """
 
@@ -58,6 +63,7 @@ class Curvature:
     rate: float
     direction: Floats
     flat_directions: Floats
+    slow_directions: Floats
     at_bounds: tuple[int, ...]
 
     @property
@@ -102,62 +108,77 @@ def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Fl
 def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
     """Judge the point ``parameters`` by the first two derivatives of the objective there."""
     gradient, hessian, complete = derivatives(mixture, parameters)
-    at_bounds, basis = _inside_bounds(mixture, parameters, gradient)
+    at_bounds, stuck, basis = _inside_bounds(mixture, parameters, gradient)
     size = max(len(basis.T), 1)
     information = -basis.T @ hessian @ basis
     reference = basis.T @ np.where(np.isfinite(complete), complete, 0.0) @ basis
     free = basis.T @ gradient
-    direction = np.zeros(len(basis))
+    direction = stuck
+    kind: Kind = "saddle" if stuck.any() else "boundary" if at_bounds else "maximum"
     if len(free) == 0:
-        kind: Kind = "boundary" if at_bounds else "maximum"
-        return Curvature(kind, free, information, basis, 0.0, 0.0, 0.0, direction, basis[:, :0], at_bounds)
-    # Units first, so that the factorisation of the complete-data information loses nothing to them.
-    scale = 1 / np.sqrt(np.diag(reference))
-    root = np.linalg.cholesky(reference * scale * scale[:, None])
+        return Curvature(
+            kind, free, information, basis, 0.0, 0.0, 0.0, direction, basis[:, :0], basis[:, :0], at_bounds
+        )
+    # Units first, so that the factorisation of the complete-data information loses nothing to them. Where there is
+    # none, as of a coin that was never tossed, any unit serves: the direction is flat.
+    none = np.diag(reference) == 0
+    scale = 1 / np.sqrt(np.where(none, 1.0, np.diag(reference)))
+    root = np.linalg.cholesky(reference * scale * scale[:, None] + np.diag(none.astype(float)))
     turn = np.linalg.solve(root, np.diag(scale))
     values, vectors = np.linalg.eigh(turn @ information @ turn.T)
-    if values[0] < FLAT * size:
+    if values[0] < max(FLAT * size, CREEPING) and not stuck.any():
         direction = basis @ (turn.T @ vectors[:, 0])
         direction /= np.abs(direction).max()
-        direction *= np.sign(direction[np.argmax(np.abs(direction) > 0.5)])
-    kind = "boundary" if at_bounds else "maximum"
+        direction *= np.sign(direction[np.argmax(np.abs(direction) > 1 - 1e-6)])
     if values[0] < -FLAT * size:
         kind = "saddle"
-    elif values[0] < FLAT * size and not at_bounds:
+    elif values[0] < FLAT * size and kind == "maximum":
         kind = "ridge"
     projected = vectors.T @ (turn @ free)
     decrement = np.nan
     if values[0] >= FLAT * size:
         decrement = float(np.sqrt((projected**2 / values).sum()))
     step, rate = float(np.linalg.norm(projected)), float(1 - values[0])
-    flat = basis @ (turn.T @ vectors[:, np.abs(values) < FLAT * size])
-    return Curvature(kind, free, information, basis, decrement, step, rate, direction, flat, at_bounds)
+    steps = basis @ (turn.T @ vectors)
+    flat, slow = steps[:, np.abs(values) < FLAT * size], steps[:, np.abs(values) < NEARLY_FLAT]
+    return Curvature(kind, free, information, basis, decrement, step, rate, direction, flat, slow, at_bounds)
 
 
-def _inside_bounds(mixture: Mixture[Any, Any], parameters: Any, gradient: Floats) -> tuple[tuple[int, ...], Floats]:
-    """Places at a bound with the gradient pointing outward, and the basis of what is left free."""
+def _inside_bounds(
+    mixture: Mixture[Any, Any], parameters: Any, gradient: Floats
+) -> tuple[tuple[int, ...], Floats, Floats]:
+    """Places at a bound, the way ``(p,)`` in which the objective rises inward from one, and the basis of what is free.
+
+    A place near a bound is at it where the gradient points outward. Where it points inward EM moves away, unless the
+    place is at the bound exactly: from there EM cannot leave, and the point is a saddle.
+    """
     k, vector = mixture.n_components, mixture.to_vector(parameters)
+    stuck = np.zeros(len(vector))
     held: list[int] = []
     dropped: list[int] = []
     free_weights = np.abs(mixture.basis[:k]).sum() > 0
     if free_weights:
         # Weights sum to 1: at the maximum the gradient by each that is not at 0 equals this multiplier.
         multiplier = gradient[:k] @ vector[:k]
-        empty = [j for j in range(k) if vector[j] < AT_BOUND and gradient[j] < multiplier]
+        empty = [j for j in range(k) if vector[j] == 0 or (vector[j] < AT_BOUND and gradient[j] < multiplier)]
+        # Beyond rounding: two equal components have equal gradients.
+        stuck[[j for j in empty if gradient[j] > multiplier * (1 + 1e-9)]] = 1.0
         held += empty
         # Nothing can be said of the parameters of a component that is not there.
         dropped += [int(c) for j in empty for c in mixture.own_coordinates(j)]
     for place, bound in mixture.bounds():
         inward = 1.0 if bound == 0 else -1.0
-        if place not in dropped and abs(vector[place] - bound) < AT_BOUND and gradient[place] * inward < 0:
+        distance, slope = abs(vector[place] - bound), gradient[place] * inward
+        if place not in dropped and (distance == 0 or (distance < AT_BOUND and slope < 0)):
             held.append(place)
+            stuck[place] = inward * (slope > 0)
     gone = sorted({*held, *dropped})
     if not gone:
-        return (), mixture.basis
+        return (), stuck, mixture.basis
     kept = np.setdiff1d(np.arange(len(vector)), gone)
     # Free directions that leave the held places where they are: the null space of their rows.
     _, singular, rows = np.linalg.svd(mixture.basis[gone], full_matrices=True)
     rank = int((singular > 1e-12).sum())
     basis = mixture.basis @ rows[rank:].T
     basis[np.abs(basis) < 1e-15] = 0.0
-    return tuple(sorted(held)), basis if len(kept) else basis[:, :0]
+    return tuple(sorted(held)), stuck, basis if len(kept) else basis[:, :0]

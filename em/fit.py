@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from em.climb import MAX_ITERATIONS, Acceleration, Climb, climb
-from em.curvature import Curvature, curvature
+from em.curvature import CREEPING, Curvature, curvature
 from em.mixture import Mixture, log_weights, responsibilities
 from em.standard_errors import covariance_of, withheld_reason
 from em.starts import starts
@@ -22,12 +22,18 @@ type Status = Literal["converged", "boundary", "saddle", "ridge", "collapsed", "
 # Plain steps before a search run is accelerated: enough to choose the basin that plain EM would go to.
 PLAIN_STEPS = 30
 # Accelerated steps of a search run; on the reference problems all but plateaus are done in 400.
-SEARCH_STEPS = 1000
+SEARCH_STEPS = 400
+# Plain steps in which the way to the best optimum is shown; the slowest reference problem takes a third of them.
+REPLAY_STEPS = 30_000
 # Nats below the best known optimum at which an unfinished search run is given up.
 HOPELESS = 5.0
+# It is given up too where it would take more than so many times as long as the last tenth of it to reach that optimum.
+PATIENCE = 100
 # Two optima are one where their objectives and the log-likelihoods of every single row agree this closely, in nats.
 SAME_OBJECTIVE = 1e-6
 SAME_ROWS = 1e-3
+# What counts as rising from a ridge, in nats: what is flat rises by rounding alone.
+RISE = 1e-9
 # A component narrower than this share of the data's spread has collapsed.
 COLLAPSED = 0.05
 # Narrower than this, second derivatives overflow and say nothing.
@@ -162,13 +168,13 @@ def fit_mixture(
     if method != "em" and acceleration is not None:
         raise ValueError(f'acceleration="{acceleration}" is a variant of EM; leave it out with method="{method}"')
 
-    def run(first: Any, *, search: bool = False) -> Climb:
+    def run(first: Any, *, search: bool = False, steps: int = max_iterations) -> Climb:
         if method != "em":
             from em.direct import maximise
 
             return maximise(mixture, first, method)
         if not search:
-            return climb(mixture, first, acceleration, max_iterations)
+            return climb(mixture, first, acceleration, steps)
         basin = climb(mixture, first, None, PLAIN_STEPS)
         return basin if basin.ending != "iteration limit" else _continued(mixture, basin, SEARCH_STEPS)
 
@@ -226,14 +232,20 @@ def _continued(mixture: Mixture[Any, Any], run: Climb, steps: int) -> Climb:
 
 
 def _worth_finishing(mixture: Mixture[Any, Any], runs: list[Climb], steps: int) -> list[Climb]:
-    """Finish the runs that the search left unfinished, but for those far below what another start has reached.
+    """Finish the runs that the search left unfinished, the best first, but for those that another has left behind.
 
-    Such a run creeps along a plateau, most often with two components that coincide.
+    Such a run is far below the best optimum that is known, or so slow that it would not get there, or is on its way to
+    the same one: it creeps along a plateau, most often with two components that coincide.
     """
-    ended = [r.trace[-1] for r in runs if r.ending == "converged"]
-    floor = max(ended) - HOPELESS if ended else -np.inf
-    unfinished = [r.ending == "iteration limit" and r.trace[-1] > floor for r in runs]
-    return [_continued(mixture, r, steps) if u else r for r, u in zip(runs, unfinished, strict=True)]
+    runs = list(runs)
+    best = max((r.trace[-1] for r in runs if r.ending == "converged"), default=-np.inf)
+    for j in sorted(range(len(runs)), key=lambda j: -runs[j].trace[-1]):
+        trace = runs[j].trace
+        behind, speed = best - trace[-1], trace[-1] - trace[-len(trace) // 10]
+        if runs[j].ending == "iteration limit" and behind < min(HOPELESS, PATIENCE * speed):
+            runs[j] = _continued(mixture, runs[j], steps)
+            best = max(best, runs[j].trace[-1])
+    return runs
 
 
 def _places(mixture: Mixture[Any, Any], permutation: Integers) -> Integers:
@@ -253,14 +265,15 @@ def _judged(mixture: Mixture[Any, Any], run: Climb) -> _Optimum:
     if run.ending == "collapsed" or spread < NEVER_REGULAR:
         return _Optimum(parameters, run.trace[-1], rows, "collapsed", False, None)
     judged = curvature(mixture, parameters)
+    if judged.kind == "maximum" and judged.rate > 1 - CREEPING:
+        judged = replace(judged, kind="ridge")
     status: Status = "converged" if judged.kind == "maximum" else judged.kind
-    if status == "ridge" and _rises_beyond(mixture, parameters, judged, run.trace[-1]):
-        judged = replace(judged, kind="saddle")
-        status = "saddle"
     if run.ending == "iteration limit":
         status = "iteration limit"
     elif spread < COLLAPSED:
         status = "collapsed"
+    elif judged.kind == "ridge" and _rises_beyond(mixture, parameters, judged, run.trace[-1]):
+        judged, status = replace(judged, kind="saddle"), "saddle"
     return _Optimum(parameters, run.trace[-1], rows, status, status in ("converged", "boundary", "ridge"), judged)
 
 
@@ -268,20 +281,22 @@ def _rises_beyond(mixture: Mixture[Any, Any], parameters: Any, judged: Curvature
     """Whether a point that is flat to second order is a saddle of higher order, as where tied normals coincide.
 
     From a finite step along each flat direction to either side, a few EM steps climb above a saddle but never above a
-    ridge of maxima.
+    ridge of maxima. A complete-data standard error is far enough for higher orders to show, and no way to other modes.
     """
     vector = mixture.to_vector(parameters)
-    for direction in judged.flat_directions.T:
-        for sign in (-1.0, 1.0):
-            for length in (1.0, 0.1, 0.01):
-                try:
-                    aside = climb(mixture, mixture.from_vector(vector + sign * length * direction), None, PLAIN_STEPS)
-                except (FloatingPointError, np.linalg.LinAlgError, ValueError):
-                    continue
-                if aside.trace[-1] > objective + SAME_OBJECTIVE:
-                    return True
-                break
+    for direction in np.hstack([judged.slow_directions, -judged.slow_directions]).T:
+        try:
+            aside = climb(mixture, mixture.from_vector(vector + direction), "squarem", PLAIN_STEPS)
+        except (FloatingPointError, np.linalg.LinAlgError, ValueError):  # outside of what parameters may be
+            continue
+        if aside.trace[-1] > objective + max(RISE, _rounding(objective)):
+            return True
     return False
+
+
+def _rounding(objective: float) -> float:
+    """Error of an objective that is a sum over rows, in nats."""
+    return float(64 * np.finfo(float).eps * abs(objective))
 
 
 def _same(one: _Optimum, other: _Optimum) -> bool:
@@ -292,23 +307,25 @@ def _same(one: _Optimum, other: _Optimum) -> bool:
     if one.status == other.status == "collapsed":
         keys = [np.concatenate([o.parameters.weights, o.parameters.order_keys.ravel()]) for o in (one, other)]
         return bool(np.abs(np.sort(keys[0]) - np.sort(keys[1])).max() < SAME_ROWS)
-    return abs(one.objective - other.objective) < SAME_OBJECTIVE and bool(
+    return abs(one.objective - other.objective) < max(SAME_OBJECTIVE, _rounding(one.objective)) and bool(
         np.abs(one.rows - other.rows).max() < SAME_ROWS
     )
 
 
 def _replayed(
-    mixture: Mixture[Any, Any], reached: list[Any], best: _Optimum, run: Callable[[Any], Climb]
+    mixture: Mixture[Any, Any], reached: list[Any], best: _Optimum, run: Callable[..., Climb]
 ) -> tuple[Climb, int]:
     """The whole way to the best optimum by the steps that the user asked for, and what finding it cost.
 
     The search accelerates, so a start near the border of two basins may go elsewhere in plain steps; then the next is
-    tried, and at last the optimum itself is the start.
+    tried, and at last, or where plain steps take too long, the optimum itself is the start.
     """
     evaluations = 0
     for start in reached[:3]:
-        whole = run(start)
+        whole = run(start, steps=REPLAY_STEPS)
         evaluations += whole.evaluations
+        if whole.ending == "iteration limit":
+            break
         if _same(_judged(mixture, whole), best):
             return whole, evaluations
     whole = run(best.parameters)
@@ -318,19 +335,18 @@ def _replayed(
 def _modes(mixture: Mixture[Any, Any], found: list[_Optimum]) -> tuple[Mode[Any], ...]:
     """Distinct optima, regular ones first and then by objective, with the number of starts that reached each.
 
-    Runs that were given up reached none and are not among them.
+    Runs that were given up are not among them, unless they are all there is; most reached one of the others.
     """
     distinct: list[tuple[_Optimum, int]] = []
-    for optimum in sorted(
-        (o for o in found if o.status != "iteration limit" or len(found) == 1),
-        key=lambda o: (not o.regular, -o.objective),
-    ):
+    reached_any = any(o.status != "iteration limit" for o in found)
+    for optimum in sorted(found, key=lambda o: (o.status == "iteration limit", not o.regular, -o.objective)):
         for j, (known, reached) in enumerate(distinct):
             if _same(known, optimum):
                 distinct[j] = (known, reached + 1)
                 break
         else:
-            distinct.append((optimum, 1))
+            if optimum.status != "iteration limit" or not reached_any:
+                distinct.append((optimum, 1))
     modes = []
     for optimum, reached in distinct:
         permutation = canonical_permutation(mixture.published(optimum.parameters).order_keys, mixture.groups)

@@ -102,10 +102,8 @@ def m_step(
 ) -> GaussianParameters:
     """Mode of the conjugate posterior given the statistics; ``prior=None`` is maximum likelihood.
 
-    Raises
-    ------
-    FloatingPointError
-        if nothing was assigned to a component and no prior says what it should be
+    A component that nothing was assigned to, without a prior, has no mode; any values serve, and it keeps its mean and
+    is given the covariance of all.
     """
     k, d = statistics.means.shape
     covariance_prior = CovariancePrior.of(prior, form, d)
@@ -118,13 +116,14 @@ def m_step(
         first = first + prior.shrinkage * difference
         second = second + prior.shrinkage * np.einsum("ka,kb->kab", difference, difference)
     located = rows + (0.0 if prior is None else prior.shrinkage)
-    if (located <= 0).any():
-        raise FloatingPointError("a component is empty")
-    shift = first / located[:, None]
+    empty = located <= 0
+    shift = first / np.where(empty, 1.0, located)[:, None]
     scatter = second - np.einsum("k,ka,kb->kab", located, shift, shift)
     divisors = rows + on_means
     if form.tied:
         scatter, divisors = scatter.sum(axis=0, keepdims=True), divisors.sum(keepdims=True)
+    elif empty.any():
+        scatter[empty], divisors[empty] = scatter.sum(axis=0), divisors.sum()
     scatter = covariance_prior.scatter + scatter
     covariances = scatter / (covariance_prior.exponent + divisors)[:, None, None]
     return trusted(

@@ -15,7 +15,7 @@ from models.inputs import Floats
 def describe(direction: Floats, names: tuple[str, ...]) -> str:
     """A direction in the parameters as a formula, largest part 1: ``head_probabilities[1] - head_probabilities[2]``."""
     terms: list[str] = []
-    for j in np.argsort(-np.abs(direction), kind="stable"):
+    for j in np.argsort(-np.abs(direction).round(6), kind="stable"):
         size = abs(direction[j])
         if size < 5e-3:
             break
