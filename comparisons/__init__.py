@@ -38,7 +38,8 @@ def run(
     Parameters
     ----------
     name : one of those in ``comparisons list``, as "two-coin"
-    out : directory that gets ``<name>/result.json``, ``<name>/posterior.nc`` and the report; None writes nothing
+    out : directory in which ``<name>/`` gets ``result.json``, ``posterior.nc``, the tables, figures and the report; None
+        writes nothing
     seed : from which all random numbers of the run are made; the same seed gives the same result
     draws : posterior draws of each chain after tuning; more are drawn where convergence asks for it
     chains : chains of the sampler
@@ -64,7 +65,15 @@ def run(
     # The module cannot be called run: importing it would put it in this function's place.
     from comparisons import pipeline
 
-    return pipeline.run(name, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
+    result = pipeline.run(name, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
+    if out is not None:
+        from comparisons import report
+
+        directory = Path(out) / name
+        if not report.is_current(directory):
+            progress("report")
+            report.write_report(directory)
+    return result
 
 
 def read(path: Path | str) -> Result:

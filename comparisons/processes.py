@@ -114,7 +114,7 @@ def run_all(
         try:
             while waiting or workers:
                 while waiting and len(workers) < jobs:
-                    workers.append(_start(waiting.popleft(), run or run_and_report))
+                    workers.append(_start(waiting.popleft(), run or run_task))
                 ready = wait([worker.connection for worker in workers])
                 for worker in [worker for worker in workers if worker.connection in ready]:
                     message = _receive(worker)
@@ -214,10 +214,9 @@ def _send_stage(connection: Connection[Any, Any], name: str, stage: str) -> None
     connection.send(Stage(name, stage))
 
 
-def run_and_report(task: Task, progress: Callable[[str], None]) -> tuple[Verdict, str]:
-    """Run one comparison, bring its report up to date, and return its verdict and summary."""
+def run_task(task: Task, progress: Callable[[str], None]) -> tuple[Verdict, str]:
+    """Run one comparison, write its result and report, and return its verdict and summary."""
     import comparisons
-    from comparisons import report
 
     progress("starting")
     result = comparisons.run(
@@ -229,8 +228,4 @@ def run_and_report(task: Task, progress: Callable[[str], None]) -> tuple[Verdict
         fresh=task.fresh,
         progress=progress,
     )
-    directory = task.out / task.name
-    if not report.is_current(directory):
-        progress("report")
-        report.write_report(directory)
     return result.verdict, result.summary

@@ -17,8 +17,6 @@ from models.posterior import LogPosterior
 if TYPE_CHECKING:
     import pymc as pm
 
-# Unconstrained units: wide enough to break the symmetry of components, narrow enough to stay where the density is.
-JITTER = 1.0
 # Second derivatives below this, relative to the largest, are rounding error of central differences.
 FLAT = 1e-6
 
@@ -73,7 +71,7 @@ def find_map(model: pm.Model | LogPosterior, starts: int = 8, seed: int = 0) -> 
 
     ends: list[tuple[float, Any]] = []
     with np.errstate(all="ignore"):
-        for origin in _origins(density, starts, random):
+        for origin in (density.spread_out_start(random) for _ in range(starts)):
             # SciPy stops earlier by itself when rounding keeps the line search from gaining anything.
             result = minimize(falling, origin, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 2000})
             ends.append((-float(result.fun), result.x))
@@ -91,22 +89,6 @@ def find_map(model: pm.Model | LogPosterior, starts: int = 8, seed: int = 0) -> 
         kind = "ridge"
     reached = sum(abs(end - best) < 1e-6 for end, _ in ends)
     return Maximum(density.natural(x), value, x, kind, float(np.abs(gradient).max()), reached, starts)
-
-
-def _origins(density: LogPosterior, starts: int, random: np.random.Generator) -> list[Floats]:
-    """Starts that know nothing of any fit: PyMC's initial point jittered, its means at rows of the data where it has some."""
-    data = density.model.named_vars.get("observed_y")
-    origins = []
-    for _ in range(starts):
-        x = density.start + random.uniform(-JITTER, JITTER, size=density.size)
-        if data is not None:
-            rows = data.get_value()
-            place = density.names.index("means")
-            begin = int(sum(np.prod(shape) for shape in density.shapes[:place]))
-            k, d = density.shapes[place]
-            x[begin : begin + k * d] = rows[random.choice(len(rows), size=k)].ravel()
-        origins.append(x)
-    return origins
 
 
 def _polished(density: LogPosterior, x: Floats) -> tuple[Floats, Floats]:

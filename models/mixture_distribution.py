@@ -96,6 +96,6 @@ def add_weights(weights: MixtureWeights, concentration: float, labels: Integers)
     k = weights.n_components
     pm.Data("exchangeable", np.array(exchangeable_groups(weights, labels)), dims="component")
     if weights.fixed is not None:
-        return pm.Data("fixed_weights", np.array(weights.fixed), dims="component")
+        return pm.Data("fixed_weights", np.array(weights.fixed), shape=(k,))
     alpha = pm.Data("prior_concentration", np.full(k, concentration), dims="component")
     return pm.Dirichlet("weights", a=alpha, dims="component", shape=(k,))

@@ -17,6 +17,9 @@ from models.inputs import Floats
 if TYPE_CHECKING:
     import pymc as pm
 
+# Unconstrained units: wide enough to break the symmetry of components, narrow enough to stay where the density is.
+JITTER = 1.0
+
 
 class LogPosterior:
     """Log-likelihood, log prior, Jacobian and gradient of a PyMC model.
@@ -59,25 +62,37 @@ class LogPosterior:
         )
         natural = model.replace_rvs_by_values(list(model.unobserved_RVs))
         slow_but_soon = Mode(VMLinker(use_cloop=False, c_thunks=False), "fast_compile")
-        outputs = [likelihood, prior, with_jacobian - prior, pt.grad(likelihood + prior, x)]
-        self._evaluate = pytensor.function([x], outputs, mode=slow_but_soon)
-        self._natural_names = tuple(v.name for v in model.unobserved_RVs)
-        self._natural = pytensor.function(
-            [x], clone_replace(natural, pieces), mode=slow_but_soon, on_unused_input="ignore"
-        )
-        self._forward = pytensor.function(
-            list(model.free_RVs),
-            [
-                (v if (t := model.rvs_to_transforms[v]) is None else t.forward(v, *v.owner.inputs)).ravel()
-                for v in model.free_RVs
-            ],
-            mode=slow_but_soon,
-            on_unused_input="ignore",
-        )
+        # Without a C compiler nothing is compiled by the way, which on a new machine would take half a minute.
+        with pytensor.config.change_flags(cxx=""):
+            outputs = [likelihood, prior, with_jacobian - prior, pt.grad(likelihood + prior, x)]
+            self._evaluate = pytensor.function([x], outputs, mode=slow_but_soon)
+            self._natural_names = tuple(v.name for v in model.unobserved_RVs)
+            self._natural = pytensor.function(
+                [x], clone_replace(natural, pieces), mode=slow_but_soon, on_unused_input="ignore"
+            )
+            self._forward = pytensor.function(
+                list(model.free_RVs),
+                [
+                    (v if (t := model.rvs_to_transforms[v]) is None else t.forward(v, *v.owner.inputs)).ravel()
+                    for v in model.free_RVs
+                ],
+                mode=slow_but_soon,
+                on_unused_input="ignore",
+            )
 
     def _split(self, x: Any) -> list[Any]:
         starts = [0, *self._ends[:-1]]
         return [x[a:b] for a, b in zip(starts, self._ends, strict=True)]
+
+    def spread_out_start(self, random: np.random.Generator) -> Floats:
+        """A start that knows nothing of any fit: PyMC's initial point jittered, and means at random rows of the data."""
+        x = self.start + random.uniform(-JITTER, JITTER, size=self.size)
+        if "means" in self.names:
+            rows = self.model["observed_y"].get_value()
+            place = self.names.index("means")
+            drawn = rows[random.choice(len(rows), size=self.shapes[place][0])]
+            x[self._ends[place] - drawn.size : self._ends[place]] = drawn.ravel()
+        return x
 
     def parts(self, x: Floats) -> tuple[float, float, float]:
         """Log-likelihood, log prior on the natural scale, and log Jacobian of the transforms, in nats."""

@@ -21,7 +21,8 @@ def findings(fitted: Fitted) -> list[Finding]:
         Finding(
             "What the article's stop rule costs",
             f"From A 0.5, B 0.8, C 0.6 the article stops when A moves by less than 1e-6: after {stop - 1} counted iterations "
-            f"(path[{stop}]), at A {float(then.head_probabilities[0])!r}, B {float(then.head_probabilities[1])!r}, C {float(then.weights[0])!r}. "
+            f"(path[{stop}]), at A {float(then.head_probabilities[0])!r}, B "
+            f"{float(then.head_probabilities[1])!r}, C {float(then.weights[0])!r}. "
             f"The limit is A {limit.head_probabilities[0]:.10f}, B {limit.head_probabilities[1]:.10f}, "
             f"C {limit.weights[0]:.10f}. A is {abs(then.head_probabilities[0] - limit.head_probabilities[0]):.1e} off, several "
             f"times the tolerance, since EM converges at rate {fit.rate:.3f} here; and C, which the rule never looks at, is "

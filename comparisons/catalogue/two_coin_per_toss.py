@@ -27,7 +27,14 @@ def findings(fitted: Fitted) -> list[Finding]:
             f"({limit[0]:.10f}, {limit[1]:.10f}), whose mean {limit.mean():.2f} is the share of heads; another start gives "
             "another pair with the same mean. That bags of ten were tossed with one coin is what told the coins apart in "
             "the two-coin comparison.",
-        )
+        ),
+        Finding(
+            "What the prior does to what is identified",
+            f"The chance of heads is {limit.mean():.3f} by EM and {fitted.posterior_mean['chance_of_heads']:.3f} (sd "
+            f"{fitted.posterior_sd['chance_of_heads']:.3f}) in the posterior. Two uniform coins are not a uniform mean: the "
+            "mean of two has a triangular prior with its peak at one half, and that is where the posterior is drawn to. "
+            "Both fits are right about it; along the ridge there is only the prior.",
+        ),
     ]
 
 

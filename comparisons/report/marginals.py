@@ -48,7 +48,7 @@ def _known(result: Result, posterior: xarray.DataTree) -> list[tuple[Quantity, F
 
 
 def _grid(n: int, height: float) -> tuple[Figure, list[Axes]]:
-    columns = min(n, 2 if n <= 4 else 3)
+    columns = 2 if n == 4 else min(n, 3)
     rows = -(-n // columns)
     figure = Figure(figsize=(WIDTH, height * rows + 0.4), layout="constrained")
     axes: list[Any] = figure.subplots(rows, columns, squeeze=False).ravel().tolist()

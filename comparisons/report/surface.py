@@ -43,7 +43,7 @@ def figures_of_surface(result: Result, posterior: xarray.DataTree) -> list[Illus
             label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6})
             label.set_zorder(5)
     outside = _draws(ax, posterior, surface.x, surface.y, x_range, y_range)
-    _path(ax, result, surface.x, surface.y)
+    start = _path(ax, result, surface.x, surface.y, x_range, y_range)
     ax.set_xlim(x_range)
     ax.set_ylim(y_range)
     ax.set_xlabel(axis_label(result, surface.x))
@@ -56,8 +56,8 @@ def figures_of_surface(result: Result, posterior: xarray.DataTree) -> list[Illus
             caption=(
                 "Contours: log-likelihood in nats below its maximum. Were the surface quadratic, a drop of 1.92 would bound the "
                 "95\u00a0% interval of one parameter and 3.00 the 95\u00a0% region of two. "
-                f"{surface.note} Line: the estimates of successive EM iterations from the start (open circle) to the maximum "
-                f"(cross). Dots: posterior draws of the two quantities{outside}."
+                f"{_sentence(surface.note)}Line: the estimates of successive EM iterations from the start ({start}) to the "
+                f"maximum (cross). Dots: posterior draws of the two quantities{outside}."
             ),
             alt=f"Contours of the log-likelihood over {surface.x} and {surface.y} with the EM path and posterior draws.",
             figure=figure,
@@ -86,8 +86,15 @@ def _draws(
     return f"; {beyond} of {xs.size} draws lie outside the frame" if beyond else ""
 
 
-def _path(ax: Axes, result: Result, x: str, y: str) -> None:
+def _sentence(text: str) -> str:
+    """Return the text as a sentence with a space behind it, or nothing where there is none."""
+    text = text.strip()
+    return f"{text[0].upper()}{text[1:].removesuffix('.')}. " if text else ""
+
+
+def _path(ax: Axes, result: Result, x: str, y: str, x_range: tuple[float, float], y_range: tuple[float, float]) -> str:
     path = result.em.path
+    start = "not shown"
     if x in path and y in path:
         xs, ys = (np.array(path[name], dtype=np.float64) for name in (x, y))
         known = np.isfinite(xs) & np.isfinite(ys)
@@ -104,7 +111,10 @@ def _path(ax: Axes, result: Result, x: str, y: str) -> None:
                 markeredgewidth=1.6,
                 label="start of EM",
             )
+            inside = x_range[0] <= xs[0] <= x_range[1] and y_range[0] <= ys[0] <= y_range[1]
+            start = "open circle" if inside else "outside the frame"
     estimates = {quantity.name: quantity.em for quantity in result.quantities}
     x_estimate, y_estimate = estimates.get(x), estimates.get(y)
     if x_estimate is not None and y_estimate is not None:
         ax.plot(x_estimate, y_estimate, "P", color=EM, markersize=9, markeredgecolor=INK, label="EM estimate")
+    return start

@@ -1,0 +1,165 @@
+"""Is EM with its standard error an adequate summary of the posterior? Quantity by quantity, and why not where not.
+
+Adequate means: each tail of the posterior beyond EM's 94 % interval has a probability near its nominal 0.03, the posterior
+mean lies within a quarter of a posterior sd, and the standard error is the posterior sd to a fifth or a quarter. Each bound
+is missed only where it is missed by more than twice the Monte Carlo error, so that chance alone does not turn a verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from comparisons.quantities import scale
+from comparisons.result import Gap, PosteriorSummary, Quantity, number
+from models.inputs import Floats
+
+INTERVAL = 0.94
+# Nominal 0.03: a summary whose tails hold a third or twice of that is off by more than a reader would forgive.
+TAILS = (0.01, 0.06)
+# Posterior sds between mean and estimate: less is not seen in a figure.
+SHIFT = 0.25
+# Standard error over posterior sd.
+RATIO = (0.8, 1.25)
+# Monte Carlo standard errors by which a bound has to be missed.
+BEYOND = 2.0
+# Shares of the posterior sd: a smaller gap needs no explanation, and larger terms of opposite sign cancel.
+NOTICEABLE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """One quantity at three points: maximum likelihood, the mode reached from it, the best mode."""
+
+    maximum_likelihood: float
+    mode_from_it: float
+    best_mode: float
+
+
+def wald(name: str, value: float, error: float) -> tuple[float, float]:
+    """EM's interval of probability 94 %, on the scale on which the quantity has no bounds; NaN without a standard error."""
+    z = 1.8807936081512509  # the 97th percentile of the standard normal
+    kind = scale(name)
+    with np.errstate(all="ignore"):
+        if kind == "logit":
+            centre, spread = np.log(value / (1 - value)), error / (value * (1 - value))
+            low, high = (1 / (1 + np.exp(-(centre + sign * z * spread))) for sign in (-1, 1))
+        elif kind == "log":
+            low, high = (value * np.exp(sign * z * error / value) for sign in (-1, 1))
+        else:
+            low, high = value - z * error, value + z * error
+    return (float(low), float(high)) if math.isfinite(error) else (math.nan, math.nan)
+
+
+def judge(name: str, points: Points, error: float, draws: Floats, row: Any, withheld: str | None) -> Quantity:
+    """Judge one quantity.
+
+    Parameters
+    ----------
+    name : of the quantity
+    points : its values at the maximum and at the modes
+    error : EM's standard error, NaN where withheld
+    draws : ``(chains, draws)`` in canonical order
+    row : its line of ArviZ's summary, with the highest-density interval of probability 94 %
+    withheld : why EM gives no standard errors, None where it does
+    """
+    mean, sd, mcse = float(row["mean"]), float(row["sd"]), float(row["mcse_mean"])
+    summary = PosteriorSummary(
+        mean=number(mean),
+        sd=number(sd),
+        hdi_low=number(row["hdi94_lb"]),
+        hdi_high=number(row["hdi94_ub"]),
+        hdi_prob=INTERVAL,
+        ess_bulk=number(row["ess_bulk"]),
+        ess_tail=number(row["ess_tail"]),
+        r_hat=number(row["r_hat"]),
+        mcse=number(mcse),
+    )
+    estimate = points.maximum_likelihood
+    low, high = wald(name, estimate, error)
+    gap = explained(points, mean, sd)
+    below = above = math.nan
+    verdict: Literal["agree", "differ", "inconclusive"]
+    if not math.isfinite(sd) or sd == 0:
+        verdict, reason = "inconclusive", "The draws have no spread."
+    elif not math.isfinite(error):
+        verdict, reason = (
+            "differ",
+            f"EM gives no standard error: {withheld or 'the data do not identify this quantity'}.",
+        )
+    else:
+        below, above = float((draws < low).mean()), float((draws > high).mean())
+        problems = _problems(estimate, error, mean, sd, (mcse, float(row["mcse_sd"])), (below, above), row["ess_tail"])
+        verdict = "differ" if problems else "agree"
+        reason = f"{'; '.join(problems)}. {_why(gap, sd)}" if problems else "Interval, mean and spread agree."
+    return Quantity(
+        name=name,
+        em=number(estimate),
+        em_se=number(error),
+        em_low=number(low),
+        em_high=number(high),
+        scale=scale(name),
+        map=number(points.best_mode),
+        posterior=summary,
+        tail_below=number(below),
+        tail_above=number(above),
+        gap=gap,
+        verdict=verdict,
+        reason=reason[0].upper() + reason[1:],
+    )
+
+
+def _problems(
+    estimate: float,
+    error: float,
+    mean: float,
+    sd: float,
+    mcse: tuple[float, float],
+    tails: tuple[float, float],
+    ess: float,
+) -> list[str]:
+    """What keeps the estimate from being an adequate summary, each beyond Monte Carlo error."""
+    problems = []
+    shift = (mean - estimate) / sd
+    if not abs(shift) - BEYOND * mcse[0] / sd <= SHIFT:
+        side = "above" if shift > 0 else "below"
+        problems.append(f"the posterior mean lies {abs(shift):.2f} posterior sd {side} the estimate")
+    ratio, slack = error / sd, BEYOND * error / sd * mcse[1] / sd
+    if not (ratio + slack >= RATIO[0] and ratio - slack <= RATIO[1]):
+        problems.append(f"the standard error is {ratio:.2f} of the posterior sd")
+    for tail, side in zip(tails, ("below", "above"), strict=True):
+        # The Monte Carlo error at the nominal probability, so that an empty tail has one too.
+        noise = BEYOND * math.sqrt(max(tail * (1 - tail), 0.03 * 0.97) / max(float(ess), 1.0))
+        if not (tail + noise >= TAILS[0] and tail - noise <= TAILS[1]):
+            problems.append(f"{tail:.1%} of the posterior lies {side} EM's interval, where 3 % should")
+    return problems
+
+
+def explained(points: Points, mean: float, sd: float) -> Gap:
+    """Posterior mean minus maximum likelihood as a sum: prior, switch of mode, averaging."""
+    prior = points.mode_from_it - points.maximum_likelihood
+    switch = points.best_mode - points.mode_from_it
+    averaging = mean - points.best_mode
+    terms = [prior, switch, averaging]
+    total = mean - points.maximum_likelihood
+    large = [t for t in terms if abs(t) > NOTICEABLE * sd]
+    cancelling = bool(large) and min(large) < 0 < max(large) and max(abs(t) for t in large) > 2 * abs(total)
+    return Gap(prior, switch, averaging, total, cancelling)
+
+
+def _why(gap: Gap, sd: float) -> str:
+    """The gap in words."""
+    if abs(gap.total) <= NOTICEABLE * sd and not gap.cancelling:
+        return "The centres agree; it is the shape of the posterior, skewed or with other tails, that a normal misses."
+    if gap.cancelling:
+        return "Large terms of opposite sign cancel in the gap, so it is attributed to none of them."
+    terms = {
+        "the prior": gap.prior,
+        "another mode": gap.mode_switch,
+        "averaging over a skewed, ordered or several-peaked posterior": gap.averaging,
+    }
+    told = [f"{value / sd:+.2f} sd by {name}" for name, value in terms.items() if abs(value) > NOTICEABLE * sd]
+    return f"The gap of {gap.total / sd:+.2f} sd is made {' and '.join(told) or 'of small parts'}."

@@ -1,0 +1,388 @@
+"""The integrity checks: are both engines right? Each is one function with a statistic, a threshold and its reason.
+
+A comparison of NaN is never a pass: thresholds are written ``not (statistic <= threshold)``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import em
+from comparisons import third_density
+from comparisons.engines import Parameters, Problem
+from comparisons.result import Check, number
+from em.coins import log_likelihood as coin_log_likelihood
+from em.coins import log_prior as coin_log_prior
+from em.curvature import Curvature
+from em.gaussians import log_likelihood as gaussian_log_likelihood
+from em.gaussians import log_prior as gaussian_log_prior
+from em.standard_errors import describe
+from models import CoinTosses, LogPosterior, Maximum
+from models.inputs import Floats
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Relative: rounding of a sum of a thousand logarithms, with a margin of a hundred.
+SAME_DENSITY = 1e-9
+RANDOM_POINTS = 20
+# Standard errors: three digits more than any report prints.
+STATIONARY = 1e-3
+# Nats between two maxima of one function: BFGS and EM both end closer than 1e-9.
+SAME_MAXIMUM = 1e-6
+MAP_DISTANCE = 1e-3
+# Nats in the log probability of one row, where modes form a ridge: both optimisers stop within this of it.
+SAME_ROWS = 1e-4
+R_HAT = 1.01
+ESS = 400
+E_BFMI = 0.3
+# Two chains of a correct sampler never agree to this; copies do.
+COPIED = 0.99
+
+
+def em_densities(problem: Problem, parameters: Parameters) -> tuple[float, float]:
+    """Log-likelihood and log prior as `em` has them."""
+    if isinstance(problem.data, CoinTosses):
+        return (
+            coin_log_likelihood(parameters, problem.data),  # type: ignore[arg-type]
+            coin_log_prior(parameters, problem.prior, problem.weights),  # type: ignore[arg-type]
+        )
+    return (
+        gaussian_log_likelihood(parameters, problem.data),  # type: ignore[arg-type]
+        gaussian_log_prior(parameters, problem.prior, problem.weights, problem.form),  # type: ignore[arg-type]
+    )
+
+
+def same_density(problem: Problem, density: LogPosterior, at: Parameters, random: np.random.Generator) -> Check:
+    """Log-likelihood and log prior of both engines are the same functions."""
+    worst, where, parts = 0.0, at, (0.0, 0.0)
+    points = [at, *(problem.random_parameters(random) for _ in range(RANDOM_POINTS))]
+    for point in points:
+        by_em = np.array(em_densities(problem, point))
+        by_pymc = np.array(density.parts(density.unconstrained(problem.to_pymc(point)))[:2])
+        errors = np.abs(by_em - by_pymc) / np.maximum(1.0, np.abs(by_em))
+        error = float(np.max(np.where(np.isnan(errors), np.inf, errors)))
+        if not error <= worst:
+            worst, where, parts = error, point, tuple(np.abs(by_em - by_pymc))
+    title = "Both engines have the same density"
+    if worst <= SAME_DENSITY:
+        return Check(
+            "same-density",
+            title,
+            "pass",
+            worst,
+            SAME_DENSITY,
+            f"Log-likelihood and log prior of EM and of PyMC agree at the estimate and at {RANDOM_POINTS} random points; the "
+            "largest relative difference is within the rounding of such sums.",
+        )
+    third = np.array([third_density.log_likelihood(problem, where), third_density.log_prior(problem, where)])
+    by_em = np.array(em_densities(problem, where))
+    by_pymc = np.array(density.parts(density.unconstrained(problem.to_pymc(where)))[:2])
+    tolerance = SAME_DENSITY * np.maximum(1.0, np.abs(third))
+    em_off, pymc_off = (bool((~(np.abs(v - third) <= tolerance)).any()) for v in (by_em, by_pymc))
+    engine = "comparison" if em_off == pymc_off else "em" if em_off else "pymc"
+    return Check(
+        "same-density",
+        title,
+        "fail",
+        number(worst),
+        SAME_DENSITY,
+        f"The densities differ: by {parts[0]:.3g} nats in the log-likelihood and {parts[1]:.3g} in the log prior at one "
+        f"point. A third density, by scipy.stats, agrees with {'neither' if engine == 'comparison' else 'the other engine'}.",
+        engine,
+        "The engines solve different problems; nothing below means anything until their densities agree.",
+    )
+
+
+def stationary(fit: em.Fit[Any, Any], judged: Curvature | None, names: tuple[str, ...]) -> Check:
+    """The EM estimate is a stationary point, by the distance to the optimum in standard errors."""
+    title = "The EM estimate is a maximum"
+
+    def check(outcome: Any, statistic: float | None, text: str, engine: Any = None, remedy: str | None = None) -> Check:
+        return Check("stationary", title, outcome, statistic, STATIONARY, text, engine, remedy)
+
+    if judged is None:
+        text = "A component has collapsed: the likelihood grows without limit and has no maximum there."
+        return check("not applicable", None, text)
+    if judged.kind == "saddle":
+        return check(
+            "fail",
+            None,
+            f"The point is a saddle: the objective rises along {describe(judged.direction, names)}.",
+            "em",
+            "Start EM elsewhere: equal components stay equal.",
+        )
+    if judged.kind == "ridge":
+        text = f"The objective is flat along {describe(judged.direction, names)}: there is no single maximum to be at."
+        if judged.step <= STATIONARY:
+            return check("not applicable", judged.step, f"{text} Across that direction the estimate is at rest.")
+        return check("fail", judged.step, f"{text} Across it EM has not come to rest.", "em", "Allow more iterations.")
+    if judged.decrement <= STATIONARY:
+        bound = ""
+        if judged.at_bounds:
+            bound = f" At the bound of {', '.join(names[j] for j in judged.at_bounds)} the gradient points outward."
+        text = f"The gradient, measured by the observed information, is {judged.decrement:.1e} standard errors from 0."
+        return check("pass", judged.decrement, text + bound)
+    return check(
+        "fail",
+        number(judged.decrement),
+        f"EM stopped {judged.decrement:.2g} standard errors short of the maximum.",
+        "em",
+        "Allow more iterations; a small last step is no sign of arrival.",
+    )
+
+
+def best_mode(
+    missed: list[tuple[float, int]], found_again: bool, started: int, best_draw: float, at_mode: float
+) -> Check:
+    """EM restarted from posterior draws finds no better mode than EM's own search."""
+    title = "EM found the best mode"
+    if at_mode - best_draw < 0 and not missed:
+        return Check(
+            "best-mode",
+            title,
+            "fail",
+            best_draw - at_mode,
+            SAME_MAXIMUM,
+            "A posterior draw has a higher log posterior than the best mode that EM knows.",
+            "em",
+            "Run EM with more starts, or from the draws.",
+        )
+    if not missed:
+        return Check(
+            "best-mode",
+            title,
+            "pass",
+            0.0,
+            SAME_MAXIMUM,
+            f"MAP-EM, started again from {started} high and spread-out posterior draws, reaches no higher mode; the highest "
+            f"draw is {at_mode - best_draw:.2f} nats below it. This is evidence, not proof.",
+        )
+    gain = max(value for value, _ in missed)
+    if found_again:
+        return Check(
+            "best-mode",
+            title,
+            "pass",
+            gain,
+            SAME_MAXIMUM,
+            f"{len(missed)} of {started} restarts from posterior draws reached a mode {gain:.3g} nats higher than the first "
+            "search; the search with other starts finds it too, and it is the one reported.",
+        )
+    return Check(
+        "best-mode",
+        title,
+        "fail",
+        gain,
+        SAME_MAXIMUM,
+        f"{len(missed)} of {started} restarts from posterior draws reached a mode {gain:.3g} nats higher, which EM's own search "
+        "misses even with other starts. The better mode is the one reported.",
+        "em",
+        "Run EM with more starts, or from the draws.",
+    )
+
+
+def map_agrees(fit: em.Fit[Any, Any], maximum: Maximum, distance: float, flat: bool) -> Check:
+    """PyMC's own posterior mode is MAP-EM's, in value and in place."""
+    title = "PyMC finds the same posterior mode"
+    difference = maximum.log_posterior - float(fit.log_posterior if fit.log_posterior is not None else np.nan)
+    starts = f"{maximum.reached} of {maximum.starts} jittered starts of PyMC reached its best point"
+    if difference > SAME_MAXIMUM:
+        return Check(
+            "map-agrees",
+            title,
+            "fail",
+            difference,
+            SAME_MAXIMUM,
+            f"PyMC found a point {difference:.3g} nats higher than MAP-EM; {starts}.",
+            "em",
+            "EM missed a mode: start it from PyMC's point.",
+        )
+    if not abs(difference) <= SAME_MAXIMUM:
+        return Check(
+            "map-agrees",
+            title,
+            "inconclusive",
+            number(difference),
+            SAME_MAXIMUM,
+            f"PyMC's optimiser ended {-difference:.3g} nats below MAP-EM ({maximum.kind}); {starts}.",
+            "pymc",
+            "Its optimiser failed: more starts.",
+        )
+    if flat and distance <= SAME_ROWS:
+        return Check(
+            "map-agrees",
+            title,
+            "pass",
+            abs(difference),
+            SAME_MAXIMUM,
+            f"The log posteriors agree to {abs(difference):.1e} nats. The mode is flat in some direction, so what is "
+            f"identified is compared: the log probabilities of the rows agree to {distance:.1e} nats; {starts}.",
+        )
+    if not flat and distance <= MAP_DISTANCE:
+        return Check(
+            "map-agrees",
+            title,
+            "pass",
+            abs(difference),
+            SAME_MAXIMUM,
+            f"The log posteriors agree to {abs(difference):.1e} nats and the parameters to {distance:.1e} standard errors; "
+            f"{starts}.",
+        )
+    return Check(
+        "map-agrees",
+        title,
+        "fail",
+        number(distance),
+        SAME_ROWS if flat else MAP_DISTANCE,
+        f"The values agree to {abs(difference):.1e} nats, but the parameters lie {distance:.3g} "
+        f"{'nats in the log probability of a row' if flat else 'standard errors'} apart.",
+        "comparison",
+        "Two modes of one height, or parameters that are read differently: compare them one by one.",
+    )
+
+
+def sampler_converged(summary: Any, tree: xr.DataTree, label_free: dict[str, Floats], reruns: int) -> Check:
+    """Chains have mixed, on canonical draws and on quantities free of labels."""
+    title = "The sampler has converged"
+    draws = tree["posterior"].to_dataset()
+    statistics = tree["sample_stats"].to_dataset()
+    divergences = int(statistics["diverging"].values.sum())
+    energy = statistics["energy"].values
+    bfmi = float((np.diff(energy, axis=1) ** 2).mean(axis=1).min() / energy.var(axis=1).max())
+    r_hat, ess = (
+        float(summary["r_hat"].max(skipna=False)),
+        float(np.min([summary["ess_bulk"].min(skipna=False), summary["ess_tail"].min(skipna=False)])),
+    )
+    worst = str(summary["r_hat"].idxmax()) if np.isfinite(r_hat) else "some quantity"
+    problems = []
+    if not r_hat <= R_HAT:
+        problems.append(f"R-hat of {worst} is {r_hat:.3f}, above {R_HAT}")
+    if not ess >= ESS:
+        problems.append(f"the smallest effective sample size is {ess:.0f}, below {ESS}")
+    if divergences:
+        problems.append(f"{divergences} transitions diverged")
+    if not bfmi >= E_BFMI:
+        problems.append(f"E-BFMI is {bfmi:.2f}, below {E_BFMI}")
+    copies = copied_chains(label_free)
+    if copies:
+        problems.append(f"chains {copies[0]} and {copies[1]} are copies of one another")
+    chains, kept = draws.sizes["chain"], draws.sizes["draw"]
+    again = f" after {reruns} reruns with more draws or a higher acceptance target" if reruns else ""
+    if problems:
+        return Check(
+            "sampler-converged",
+            title,
+            "inconclusive",
+            number(r_hat),
+            R_HAT,
+            f"{'; '.join(problems)}{again}. What the chains say of the posterior cannot be relied on.".capitalize(),
+            "sampler",
+            "More draws, a higher acceptance target, or a model in which the components can be told apart.",
+        )
+    return Check(
+        "sampler-converged",
+        title,
+        "pass",
+        r_hat,
+        R_HAT,
+        f"{chains} chains of {kept} draws{again}: largest R-hat {r_hat:.4f} ({worst}), smallest effective sample size "
+        f"{ess:.0f}, no divergences, E-BFMI {bfmi:.2f}, no two chains alike; on canonical draws and the log density.",
+    )
+
+
+def copied_chains(label_free: dict[str, Floats]) -> tuple[int, int] | None:
+    """The first two chains whose draws of a label-free quantity are the same but for noise, else None."""
+    for values in label_free.values():
+        for one in range(len(values)):
+            for other in range(one):
+                if np.std(values[one]) == 0 or abs(np.corrcoef(values[one], values[other])[0, 1]) > COPIED:
+                    return other, one
+    return None
+
+
+def draws_belong(recorded: Floats, recomputed: Floats) -> Check:
+    """The log density recomputed at stored draws is what the sampler recorded."""
+    title = "The draws belong to this model and these data"
+    errors = np.abs(recorded - recomputed) / np.maximum(1.0, np.abs(recomputed))
+    worst = float(np.max(np.where(np.isnan(errors), np.inf, errors)))
+    if worst <= SAME_DENSITY:
+        return Check(
+            "draws-belong",
+            title,
+            "pass",
+            worst,
+            SAME_DENSITY,
+            f"The log density recomputed at {len(recorded)} stored draws is what the sampler recorded, to rounding.",
+        )
+    return Check(
+        "draws-belong",
+        title,
+        "fail",
+        number(worst),
+        SAME_DENSITY,
+        f"The log density recomputed at {len(recorded)} stored draws is not what the sampler recorded: the draws come from "
+        "another model, other data, or a stale file.",
+        "sampler",
+        "Run with --fresh.",
+    )
+
+
+def posterior_agrees() -> Check:
+    """Leave the place of a second route to the posterior open."""
+    return Check(
+        "posterior-agrees",
+        "A second route to the posterior agrees",
+        "not applicable",
+        None,
+        None,
+        "Not checked: this version has no route to the posterior beside NUTS.",
+    )
+
+
+def identified(
+    problem: Problem, judged: Curvature | None, names: tuple[str, ...], contraction: dict[str, float]
+) -> Check:
+    """The data tell the parameters apart: by structure, by the rank of the information, by contraction."""
+    title = "The parameters are identified"
+    k = problem.comparison.n_components
+    reasons = []
+    if isinstance(problem.data, CoinTosses) and k > 1 and (problem.data.labels < 0).any():
+        longest = int(problem.data.tosses.max())
+        need = 2 * k - 1 if problem.weights.free else k
+        if longest < need and (problem.data.labels < 0).all():
+            kind = "free" if problem.weights.free else "fixed"
+            reasons.append(
+                f"{k} coins with {kind} weights need bags of at least {need} tosses, and the longest has {longest}"
+            )
+    if judged is not None and judged.kind == "ridge":
+        reasons.append(
+            f"the information has no full rank: the likelihood is flat along {describe(judged.direction, names)}"
+        )
+    weakest = min(contraction, key=lambda name: contraction[name]) if contraction else ""
+    told = (
+        f"The least contracted quantity is {weakest}: its posterior sd is {1 - contraction[weakest]:.0%} of the prior's"
+    )
+    rank = None if judged is None else 1 - judged.rate
+    if reasons:
+        sentence = "; ".join(reasons)
+        return Check(
+            "identified",
+            title,
+            "fail",
+            number(rank) if rank is not None else None,
+            1e-8,
+            f"{sentence[0].upper()}{sentence[1:]}. What the data do identify is compared below. {told}.",
+        )
+    if judged is None or judged.kind in ("saddle",):
+        return Check("identified", title, "not applicable", None, 1e-8, "There is no maximum at which to look.")
+    return Check(
+        "identified",
+        title,
+        "pass",
+        rank,
+        1e-8,
+        f"The observed information has full rank; its smallest share of the complete-data information is {rank:.2g}. {told}.",
+    )

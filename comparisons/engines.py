@@ -1,0 +1,189 @@
+"""Both engines under one roof: the same declaration fitted by EM and built, maximised and sampled by PyMC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import em
+import models
+from comparisons.declaration import Comparison
+from em.coins import CoinMixture
+from em.gaussians import GaussianMixture
+from models import (
+    CoinParameters,
+    CoinPrior,
+    CoinTosses,
+    GaussianParameters,
+    GaussianPrior,
+    LogPosterior,
+    Measurements,
+)
+from models.gaussians import CovarianceForm
+from models.inputs import Floats, Integers
+from models.mixtures import MixtureWeights
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+type Parameters = CoinParameters | GaussianParameters
+type Prior = CoinPrior | GaussianPrior
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """One declaration with its data read and its prior made: what both engines are given.
+
+    Attributes
+    ----------
+    data : `models.CoinTosses` or `models.Measurements`, distinct rows with counts
+    prior : the same numbers for MAP-EM and PyMC
+    """
+
+    comparison: Comparison
+    data: CoinTosses | Measurements
+    prior: Prior
+
+    @classmethod
+    def of(cls, comparison: Comparison, data: CoinTosses | Measurements) -> Problem:
+        """Make the prior where the declaration leaves it to the family."""
+        prior = comparison.prior
+        if prior is None:
+            if isinstance(data, CoinTosses):
+                prior = CoinPrior()
+            else:
+                prior = GaussianPrior.weakly_informative(data.y, comparison.n_components, counts=data.counts)
+        return cls(comparison, data.distinct(), prior)
+
+    @property
+    def weights(self) -> MixtureWeights:
+        """How the weights are treated."""
+        return MixtureWeights.of(self.comparison.weights, self.comparison.n_components)
+
+    @property
+    def form(self) -> CovarianceForm:
+        """What the covariances may be."""
+        return CovarianceForm.of(self.comparison.covariance)
+
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        """What decides the PyMC graph: two problems that agree in it share one compiled model."""
+        k, free = self.comparison.n_components, self.weights.free
+        if isinstance(self.data, CoinTosses):
+            return ("coins", k, free)
+        return ("gaussians", k, free, self.data.d, self.form)
+
+    def fit(
+        self, prior: Prior | None, start: Parameters | None = None, seed: int = 0, *, path: bool = False
+    ) -> em.Fit[Any, Any]:
+        """Fit by EM: maximum likelihood, or the posterior mode under a prior; in plain steps where the path matters."""
+        c, acceleration = self.comparison, None if path else "squarem"
+        options: dict[str, Any] = {"prior": prior, "start": start, "seed": seed, "acceleration": acceleration}
+        if isinstance(self.data, CoinTosses):
+            return em.coin_mixture(self.data, c.n_components, c.weights, **options)
+        rows = {"labels": self.data.labels, "counts": self.data.counts}
+        return em.gaussian_mixture(self.data.y, c.n_components, c.covariance, c.weights, **rows, **options)
+
+    def mixture(self, prior: Prior | None) -> CoinMixture | GaussianMixture:
+        """The objective of EM as an object, for its derivatives at any point; in the user's own units."""
+        if isinstance(self.data, CoinTosses):
+            return CoinMixture(self.data, self.weights, prior)  # type: ignore[arg-type]
+        return GaussianMixture(self.data, self.weights, self.form, prior, standardise=False)  # type: ignore[arg-type]
+
+    def model(self) -> pm.Model:
+        """The PyMC model of the same data, options and prior."""
+        c = self.comparison
+        if isinstance(self.data, CoinTosses):
+            return models.coin_mixture(self.data, c.n_components, c.weights, self.prior)  # type: ignore[arg-type]
+        return models.gaussian_mixture(self.data, c.n_components, c.covariance, c.weights, prior=self.prior)  # type: ignore[arg-type]
+
+    def from_pymc(self, values: dict[str, Any]) -> Parameters:
+        """Parameters from PyMC's values by name, all at one point."""
+        fixed = self.weights.fixed
+        weights = values["weights"] if fixed is None else fixed
+        if isinstance(self.data, CoinTosses):
+            return CoinParameters(weights / np.sum(weights), values["head_probabilities"])
+        return GaussianParameters(weights / np.sum(weights), values["means"], values["covariances"])
+
+    def to_pymc(self, parameters: Parameters) -> dict[str, Floats]:
+        """Values of PyMC's free variables by name."""
+        values = {"weights": parameters.weights} if self.weights.free else {}
+        if isinstance(parameters, CoinParameters):
+            return {**values, "head_probabilities": parameters.head_probabilities}
+        covariances = parameters.covariances[0] if self.form.tied else parameters.covariances
+        d = parameters.means.shape[1]
+        if self.form.shape == "full" and d > 1:
+            a, b = np.tril_indices(d)
+            free = {"covariance_factors": np.linalg.cholesky(covariances)[..., a, b]}
+        else:
+            variances = np.diagonal(covariances, axis1=-2, axis2=-1)
+            free = {"variances": variances[..., 0] if self.form.shape == "spherical" else variances}
+        return {**values, **free, "means": parameters.means}
+
+    def random_parameters(self, random: np.random.Generator) -> Parameters:
+        """Parameters anywhere near the data, in no order and of no fit: where two densities are compared."""
+        k = self.comparison.n_components
+        fixed = self.weights.fixed
+        weights = random.dirichlet(np.full(k, 2.0)) if fixed is None else fixed
+        if isinstance(self.data, CoinTosses):
+            return CoinParameters(weights, random.beta(2, 2, size=k))
+        y, d = self.data.y, self.data.d
+        total = np.atleast_2d(np.cov(y.T, fweights=self.data.counts))
+        means = y[random.choice(len(y), size=k)] + random.normal(size=(k, d)) * np.sqrt(np.diag(total))
+        covariances = np.empty((k, d, d))
+        for j in range(k):
+            root = np.linalg.cholesky(total) @ (np.eye(d) + 0.3 * np.tril(random.normal(size=(d, d)), -1))
+            covariances[j] = root @ root.T * random.uniform(0.1, 2.0)
+        if self.form.shape != "full":
+            covariances *= np.eye(d)
+        if self.form.shape == "spherical":
+            covariances = np.einsum("kaa->k", covariances)[:, None, None] / d * np.eye(d)
+        return GaussianParameters(
+            weights, means, np.repeat(covariances[:1], k, axis=0) if self.form.tied else covariances
+        )
+
+
+# Warm-up draws of each chain, not kept.
+TUNE = 1000
+
+# Compiling is most of the time, and data and prior numbers are no part of the graph: one for each structure and process.
+_compiled: dict[tuple[Any, ...], Any] = {}
+
+
+def sample(
+    problem: Problem, density: LogPosterior, draws: int, chains: int, seed: int, target_accept: float
+) -> xr.DataTree:
+    """Sample the posterior by NUTS (nutpie), with the model compiled for the first problem of its structure.
+
+    The same seed gives the same draws, whatever the number of cores and whatever was compiled before. Chains start spread
+    out over the data, so that what they fail to find together shows.
+    """
+    import nutpie
+
+    if problem.structure not in _compiled:
+        _compiled[problem.structure] = nutpie.compile_pymc_model(density.model)
+    compiled = _compiled[problem.structure]
+    graph = {variable.name for variable in compiled.shared_var_keys}
+    here = {variable.name: variable.get_value() for variable in density.model.data_vars}
+    ready = replace(
+        compiled.with_data(**{name: value for name, value in here.items() if name in graph}),
+        initial_point_func=lambda seed: density.spread_out_start(np.random.default_rng(seed)),
+    )
+    return nutpie.sample(
+        ready,
+        draws=draws,
+        tune=TUNE,
+        chains=chains,
+        seed=seed,
+        target_accept=target_accept,
+        progress_bar=False,
+        save_warmup=False,
+    )
+
+
+def exchangeable(model: pm.Model) -> Integers:
+    """Groups of components that the model cannot tell apart."""
+    return np.asarray(model["exchangeable"].get_value(), dtype=np.int64)

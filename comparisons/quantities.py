@@ -1,0 +1,142 @@
+"""The quantities of a comparison by name: from parameters, from standard errors, from draws.
+
+Weights are quantities where they are free. For one feature the spread is told as ``standard_deviations``, for several as
+``covariances``. What all components share stands once, without a component: ``standard_deviations``. Mixtures of coins also
+have ``chance_of_heads``, the probability of heads of a toss of which only the mixture is known: it has no labels, and it is
+identified where the coins are not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from comparisons.engines import Parameters, Problem
+from em.curvature import Curvature
+from models import CoinParameters
+from models.inputs import Floats
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+type Scale = Literal["identity", "log", "logit"]
+
+# A direction is along the flat ones where less than this share of it is not.
+ALONG = 1e-6
+
+
+def names(problem: Problem) -> list[str]:
+    """Names of all quantities, in the order of the table."""
+    return list(of_arrays(problem, _example(problem)))
+
+
+def of_parameters(problem: Problem, parameters: Parameters) -> dict[str, float]:
+    """Every quantity at one point."""
+    return {name: float(value) for name, value in of_arrays(problem, _arrays(parameters)).items()}
+
+
+def of_draws(problem: Problem, posterior: xr.Dataset) -> dict[str, Floats]:
+    """Draws ``(chains, draws)`` of every quantity, from draws in canonical order."""
+    arrays = {str(name): variable.values for name, variable in posterior.data_vars.items()}
+    if problem.weights.fixed is not None:
+        arrays["weights"] = problem.weights.fixed
+    return of_arrays(problem, arrays)
+
+
+def scale(name: str) -> Scale:
+    """On which scale the quantity has no bounds, so that a Wald interval stays inside them."""
+    if name.startswith(("weights", "head_probabilities", "chance_of_heads")):
+        return "logit"
+    variable, _, place = name.partition("[")
+    if variable == "standard_deviations":
+        return "log"
+    labels = place.rstrip("]").split(", ")
+    return "log" if variable == "covariances" and labels[-1] == labels[-2] else "identity"
+
+
+def of_arrays(problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
+    """Quantities by name from arrays by PyMC's names, component and feature axes last."""
+    c = problem.comparison
+    found: dict[str, Any] = {}
+    if problem.weights.free:
+        found |= {f"weights[{name}]": arrays["weights"][..., k] for k, name in enumerate(c.components)}
+    if "head_probabilities" in arrays:
+        p = arrays["head_probabilities"]
+        found |= {f"head_probabilities[{name}]": p[..., k] for k, name in enumerate(c.components)}
+        if c.n_components > 1:
+            found["chance_of_heads"] = (arrays["weights"] * p).sum(axis=-1)
+        return found
+    one = len(c.features) == 1
+    for k, name in enumerate(c.components):
+        for j, feature in enumerate(c.features):
+            found[f"means[{name}]" if one else f"means[{name}, {feature}]"] = arrays["means"][..., k, j]
+    shared = problem.form.tied and c.n_components > 1
+    for k, name in enumerate(c.components[:1] if shared else c.components):
+        if one:
+            deviation = np.sqrt(arrays["covariances"][..., k, 0, 0])
+            found["standard_deviations" if shared else f"standard_deviations[{name}]"] = deviation
+            continue
+        for a, first in enumerate(c.features):
+            for b, second in enumerate(c.features[: a + 1]):
+                place = f"{second}, {first}" if shared else f"{name}, {second}, {first}"
+                found[f"covariances[{place}]"] = arrays["covariances"][..., k, a, b]
+    return found
+
+
+def _arrays(parameters: Parameters) -> dict[str, Any]:
+    if isinstance(parameters, CoinParameters):
+        return {"weights": parameters.weights, "head_probabilities": parameters.head_probabilities}
+    return {"weights": parameters.weights, "means": parameters.means, "covariances": parameters.covariances}
+
+
+def _example(problem: Problem) -> dict[str, Any]:
+    return _arrays(problem.random_parameters(np.random.default_rng(0)))
+
+
+def gradients(problem: Problem, mixture: Any, parameters: Parameters) -> dict[str, Floats]:
+    """Gradient ``(p,)`` of every quantity by the full vector of EM, by central differences of exact functions."""
+    vector = mixture.to_vector(parameters)
+    found: dict[str, Floats] = {name: np.zeros(len(vector)) for name in names(problem)}
+    for j in range(len(vector)):
+        # Quantities are linear, quadratic or a square root: a step of the cube root of the rounding is near exact.
+        h = 1e-5 * max(abs(vector[j]), 1e-3)
+        ends = []
+        for sign in (-1, 1):
+            moved = vector.copy()
+            moved[j] += sign * h
+            ends.append(of_arrays(problem, _unchecked(mixture, problem, moved)))
+        for name, gradient in found.items():
+            gradient[j] = (ends[1][name] - ends[0][name]) / (2 * h)
+    return found
+
+
+def _unchecked(mixture: Any, problem: Problem, vector: Floats) -> dict[str, Any]:
+    k = problem.comparison.n_components
+    if not problem.comparison.features:
+        return {"weights": vector[:k], "head_probabilities": vector[k:]}
+    d = len(problem.comparison.features)
+    covariances = np.zeros((k, d, d))
+    a, b = np.tril_indices(d)
+    covariances[:, a, b] = covariances[:, b, a] = vector[k + k * d :].reshape(k, -1)
+    return {"weights": vector[:k], "means": vector[k : k + k * d].reshape(k, d), "covariances": covariances}
+
+
+def standard_errors(judged: Curvature, slopes: dict[str, Floats]) -> dict[str, float]:
+    """Standard error of every quantity from the observed information; NaN where the data do not identify it.
+
+    On a ridge a quantity that does not change along the flat directions still has one: it is identified.
+    """
+    if judged.kind in ("saddle", "boundary"):
+        return dict.fromkeys(slopes, np.nan)
+    basis, information = judged.basis, judged.information
+    unit = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
+    values, vectors = np.linalg.eigh(information * unit * unit[:, None])
+    kept = values > 1e-8 * max(values.max(), np.finfo(float).tiny)
+    found = {}
+    for name, slope in slopes.items():
+        turned = vectors.T @ (unit * (basis.T @ slope))
+        flat, size = np.linalg.norm(turned[~kept]), np.linalg.norm(turned)
+        identified = flat <= ALONG * size
+        found[name] = float(np.sqrt((turned[kept] ** 2 / values[kept]).sum())) if identified else np.nan
+    return found

@@ -1,0 +1,71 @@
+"""The model in words, and parameters with some quantities changed by name."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from comparisons.engines import Parameters, Problem
+from comparisons.result import Model
+from models import CoinParameters, CoinPrior, GaussianParameters
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def model(problem: Problem) -> Model:
+    """What both engines were asked to fit."""
+    c, prior = problem.comparison, problem.prior
+    k = c.n_components
+    held = problem.weights.fixed
+    known = (problem.data.labels >= 0).any()
+    hidden = "z[i] ~ Categorical(weights)" if k > 1 else ""
+    options = {"n_components": str(k)}
+    if k > 1:
+        options["weights"] = "free" if held is None else f"held at {', '.join(_number(w) for w in held)}"
+        options["labels"] = "known" if (problem.data.labels >= 0).all() else "partly known" if known else "hidden"
+    told = []
+    if held is None:
+        told.append(f"weights ~ Dirichlet({', '.join([_number(prior.concentration)] * k)})")
+    if isinstance(prior, CoinPrior):
+        formula = [hidden, "heads[i] | z[i] = k ~ Binomial(tosses[i], head_probabilities[k])"]
+        told.append(f"head_probabilities[k] ~ Beta({_number(prior.heads)}, {_number(prior.tails)})")
+        return Model("coins", k, list(c.components), options, [f for f in formula if f], told, c.prior_reason)
+    options["covariance"] = c.covariance
+    one = len(c.features) == 1
+    index = "[z[i]]" if k > 1 else ""
+    spread = "standard_deviations" if one else "covariances"
+    formula = [hidden, f"y[i] ~ Normal(means{index}, {spread}{'' if problem.form.tied else index})"]
+    nu, scale = prior.degrees_of_freedom, prior.scale
+    if one:
+        told.append(f"variance ~ inverse-gamma({_number(nu / 2)}, {_number(scale[0, 0] / 2)})")
+        told.append(f"means[k] ~ Normal({_number(prior.mean[0])}, variance / {_number(prior.shrinkage)})")
+    else:
+        rows = "; ".join(", ".join(_number(v) for v in row) for row in scale)
+        centre = ", ".join(_number(v) for v in prior.mean)
+        told.append(f"covariances[k] ~ inverse-Wishart({_number(nu)}, [{rows}])")
+        told.append(f"means[k] ~ Normal([{centre}], covariances[k] / {_number(prior.shrinkage)})")
+    return Model("gaussians", k, list(c.components), options, [f for f in formula if f], told, c.prior_reason)
+
+
+def with_quantities(problem: Problem, parameters: Parameters, changed: dict[str, float]) -> Parameters:
+    """The parameters with head probabilities, means or standard deviations set to new values, by name."""
+    c = problem.comparison
+    if isinstance(parameters, CoinParameters):
+        p = np.array(parameters.head_probabilities)
+        for name, value in changed.items():
+            p[list(c.components).index(_labels(name)[0])] = value
+        return CoinParameters(parameters.weights, p)
+    means, covariances = np.array(parameters.means), np.array(parameters.covariances)
+    for name, value in changed.items():
+        labels = _labels(name)
+        k = list(c.components).index(labels[0])
+        if name.startswith("means"):
+            means[k, list(c.features).index(labels[1]) if len(labels) > 1 else 0] = value
+        else:
+            covariances[k, 0, 0] = value**2
+    return GaussianParameters(parameters.weights, means, covariances)
+
+
+def _labels(name: str) -> list[str]:
+    return name.partition("[")[2].rstrip("]").split(", ")
