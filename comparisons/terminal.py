@@ -93,7 +93,7 @@ def _checks(result: Result) -> Table:
         table.add_row(
             check.name,
             _coloured(check.outcome),
-            significant(check.statistic),
+            significant(check.statistic, 4),
             significant(check.threshold),
             check.explanation + fault + remedy,
         )
