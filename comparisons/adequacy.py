@@ -134,7 +134,7 @@ def _problems(
         # The Monte Carlo error at the nominal probability, so that an empty tail has one too.
         noise = BEYOND * math.sqrt(max(tail * (1 - tail), 0.03 * 0.97) / max(float(ess), 1.0))
         if not (tail + noise >= TAILS[0] and tail - noise <= TAILS[1]):
-            problems.append(f"{tail:.1%} of the posterior lies {side} EM's interval, where 3 % should")
+            problems.append(f"{tail:.1%} of the posterior lies {side} EM's interval, where 3% should")
     return problems
 
 

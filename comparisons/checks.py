@@ -12,7 +12,7 @@ import numpy as np
 import em
 from comparisons import third_density
 from comparisons.engines import Parameters, Problem
-from comparisons.result import Check, number
+from comparisons.result import Check, Engine, number
 from em.coins import log_likelihood as coin_log_likelihood
 from em.coins import log_prior as coin_log_prior
 from em.curvature import Curvature
@@ -82,7 +82,7 @@ def same_density(problem: Problem, density: LogPosterior, at: Parameters, random
     by_pymc = np.array(density.parts(density.unconstrained(problem.to_pymc(where)))[:2])
     tolerance = SAME_DENSITY * np.maximum(1.0, np.abs(third))
     em_off, pymc_off = (bool((~(np.abs(v - third) <= tolerance)).any()) for v in (by_em, by_pymc))
-    engine = "comparison" if em_off == pymc_off else "em" if em_off else "pymc"
+    engine: Engine = "comparison" if em_off == pymc_off else "em" if em_off else "pymc"
     return Check(
         "same-density",
         title,
@@ -244,7 +244,9 @@ def map_agrees(fit: em.Fit[Any, Any], maximum: Maximum, distance: float, flat: b
     )
 
 
-def sampler_converged(summary: Any, tree: xr.DataTree, label_free: dict[str, Floats], reruns: int) -> Check:
+def sampler_converged(
+    summary: Any, tree: xr.DataTree, label_free: dict[str, Floats], reruns: int, regular_modes: int
+) -> Check:
     """Chains have mixed, on canonical draws and on quantities free of labels."""
     title = "The sampler has converged"
     draws = tree["posterior"].to_dataset()
@@ -272,13 +274,17 @@ def sampler_converged(summary: Any, tree: xr.DataTree, label_free: dict[str, Flo
     chains, kept = draws.sizes["chain"], draws.sizes["draw"]
     again = f" after {reruns} reruns with more draws or a higher acceptance target" if reruns else ""
     if problems:
+        sentence = "; ".join(problems)
+        modes = ""
+        if regular_modes > 1 and not r_hat <= R_HAT:
+            modes = f" EM knows {regular_modes} regular modes of the likelihood; chains that stay in different ones never meet."
         return Check(
             "sampler-converged",
             title,
             "inconclusive",
             number(r_hat),
             R_HAT,
-            f"{'; '.join(problems)}{again}. What the chains say of the posterior cannot be relied on.".capitalize(),
+            f"{sentence[0].upper()}{sentence[1:]}{again}. What the chains say of the posterior cannot be relied on.{modes}",
             "sampler",
             "More draws, a higher acceptance target, or a model in which the components can be told apart.",
         )

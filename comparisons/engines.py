@@ -84,8 +84,8 @@ class Problem:
         options: dict[str, Any] = {"prior": prior, "start": start, "seed": seed, "acceleration": acceleration}
         if isinstance(self.data, CoinTosses):
             return em.coin_mixture(self.data, c.n_components, c.weights, **options)
-        rows = {"labels": self.data.labels, "counts": self.data.counts}
-        return em.gaussian_mixture(self.data.y, c.n_components, c.covariance, c.weights, **rows, **options)
+        options |= {"labels": self.data.labels, "counts": self.data.counts}
+        return em.gaussian_mixture(self.data.y, c.n_components, c.covariance, c.weights, **options)
 
     def mixture(self, prior: Prior | None) -> CoinMixture | GaussianMixture:
         """The objective of EM as an object, for its derivatives at any point; in the user's own units."""
@@ -172,7 +172,7 @@ def sample(
         compiled.with_data(**{name: value for name, value in here.items() if name in graph}),
         initial_point_func=lambda seed: density.spread_out_start(np.random.default_rng(seed)),
     )
-    return nutpie.sample(
+    tree: xr.DataTree = nutpie.sample(
         ready,
         draws=draws,
         tune=TUNE,
@@ -182,6 +182,7 @@ def sample(
         progress_bar=False,
         save_warmup=False,
     )
+    return tree
 
 
 def exchangeable(model: pm.Model) -> Integers:

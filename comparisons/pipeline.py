@@ -131,7 +131,9 @@ def compare(
             checks.stationary(fit, _curvature(problem, None, fit), _names(problem)),
             best,
             _map_check(problem, map_fit, maximum),
-            checks.sampler_converged(drawn.summary, drawn.tree, drawn.label_free, drawn.reruns),
+            checks.sampler_converged(
+                drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in fit.modes)
+            ),
             _draws_check(problem, density, drawn.tree),
             checks.posterior_agrees(),
         ]
@@ -227,10 +229,10 @@ def _described(problem: Problem, density: LogPosterior, tree: xr.DataTree, targe
     import arviz as az
 
     posterior = _canonical(problem, tree, exchangeable(density.model))
-    label_free = {"log_density": tree["sample_stats"]["logp"].values}
+    label_free = {"log_density": np.asarray(tree["sample_stats"]["logp"])}
     every = {**quantities.of_draws(problem, posterior), **label_free}
     summary = az.summary(az.from_dict({"posterior": every}), ci_prob=adequacy.INTERVAL, ci_kind="hdi", round_to="none")
-    divergences = int(tree["sample_stats"]["diverging"].values.sum())
+    divergences = int(np.asarray(tree["sample_stats"]["diverging"]).sum())
     return _Drawn(tree, summary, label_free, target, reruns, divergences)
 
 
@@ -298,7 +300,7 @@ def _best_mode(
     seed: int,
 ) -> tuple[em.Fit[Any, Any], em.Fit[Any, Any], Check]:
     """Start EM again from high and from spread-out draws of each chain, and adopt a better mode."""
-    log_density = tree["sample_stats"]["logp"].values
+    log_density = np.asarray(tree["sample_stats"]["logp"])
     starts = []
     for chain in range(log_density.shape[0]):
         spread = np.linspace(0, log_density.shape[1] - 1, SPREAD_OUT_DRAWS).astype(int)
@@ -336,7 +338,7 @@ def _objective(fit: em.Fit[Any, Any]) -> float:
 
 def _map_check(problem: Problem, map_fit: em.Fit[Any, Any], maximum: models.Maximum) -> Check:
     """Both modes in canonical order, their distance measured by the observed information."""
-    mixture = problem.mixture(problem.prior)
+    mixture: Any = problem.mixture(problem.prior)
     there = problem.from_pymc(maximum.parameters)
     permutation = models.mixtures.canonical_permutation(there.order_keys, mixture.groups)
     step = mixture.to_vector(there.permuted(permutation)) - mixture.to_vector(map_fit.parameters)
@@ -358,6 +360,7 @@ def _row_log_likelihoods(mixture: Any, parameters: Parameters) -> Floats:
 def _draws_check(problem: Problem, density: LogPosterior, tree: xr.DataTree) -> Check:
     """Recompute the log density, Jacobian included, at some draws of each chain as the sampler left them."""
     posterior = tree["posterior"].to_dataset()
+    log_density = np.asarray(tree["sample_stats"]["logp"])
     recorded, recomputed = [], []
     per_chain = max(1, STORED_DRAWS_CHECKED // posterior.sizes["chain"])
     for chain in range(posterior.sizes["chain"]):
@@ -365,7 +368,7 @@ def _draws_check(problem: Problem, density: LogPosterior, tree: xr.DataTree) -> 
             values = _values(posterior, chain, int(draw))
             x = density.unconstrained({name: values[name] for name in density.names})
             recomputed.append(sum(density.parts(x)))
-            recorded.append(float(tree["sample_stats"]["logp"].values[chain, draw]))
+            recorded.append(log_density[chain, draw])
     return checks.draws_belong(np.array(recorded), np.array(recomputed))
 
 

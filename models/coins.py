@@ -101,7 +101,7 @@ class CoinTosses:
         return CoinTosses(heads=unique[:, 2], tosses=unique[:, 1], counts=counts, labels=unique[:, 0])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, init=False, eq=False)
 class CoinParameters:
     """A mixture of coins.
 
@@ -119,18 +119,18 @@ class CoinParameters:
     weights: Floats
     head_probabilities: Floats
 
-    def __post_init__(self) -> None:
-        weights = weight_vector("weights", self.weights)
-        heads = finite_array("head_probabilities", self.head_probabilities, (1,))
-        if len(heads) != len(weights):
+    def __init__(self, weights: ArrayLike, head_probabilities: ArrayLike) -> None:
+        chances = weight_vector("weights", weights)
+        heads = finite_array("head_probabilities", head_probabilities, (1,))
+        if len(heads) != len(chances):
             raise ValueError(
-                f"head_probabilities has {len(heads)} values but weights has {len(weights)}; give one per component"
+                f"head_probabilities has {len(heads)} values but weights has {len(chances)}; give one per component"
             )
         outside = (heads < 0) | (heads > 1)
         if outside.any():
             k = int(np.argmax(outside))
             raise ValueError(f"head_probabilities[{k}] is {heads[k]:g}; probabilities must lie in [0, 1]")
-        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "weights", chances)
         object.__setattr__(self, "head_probabilities", heads)
 
     @property

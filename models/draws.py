@@ -39,7 +39,7 @@ def canonical_order(draws: xr.DataTree, exchangeable: Integers | None = None) ->
     ValueError
         if the draws hold neither ``head_probabilities`` nor ``means``
     """
-    posterior = draws["posterior"].to_dataset()
+    posterior: Any = draws["posterior"].to_dataset()
     if "head_probabilities" in posterior:
         keys = [posterior["head_probabilities"].transpose("chain", "draw", "component").values]
     elif "means" in posterior:
@@ -54,7 +54,9 @@ def canonical_order(draws: xr.DataTree, exchangeable: Integers | None = None) ->
     if exchangeable is None:
         stored = draws.children.get("constant_data")
         k = posterior.sizes["component"]
-        exchangeable = stored["exchangeable"].values if stored is not None and "exchangeable" in stored else np.zeros(k)
+        exchangeable = (
+            np.asarray(stored["exchangeable"]) if stored is not None and "exchangeable" in stored else np.zeros(k)
+        )
     permutation = canonical_permutation(np.stack(keys, axis=-1), np.asarray(exchangeable, dtype=np.int64))
     ordered = posterior.copy()
     for name, variable in posterior.data_vars.items():

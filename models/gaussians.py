@@ -37,17 +37,22 @@ from models.inputs import (
 from models.inverse_wishart import (
     covariance_factor_transform,
     covariance_of,
-    entries_of,
     factor_support_point,
     inverse_wishart_logp,
-    normal_logp,
     pack,
     packed_index,
     random_factor,
-    unpack,
 )
-from models.mixture_distribution import add_weights, draw_components, mixture_log_density, take_components
+from models.mixture_distribution import add_weights
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
+from models.normal_distribution import (
+    diagonal_logp,
+    diagonal_random,
+    full_logp,
+    full_random,
+    means_logp,
+    means_random,
+)
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -172,7 +177,7 @@ def _square_matrices(name: str, value: ArrayLike, k: int, d: int) -> Floats:
     return read_only(matrices)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, init=False, eq=False)
 class GaussianParameters:
     """A mixture of normal distributions.
 
@@ -193,19 +198,18 @@ class GaussianParameters:
     means: Floats
     covariances: Floats
 
-    def __post_init__(self) -> None:
-        weights = weight_vector("weights", self.weights)
-        means = finite_array("means", self.means, (1, 2))
-        means = means.reshape(len(means), -1)
-        if len(means) != len(weights):
+    def __init__(self, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> None:
+        chances = weight_vector("weights", weights)
+        locations = finite_array("means", means, (1, 2))
+        locations = locations.reshape(len(locations), -1)
+        if len(locations) != len(chances):
             raise ValueError(
-                f"means has {len(means)} rows but weights has {len(weights)} values; give one row per component"
+                f"means has {len(locations)} rows but weights has {len(chances)} values; give one row per component"
             )
-        object.__setattr__(self, "weights", weights)
-        object.__setattr__(self, "means", read_only(means))
-        object.__setattr__(
-            self, "covariances", _square_matrices("covariances", self.covariances, len(weights), means.shape[1])
-        )
+        matrices = _square_matrices("covariances", covariances, len(chances), locations.shape[1])
+        object.__setattr__(self, "weights", chances)
+        object.__setattr__(self, "means", read_only(locations))
+        object.__setattr__(self, "covariances", matrices)
 
     @property
     def n_components(self) -> int:
@@ -228,7 +232,7 @@ class GaussianParameters:
         return GaussianParameters(self.weights[order], self.means[order], self.covariances[order])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, init=False, eq=False)
 class GaussianPrior:
     """The conjugate prior of a mixture of normals; the same for every component.
 
@@ -250,19 +254,26 @@ class GaussianPrior:
     shrinkage: float
     degrees_of_freedom: float
     scale: Floats
-    concentration: float = 2.0
+    concentration: float
 
-    def __post_init__(self) -> None:
-        mean = read_only(finite_array("mean", self.mean, (0, 1)).reshape(-1))
-        d = len(mean)
-        scale = np.asarray(finite_array("scale", self.scale, (0, 2) if d == 1 else (2,)))
-        if scale.size != d * d:
-            raise ValueError(f"scale has shape {scale.shape} but mean has {d} values; scale must be ({d}, {d})")
-        object.__setattr__(self, "mean", mean)
-        object.__setattr__(self, "scale", read_only(_square_matrices("scale", scale.reshape(1, d, d), 1, d)[0]))
-        object.__setattr__(self, "shrinkage", positive_number("shrinkage", self.shrinkage))
-        object.__setattr__(self, "concentration", positive_number("concentration", self.concentration))
-        dof = positive_number("degrees_of_freedom", self.degrees_of_freedom, above=d - 1)
+    def __init__(
+        self,
+        mean: ArrayLike,
+        shrinkage: float,
+        degrees_of_freedom: float,
+        scale: ArrayLike,
+        concentration: float = 2.0,
+    ) -> None:
+        centre = read_only(finite_array("mean", mean, (0, 1)).reshape(-1))
+        d = len(centre)
+        matrix = np.asarray(finite_array("scale", scale, (0, 2) if d == 1 else (2,)))
+        if matrix.size != d * d:
+            raise ValueError(f"scale has shape {matrix.shape} but mean has {d} values; scale must be ({d}, {d})")
+        object.__setattr__(self, "mean", centre)
+        object.__setattr__(self, "scale", read_only(_square_matrices("scale", matrix.reshape(1, d, d), 1, d)[0]))
+        object.__setattr__(self, "shrinkage", positive_number("shrinkage", shrinkage))
+        object.__setattr__(self, "concentration", positive_number("concentration", concentration))
+        dof = positive_number("degrees_of_freedom", degrees_of_freedom, above=d - 1)
         object.__setattr__(self, "degrees_of_freedom", dof)
 
     @classmethod
@@ -278,9 +289,10 @@ class GaussianPrior:
         ``degrees_of_freedom``    d + 4                         their d + 2 leaves infinite variances and fourth
                                                                 moments, so that no Monte Carlo error exists; from
                                                                 d + 4 on it does
-        ``scale``                 3 cov(y) / K^(2/d)            keeps their prior mean of a covariance,
-                                                                scale / (nu - d - 1) = cov(y) / K^(2/d): K components
-                                                                share the volume of the data evenly
+        ``scale``                 cov(y) / K^(2/d)              theirs: K components share the volume of the data
+                                                                evenly. With more degrees of freedom the prior mean
+                                                                of a covariance is a third of that, which leaves
+                                                                clusters much tighter than the data as they are
         ``concentration``         2                             one row per component: the mode never empties one
         ========================  ============================  =====================================================
 
@@ -305,7 +317,7 @@ class GaussianPrior:
             mean=np.average(data.y, axis=0, weights=data.counts),
             shrinkage=0.05,
             degrees_of_freedom=data.d + 4.0,
-            scale=3.0 * covariance / k ** (2 / data.d),
+            scale=covariance / k ** (2 / data.d),
             concentration=2.0,
         )
 
@@ -338,58 +350,6 @@ def sample_covariance(data: Measurements) -> Floats:
         involved = [data.features[j] for j in np.flatnonzero(np.abs(vectors[:, 0]) > 1e-3)]
         raise ValueError(f"columns {', '.join(map(repr, involved))} of y are collinear; drop one of them")
     return covariance * size * size[:, None]
-
-
-def _means_logp(value: Any, m: Any, factor: Any, shrinkage: Any) -> Any:
-    import pytensor.tensor as pt
-
-    entries = entries_of(factor / pt.sqrt(shrinkage)[..., None])
-    d = len(entries)
-    return normal_logp([value[..., j] for j in range(d)], [m[..., j] for j in range(d)], entries)
-
-
-def _means_random(m: Any, factor: Any, shrinkage: Any, rng: Any = None, size: Any = None) -> Floats:
-    d = m.shape[-1]
-    shape = np.broadcast_shapes(m.shape[:-1], factor.shape[:-1]) if size is None else tuple(size)
-    z = rng.standard_normal((*shape, d, 1)) / np.sqrt(np.asarray(shrinkage))[..., None, None]
-    return m + (unpack(factor) @ z)[..., 0]
-
-
-def _full_logp(y: Any, weights: Any, means: Any, factors: Any, counts: Any, labels: Any) -> Any:
-    import pytensor.tensor as pt
-
-    entries = entries_of(factors)
-    d = len(entries)
-    columns = [y[..., j, None] for j in range(d)]
-    log_densities = normal_logp(columns, [means[..., j] for j in range(d)], entries)
-    return mixture_log_density(pt.log(weights), log_densities, counts, labels)
-
-
-def _full_random(
-    weights: Any, means: Any, factors: Any, counts: Any, labels: Any, rng: Any = None, size: Any = None
-) -> Floats:
-    component = draw_components(weights, labels, size, rng)
-    z = rng.standard_normal((*component.shape, means.shape[-1], 1))
-    return take_components(means, component, core=1) + (take_components(unpack(factors), component, core=2) @ z)[..., 0]
-
-
-def _diagonal_logp(y: Any, weights: Any, means: Any, deviations: Any, counts: Any, labels: Any) -> Any:
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    d = int(means.type.shape[-1])
-    log_densities = sum(
-        pm.logp(pm.Normal.dist(means[..., j], deviations[..., j]), y[..., j, None]) for j in range(d)
-    )
-    return mixture_log_density(pt.log(weights), log_densities, counts, labels)
-
-
-def _diagonal_random(
-    weights: Any, means: Any, deviations: Any, counts: Any, labels: Any, rng: Any = None, size: Any = None
-) -> Floats:
-    component = draw_components(weights, labels, size, rng)
-    z = rng.standard_normal((*component.shape, means.shape[-1]))
-    return take_components(means, component, core=1) + take_components(deviations, component, core=1) * z
 
 
 def gaussian_mixture(
@@ -444,6 +404,8 @@ def gaussian_mixture(
     if len(prior.mean) != data.d:
         raise ValueError(f"prior is for {len(prior.mean)} features but y has {data.d}; give one prior mean per feature")
     k, d = n_components, data.d
+    logp: Any
+    random: Any
     matrices = () if form.tied else ("component",)
     coords = {"component": range(k), "feature": data.features, "feature_2": data.features}
     # Bounds need no checks: the transforms keep every value inside, and the graph compiles faster without.
@@ -457,7 +419,7 @@ def gaussian_mixture(
         w = add_weights(treated, prior.concentration, known_labels)
         if form.shape == "full" and d > 1:
             parameters = _full(model, k, form, mean, shrinkage, nu, prior.scale)
-            logp, random, signature = _full_logp, _full_random, "(k),(k,d),(k,p),(),()->(d)"
+            logp, random, signature = full_logp, full_random, "(k),(k,d),(k,p),(),()->(d)"
         else:
             spherical = form.shape == "spherical"
             half = (np.trace(prior.scale) / d if spherical else np.diag(prior.scale)) / 2
@@ -476,7 +438,7 @@ def gaussian_mixture(
             if d == 1:
                 pm.Deterministic("standard_deviations", deviations, dims=("component", "feature"))
             parameters = (means, deviations)
-            logp, random, signature = _diagonal_logp, _diagonal_random, "(k),(k,d),(k,d),(),()->(d)"
+            logp, random, signature = diagonal_logp, diagonal_random, "(k),(k,d),(k,d),(),()->(d)"
         pm.CustomDist(
             "y",
             w,
@@ -521,8 +483,8 @@ def _full(
         mean,
         factors,
         shrinkage,
-        logp=_means_logp,
-        random=_means_random,
+        logp=means_logp,
+        random=means_random,
         support_point=lambda rv, size, mean, factor, shrinkage: pt.broadcast_to(mean, rv.shape),
         signature="(d),(p),()->(d)",
         class_name="NormalGivenFactor",

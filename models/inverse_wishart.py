@@ -21,7 +21,7 @@ def packed_index(d: int) -> dict[tuple[int, int], int]:
 
 
 def _dimension(n_packed: int) -> int:
-    return round((np.sqrt(8 * n_packed + 1) - 1) / 2)
+    return int(np.rint((np.sqrt(8 * n_packed + 1) - 1) / 2))
 
 
 def entries_of(packed: Any) -> list[list[Any]]:
@@ -87,9 +87,7 @@ def inverse_wishart_logp(packed: Any, degrees_of_freedom: Any, scale: Any) -> An
     log_gamma: Any = d * (d - 1) / 4 * np.log(np.pi)
     for i in range(d):
         log_gamma = log_gamma + pt.gammaln((nu - i) / 2)
-    return (
-        nu / 2 * log_det_scale - nu * d / 2 * np.log(2) - log_gamma - (nu + d + 1) / 2 * log_det - trace / 2
-    )
+    return nu / 2 * log_det_scale - nu * d / 2 * np.log(2) - log_gamma - (nu + d + 1) / 2 * log_det - trace / 2
 
 
 def inverse_wishart_factor(
@@ -177,7 +175,7 @@ def covariance_factor_transform(d: int) -> Any:
     powers = np.array([float(d - i + 1) for i in range(d)])
     diagonal_index = [at[i, i] for i in range(d)]
 
-    class CovarianceFactor(Transform):
+    class CovarianceFactor(Transform):  # type: ignore[misc]  # PyMC has no types
         name = "log_diagonal"
         ndim_supp = 1
 

@@ -46,9 +46,7 @@ def mixture_log_density(log_weights: Any, log_densities: Any, counts: Any, label
     return counts * pt.logsumexp(pt.switch(possible, joint, -np.inf), axis=-1)
 
 
-def draw_components(
-    weights: Floats, labels: Integers, size: Any, rng: np.random.Generator
-) -> Integers:
+def draw_components(weights: Floats, labels: Integers, size: Any, rng: np.random.Generator) -> Integers:
     """Draw the component of each row; a known label stays what it is.
 
     Parameters
@@ -83,7 +81,7 @@ def take_components(parameters: Floats, component: Integers, core: int) -> Float
         return parameters.reshape(parameters.shape[len(batch) :])[component]
     where = [np.arange(n).reshape((-1,) + (1,) * (component.ndim - 1 - i)) for i, n in enumerate(batch)]
     where = [np.zeros(1, dtype=int) if n == 1 else w for w, n in zip(where, batch, strict=True)]
-    return parameters[(*where, component)]
+    return np.asarray(parameters[(*where, component)])
 
 
 def add_weights(weights: MixtureWeights, concentration: float, labels: Integers) -> Any:

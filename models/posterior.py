@@ -124,4 +124,6 @@ class LogPosterior:
         missing = [name for name in self.names if name not in parameters]
         if missing:
             raise ValueError(f"parameters lack {', '.join(missing)}; give every free variable of the model")
-        return np.concatenate(self._forward(*(np.asarray(parameters[name], dtype=float) for name in self.names)))
+        return np.asarray(
+            np.concatenate(self._forward(*(np.asarray(parameters[name], dtype=float) for name in self.names)))
+        )
