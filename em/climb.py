@@ -123,8 +123,9 @@ def _arrived(mixture: Mixture[Any, Any], parameters: Any, points: list[Floats]) 
     judged = curvature(mixture, parameters)
     if judged.decrement < DISTANCE:
         return True
-    creeps = judged.kind != "saddle" and judged.rate > 1 - CREEPING
-    return judged.step < (STANDSTILL_CREEPING if creeps else STANDSTILL)
+    if judged.kind != "saddle" and judged.rate > 1 - CREEPING:
+        return judged.identified_decrement < DISTANCE and judged.step < STANDSTILL_CREEPING
+    return judged.step < STANDSTILL
 
 
 def _extrapolated(mixture: Mixture[Any, Any], points: list[Floats]) -> tuple[Any, Any, float] | None:

@@ -46,6 +46,7 @@ class Curvature:
     basis : ``(p, f)`` the free coordinates in the full vector
     decrement : distance to the maximum in standard errors, sqrt(g' I^-1 g); NaN where the information is not positive
         definite
+    identified_decrement : the same over those directions alone in which EM does not creep; 0 if there are none
     step : length of the next EM step in complete-data standard errors, sqrt(g' I_c^-1 g)
     rate : largest linear rate of convergence of plain EM here
     direction : ``(p,)`` in the full vector, along which the objective rises (saddle) or is (nearly) flat; zeros else
@@ -59,6 +60,7 @@ class Curvature:
     information: Floats
     basis: Floats
     decrement: float
+    identified_decrement: float
     step: float
     rate: float
     direction: Floats
@@ -117,7 +119,7 @@ def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
     kind: Kind = "saddle" if stuck.any() else "boundary" if at_bounds else "maximum"
     if len(free) == 0:
         return Curvature(
-            kind, free, information, basis, 0.0, 0.0, 0.0, direction, basis[:, :0], basis[:, :0], at_bounds
+            kind, free, information, basis, 0.0, 0.0, 0.0, 0.0, direction, basis[:, :0], basis[:, :0], at_bounds
         )
     # Units first, so that the factorisation of the complete-data information loses nothing to them. Where there is
     # none, as of a coin that was never tossed, any unit serves: the direction is flat.
@@ -138,10 +140,13 @@ def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
     decrement = np.nan
     if values[0] >= FLAT * size:
         decrement = float(np.sqrt((projected**2 / values).sum()))
+    firm = values > CREEPING
+    identified = float(np.sqrt((projected[firm] ** 2 / values[firm]).sum()))
     step, rate = float(np.linalg.norm(projected)), float(1 - values[0])
     steps = basis @ (turn.T @ vectors)
     flat, slow = steps[:, np.abs(values) < FLAT * size], steps[:, np.abs(values) < NEARLY_FLAT]
-    return Curvature(kind, free, information, basis, decrement, step, rate, direction, flat, slow, at_bounds)
+    distances = (decrement, identified, step, rate)
+    return Curvature(kind, free, information, basis, *distances, direction, flat, slow, at_bounds)
 
 
 def _inside_bounds(
