@@ -113,7 +113,7 @@ class LogPosterior:
             moved[j] = h
             rows.append((self.value_and_gradient(x + moved)[1] - self.value_and_gradient(x - moved)[1]) / (2 * h))
         matrix = np.array(rows)
-        return 0.5 * (matrix + matrix.T)
+        return np.asarray(0.5 * (matrix + matrix.T))
 
     def natural(self, x: Floats) -> dict[str, Floats]:
         """All parameters at ``x`` by name, deterministics among them."""
