@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import pickle
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from em.mixture import Mixture, responsibilities
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, GaussianPrior, Measurements
 from models.inputs import Floats
 from models.mixtures import MixtureWeights, canonical_permutation, exchangeable_groups
+from tests.differences import slope
 from tests.problems import COVARIANCES, Problem, coin_problem, gaussian_problem, problems
 from tests.slow_densities import coin_log_likelihood, coin_log_prior, gaussian_log_likelihood, gaussian_log_prior
 
@@ -90,16 +90,6 @@ def test_gradient_and_hessian_are_those_of_the_density(problem: Problem) -> None
     slopes, curves = zip(*((slope(objective_at, u), slope(gradient_at, u)) for u in np.eye(len(steps.T))), strict=True)
     np.testing.assert_allclose(steps.T @ gradient, slopes, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(steps.T @ hessian @ steps, curves, rtol=1e-6, atol=1e-6)
-
-
-def slope(f: Callable[[Floats], Any], direction: Floats) -> Any:
-    """Fourth-order difference at 0 along a direction.
-
-    Its error is a fifth derivative times the step to the fourth, 1e-8, and rounding of 1e2 over the step, 1e-12.
-    """
-    h = 1e-2
-    near, far = f(h * direction) - f(-h * direction), f(2 * h * direction) - f(-2 * h * direction)
-    return (8 * near - far) / (12 * h)
 
 
 @each_problem
