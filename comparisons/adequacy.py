@@ -94,7 +94,11 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, with
         below, above = float((draws < low).mean()), float((draws > high).mean())
         problems = _problems(estimate, error, mean, sd, (mcse, float(row["mcse_sd"])), (below, above), row["ess_tail"])
         verdict = "differ" if problems else "agree"
-        reason = f"{'; '.join(problems)}. {_why(gap, sd)}" if problems else "Interval, mean and spread agree."
+        reason = (
+            f"{'; '.join(problems)}. {_why(gap, sd)}"
+            if problems
+            else "Interval, mean and spread agree within their bounds."
+        )
     return Quantity(
         name=name,
         em=number(estimate),
@@ -158,8 +162,11 @@ def _why(gap: Gap, sd: float) -> str:
         return "Large terms of opposite sign cancel in the gap, so it is attributed to none of them."
     terms = {
         "the prior": gap.prior,
-        "another mode": gap.mode_switch,
-        "averaging over a skewed, ordered or several-peaked posterior": gap.averaging,
+        "a higher mode elsewhere": gap.mode_switch,
+        "averaging over a posterior that is skewed, cut by the order of the components, or has several peaks": gap.averaging,
     }
-    told = [f"{value / sd:+.2f} sd by {name}" for name, value in terms.items() if abs(value) > NOTICEABLE * sd]
-    return f"The gap of {gap.total / sd:+.2f} sd is made {' and '.join(told) or 'of small parts'}."
+    large = {name: value for name, value in terms.items() if abs(value) > NOTICEABLE * sd}
+    if len(large) == 1:
+        return f"The gap of {gap.total / sd:+.2f} sd comes from {next(iter(large))}."
+    told = [f"{value / sd:+.2f} sd from {name}" for name, value in large.items()]
+    return f"The gap of {gap.total / sd:+.2f} sd is made of {' and '.join(told) or 'small parts'}."
