@@ -96,14 +96,14 @@ def run(
 
     A stored result is used again while nothing that decides it has changed.
     """
-    from comparisons import catalogue, processes, progress, report, terminal
+    from comparisons import catalogue, engines, processes, progress, report, terminal
 
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.UsageError(f"--out {out} cannot be made: {error.strerror}") from error
     chosen = names or catalogue.names()
-    tasks = [processes.Task(name, out, seed, draws, chains, fresh) for name in chosen]
+    tasks = [processes.Task(name, out, seed, draws, chains, fresh, engines.structure(name)) for name in chosen]
     try:
         with progress.shown(len(tasks)) as show:
             outcomes = processes.run_all(tasks, jobs, show)

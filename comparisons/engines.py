@@ -9,6 +9,7 @@ import numpy as np
 
 import em
 import models
+from comparisons import catalogue, datasets
 from comparisons.declaration import Comparison
 from em.coins import CoinMixture
 from em.gaussians import GaussianMixture
@@ -188,3 +189,9 @@ def sample(
 def exchangeable(model: pm.Model) -> Integers:
     """Groups of components that the model cannot tell apart."""
     return np.asarray(model["exchangeable"].get_value(), dtype=np.int64)
+
+
+def structure(name: str) -> tuple[Any, ...]:
+    """What decides the PyMC graph of a comparison of the catalogue."""
+    comparison = catalogue.declaration(name)
+    return Problem.of(comparison, comparison.data(datasets.load(comparison.dataset))).structure

@@ -36,7 +36,10 @@ SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One comparison to run, with the arguments of `comparisons.run`."""
+    """One comparison to run, with the arguments of `comparisons.run`.
+
+    ``structure`` is what decides the PyMC graph: comparisons that agree in it share what a process has compiled.
+    """
 
     name: str
     out: Path
@@ -44,6 +47,7 @@ class Task:
     draws: int
     chains: int
     fresh: bool
+    structure: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ def run_all(
                         continue
                     outcomes[message.name] = message
                     if isinstance(message, Finished) and waiting:
-                        worker.take(waiting.popleft())
+                        worker.take(_next(waiting, workers, worker.task.structure))
                     else:
                         workers.remove(worker)
                         worker.end()
@@ -133,6 +137,16 @@ def run_all(
             for worker in workers:
                 worker.end()
     return [outcomes[task.name] for task in tasks]
+
+
+def _next(waiting: deque[Task], workers: Sequence[_Worker], structure: tuple[Any, ...]) -> Task:
+    """Take the first task of this structure, else the first of one that no process is at, else the first."""
+    busy = {worker.task.structure for worker in workers}
+    same = [task for task in waiting if task.structure == structure]
+    other = [task for task in waiting if task.structure not in busy]
+    task = (same or other or waiting)[0]
+    waiting.remove(task)
+    return task
 
 
 def _receive(worker: _Worker) -> Stage | Outcome:
