@@ -139,12 +139,12 @@ def best_mode(
 ) -> Check:
     """EM restarted from posterior draws finds no better mode than EM's own search."""
     title = "EM found the best mode"
-    if at_mode - best_draw < 0 and not missed:
+    if not (missed or best_draw <= at_mode):
         return Check(
             "best-mode",
             title,
             "fail",
-            best_draw - at_mode,
+            number(best_draw - at_mode),
             SAME_MAXIMUM,
             "A posterior draw has a higher log posterior than the best mode that EM knows.",
             "em",
@@ -253,7 +253,8 @@ def sampler_converged(
     statistics = tree["sample_stats"].to_dataset()
     divergences = int(statistics["diverging"].values.sum())
     energy = statistics["energy"].values
-    bfmi = float((np.diff(energy, axis=1) ** 2).mean(axis=1).min() / energy.var(axis=1).max())
+    with np.errstate(invalid="ignore"):
+        bfmi = float(((np.diff(energy, axis=1) ** 2).mean(axis=1) / energy.var(axis=1)).min())
     r_hat, ess = (
         float(summary["r_hat"].max(skipna=False)),
         float(np.min([summary["ess_bulk"].min(skipna=False), summary["ess_tail"].min(skipna=False)])),

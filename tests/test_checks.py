@@ -1,0 +1,430 @@
+"""Claims about the integrity checks: each passes on a right problem, and each planted fault is found and named."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import em
+import models
+from comparisons import checks, engines, pipeline
+from comparisons.engines import Problem
+from comparisons.result import Check
+from em.curvature import curvature
+from models import (
+    CoinParameters,
+    CoinPrior,
+    CoinTosses,
+    GaussianParameters,
+    GaussianPrior,
+    LogPosterior,
+    Measurements,
+    normal_distribution,
+)
+from models.inputs import Floats
+from tests.declared import Case, declare, given
+
+RANDOM = 16
+BAGS = CoinTosses([5, 9, 8, 4, 7], 10)
+PRIOR = CoinPrior(2.0, 3.0, 1.5)
+COINS = declare(BAGS, prior=PRIOR)
+NORMALS = Case(1, 2, "free").problem(1)
+
+
+def random() -> np.random.Generator:
+    return np.random.default_rng(RANDOM)
+
+
+def same_density(problem: Problem, density: LogPosterior) -> Check:
+    return checks.same_density(problem, density, problem.random_parameters(random()), random())
+
+
+@pytest.fixture(scope="module")
+def density() -> LogPosterior:
+    return LogPosterior(COINS.model())
+
+
+@pytest.mark.parametrize("problem", [COINS, NORMALS], ids=["coins", "normals"])
+def test_the_same_density_passes(problem: Problem) -> None:
+    check = same_density(problem, LogPosterior(problem.model()))
+    assert (check.outcome, check.engine) == ("pass", None)
+    assert check.statistic is not None
+    assert check.statistic < 1e-12
+
+
+def test_a_prior_other_than_declared_is_found_in_pymc() -> None:
+    for other in (CoinPrior(2.0, 3.0, 1.6), CoinPrior(2.0, 3.001, 1.5)):
+        check = same_density(COINS, LogPosterior(declare(BAGS, prior=other).model()))
+        assert (check.outcome, check.engine) == ("fail", "pymc")
+
+
+def test_a_row_dropped_on_the_way_to_pymc_is_found() -> None:
+    check = same_density(COINS, LogPosterior(declare(CoinTosses([5, 9, 8, 4], 10), prior=PRIOR).model()))
+    assert (check.outcome, check.engine) == ("fail", "pymc")
+
+
+def test_a_standard_deviation_for_a_variance_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = normal_distribution.diagonal_logp
+
+    def wrong(y: Any, weights: Any, means: Any, deviations: Any, counts: Any, labels: Any) -> Any:
+        return right(y, weights, means, deviations**2, counts, labels)
+
+    monkeypatch.setattr("models.gaussians.diagonal_logp", wrong)
+    check = same_density(NORMALS, LogPosterior(NORMALS.model()))
+    assert (check.outcome, check.engine) == ("fail", "pymc")
+
+
+@pytest.mark.parametrize("fault", [lambda right: right - 1.0, lambda right: np.full_like(right, np.nan)])
+def test_an_em_density_without_its_constant_or_without_a_number_is_found(
+    fault: Callable[[Any], Any], density: LogPosterior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = em.coins.log_densities
+    monkeypatch.setattr(em.coins, "log_densities", lambda parameters, tosses: fault(right(parameters, tosses)))
+    check = same_density(COINS, density)
+    assert (check.outcome, check.engine) == ("fail", "em")
+    assert "agrees with the other engine" in check.explanation
+
+
+def test_where_both_densities_are_off_neither_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = em.coins.log_densities
+    monkeypatch.setattr(em.coins, "log_densities", lambda parameters, tosses: right(parameters, tosses) - 1.0)
+    other = LogPosterior(declare(BAGS, prior=CoinPrior(2.0, 4.0, 1.5)).model())
+    check = same_density(COINS, other)
+    assert (check.outcome, check.engine) == ("fail", "comparison")
+
+
+def test_densities_are_compared_at_a_bound_too() -> None:
+    problem = declare(CoinTosses([10, 10, 3, 4], 10, labels=[1, 1, 0, 0]), weights="equal")
+    at = problem.fit(problem.prior).parameters
+    assert at.head_probabilities[1] == 1.0
+    assert checks.same_density(problem, LogPosterior(problem.model()), at, random()).outcome == "pass"
+
+
+def judged(problem: Problem, parameters: Any) -> Any:
+    return curvature(problem.mixture(None), parameters)
+
+
+def stationary(problem: Problem, fit: Any, parameters: Any = None) -> Check:
+    at = fit.parameters if parameters is None else parameters
+    return checks.stationary(fit, judged(problem, at), pipeline._names(problem))
+
+
+@pytest.mark.parametrize("problem", [COINS, NORMALS], ids=["coins", "normals"])
+def test_em_at_rest_is_stationary_and_em_stopped_early_is_not(problem: Problem) -> None:
+    fit = problem.fit(None, path=True)
+    assert stationary(problem, fit).outcome == "pass"
+    early = stationary(problem, fit, fit.path[2])
+    assert (early.outcome, early.engine) == ("fail", "em")
+    assert "short of the maximum" in early.explanation
+
+
+def test_a_saddle_is_not_stationary_in_the_sense_of_a_maximum() -> None:
+    problem = declare(BAGS, weights="equal")
+    fit = problem.fit(None, start=CoinParameters([0.5, 0.5], [0.66, 0.66]))
+    check = checks.stationary(fit, pipeline._curvature(problem, None, fit), pipeline._names(problem))
+    assert (check.outcome, check.engine) == ("fail", "em")
+    assert "rises along head_probabilities[1] - head_probabilities[2]" in check.explanation
+
+
+def test_on_a_ridge_stationarity_is_not_applicable_and_the_flat_direction_is_named() -> None:
+    problem = declare(CoinTosses([1, 1, 0, 1, 0], 1), weights="equal")
+    check = stationary(problem, problem.fit(None, start=CoinParameters([0.5, 0.5], [0.5, 0.7])))
+    assert check.outcome == "not applicable"
+    assert "flat along head_probabilities[1] - head_probabilities[2]" in check.explanation
+
+
+def test_off_a_ridge_em_is_not_at_rest() -> None:
+    problem = declare(CoinTosses([1, 1, 0, 1, 0] * 20, 1), weights="equal")
+    check = stationary(problem, problem.fit(None), CoinParameters([0.5, 0.5], [0.45, 0.7]))
+    assert (check.outcome, check.engine) == ("fail", "em")
+
+
+def test_at_a_bound_the_gradient_points_outward() -> None:
+    problem = declare(CoinTosses([0, 0, 0, 9, 8], 10))
+    check = stationary(problem, problem.fit(None))
+    assert check.outcome == "pass"
+    assert "At the bound of head_probabilities[1] the gradient points outward" in check.explanation
+
+
+def test_a_bound_that_the_objective_rises_away_from_fails() -> None:
+    problem = declare(CoinTosses([1, 2, 1, 9, 8], 10))
+    check = stationary(problem, problem.fit(None), CoinParameters([0.6, 0.4], [0.0, 0.85]))
+    assert (check.outcome, check.engine) == ("fail", "em")
+
+
+def test_a_collapsed_component_has_no_maximum_to_be_at() -> None:
+    fit = COINS.fit(None)
+    assert checks.stationary(fit, None, ()).outcome == "not applicable"
+
+
+# Three clumps for two components: either two of them are one component, with a better and a worse choice.
+CLUMPS = declare(
+    Measurements(np.concatenate([np.linspace(-1, 1, 15) + centre for centre in (0.0, 8.0, 15.0)])),
+    prior=GaussianPrior(mean=7.5, shrinkage=0.01, degrees_of_freedom=5, scale=5.0),
+)
+
+
+def modes_of_clumps() -> tuple[Any, Any]:
+    starts = [GaussianParameters([w, 1 - w], m, [4, 4]) for w, m in ((1 / 3, [0, 11.5]), (2 / 3, [4, 15]))]
+    fits = [CLUMPS.fit(CLUMPS.prior, start=start) for start in starts]
+    better, worse = sorted(fits, key=lambda fit: -float(fit.log_posterior or 0.0))
+    assert float(better.log_posterior or 0) > float(worse.log_posterior or 0) + 0.1
+    return better, worse
+
+
+def draws_at(problem: Problem, parameters: list[Any], log_density: list[float]) -> Any:
+    """Two chains that have visited these parameters."""
+    import xarray as xr
+
+    points = [problem.to_pymc(p) for p in parameters]
+    variables: dict[str, Any] = {}
+    for name in points[0]:
+        values = np.array([[point[name] for point in points]] * 2)
+        variables[name] = (("chain", "draw", *(f"{name}_{j}" for j in range(values.ndim - 2))), values)
+    if isinstance(parameters[0], GaussianParameters):
+        covariances = np.array([[p.covariances for p in parameters]] * 2)
+        variables["covariances"] = (("chain", "draw", "component", "feature", "feature_2"), covariances)
+    statistics = {"logp": (("chain", "draw"), np.array([log_density] * 2))}
+    return xr.DataTree.from_dict({"posterior": xr.Dataset(variables), "sample_stats": xr.Dataset(statistics)})
+
+
+def best_mode(map_fit: Any, visited: list[Any]) -> tuple[Any, Any, Check]:
+    tree = draws_at(CLUMPS, visited, [0.0] * len(visited))
+    fit = CLUMPS.fit(None)
+    return pipeline._best_mode(CLUMPS, fit, map_fit, tree["posterior"].to_dataset(), tree, seed=1)
+
+
+def near(parameters: Any) -> Any:
+    return GaussianParameters(parameters.weights, parameters.means + 0.1, parameters.covariances * 1.1)
+
+
+def test_draws_of_no_better_mode_leave_the_fit_as_it_is() -> None:
+    better, worse = modes_of_clumps()
+    _, kept, check = best_mode(better, [near(better.parameters), near(worse.parameters), near(better.parameters)])
+    assert kept is better
+    assert check.outcome == "pass"
+
+
+def test_a_better_mode_among_the_draws_is_adopted() -> None:
+    better, worse = modes_of_clumps()
+    _, adopted, check = best_mode(worse, [near(better.parameters)] * 3)
+    assert adopted.log_posterior == pytest.approx(better.log_posterior, abs=1e-9)
+    assert check.outcome == "pass"
+    assert check.statistic == pytest.approx(better.log_posterior - worse.log_posterior, abs=1e-6)
+
+
+def test_a_better_mode_that_ems_own_search_misses_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    better, worse = modes_of_clumps()
+    right = Problem.fit
+
+    def blind(self: Problem, prior: Any, start: Any = None, seed: int = 0, **options: Any) -> Any:
+        return right(self, prior, start, seed, **options) if start is not None or prior is None else worse
+
+    monkeypatch.setattr(Problem, "fit", blind)
+    _, adopted, check = best_mode(worse, [near(better.parameters)] * 3)
+    assert (check.outcome, check.engine) == ("fail", "em")
+    assert adopted.log_posterior == pytest.approx(better.log_posterior, abs=1e-9)
+
+
+def test_a_draw_above_the_best_mode_fails() -> None:
+    assert checks.best_mode([], False, 4, best_draw=-9.0, at_mode=-10.0).outcome == "fail"
+    assert checks.best_mode([], False, 4, best_draw=-11.0, at_mode=-10.0).outcome == "pass"
+    assert checks.best_mode([], False, 4, best_draw=np.nan, at_mode=-10.0).outcome == "fail"
+
+
+@pytest.fixture(scope="module")
+def maximum(density: LogPosterior) -> models.Maximum:
+    return models.find_map(density, starts=4)
+
+
+def test_the_mode_of_pymc_agrees_with_map_em(maximum: models.Maximum) -> None:
+    check = pipeline._map_check(COINS, COINS.fit(PRIOR), maximum)
+    assert check.outcome == "pass"
+
+
+def test_pymc_below_em_is_its_optimiser_and_pymc_above_em_is_em(maximum: models.Maximum) -> None:
+    fit = COINS.fit(PRIOR)
+    for error, outcome, engine in (
+        (-1e-3, "inconclusive", "pymc"),
+        (np.nan, "inconclusive", "pymc"),
+        (1e-3, "fail", "em"),
+    ):
+        off = dataclasses.replace(maximum, log_posterior=maximum.log_posterior + error)
+        check = pipeline._map_check(COINS, fit, off)
+        assert (check.outcome, check.engine) == (outcome, engine)
+
+
+def test_parameters_of_one_component_read_in_another_order_fail(maximum: models.Maximum) -> None:
+    swapped = {**maximum.parameters, "weights": maximum.parameters["weights"][::-1]}
+    check = pipeline._map_check(COINS, COINS.fit(PRIOR), dataclasses.replace(maximum, parameters=swapped))
+    assert (check.outcome, check.engine) == ("fail", "comparison")
+    both = {name: values[::-1] for name, values in maximum.parameters.items()}
+    assert pipeline._map_check(COINS, COINS.fit(PRIOR), dataclasses.replace(maximum, parameters=both)).outcome == "pass"
+
+
+def test_a_distance_that_is_not_a_number_fails(maximum: models.Maximum) -> None:
+    fit = COINS.fit(PRIOR)
+    for flat in (True, False):
+        assert checks.map_agrees(fit, maximum, np.nan, flat).outcome == "fail"
+
+
+def test_on_a_ridge_modes_are_compared_by_what_they_say_of_the_rows() -> None:
+    problem = declare(CoinTosses([1, 1, 0, 1, 0], 1), weights="equal")
+    fit = problem.fit(problem.prior)
+    value = float(fit.log_posterior or 0.0)
+    there = {"head_probabilities": np.array([0.3, 0.9])}
+    along = models.Maximum(there, value, np.zeros(2), "ridge", 0.0, 4, 4)
+    assert pipeline._map_check(problem, fit, along).outcome == "pass"
+    off = dataclasses.replace(along, parameters={"head_probabilities": np.array([0.3, 0.95])})
+    assert pipeline._map_check(problem, fit, off).outcome == "fail"
+
+
+def chains(draws: int = 500, **changed: Any) -> Any:
+    """Four chains of independent draws of the two coins, as a sampler would return them."""
+    import xarray as xr
+
+    source = np.random.default_rng(17)
+    p = np.stack([source.beta(10, 12, (4, draws)), source.beta(24, 7, (4, draws))], axis=-1)
+    sampled: dict[str, Any] = {
+        "weights": source.dirichlet([5, 5], (4, draws)),
+        "head_probabilities": p,
+        "logp": -source.chisquare(3, (4, draws)),
+        "energy": source.normal(size=(4, draws)),
+        "diverging": np.zeros((4, draws), dtype=bool),
+        **changed,
+    }
+    component = ("chain", "draw", "component")
+    posterior = {name: (component, sampled[name]) for name in ("weights", "head_probabilities")}
+    statistics = {name: (("chain", "draw"), sampled[name]) for name in ("logp", "energy", "diverging")}
+    return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior), "sample_stats": xr.Dataset(statistics)})
+
+
+def converged(density: LogPosterior, tree: Any, regular_modes: int = 1) -> Check:
+    described = pipeline._described(COINS, density, tree, 0.9, 0)
+    return checks.sampler_converged(described.summary, tree, described.label_free, 0, regular_modes)
+
+
+def test_chains_that_have_met_have_converged(density: LogPosterior) -> None:
+    assert converged(density, chains()).outcome == "pass"
+
+
+def copied(values: Floats) -> Floats:
+    values = values.copy()
+    values[2] = values[0]
+    return values
+
+
+def faulty_chains() -> dict[str, tuple[Any, str]]:
+    right = chains()
+    posterior, statistics = right["posterior"].to_dataset(), right["sample_stats"].to_dataset()
+    p, log_density = posterior["head_probabilities"].values, statistics["logp"].values
+    stuck = np.array([1, 0, 0, 0])[:, None]
+    constant, missing, diverging = p.copy(), p.copy(), np.zeros((4, 500), dtype=bool)
+    constant[1], missing[3, 7, 0], diverging[2, 5] = constant[1, 0], np.nan, True
+    still = log_density.copy()
+    still[1] = still[1, 0]
+    walk = np.cumsum(np.random.default_rng(18).normal(size=(4, 500)), axis=1)
+    copies = chains(head_probabilities=copied(p), weights=copied(posterior["weights"].values), logp=copied(log_density))
+    return {
+        "a constant chain": (chains(head_probabilities=constant, logp=still), "R-hat of"),
+        "all chains constant": (chains(logp=np.zeros((4, 500))), "copies of one another"),
+        "copied chains": (copies, "hains 0 and 2 are copies of one another"),
+        "not a number": (chains(head_probabilities=missing), "R-hat of some quantity is nan"),
+        "few draws": (chains(draws=80), "the smallest effective sample size is"),
+        "a divergence": (chains(diverging=diverging), "1 transitions diverged"),
+        "low energy": (chains(energy=walk), "E-BFMI is 0.0"),
+        "energy not a number": (chains(energy=np.full((4, 500), np.nan)), "E-BFMI is nan"),
+        "two modes": (chains(head_probabilities=np.where(stuck[..., None] == 1, p * 0.5, p)), "R-hat of"),
+    }
+
+
+FAULTS = faulty_chains()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:arviz_stats")
+def test_chains_that_say_nothing_of_the_posterior_are_inconclusive(fault: str, density: LogPosterior) -> None:
+    tree, told = FAULTS[fault]
+    check = converged(density, tree)
+    assert (check.outcome, check.engine) == ("inconclusive", "sampler")
+    assert told in check.explanation
+
+
+def test_stranded_chains_are_told_of_the_modes_that_em_knows(density: LogPosterior) -> None:
+    assert "EM knows 3 regular modes" in converged(density, FAULTS["two modes"][0], regular_modes=3).explanation
+
+
+def test_one_chain_of_wider_energy_does_not_condemn_the_others(density: LogPosterior) -> None:
+    energy = np.random.default_rng(19).normal(size=(4, 500)) * [[1.0], [1.0], [1.0], [3.0]]
+    assert converged(density, chains(energy=energy)).outcome == "pass"
+
+
+def drawn_from(density: LogPosterior) -> Any:
+    tree = chains(draws=50)
+    values = {name: tree["posterior"][name].values for name in density.names}
+    for place in np.ndindex(4, 50):
+        x = density.unconstrained({name: value[place] for name, value in values.items()})
+        tree["sample_stats"]["logp"].values[place] = sum(density.parts(x))
+    return tree
+
+
+def test_draws_belong_to_the_model_and_data_they_were_drawn_from(density: LogPosterior) -> None:
+    assert pipeline._draws_check(COINS, density, drawn_from(density)).outcome == "pass"
+
+
+def test_draws_of_other_data_or_another_prior_are_found(density: LogPosterior) -> None:
+    tree = drawn_from(density)
+    for other in (
+        declare(CoinTosses([5, 9, 8, 4, 8], 10), prior=PRIOR),
+        declare(BAGS, prior=CoinPrior(2.0, 3.1, 1.5)),
+    ):
+        check = pipeline._draws_check(other, given(other, LogPosterior(COINS.model())), tree)
+        assert (check.outcome, check.engine) == ("fail", "sampler")
+
+
+def test_a_recorded_density_that_is_not_a_number_is_found() -> None:
+    assert checks.draws_belong(np.array([np.nan, 1.0]), np.array([1.0, 1.0])).outcome == "fail"
+
+
+def identified(problem: Problem) -> Check:
+    fit = problem.fit(None)
+    return checks.identified(problem, judged(problem, fit.parameters), pipeline._names(problem), {"chance": 0.4})
+
+
+@pytest.mark.parametrize(
+    ("k", "weights", "tosses", "enough"),
+    [(2, "equal", 1, False), (2, "equal", 2, True), (2, "free", 2, False), (2, "free", 3, True), (3, "free", 4, False)],
+)
+def test_coins_need_bags_of_k_tosses_and_twice_less_one_where_weights_are_free(
+    k: int, weights: Any, tosses: int, enough: bool
+) -> None:
+    heads = np.arange(tosses + 1)
+    counts = [4, 1, 5] if tosses == 2 else [6, 1, 2, 5] if tosses == 3 else np.ones(tosses + 1)
+    check = identified(declare(CoinTosses(heads, tosses, counts), k, weights))
+    structural = "need bags of at least" in check.explanation
+    assert structural is not enough
+    assert check.outcome == ("pass" if enough else "fail")
+
+
+def test_labelled_bags_identify_coins_of_single_tosses() -> None:
+    heads, labels = [1, 1, 0, 1, 0, 1, 0, 0, 1, 1], [0, 0, 0, 1, 1, 1, 1, 1, -1, -1]
+    assert identified(declare(CoinTosses(heads, 1))).outcome == "fail"
+    assert identified(declare(CoinTosses(heads, 1, labels=labels))).outcome == "pass"
+
+
+def test_a_flat_direction_is_named() -> None:
+    check = identified(declare(CoinTosses([1, 1, 0, 1, 0], 1), weights="equal"))
+    assert check.outcome == "fail"
+    assert "flat along head_probabilities[1] - head_probabilities[2]" in check.explanation
+
+
+def test_without_a_maximum_nothing_is_said_of_identification() -> None:
+    assert checks.identified(NORMALS, None, (), {"means[1]": 0.5}).outcome == "not applicable"
+
+
+def test_exchangeable_components_are_read_from_the_model(density: LogPosterior) -> None:
+    assert engines.exchangeable(density.model).tolist() == [0, 0]
