@@ -153,7 +153,9 @@ class Measurements:
         unique, index = np.unique(rows, axis=0, return_inverse=True)
         counts = np.zeros(len(unique), dtype=np.int64)
         np.add.at(counts, index.ravel(), self.counts[seen])
-        return Measurements(unique[:, 1:], counts=counts, labels=unique[:, 0])
+        distinct = Measurements(unique[:, 1:], counts=counts, labels=unique[:, 0])
+        object.__setattr__(distinct, "features", self.features)
+        return distinct
 
 
 def _square_matrices(name: str, value: ArrayLike, k: int, d: int) -> Floats:
@@ -339,9 +341,11 @@ def sample_covariance(data: Measurements) -> Floats:
         raise ValueError(
             f"column {data.features[j]!r} of y is constant ({data.y[0, j]:g}); drop it, it has no spread to model"
         )
-    # A first division by the range keeps squares of very large or small numbers from overflowing.
+    # Division by the range keeps squares of very large or small numbers from overflowing; what is subtracted first
+    # loses no digits to an origin far away.
     size = high - low
-    centred = data.y / size - np.average(data.y / size, axis=0, weights=data.counts)
+    from_low = (data.y - low) / size
+    centred = from_low - np.average(from_low, axis=0, weights=data.counts)
     covariance = (centred * data.counts[:, None]).T @ centred / (data.n - 1)
     spread = np.sqrt(np.diag(covariance))
     values, vectors = np.linalg.eigh(covariance / spread / spread[:, None])
