@@ -11,7 +11,7 @@ import pytest
 
 import em
 import models
-from comparisons import checks, engines, pipeline
+from comparisons import checks, engines, evidence, sampling
 from comparisons.engines import Problem
 from comparisons.result import Check
 from em.curvature import curvature
@@ -110,7 +110,7 @@ def judged(problem: Problem, parameters: Any) -> Any:
 
 def stationary(problem: Problem, fit: Any, parameters: Any = None) -> Check:
     at = fit.parameters if parameters is None else parameters
-    return checks.stationary(fit, judged(problem, at), pipeline._names(problem))
+    return checks.stationary(fit, judged(problem, at), evidence.names(problem))
 
 
 @pytest.mark.parametrize("problem", [COINS, NORMALS], ids=["coins", "normals"])
@@ -125,7 +125,7 @@ def test_em_at_rest_is_stationary_and_em_stopped_early_is_not(problem: Problem) 
 def test_a_saddle_is_not_stationary_in_the_sense_of_a_maximum() -> None:
     problem = declare(BAGS, weights="equal")
     fit = problem.fit(None, start=CoinParameters([0.5, 0.5], [0.66, 0.66]))
-    check = checks.stationary(fit, pipeline._curvature(problem, None, fit), pipeline._names(problem))
+    check = checks.stationary(fit, evidence.curvature_of(problem, None, fit), evidence.names(problem))
     assert (check.outcome, check.engine) == ("fail", "em")
     assert "rises along head_probabilities[1] - head_probabilities[2]" in check.explanation
 
@@ -195,7 +195,7 @@ def draws_at(problem: Problem, parameters: list[Any], log_density: list[float]) 
 def best_mode(map_fit: Any, visited: list[Any]) -> tuple[Any, Any, Check]:
     tree = draws_at(CLUMPS, visited, [0.0] * len(visited))
     fit = CLUMPS.fit(None)
-    return pipeline._best_mode(CLUMPS, fit, map_fit, tree["posterior"].to_dataset(), tree, seed=1)
+    return evidence.best_mode(CLUMPS, fit, map_fit, tree["posterior"].to_dataset(), tree, seed=1)
 
 
 def near(parameters: Any) -> Any:
@@ -242,7 +242,7 @@ def maximum(density: LogPosterior) -> models.Maximum:
 
 
 def test_the_mode_of_pymc_agrees_with_map_em(maximum: models.Maximum) -> None:
-    check = pipeline._map_check(COINS, COINS.fit(PRIOR), maximum)
+    check = evidence.map_agrees(COINS, COINS.fit(PRIOR), maximum)
     assert check.outcome == "pass"
 
 
@@ -254,16 +254,16 @@ def test_pymc_below_em_is_its_optimiser_and_pymc_above_em_is_em(maximum: models.
         (1e-3, "fail", "em"),
     ):
         off = dataclasses.replace(maximum, log_posterior=maximum.log_posterior + error)
-        check = pipeline._map_check(COINS, fit, off)
+        check = evidence.map_agrees(COINS, fit, off)
         assert (check.outcome, check.engine) == (outcome, engine)
 
 
 def test_parameters_of_one_component_read_in_another_order_fail(maximum: models.Maximum) -> None:
     swapped = {**maximum.parameters, "weights": maximum.parameters["weights"][::-1]}
-    check = pipeline._map_check(COINS, COINS.fit(PRIOR), dataclasses.replace(maximum, parameters=swapped))
+    check = evidence.map_agrees(COINS, COINS.fit(PRIOR), dataclasses.replace(maximum, parameters=swapped))
     assert (check.outcome, check.engine) == ("fail", "comparison")
     both = {name: values[::-1] for name, values in maximum.parameters.items()}
-    assert pipeline._map_check(COINS, COINS.fit(PRIOR), dataclasses.replace(maximum, parameters=both)).outcome == "pass"
+    assert evidence.map_agrees(COINS, COINS.fit(PRIOR), dataclasses.replace(maximum, parameters=both)).outcome == "pass"
 
 
 def test_a_distance_that_is_not_a_number_fails(maximum: models.Maximum) -> None:
@@ -278,9 +278,9 @@ def test_on_a_ridge_modes_are_compared_by_what_they_say_of_the_rows() -> None:
     value = float(fit.log_posterior or 0.0)
     there = {"head_probabilities": np.array([0.3, 0.9])}
     along = models.Maximum(there, value, np.zeros(2), "ridge", 0.0, 4, 4)
-    assert pipeline._map_check(problem, fit, along).outcome == "pass"
+    assert evidence.map_agrees(problem, fit, along).outcome == "pass"
     off = dataclasses.replace(along, parameters={"head_probabilities": np.array([0.3, 0.95])})
-    assert pipeline._map_check(problem, fit, off).outcome == "fail"
+    assert evidence.map_agrees(problem, fit, off).outcome == "fail"
 
 
 def chains(draws: int = 500, **changed: Any) -> Any:
@@ -304,7 +304,7 @@ def chains(draws: int = 500, **changed: Any) -> Any:
 
 
 def converged(density: LogPosterior, tree: Any, regular_modes: int = 1) -> Check:
-    described = pipeline._described(COINS, density, tree, 0.9, 0)
+    described = sampling.described(COINS, density, tree, 0.9, 0)
     return checks.sampler_converged(described.summary, tree, described.label_free, 0, regular_modes)
 
 
@@ -373,7 +373,7 @@ def drawn_from(density: LogPosterior) -> Any:
 
 
 def test_draws_belong_to_the_model_and_data_they_were_drawn_from(density: LogPosterior) -> None:
-    assert pipeline._draws_check(COINS, density, drawn_from(density)).outcome == "pass"
+    assert evidence.draws_belong(COINS, density, drawn_from(density)).outcome == "pass"
 
 
 def test_draws_of_other_data_or_another_prior_are_found(density: LogPosterior) -> None:
@@ -382,7 +382,7 @@ def test_draws_of_other_data_or_another_prior_are_found(density: LogPosterior) -
         declare(CoinTosses([5, 9, 8, 4, 8], 10), prior=PRIOR),
         declare(BAGS, prior=CoinPrior(2.0, 3.1, 1.5)),
     ):
-        check = pipeline._draws_check(other, given(other, LogPosterior(COINS.model())), tree)
+        check = evidence.draws_belong(other, given(other, LogPosterior(COINS.model())), tree)
         assert (check.outcome, check.engine) == ("fail", "sampler")
 
 
@@ -392,7 +392,7 @@ def test_a_recorded_density_that_is_not_a_number_is_found() -> None:
 
 def identified(problem: Problem) -> Check:
     fit = problem.fit(None)
-    return checks.identified(problem, judged(problem, fit.parameters), pipeline._names(problem), {"chance": 0.4})
+    return checks.identified(problem, judged(problem, fit.parameters), evidence.names(problem), {"chance": 0.4})
 
 
 @pytest.mark.parametrize(
