@@ -23,6 +23,7 @@ from em.mixture import (
     fitting_start,
     from_weight_coordinates,
     has_mode,
+    instance_of,
     log_dirichlet,
     log_weights,
     mode_of_weights,
@@ -139,8 +140,7 @@ class CoinMixture:
     def __init__(self, tosses: CoinTosses, weights: MixtureWeights, prior: CoinPrior | None) -> None:
         self.tosses = tosses.distinct()
         self.weights, self.prior = weights, prior
-        self.labels = checked_labels(self.tosses.labels, weights.n_components)
-        self.counts = self.tosses.counts
+        self.labels, self.counts = self.tosses.labels, self.tosses.counts
         self.n_components = k = weights.n_components
         self.groups = exchangeable_groups(weights, self.labels)
         self.points = (self.tosses.heads / self.tosses.tosses)[:, None]
@@ -269,10 +269,13 @@ def coin_mixture(
         )
     treated = MixtureWeights.of(weights, n_components)
     enough_rows(tosses.n, n_components)
+    checked_labels(tosses.labels, n_components)
     if prior is not None:
+        instance_of("prior", prior, CoinPrior)
         for name in ("heads", "tails", "concentration"):
             has_mode(name, getattr(prior, name))
     if start is not None:
+        instance_of("start", start, CoinParameters)
         fitting_start(start.weights, treated)
     mixture = CoinMixture(tosses, treated, prior)
     return fit_mixture(mixture, start=start, seed=seed, method=method, acceleration=acceleration)

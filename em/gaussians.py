@@ -39,6 +39,7 @@ from em.mixture import (
     fitting_start,
     from_weight_coordinates,
     has_mode,
+    instance_of,
     log_dirichlet,
     log_weights,
     mode_of_weights,
@@ -169,7 +170,7 @@ class GaussianMixture:
         distinct = data.distinct()
         covariance = sample_covariance(distinct)
         self.weights, self.form = weights, form
-        self.labels, self.counts = checked_labels(distinct.labels, weights.n_components), distinct.counts
+        self.labels, self.counts = distinct.labels, distinct.counts
         self.n_components = k = weights.n_components
         self.groups = exchangeable_groups(weights, self.labels)
         self.d = d = distinct.d
@@ -376,16 +377,19 @@ def gaussian_mixture(
     data = Measurements(y, counts, labels)
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
     enough_rows(data.n, n_components)
+    checked_labels(data.labels, n_components)
     if prior is not None:
+        instance_of("prior", prior, GaussianPrior)
         if len(prior.mean) != data.d:
             raise ValueError(
                 f"prior is for {len(prior.mean)} features but y has {data.d}; give one prior mean per feature"
             )
         has_mode("concentration", prior.concentration)
     if start is not None:
+        instance_of("start", start, GaussianParameters)
         fitting_start(start.weights, treated)
         if start.means.shape[1] != data.d:
-            raise ValueError(f"start has {start.means.shape[1]} features but y has {data.d}")
+            raise ValueError(f"start has {start.means.shape[1]} features but y has {data.d}; give as many of both")
         form.checked(start.covariances)
     # Nelder-Mead moves in the user's own units, as in the published example; its simplex is not invariant.
     mixture = GaussianMixture(data, treated, form, prior, standardise=method != "nelder-mead")

@@ -221,9 +221,17 @@ def has_mode(name: str, number: float) -> None:
         )
 
 
+def instance_of(name: str, value: object, cls: type[Any]) -> None:
+    """Refuse an argument of another type."""
+    if not isinstance(value, cls):
+        raise TypeError(f"{name} must be models.{cls.__name__}, but is {type(value).__name__}")
+
+
 def fitting_start(start: Floats, weights: MixtureWeights) -> None:
     """Refuse start weights of another number of components, or other than the weights that are held fixed."""
     if len(start) != weights.n_components:
-        raise ValueError(f"start has {len(start)} components but n_components is {weights.n_components}")
+        raise ValueError(
+            f"start has {len(start)} components but n_components is {weights.n_components}; give as many of both"
+        )
     if weights.fixed is not None and not np.allclose(start, weights.fixed, rtol=0, atol=1e-8):
         raise ValueError(f"start.weights are {start} but the weights are held at {weights.fixed}; give the same values")

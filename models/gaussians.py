@@ -165,18 +165,24 @@ def _square_matrices(name: str, value: ArrayLike, k: int, d: int) -> Floats:
         raise ValueError(f"{name} has shape {array.shape}; {k} components with {d} features need ({k}, {d}, {d})")
     matrices = array.reshape(k, d, d)
     for j, matrix in enumerate(matrices):
-        # Unit diagonal first: whether a matrix is positive definite does not depend on the units of the features.
-        if (np.diag(matrix) <= 0).any():
-            raise ValueError(
-                f"{name}[{j}] has a diagonal entry that is not positive: {np.diag(matrix)}; variances must be above 0"
-            )
-        spread = np.sqrt(np.diag(matrix))
-        correlation = matrix / spread / spread[:, None]
-        if not np.allclose(correlation, correlation.T, rtol=0, atol=1e-10):
-            raise ValueError(f"{name}[{j}] is not symmetric; a covariance equals its transpose")
-        if np.linalg.eigvalsh(correlation)[0] <= 0:
-            raise ValueError(f"{name}[{j}] is not positive definite; its columns are linearly dependent")
+        _positive_definite(f"{name}[{j}]", matrix)
     return read_only(matrices)
+
+
+def _positive_definite(place: str, matrix: Floats) -> Floats:
+    """Return a covariance ``(d, d)``, or raise ValueError saying why it is none."""
+    if (np.diag(matrix) <= 0).any():
+        raise ValueError(
+            f"{place} has a diagonal entry that is not positive: {np.diag(matrix)}; variances must be above 0"
+        )
+    # Unit diagonal first: whether a matrix is positive definite does not depend on the units of the features.
+    spread = np.sqrt(np.diag(matrix))
+    correlation = matrix / spread / spread[:, None]
+    if not np.allclose(correlation, correlation.T, rtol=0, atol=1e-10):
+        raise ValueError(f"{place} is not symmetric; a covariance equals its transpose")
+    if np.linalg.eigvalsh(correlation)[0] <= 0:
+        raise ValueError(f"{place} is not positive definite; its columns are linearly dependent")
+    return matrix
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
@@ -272,7 +278,7 @@ class GaussianPrior:
         if matrix.size != d * d:
             raise ValueError(f"scale has shape {matrix.shape} but mean has {d} values; scale must be ({d}, {d})")
         object.__setattr__(self, "mean", centre)
-        object.__setattr__(self, "scale", read_only(_square_matrices("scale", matrix.reshape(1, d, d), 1, d)[0]))
+        object.__setattr__(self, "scale", read_only(_positive_definite("scale", matrix.reshape(d, d))))
         object.__setattr__(self, "shrinkage", positive_number("shrinkage", shrinkage))
         object.__setattr__(self, "concentration", positive_number("concentration", concentration))
         dof = positive_number("degrees_of_freedom", degrees_of_freedom, above=d - 1)

@@ -61,7 +61,7 @@ def finite_array(name: str, value: ArrayLike, dimensions: tuple[int, ...]) -> Fl
                 f"{name} holds {len(missing)} missing values, the first at {_place(missing[0])}; drop those rows first"
             )
     if array.dtype.kind not in "iuf":
-        first = next(iter(array.flat), None)
+        first = next(iter(array.ravel().tolist()), None)
         raise TypeError(
             f"{name} must hold numbers, but its values are of type {array.dtype} (the first is {first!r}); "
             "convert it to float first"

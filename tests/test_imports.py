@@ -1,0 +1,91 @@
+"""Who may import whom, what an import costs in modules, and one stem per family in every folder."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FAMILIES = ("coins", "gaussians")
+# What a package may import at all. PyMC and its company only inside functions, which the second table says.
+ALLOWED = {
+    "models": {"models", "numpy", "scipy", "pymc", "pytensor", "arviz", "xarray"},
+    "em": {"em", "models", "numpy", "scipy"},
+}
+AT_IMPORT = {"models": {"models", "numpy", "scipy"}, "em": {"em", "models", "numpy", "scipy"}}
+# The PyMC side of models: em has no business there, so that the two densities are written apart.
+NOUNS = {"models", "models.coins", "models.gaussians", "models.inputs", "models.mixtures"}
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool, int]]:
+    """Every module imported, whether at import time, and the line."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    late = set()
+    for node in ast.walk(tree):
+        typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if typing_only or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            late |= {id(inner) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) not in late, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: write imports in full"
+            assert node.module is not None
+            yield node.module, id(node) not in late, node.lineno
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("package", ["models", "em"])
+def test_packages_import_only_what_is_below_them(package: str) -> None:
+    for path in sources(package):
+        for name, at_import, line in imports(path):
+            top = name.partition(".")[0]
+            if top in sys.stdlib_module_names:
+                continue
+            allowed = AT_IMPORT if at_import else ALLOWED
+            assert top in allowed[package], f"{path.relative_to(ROOT)}:{line} imports {name}"
+
+
+def test_em_knows_the_nouns_of_models_and_none_of_its_densities() -> None:
+    for path in sources("em"):
+        for name, _, line in imports(path):
+            if name.partition(".")[0] == "models":
+                assert name in NOUNS, f"{path.relative_to(ROOT)}:{line} imports {name}"
+
+
+def test_nobody_imports_comparisons() -> None:
+    for package in ("models", "em"):
+        for path in sources(package):
+            assert not any(name.partition(".")[0] == "comparisons" for name, *_ in imports(path))
+
+
+def test_imports_load_nothing_heavy() -> None:
+    code = (
+        "import sys, em, models\n"
+        "heavy = ('pymc', 'pytensor', 'arviz', 'arviz_stats', 'arviz_base', 'pandas', 'matplotlib', 'numba', 'xarray')\n"
+        "print([name for name in heavy if name in sys.modules], 'scipy.optimize' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] False"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("place", ["models/{}.py", "em/{}.py", "tests/test_{}.py"])
+def test_every_family_has_its_stem_in_every_folder(family: str, place: str) -> None:
+    assert (ROOT / place.format(family)).is_file()
+
+
+def test_the_families_are_all_there_are() -> None:
+    """A module of ``em`` that offers a mixture is a family, and listed above."""
+    offering = {
+        path.stem for path in sources("em") if "_mixture(\n" in path.read_text(encoding="utf-8") and path.stem != "fit"
+    }
+    assert offering == set(FAMILIES)
