@@ -45,14 +45,21 @@ def reach(
         told = [f"{c.title}: not established. {c.explanation} {c.remedy or ''}".strip() for c in undecided]
         who = ENGINES[undecided[0].engine or "comparison"]
         return "inconclusive", f"{who[0].upper()}{who[1:]} did not converge, so nothing may be said of agreement.", told
-    differing = [q for q in quantities if q.verdict != "agree"]
+    unknown = [q for q in quantities if q.verdict == "inconclusive"]
+    if unknown:
+        names = ", ".join(q.name for q in unknown)
+        told = [f"{q.name}: {q.reason}" for q in unknown]
+        return "inconclusive", f"The draws say nothing of {names}, so nothing may be said of agreement.", told
+    differing = [q for q in quantities if q.verdict == "differ"]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
     if not differing and not unidentified:
         return (
             "agree",
             "Both fits solve the same problem correctly, and the EM estimate with its standard errors is an adequate "
             "summary of the posterior.",
-            [f"All {len(quantities)} quantities: interval, mean and spread agree beyond Monte Carlo error."],
+            [
+                f"All {len(quantities)} quantities: none misses the bounds on interval, mean and spread beyond Monte Carlo error."
+            ],
         )
     reasons = []
     if fit.status in STATUS:

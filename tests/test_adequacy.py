@@ -1,0 +1,268 @@
+"""Claims about adequacy and the verdict: each bound is missed by its own fault, and only beyond Monte Carlo error."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+import em
+from comparisons import verdict
+from comparisons.adequacy import INTERVAL, Points, explained, judge, wald
+from comparisons.result import Check, Gap, Quantity
+from models import CoinTosses
+from tests.declared import declare
+
+COINS = declare(CoinTosses([5, 9, 8, 4, 7], 10), weights="equal")
+FIT = COINS.fit(None)
+finite = st.floats(-1e6, 1e6)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "link", "back", "slope"),
+    [
+        ("means[1]", -3.0, 0.7, lambda v: v, lambda u: u, 1.0),
+        ("covariances[1, a, b]", -3.0, 0.7, lambda v: v, lambda u: u, 1.0),
+        ("standard_deviations[1]", 2.0, 0.9, np.log, np.exp, 1 / 2.0),
+        ("standard_deviations", 2.0, 0.9, np.log, np.exp, 1 / 2.0),
+        ("covariances[1, a, a]", 2.0, 0.9, np.log, np.exp, 1 / 2.0),
+        ("covariances[a, a]", 2.0, 0.9, np.log, np.exp, 1 / 2.0),
+        ("weights[1]", 0.9, 0.2, lambda p: np.log(p / (1 - p)), lambda u: 1 / (1 + np.exp(-u)), 1 / 0.09),
+        ("head_probabilities[A]", 0.1, 0.2, lambda p: np.log(p / (1 - p)), lambda u: 1 / (1 + np.exp(-u)), 1 / 0.09),
+        ("chance_of_heads", 0.1, 0.2, lambda p: np.log(p / (1 - p)), lambda u: 1 / (1 + np.exp(-u)), 1 / 0.09),
+    ],
+)
+def test_wald_intervals_are_symmetric_where_the_quantity_has_no_bounds(
+    name: str, value: float, error: float, link: Any, back: Any, slope: float
+) -> None:
+    half = stats.norm.ppf((1 + INTERVAL) / 2) * error * slope
+    assert wald(name, value, error) == pytest.approx((back(link(value) - half), back(link(value) + half)), rel=1e-12)
+
+
+def test_without_a_standard_error_there_is_no_interval() -> None:
+    assert all(math.isnan(end) for end in wald("means[1]", 3.0, math.nan))
+
+
+def draws_of(quantiles: Any, chains: int = 4, draws: int = 1000) -> Any:
+    """Draws with exactly these quantiles, spread over chains and shuffled within them: no noise but that of rounding."""
+    u = (np.arange(chains * draws) + 0.5) / (chains * draws)
+    values = np.asarray(quantiles(u))
+    return np.random.default_rng(0).permuted(values.reshape(draws, chains).T, axis=1)
+
+
+def judged(
+    quantiles: Any,
+    estimate: float = 0.0,
+    error: float = 1.0,
+    ess: float = 4000.0,
+    name: str = "means[1]",
+    withheld: str | None = None,
+) -> Quantity:
+    """A quantity judged on such draws, with Monte Carlo errors as ``ess`` independent draws have them."""
+    draws = draws_of(quantiles)
+    sd = float(draws.std())
+    # Of independent draws: the error of a standard deviation is sd sqrt((kurtosis - 1) / (4 ess)).
+    kurtosis = float(stats.kurtosis(draws.ravel(), fisher=False)) if sd > 0 else np.nan
+    row = {
+        "mean": float(draws.mean()),
+        "sd": sd,
+        "hdi94_lb": -2.0,
+        "hdi94_ub": 2.0,
+        "ess_bulk": ess,
+        "ess_tail": ess,
+        "r_hat": 1.0,
+        "mcse_mean": sd / np.sqrt(ess),
+        "mcse_sd": sd * np.sqrt((kurtosis - 1) / (4 * ess)),
+    }
+    return judge(name, Points(estimate, estimate, estimate), error, draws, row, withheld)
+
+
+def test_a_normal_posterior_about_the_estimate_agrees() -> None:
+    quantity = judged(stats.norm.ppf)
+    assert quantity.verdict == "agree"
+    assert quantity.tail_below == pytest.approx(0.03, abs=1e-3)
+    assert quantity.tail_above == pytest.approx(0.03, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("quantiles", "error", "told"),
+    [
+        (stats.norm(0.33, 1).ppf, 1.0, "The posterior mean lies 0.33 posterior sd above the estimate"),
+        (stats.norm(-0.33, 1).ppf, 1.0, "The posterior mean lies 0.33 posterior sd below the estimate"),
+        (stats.norm.ppf, 0.75, "The standard error is 0.75 of the posterior sd"),
+        (stats.norm.ppf, 1.35, "The standard error is 1.35 of the posterior sd"),
+    ],
+)
+def test_shift_and_ratio_have_bounds_of_their_own(quantiles: Any, error: float, told: str) -> None:
+    quantity = judged(quantiles, error=error)
+    assert quantity.verdict == "differ"
+    assert told in quantity.reason
+
+
+def test_tails_have_a_bound_of_their_own() -> None:
+    # Skewed, with the mean and the sd of the estimate: an exponential less 1. It ends at -1 and has a long upper tail.
+    quantity = judged(lambda u: -np.log1p(-u) - 1)
+    assert quantity.verdict == "differ"
+    assert quantity.reason.startswith("0.0% of the posterior lies below EM's interval, where 3% should.")
+    heavy = judged(lambda u: -1.5 * np.log1p(-u) - 1.5, error=1.25, estimate=-0.2)
+    assert "of the posterior lies above EM's interval, where 3% should" in heavy.reason
+
+
+def test_intervals_are_judged_on_the_scale_without_bounds() -> None:
+    # A log-normal standard deviation: about 1.02 its log is normal with sd 0.2, which the interval on the log scale holds.
+    quantity = judged(stats.lognorm(0.2).ppf, estimate=1.0, error=0.2, name="standard_deviations[1]")
+    assert quantity.scale == "log"
+    assert quantity.tail_below == pytest.approx(0.03, abs=1e-3)
+    assert quantity.tail_above == pytest.approx(0.03, abs=1e-3)
+    assert quantity.verdict == "agree"
+
+
+@pytest.mark.parametrize(
+    ("quantiles", "error"),
+    [
+        (stats.norm(0.27, 1).ppf, 1.0),  # 0.02 beyond the bound
+        (stats.norm.ppf, 0.78),  # 0.02 below it
+        (stats.norm.ppf, 1.29),
+    ],
+)
+def test_a_bound_is_missed_only_beyond_monte_carlo_error(quantiles: Any, error: float) -> None:
+    assert judged(quantiles, error=error, ess=40_000).verdict == "differ"
+    assert judged(quantiles, error=error, ess=300).verdict == "agree"
+
+
+def test_tails_are_missed_only_beyond_monte_carlo_error() -> None:
+    # Upper tail 6.6 %, mean and sd as they should be: a little skewed.
+    shape = stats.gamma(25.0)
+
+    def quantiles(u: Any) -> Any:
+        return (shape.ppf(u) - 25.0) / 5.0
+
+    sharp, blunt = (judged(quantiles, error=0.84, ess=ess) for ess in (40_000, 100))
+    assert sharp.tail_above is not None
+    assert 0.06 < sharp.tail_above < 0.08
+    assert (sharp.verdict, blunt.verdict) == ("differ", "agree")
+
+
+def test_draws_without_spread_are_inconclusive() -> None:
+    quantity = judged(lambda u: np.full_like(u, 1.0))
+    assert (quantity.verdict, quantity.reason) == ("inconclusive", "The draws have no spread.")
+
+
+def test_a_withheld_standard_error_differs_with_its_reason() -> None:
+    quantity = judged(stats.norm.ppf, error=math.nan, withheld="at a bound")
+    assert (quantity.verdict, quantity.em_se, quantity.em_low) == ("differ", None, None)
+    assert quantity.reason == "EM gives no standard error: at a bound."
+
+
+@pytest.mark.parametrize("missing", ["mean", "sd", "mcse_mean", "mcse_sd", "ess_tail"])
+def test_not_a_number_never_agrees(missing: str) -> None:
+    draws = draws_of(stats.norm.ppf)
+    row = {"mean": 0.0, "sd": 1.0, "hdi94_lb": -2.0, "hdi94_ub": 2.0, "ess_bulk": 4e3, "ess_tail": 4e3, "r_hat": 1.0}
+    row |= {"mcse_mean": 0.016, "mcse_sd": 0.011}
+    assert judge("means[1]", Points(0.0, 0.0, 0.0), 1.0, draws, row, None).verdict == "agree"
+    row[missing] = math.nan
+    assert judge("means[1]", Points(0.0, 0.0, 0.0), 1.0, draws, row, None).verdict != "agree"
+
+
+@given(finite, finite, finite, finite)
+def test_the_gap_adds_up(maximum: float, reached: float, best: float, mean: float) -> None:
+    gap = explained(Points(maximum, reached, best), mean, 1.0)
+    size = max(abs(v) for v in (maximum, reached, best, mean))
+    assert gap.prior + gap.mode_switch + gap.averaging == pytest.approx(gap.total, abs=8 * np.finfo(float).eps * size)
+    assert gap.total == mean - maximum
+
+
+@pytest.mark.parametrize(
+    ("points", "mean", "cancelling"),
+    [
+        (Points(0.0, 1.0, 1.0), 0.1, True),  # +1 by the prior, -0.9 by averaging
+        (Points(0.0, 1.0, 1.0), 0.6, False),  # the gap is as large as its terms
+        (Points(0.0, 0.05, 0.05), 0.01, False),  # nothing worth explaining
+        (Points(0.0, 1.0, 1.0), 1.5, False),  # one sign
+        (Points(0.0, 0.0, -2.0), 0.1, True),  # a switch of mode against averaging
+    ],
+)
+def test_large_terms_of_opposite_sign_are_called_cancelling(points: Points, mean: float, cancelling: bool) -> None:
+    assert explained(points, mean, 1.0).cancelling is cancelling
+
+
+def check(name: str, outcome: Any, engine: Any = None, explanation: str = "Because.") -> Check:
+    return Check(name, name.capitalize(), outcome, 0.0, 1.0, explanation, engine)
+
+
+def quantity(outcome: Any, gap: Gap | None = None, name: str = "means[1]") -> Quantity:
+    right = judged(stats.norm.ppf)
+    return dataclasses.replace(right, name=name, verdict=outcome, gap=gap or right.gap, reason="So it is.")
+
+
+PASSED = [check("same-density", "pass"), check("posterior-agrees", "not applicable"), check("identified", "pass")]
+FAILED = check("stationary", "fail", "em")
+UNDECIDED = check("sampler-converged", "inconclusive", "sampler")
+UNIDENTIFIED = check("identified", "fail", explanation="Flat along weights[A] - weights[B].")
+
+
+@pytest.mark.parametrize(
+    ("checks", "quantities", "reached"),
+    [
+        (PASSED, ["agree", "agree"], "agree"),
+        (PASSED, ["agree", "differ"], "differ"),
+        (PASSED, ["agree", "inconclusive"], "inconclusive"),
+        (PASSED, ["differ", "inconclusive"], "inconclusive"),
+        ([*PASSED[:2], UNIDENTIFIED], ["agree", "agree"], "differ"),
+        ([*PASSED, UNDECIDED], ["differ"], "inconclusive"),
+        ([*PASSED[:2], UNIDENTIFIED, UNDECIDED], ["differ"], "inconclusive"),
+        ([*PASSED, UNDECIDED, FAILED], ["differ"], "wrong"),
+        ([*PASSED, FAILED], ["agree"], "wrong"),
+    ],
+)
+def test_wrong_beats_inconclusive_beats_differ_beats_agree(
+    checks: list[Check], quantities: list[Any], reached: str
+) -> None:
+    told = verdict.reach(checks, [quantity(q) for q in quantities], FIT, COINS)
+    assert told[0] == reached
+    assert told[1]
+    assert told[2]
+    assert all(told[2])
+
+
+@pytest.mark.parametrize(
+    ("engine", "who"), [("em", "the EM fit"), ("pymc", "the PyMC model"), ("comparison", "the comparison itself")]
+)
+def test_a_failed_check_names_the_engine_and_says_why(engine: str, who: str) -> None:
+    _, sentence, reasons = verdict.reach([check("stationary", "fail", engine)], [], FIT, COINS)
+    assert who in sentence
+    assert reasons == ["Stationary: no. Because."]
+
+
+def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
+    quantities = [quantity("differ", name="weights[A]"), quantity("agree", name="chance_of_heads")]
+    reached, sentence, reasons = verdict.reach([*PASSED[:2], UNIDENTIFIED], quantities, FIT, COINS)
+    assert reached == "differ"
+    assert "the data do not identify all parameters" in sentence
+    assert "Not identified: Flat along weights[A] - weights[B]." in reasons
+    assert "What is identified agrees: chance_of_heads." in reasons
+
+
+@pytest.mark.parametrize(
+    ("gap", "cause"),
+    [
+        (Gap(0.6, 0.0, 0.1, 0.7, False), "the prior moves the estimate (means[1])"),
+        (Gap(0.0, 0.6, 0.1, 0.7, False), "the best posterior mode is another (means[1])"),
+        (Gap(0.1, 0.0, 0.6, 0.7, False), "the posterior is skewed (means[1])"),
+        (Gap(0.6, 0.0, -0.6, 0.0, True), "the posterior of means[1] is no normal distribution"),
+    ],
+)
+def test_the_largest_cause_of_a_difference_is_told(gap: Gap, cause: str) -> None:
+    assert cause in verdict.reach(PASSED, [quantity("differ", gap)], FIT, COINS)[1]
+
+
+def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
+    fit: em.Fit[Any, Any] = dataclasses.replace(FIT, status="boundary")
+    reasons = verdict.reach(PASSED, [quantity("differ")], fit, COINS)[2]
+    assert reasons[0].startswith("The maximum lies at a bound")
