@@ -56,6 +56,8 @@ COMPARISON = Comparison(
 
 
 if __name__ == "__main__":
+    import sys
+
     from comparisons.command_line import main
 
-    main(["run", COMPARISON.name])
+    main(["run", COMPARISON.name, *sys.argv[1:]])

@@ -1,0 +1,89 @@
+"""Claims about the declarations: each is a value that both engines can read, a script, and has sentences to tell."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from comparisons import catalogue, datasets, quantities, words
+from comparisons.checks import em_densities
+from comparisons.declaration import Comparison, Fitted
+from comparisons.engines import Problem
+
+FOLDER = Path(catalogue.__file__).parent
+each_name = pytest.mark.parametrize("name", catalogue.names())
+
+
+def problem_of(name: str) -> Problem:
+    comparison = catalogue.declaration(name)
+    return Problem.of(comparison, comparison.data(datasets.load(comparison.dataset)))
+
+
+def test_there_is_one_file_for_each_comparison() -> None:
+    files = {path.stem.replace("_", "-") for path in FOLDER.glob("*.py")} - {"--init--"}
+    assert files == set(catalogue.names())
+    assert len(files) == 15
+
+
+@each_name
+def test_a_declaration_is_a_value_that_says_what_it_asks(name: str) -> None:
+    comparison = catalogue.declaration(name)
+    assert comparison.name == name
+    assert comparison.question.endswith("?")
+    for field in (comparison.title, comparison.description, comparison.prior_reason):
+        assert field
+    assert len(set(comparison.components)) == comparison.n_components
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        comparison.name = "another"  # type: ignore[misc]
+
+
+@each_name
+def test_both_engines_can_read_a_declaration(name: str) -> None:
+    problem = problem_of(name)
+    again = problem_of(name)
+    for field in ("counts", "labels"):
+        np.testing.assert_array_equal(getattr(problem.data, field), getattr(again.data, field))
+    point = problem.random_parameters(np.random.default_rng(1))
+    assert np.isfinite(em_densities(problem, point)).all()
+    free = {variable.name for variable in problem.model().free_RVs}
+    assert free == set(problem.to_pymc(point))
+    assert list(quantities.of_parameters(problem, point)) == quantities.names(problem)
+    told = words.model(problem)
+    assert len(told.component_names) == told.n_components
+    assert told.formula
+    assert told.prior
+
+
+@each_name
+def test_a_declaration_is_a_script(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[Any] = []
+    monkeypatch.setattr("comparisons.command_line.main", lambda arguments, **_: called.append(arguments))
+    monkeypatch.setattr(sys, "argv", ["script", "--seed", "3"])
+    runpy.run_path(str(FOLDER / f"{name.replace('-', '_')}.py"), run_name="__main__")
+    assert called == [["run", name, "--seed", "3"]]
+
+
+def told_by(comparison: Comparison) -> str:
+    dataset = datasets.load(comparison.dataset)
+    problem = Problem.of(comparison, comparison.data(dataset))
+    fit = problem.fit(None, path=True)
+    means = quantities.of_parameters(problem, fit.parameters)
+    fitted = Fitted(dataset, problem.data, fit, means, dict.fromkeys(means, 0.1))
+    findings = comparison.findings(fitted)
+    assert all(finding.title for finding in findings)
+    return " ".join(finding.text for finding in findings)
+
+
+@each_name
+def test_findings_are_sentences_with_numbers(name: str) -> None:
+    text = told_by(catalogue.declaration(name))
+    assert text.endswith(".")
+    assert re.search(r"\d", text)
+    assert not re.search(r"\b(nan|inf|None)\b|\{|\}", text)
