@@ -1,7 +1,8 @@
 """Is EM with its standard error an adequate summary of the posterior? Quantity by quantity, and why not where not.
 
 Adequate means: each tail of the posterior beyond EM's 94 % interval has a probability near its nominal 0.03, the posterior
-mean lies within a quarter of a posterior sd, and the standard error is the posterior sd to a fifth or a quarter. Each bound
+mean lies within a quarter of a posterior sd, and the standard error is the posterior sd to a fifth or a quarter, both on the
+scale of the interval. Each bound
 is missed only where it is missed by more than twice the Monte Carlo error, so that chance alone does not turn a verdict.
 """
 
@@ -28,6 +29,8 @@ RATIO = (0.8, 1.25)
 BEYOND = 2.0
 # Shares of the posterior sd: a smaller gap needs no explanation, and larger terms of opposite sign cancel.
 NOTICEABLE = 0.1
+# Skewness that a figure shows.
+SKEWED = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,23 @@ def wald(name: str, value: float, error: float) -> tuple[float, float]:
     return (float(low), float(high)) if math.isfinite(error) else (math.nan, math.nan)
 
 
-def judge(name: str, points: Points, error: float, draws: Floats, row: Any, withheld: str | None) -> Quantity:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What all quantities of a comparison share.
+
+    Attributes
+    ----------
+    converged : whether the chains have; if not, nothing is judged
+    several_modes : whether the posterior has more than one mode of any weight
+    withheld : why EM gives no standard errors, None where it does
+    """
+
+    converged: bool
+    several_modes: bool
+    withheld: str | None
+
+
+def judge(name: str, points: Points, error: float, draws: Floats, row: Any, circumstances: Circumstances) -> Quantity:
     """Judge one quantity.
 
     Parameters
@@ -64,7 +83,6 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, with
     error : EM's standard error, NaN where withheld
     draws : ``(chains, draws)`` in canonical order
     row : its line of ArviZ's summary, with the highest-density interval of probability 94 %
-    withheld : why EM gives no standard errors, None where it does
     """
     mean, sd, mcse = float(row["mean"]), float(row["sd"]), float(row["mcse_mean"])
     summary = PosteriorSummary(
@@ -80,25 +98,25 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, with
     )
     estimate = points.maximum_likelihood
     low, high = wald(name, estimate, error)
-    gap = explained(points, mean, sd)
+    gap: Gap | None = None
     below = above = math.nan
     verdict: Literal["agree", "differ", "inconclusive"]
-    if not math.isfinite(sd) or sd == 0:
-        verdict, reason = "inconclusive", "The draws have no spread."
+    if not (circumstances.converged and math.isfinite(sd) and sd > 0):
+        verdict, reason = "inconclusive", "The chains have not converged, so there is no posterior to compare with."
     elif not math.isfinite(error):
-        verdict, reason = (
-            "differ",
-            f"EM gives no standard error: {withheld or 'the data do not identify this quantity'}.",
-        )
+        withheld = circumstances.withheld or "the data do not identify this quantity"
+        verdict, reason = "differ", f"EM gives no standard error: {withheld}."
     else:
+        gap = explained(points, mean, sd)
         below, above = float((draws < low).mean()), float((draws > high).mean())
-        problems = _problems(estimate, error, mean, sd, (mcse, float(row["mcse_sd"])), (below, above), row["ess_tail"])
+        shift = _shift_problem(estimate, mean, sd, mcse)
+        problems = [shift] if shift else []
+        problems += _width_problems(name, estimate, error, draws, row, (below, above))
         verdict = "differ" if problems else "agree"
-        reason = (
-            f"{'; '.join(problems)}. {_why(gap, sd)}"
-            if problems
-            else "Interval, mean and spread agree within their bounds."
-        )
+        reason = "No limit is shown to be violated."
+        if problems:
+            why = _why(gap, sd, draws, circumstances) if shift else "It is the width or the shape that EM misses."
+            reason = f"{'; '.join(problems)}. {why}"
     return Quantity(
         name=name,
         em=number(estimate),
@@ -116,27 +134,39 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, with
     )
 
 
-def _problems(
-    estimate: float,
-    error: float,
-    mean: float,
-    sd: float,
-    mcse: tuple[float, float],
-    tails: tuple[float, float],
-    ess: float,
-) -> list[str]:
-    """What keeps the estimate from being an adequate summary, each beyond Monte Carlo error."""
-    problems = []
+def _shift_problem(estimate: float, mean: float, sd: float, mcse: float) -> str | None:
+    """What is wrong with the centre, beyond Monte Carlo error."""
     shift = (mean - estimate) / sd
-    if not abs(shift) - BEYOND * mcse[0] / sd <= SHIFT:
-        side = "above" if shift > 0 else "below"
-        problems.append(f"the posterior mean lies {abs(shift):.2f} posterior sd {side} the estimate")
-    ratio, slack = error / sd, BEYOND * error / sd * mcse[1] / sd
+    if abs(shift) - BEYOND * mcse / sd <= SHIFT:
+        return None
+    return f"the posterior mean lies {abs(shift):.2f} posterior sd {'above' if shift > 0 else 'below'} the estimate"
+
+
+def _width_problems(
+    name: str, estimate: float, error: float, draws: Floats, row: Any, tails: tuple[float, float]
+) -> list[str]:
+    """What is wrong with the width and the tails, each beyond Monte Carlo error."""
+    problems = []
+    kind = scale(name)
+    if kind == "logit":
+        inside = np.clip(draws, 1e-12, 1 - 1e-12)
+        spread, local = float(np.std(np.log(inside / (1 - inside)))), error / (estimate * (1 - estimate))
+    elif kind == "log":
+        spread, local = float(np.std(np.log(draws))), error / estimate
+    else:
+        spread, local = float(np.std(draws)), error
+    # The relative Monte Carlo error of a standard deviation hardly depends on the scale.
+    ratio = local / spread
+    slack = BEYOND * ratio * float(row["mcse_sd"]) / float(row["sd"])
     if not (ratio + slack >= RATIO[0] and ratio - slack <= RATIO[1]):
-        problems.append(f"the standard error is {ratio:.2f} of the posterior sd")
+        where = "" if kind == "identity" else f" on the {kind} scale"
+        problems.append(f"the standard error is {ratio:.2f} of the posterior sd{where}")
+    empty = [tail < 0.0005 for tail in tails]
+    if all(empty):
+        return [*problems, "EM's interval is far too wide: next to nothing of the posterior lies beyond it"]
     for tail, side in zip(tails, ("below", "above"), strict=True):
-        # The Monte Carlo error at the nominal probability, so that an empty tail has one too.
-        noise = BEYOND * math.sqrt(max(tail * (1 - tail), 0.03 * 0.97) / max(float(ess), 1.0))
+        # The Monte Carlo error at the nominal probability at least, so that an empty tail has one too.
+        noise = BEYOND * math.sqrt(max(tail * (1 - tail), 0.03 * 0.97) / max(float(row["ess_tail"]), 1.0))
         if not (tail + noise >= TAILS[0] and tail - noise <= TAILS[1]):
             problems.append(f"{tail:.1%} of the posterior lies {side} EM's interval, where 3% should")
     return problems
@@ -154,19 +184,28 @@ def explained(points: Points, mean: float, sd: float) -> Gap:
     return Gap(prior, switch, averaging, total, cancelling)
 
 
-def _why(gap: Gap, sd: float) -> str:
+def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances) -> str:
     """The gap in words."""
-    if abs(gap.total) <= NOTICEABLE * sd and not gap.cancelling:
-        return "The centres agree; it is the shape of the posterior, skewed or with other tails, that a normal misses."
     if gap.cancelling:
         return "Large terms of opposite sign cancel in the gap, so it is attributed to none of them."
     terms = {
         "the prior": gap.prior,
         "a higher mode elsewhere": gap.mode_switch,
-        "averaging over a posterior that is skewed, cut by the order of the components, or has several peaks": gap.averaging,
+        shape(draws, circumstances.several_modes): gap.averaging,
     }
     large = {name: value for name, value in terms.items() if abs(value) > NOTICEABLE * sd}
     if len(large) == 1:
-        return f"The gap of {gap.total / sd:+.2f} sd comes from {next(iter(large))}."
-    told = [f"{value / sd:+.2f} sd from {name}" for name, value in large.items()]
-    return f"The gap of {gap.total / sd:+.2f} sd is made of {' and '.join(told) or 'small parts'}."
+        return f"All of the gap ({gap.total / sd:+.2f} sd) is due to {next(iter(large))}."
+    told = [f"{value / sd:+.2f} sd due to {name}" for name, value in large.items()]
+    return f"The gap of {gap.total / sd:+.2f} sd is the sum of {' and '.join(told) or 'small parts'}."
+
+
+def shape(draws: Floats, several_modes: bool) -> str:
+    """What in the shape of the posterior keeps its mean from its mode."""
+    if several_modes:
+        return "averaging over several modes"
+    centred = draws - draws.mean()
+    skewness = float((centred**3).mean() / draws.std() ** 3)
+    if abs(skewness) >= SKEWED:
+        return f"a skewed posterior (skewness {skewness:+.1f})"
+    return "a broad posterior whose mode in all parameters together is not at the middle of each"

@@ -14,16 +14,17 @@ from models.gaussians import Covariance
 from models.mixtures import Weights
 
 WEAKLY_INFORMATIVE = (
-    "Weakly informative, read off the data as mclust's users know it (Fraley & Raftery 2007), with more degrees of freedom "
-    "and shrinkage so that posterior variances and their Monte Carlo errors exist; it is worth a twentieth of a row for "
-    "each mean and one row for each weight."
+    "Weakly informative, read off the data: mean, scale and shrinkage after Fraley & Raftery (2007), as mclust's users know "
+    "them, with d + 4 degrees of freedom so that posterior variances and their Monte Carlo errors exist. The prior mean is "
+    "worth a twentieth of a row; for each covariance the mode counts d + 4 + d + 2 rows more, of a size that K components "
+    "sharing the data would have; free weights get one row for each component, so that the mode empties none."
 )
 UNIFORM = "Uniform: nothing is added to the tosses, and the posterior mode is the maximum of the likelihood."
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What a comparison's findings may draw on: the data as fitted and as published, and the fits."""
+    """What a comparison's findings may draw on: the data as published and every row as declared, and the fits."""
 
     dataset: Dataset
     data: Any

@@ -25,6 +25,8 @@ SPREAD_OUT_DRAWS = 3
 # A mode counts as better only with standard deviations in this ratio or closer (Hathaway 1985): below it lie the spurious
 # maxima that every Gaussian likelihood has.
 MINIMUM_RATIO = 0.25
+# Nats below the best mode at which another has a few percent of the posterior at most.
+NEGLIGIBLE = 4.0
 STORED_DRAWS_CHECKED = 100
 
 
@@ -140,3 +142,9 @@ def draws_belong(problem: Problem, density: LogPosterior, tree: xr.DataTree) -> 
             recomputed.append(sum(density.parts(x)))
             recorded.append(log_density[chain, draw])
     return checks.draws_belong(np.array(recorded), np.array(recomputed))
+
+
+def several_modes(problem: Problem, map_fit: em.Fit[Any, Any]) -> bool:
+    """Whether MAP-EM knows a second regular mode that is not negligibly lower than the best."""
+    heights = [sum(checks.em_densities(problem, m.parameters)) for m in map_fit.modes if m.regular]
+    return sum(height > max(heights) - NEGLIGIBLE for height in heights) > 1 if heights else False

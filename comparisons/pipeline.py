@@ -24,6 +24,7 @@ from comparisons import (
     provenance,
     quantities,
     sampling,
+    second_route,
     store,
     verdict,
     words,
@@ -105,7 +106,8 @@ def compare(
     """Fit, sample, check and judge one declaration on its data."""
     started = datetime.now(UTC)
     clock = _Clock(progress)
-    problem = Problem.of(comparison, comparison.data(dataset))
+    rows = comparison.data(dataset)
+    problem = Problem.of(comparison, rows)
     random = np.random.default_rng(seed)
 
     with clock.stage("EM"):
@@ -125,12 +127,15 @@ def compare(
         fit, map_fit, best = evidence.best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
         values = quantities.of_draws(problem, posterior)
         judged = evidence.curvature_of(problem, None, fit)
-        table = _judged(problem, fit, map_fit, judged, values, drawn.summary, seed)
         converged = checks.sampler_converged(
             drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in fit.modes)
         )
         prior_sd = prior_standard_deviations(problem, groups, random)
-        contraction = {n: 1 - float(np.std(v)) / prior_sd[n] for n, v in values.items()}
+        met = converged.outcome == "pass"
+        contraction = {n: 1 - float(np.std(v)) / prior_sd[n] for n, v in values.items()} if met else {}
+        reason = withheld_reason(fit.status, judged, evidence.names(problem))
+        circumstances = adequacy.Circumstances(met, evidence.several_modes(problem, map_fit), reason)
+        table = _judged(problem, fit, map_fit, judged, values, drawn.summary, circumstances)
         found = [
             checks.same_density(problem, density, map_fit.parameters, random),
             checks.stationary(fit, judged, evidence.names(problem)),
@@ -138,9 +143,7 @@ def compare(
             evidence.map_agrees(problem, map_fit, maximum),
             converged,
             evidence.draws_belong(problem, density, drawn.tree),
-            checks.posterior_agrees(
-                route, converged.outcome == "pass", drawn.summary, values, {q.name: _thresholds(q) for q in table}
-            ),
+            checks.posterior_agrees(route, met, drawn.summary, values, {q.name: _thresholds(q) for q in table}),
             checks.identified(problem, judged, evidence.names(problem), contraction),
         ]
     with clock.stage("figures"):
@@ -150,13 +153,13 @@ def compare(
         told = comparison.findings(
             Fitted(
                 dataset,
-                problem.data,
+                rows,
                 fit,
                 {q.name: q.posterior.mean or 0.0 for q in table},
                 {q.name: q.posterior.sd or 0.0 for q in table},
             )
         )
-    reached, summary, reasons = verdict.reach(found, table, fit, problem)
+    reached, summary, reasons = verdict.reach(found, table, fit, problem, circumstances.several_modes)
     return SampledResult(
         schema_version=SCHEMA_VERSION,
         name=comparison.name,
@@ -169,7 +172,7 @@ def compare(
         model=words.model(problem),
         quantities=table,
         checks=found,
-        em=_em_fit(problem, fit, map_fit),
+        em=_em_fit(problem, fit, map_fit, reason),
         sampler=Sampler(
             sampling.SAMPLER,
             chains,
@@ -209,7 +212,7 @@ def _judged(
     judged: Curvature | None,
     values: dict[str, Floats],
     summary: Any,
-    seed: int,
+    circumstances: adequacy.Circumstances,
 ) -> list[Quantity]:
     """Every quantity judged."""
     mixture = problem.mixture(None)
@@ -217,9 +220,8 @@ def _judged(
         errors = dict.fromkeys(values, np.nan)
     else:
         errors = quantities.standard_errors(judged, quantities.gradients(problem, mixture, fit.parameters))
-    reached = problem.fit(problem.prior, start=fit.parameters, seed=seed)
+    reached = problem.fit(problem.prior, start=fit.parameters)
     at = [quantities.of_parameters(problem, p) for p in (fit.parameters, reached.parameters, map_fit.parameters)]
-    reason = None if judged is None else withheld_reason(fit.status, judged, evidence.names(problem))
     return [
         adequacy.judge(
             name,
@@ -227,7 +229,7 @@ def _judged(
             errors[name],
             values[name],
             summary.loc[name],
-            reason,
+            circumstances,
         )
         for name in values
     ]
@@ -267,7 +269,7 @@ def _data(problem: Problem, dataset: datasets.Dataset) -> Data:
     return Data(dataset.name, dataset.source, data.n, dataset.sha256, c.description, c.unit, columns)
 
 
-def _em_fit(problem: Problem, fit: em.Fit[Any, Any], map_fit: em.Fit[Any, Any]) -> EMFit:
+def _em_fit(problem: Problem, fit: em.Fit[Any, Any], map_fit: em.Fit[Any, Any], reason: str | None) -> EMFit:
     """EM's part of the result, its trace thinned where it is long."""
     last = len(fit.trace) - 1
     kept = np.arange(last + 1)
@@ -288,7 +290,7 @@ def _em_fit(problem: Problem, fit: em.Fit[Any, Any], map_fit: em.Fit[Any, Any]) 
         status=fit.status,
         iterations=fit.iterations,
         log_likelihood=number(fit.log_likelihood),
-        standard_error_reason=fit.standard_errors.reason,
+        standard_error_reason=reason,
         rate=number(fit.rate),
         trace_iterations=kept.tolist(),
         trace=[number(v) for v in fit.trace[kept]],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import em
+from comparisons.adequacy import SHIFT
 from comparisons.engines import Problem
 from comparisons.result import Check, Quantity, Verdict
 
@@ -26,7 +27,11 @@ STATUS = {
 
 
 def reach(
-    checks: list[Check], quantities: list[Quantity], fit: em.Fit[Any, Any], problem: Problem
+    checks: list[Check],
+    quantities: list[Quantity],
+    fit: em.Fit[Any, Any],
+    problem: Problem,
+    several_modes: bool,
 ) -> tuple[Verdict, str, list[str]]:
     """Reach the verdict.
 
@@ -69,8 +74,13 @@ def reach(
         agreeing = [q.name for q in quantities if q.verdict == "agree"]
         if agreeing:
             reasons.append(f"What is identified agrees: {', '.join(agreeing)}.")
-    reasons += [f"{q.name}: {q.reason}" for q in differing]
-    why = "the data do not identify all parameters" if unidentified else _why(differing)
+    complement = f"weights[{problem.comparison.components[1]}]" if problem.comparison.n_components == 2 else None
+    told_of: dict[str, list[str]] = {}
+    for q in differing:
+        if q.name != complement:
+            told_of.setdefault(q.reason, []).append(q.name)
+    reasons += [f"{', '.join(names)}: {reason}" for reason, names in told_of.items()]
+    why = "the data do not identify all parameters" if unidentified else _why(differing, several_modes)
     return (
         "differ",
         f"Both fits solve the same problem correctly, but the EM estimate is not an adequate summary of the posterior: {why}.",
@@ -78,21 +88,19 @@ def reach(
     )
 
 
-def _why(differing: list[Quantity]) -> str:
-    """The largest cause among the quantities that differ, in a few words."""
-    totals = {
-        "the prior moves the estimate": 0.0,
-        "the best posterior mode is another": 0.0,
-        "the posterior is skewed": 0.0,
-    }
+def _why(differing: list[Quantity], several_modes: bool) -> str:
+    """The causes of what differs, in a few words."""
+    prior = switch = averaging = 0.0
     for q in differing:
-        if q.gap is None or q.gap.cancelling or not q.posterior.sd:
-            continue
-        terms = (q.gap.prior, q.gap.mode_switch, q.gap.averaging)
-        for cause, term in zip(totals, terms, strict=True):
-            totals[cause] = max(totals[cause], abs(term) / q.posterior.sd)
-    cause = max(totals, key=lambda c: totals[c])
+        if q.gap is not None and not q.gap.cancelling and q.posterior.sd:
+            prior = max(prior, abs(q.gap.prior) / q.posterior.sd)
+            switch = max(switch, abs(q.gap.mode_switch) / q.posterior.sd)
+            averaging = max(averaging, abs(q.gap.averaging) / q.posterior.sd)
+    shape = "the posterior has several modes" if several_modes else "the posterior mean is not at the posterior mode"
+    causes = {"the prior moves the estimate": prior, "the best posterior mode is another": switch, shape: averaging}
+    largest = max(causes.values())
     names = ", ".join(q.name for q in differing[:3]) + (" and others" if len(differing) > 3 else "")
-    if totals[cause] <= 0.1:
-        return f"the posterior of {names} is no normal distribution with EM's standard error"
-    return f"{cause} ({names})"
+    if largest <= SHIFT / 2:
+        return f"its interval does not fit the posterior of {names}"
+    # What is at least half as large as the largest is named too.
+    return f"{' and '.join(c for c, size in causes.items() if size >= largest / 2)} ({names})"

@@ -26,7 +26,8 @@ def findings(fitted: Fitted) -> list[Finding]:
         ),
         Finding(
             "The d-dimensional snippet of the article",
-            "The article passes on a snippet for d dimensions that adds one-dimensional densities over the dimensions, where "
+            "The tutorial article that the Old Faithful examples come from passes on a snippet for d "
+            "dimensions that adds one-dimensional densities over the dimensions, where "
             "a mixture needs the density of the whole vector, and divides by the zeros off the diagonal of its "
             "covariances. Run on these rows its estimates are not a number after one step, so there is nothing to compare.",
         ),

@@ -23,7 +23,8 @@ def findings(fitted: Fitted) -> list[Finding]:
     return [
         Finding(
             "Two data sets of one geyser",
-            f"The article lists these {fitted.data.n} intervals (MASS's geyser) but prints the estimate of the {other.n} "
+            f"The tutorial article that the Old Faithful examples come from lists these "
+            f"{fitted.data.n} intervals (MASS's geyser) but prints the estimate of the {other.n} "
             f"intervals of R's faithful. These rows give {numbers(here)}; the printed numbers, {numbers(there)}, belong to the "
             "other rows. Whoever types in the list and expects the printed estimate will look for an error that is not "
             "in the program.",

@@ -26,7 +26,7 @@ def findings(fitted: Fitted) -> list[Finding]:
             "Row 12 is a woman",
             f"Row 12 has weight and height swapped (166 kg, 57 cm). Without it the women's mean is {fit.means[0, 0]:.3f} cm "
             f"with standard deviation {fit.standard_deviations[0, 0]:.3f} cm; with it {women.mean():.3f} and "
-            f"{women.std():.3f} cm. One row of {len(women)} would nearly double the spread.",
+            f"{women.std():.3f} cm. One row of {len(women)} would more than double the spread.",
         )
     ]
 

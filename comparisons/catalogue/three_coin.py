@@ -20,11 +20,12 @@ def findings(fitted: Fitted) -> list[Finding]:
     return [
         Finding(
             "What the article's stop rule costs",
-            f"From A 0.5, B 0.8, C 0.6 the article stops when A moves by less than 1e-6: after {stop - 1} counted iterations "
+            f"From A 0.5, B 0.8, C 0.6 the tutorial article that the example comes "
+            f"from stops when A moves by less than 1e-6: after {stop - 1} counted iterations "
             f"(path[{stop}]), at A {float(then.head_probabilities[0])!r}, B "
             f"{float(then.head_probabilities[1])!r}, C {float(then.weights[0])!r}. "
-            f"The limit is A {limit.head_probabilities[0]:.10f}, B {limit.head_probabilities[1]:.10f}, "
-            f"C {limit.weights[0]:.10f}. A is {abs(then.head_probabilities[0] - limit.head_probabilities[0]):.1e} off, several "
+            f"The limit is A {limit.head_probabilities[0]:.8f}, B {limit.head_probabilities[1]:.8f}, "
+            f"C {limit.weights[0]:.8f}. A is {abs(then.head_probabilities[0] - limit.head_probabilities[0]):.1e} off, several "
             f"times the tolerance, since EM converges at rate {fit.rate:.3f} here; and C, which the rule never looks at, is "
             f"{abs(then.weights[0] - limit.weights[0]):.1e} off. Next to the standard errors (A "
             f"{error.head_probabilities[0]:.3f}, C {error.weights[0]:.3f}) either is nothing; as digits to print it is not.",

@@ -28,10 +28,11 @@ def findings(fitted: Fitted) -> list[Finding]:
         Finding(
             "What is identified, and what is not",
             "A single toss shows heads with probability weight[A] p[A] + (1 - weight[A]) p[B], and nothing else can be "
-            f"learned from single tosses. With (weight[A], p[A], p[B]) as in the book: {'; '.join(sentences)}. Every start is "
-            "a fixed point after one step; no estimate of the three numbers by itself means anything. The posterior says "
-            f"the same more honestly: the two coins stay as wide as the prior and its order leave them (means {low:.2f} and "
-            f"{high:.2f}), while the chance of heads of a toss is known as well as ten tosses allow.",
+            f"learned from single tosses. With (weight[A], p[A], p[B]) as in the book: {'; '.join(sentences)}. From every "
+            "start one step leads to a fixed point; the likelihood is flat in two of the three directions, and no estimate of "
+            "the three numbers by itself means anything. The posterior says the same more honestly: it leaves the ordered prior "
+            f"(means 0.33 and 0.67) only in so far as a mixture of the two coins must show heads about as often as was seen "
+            f"(means {low:.2f} and {high:.2f}), while the chance of heads of a toss is known as well as ten tosses allow.",
         )
     ]
 

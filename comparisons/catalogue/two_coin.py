@@ -43,7 +43,8 @@ def findings(fitted: Fitted) -> list[Finding]:
         Finding(
             "Are there two coins at all?",
             f"Hardly to be told from five bags. One coin with head probability {one.parameters.head_probabilities[0]:.2f} "
-            f"fits almost as well: twice the gain in log-likelihood is {ratio:.3f}, and the exact Bayes factor for two "
+            f"fits almost as well: twice the gain in log-likelihood is {ratio:.3f} (not to be read as a chi-squared: one coin "
+            f"lies on the edge of two), and the exact Bayes factor for two "
             f"equally likely coins against one, both with uniform priors, is {bayes_factor:.2f}. The verdict above takes "
             "two coins as given.",
         ),
@@ -52,8 +53,9 @@ def findings(fitted: Fitted) -> list[Finding]:
             f"With uniform priors the posterior mode is the maximum of the likelihood, ({high:.3f}, {low:.3f}) for (A, B). "
             f"The posterior mean, ({fitted.posterior_mean['head_probabilities[A]']:.3f}, "
             f"{fitted.posterior_mean['head_probabilities[B]']:.3f}), averages over every pair that the tosses allow; of "
-            "ten tosses a bag few are excluded. That is neither an effect of the prior nor of label switching: the draws "
-            "are put into order, the lower coin being B.",
+            "ten tosses a bag few are excluded. On this scale the uniform prior leaves the mode where it is, and the mean "
+            "moves because the posterior is broad and skewed; under another prior it would move differently. Label switching "
+            "plays no part: the draws are put into order, the lower coin being B.",
         ),
         Finding(
             "Where the article's ten iterations end",
