@@ -18,11 +18,16 @@ What it does not do: heavy tails, missing entries within a row, constrained orie
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+# Part of this family's interface, so imported from here.
+from models.covariances import Covariance as Covariance
+from models.covariances import CovarianceForm as CovarianceForm
+from models.covariances import Shape as Shape
+from models.covariances import positive_definite, square_matrices
 from models.inputs import (
     Floats,
     Integers,
@@ -34,73 +39,13 @@ from models.inputs import (
     row_labels,
     weight_vector,
 )
-from models.inverse_wishart import (
-    covariance_factor_transform,
-    covariance_of,
-    factor_support_point,
-    inverse_wishart_logp,
-    pack,
-    packed_index,
-    random_factor,
-)
 from models.mixture_distribution import add_weights
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
-from models.normal_distribution import (
-    diagonal_logp,
-    diagonal_random,
-    full_logp,
-    full_random,
-    means_logp,
-    means_random,
-)
+from models.normal_components import add_diagonal, add_full
+from models.normal_distribution import diagonal_logp, diagonal_random, full_logp, full_random
 
 if TYPE_CHECKING:
     import pymc as pm
-
-type Shape = Literal["full", "diagonal", "spherical"]
-type Covariance = Literal["full", "tied", "diagonal", "spherical", "tied-diagonal", "tied-spherical"]
-
-
-@dataclass(frozen=True, slots=True)
-class CovarianceForm:
-    """What the covariances of the components may be, read from the argument ``covariance``.
-
-    Attributes
-    ----------
-    shape : of each matrix
-    tied : whether all components share one matrix
-    """
-
-    shape: Shape
-    tied: bool
-
-    @classmethod
-    def of(cls, covariance: Covariance) -> CovarianceForm:
-        """Read one of the six words, or raise ValueError listing them."""
-        known = get_args(Covariance.__value__)
-        if covariance not in known:
-            raise ValueError(f"covariance is {covariance!r}; give one of {', '.join(known)}")
-        word = covariance.removeprefix("tied").removeprefix("-") or "full"
-        return cls(shape=word, tied=covariance.startswith("tied"))  # type: ignore[arg-type]
-
-    def checked(self, covariances: Floats) -> Floats:
-        """Return covariances ``(K, d, d)`` that have this form, or raise ValueError naming what they break."""
-        scale = 1e-8 * np.abs(covariances).max()
-        if self.tied and np.ptp(covariances, axis=0).max() > scale:
-            raise ValueError(
-                "covariances differ between components but are declared tied; give the same matrix for all"
-            )
-        variances = np.diagonal(covariances, axis1=1, axis2=2)
-        if (
-            self.shape != "full"
-            and np.abs(covariances - np.eye(covariances.shape[1]) * variances[:, None]).max() > scale
-        ):
-            raise ValueError(f"covariances have entries off the diagonal but are declared {self.shape}; set them to 0")
-        if self.shape == "spherical" and np.ptp(variances, axis=1).max() > scale:
-            raise ValueError(
-                "variances differ between features but are declared spherical; give the same value for all"
-            )
-        return covariances
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
@@ -158,33 +103,6 @@ class Measurements:
         return distinct
 
 
-def _square_matrices(name: str, value: ArrayLike, k: int, d: int) -> Floats:
-    """Covariances as ``(K, d, d)``; for d = 1 also variances ``(K,)`` or ``(K, 1)`` are taken."""
-    array = finite_array(name, value, (1, 2, 3) if d == 1 else (3,))
-    if array.size != k * d * d:
-        raise ValueError(f"{name} has shape {array.shape}; {k} components with {d} features need ({k}, {d}, {d})")
-    matrices = array.reshape(k, d, d)
-    for j, matrix in enumerate(matrices):
-        _positive_definite(f"{name}[{j}]", matrix)
-    return read_only(matrices)
-
-
-def _positive_definite(place: str, matrix: Floats) -> Floats:
-    """Return a covariance ``(d, d)``, or raise ValueError saying why it is none."""
-    if (np.diag(matrix) <= 0).any():
-        raise ValueError(
-            f"{place} has a diagonal entry that is not positive: {np.diag(matrix)}; variances must be above 0"
-        )
-    # Unit diagonal first: whether a matrix is positive definite does not depend on the units of the features.
-    spread = np.sqrt(np.diag(matrix))
-    correlation = matrix / spread / spread[:, None]
-    if not np.allclose(correlation, correlation.T, rtol=0, atol=1e-10):
-        raise ValueError(f"{place} is not symmetric; a covariance equals its transpose")
-    if np.linalg.eigvalsh(correlation)[0] <= 0:
-        raise ValueError(f"{place} is not positive definite; its columns are linearly dependent")
-    return matrix
-
-
 @dataclass(frozen=True, slots=True, init=False, eq=False)
 class GaussianParameters:
     """A mixture of normal distributions.
@@ -214,7 +132,7 @@ class GaussianParameters:
             raise ValueError(
                 f"means has {len(locations)} rows but weights has {len(chances)} values; give one row per component"
             )
-        matrices = _square_matrices("covariances", covariances, len(chances), locations.shape[1])
+        matrices = square_matrices("covariances", covariances, len(chances), locations.shape[1])
         object.__setattr__(self, "weights", chances)
         object.__setattr__(self, "means", read_only(locations))
         object.__setattr__(self, "covariances", matrices)
@@ -278,7 +196,7 @@ class GaussianPrior:
         if matrix.size != d * d:
             raise ValueError(f"scale has shape {matrix.shape} but mean has {d} values; scale must be ({d}, {d})")
         object.__setattr__(self, "mean", centre)
-        object.__setattr__(self, "scale", read_only(_positive_definite("scale", matrix.reshape(d, d))))
+        object.__setattr__(self, "scale", read_only(positive_definite("scale", matrix.reshape(d, d))))
         object.__setattr__(self, "shrinkage", positive_number("shrinkage", shrinkage))
         object.__setattr__(self, "concentration", positive_number("concentration", concentration))
         dof = positive_number("degrees_of_freedom", degrees_of_freedom, above=d - 1)
@@ -403,7 +321,6 @@ def gaussian_mixture(
     Fraley & Raftery (2007), Journal of Classification 24, 155.
     """
     import pymc as pm
-    import pytensor.tensor as pt
 
     data = (y if isinstance(y, Measurements) else Measurements(y, counts=counts, labels=labels)).distinct()
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
@@ -416,38 +333,18 @@ def gaussian_mixture(
     k, d = n_components, data.d
     logp: Any
     random: Any
-    matrices = () if form.tied else ("component",)
     coords = {"component": range(k), "feature": data.features, "feature_2": data.features}
     # Bounds need no checks: the transforms keep every value inside, and the graph compiles faster without.
     with pm.Model(coords=coords, check_bounds=False) as model:
         observed = pm.Data("observed_y", np.array(data.y), shape=(None, d))
         seen = pm.Data("counts", data.counts.astype(float))
         known = pm.Data("labels", np.array(known_labels))
-        mean = pm.Data("prior_mean", np.array(prior.mean), shape=(d,))
-        shrinkage = pm.Data("prior_shrinkage", prior.shrinkage)
-        nu = pm.Data("prior_degrees_of_freedom", prior.degrees_of_freedom)
         w = add_weights(treated, prior.concentration, known_labels)
         if form.shape == "full" and d > 1:
-            parameters = _full(model, k, form, mean, shrinkage, nu, prior.scale)
+            parameters = add_full(k, form, prior)
             logp, random, signature = full_logp, full_random, "(k),(k,d),(k,p),(),()->(d)"
         else:
-            spherical = form.shape == "spherical"
-            half = (np.trace(prior.scale) / d if spherical else np.diag(prior.scale)) / 2
-            variances = pm.InverseGamma(
-                "variances",
-                nu / 2,
-                pm.Data("prior_half_scale", half, shape=() if spherical else (d,)),
-                dims=(*matrices, *(() if spherical else ("feature",))),
-                shape=(() if form.tied else (k,)) + (() if spherical else (d,)),
-            )
-            table = pt.broadcast_to(variances[..., None] if spherical else variances, (k, d))
-            deviations = pt.sqrt(table)
-            spread = deviations / pt.sqrt(shrinkage)
-            means = pm.Normal("means", mean, spread, dims=("component", "feature"), shape=(k, d))
-            pm.Deterministic("covariances", table[..., None] * np.eye(d), dims=("component", "feature", "feature_2"))
-            if d == 1:
-                pm.Deterministic("standard_deviations", deviations, dims=("component", "feature"))
-            parameters = (means, deviations)
+            parameters = add_diagonal(k, form, prior)
             logp, random, signature = diagonal_logp, diagonal_random, "(k),(k,d),(k,d),(),()->(d)"
         pm.CustomDist(
             "y",
@@ -462,46 +359,3 @@ def gaussian_mixture(
             observed=observed,
         )
     return model
-
-
-def _full(
-    model: pm.Model, k: int, form: CovarianceForm, mean: Any, shrinkage: Any, nu: Any, scale: Floats
-) -> tuple[Any, Any]:
-    """Add means and full covariances to the model; returns the means and the packed factor of every component."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    d = len(scale)
-    p = d * (d + 1) // 2
-    model.add_coord("factor_entry", [f"{i + 1}, {j + 1}" for i, j in packed_index(d)])
-    root = pm.Data("prior_scale_factor", pack(np.linalg.cholesky(scale)), shape=(p,))
-    factors = pm.CustomDist(
-        "covariance_factors",
-        nu,
-        root,
-        logp=inverse_wishart_logp,
-        random=random_factor,
-        support_point=factor_support_point,
-        signature="(),(p)->(p)",
-        class_name="InverseWishartFactor",
-        transform=covariance_factor_transform(d),
-        dims=(*(() if form.tied else ("component",)), "factor_entry"),
-        shape=(p,) if form.tied else (k, p),
-    )
-    means = pm.CustomDist(
-        "means",
-        mean,
-        factors,
-        shrinkage,
-        logp=means_logp,
-        random=means_random,
-        support_point=lambda rv, size, mean, factor, shrinkage: pt.broadcast_to(mean, rv.shape),
-        signature="(d),(p),()->(d)",
-        class_name="NormalGivenFactor",
-        dims=("component", "feature"),
-        shape=(k, d),
-    )
-    pm.Deterministic(
-        "covariances", pt.broadcast_to(covariance_of(factors), (k, d, d)), dims=("component", "feature", "feature_2")
-    )
-    return means, pt.broadcast_to(factors, (k, p))

@@ -1,0 +1,112 @@
+"""Means and covariances of normal components with their conjugate prior, as free variables of a PyMC model.
+
+The prior numbers are `pymc.Data`, so that one compiled model serves every prior of its structure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.covariances import CovarianceForm
+from models.inverse_wishart import (
+    covariance_factor_transform,
+    covariance_of,
+    factor_support_point,
+    inverse_wishart_logp,
+    pack,
+    packed_index,
+    random_factor,
+)
+from models.normal_distribution import means_logp, means_random
+
+if TYPE_CHECKING:
+    from models.gaussians import GaussianPrior
+
+
+def add_diagonal(k: int, form: CovarianceForm, prior: GaussianPrior) -> tuple[Any, Any]:
+    """Add means and ``variances`` of independent features to the model on the context stack.
+
+    Returns
+    -------
+    The means and the standard deviations, both ``(K, d)``
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    d, spherical = len(prior.mean), form.shape == "spherical"
+    mean, shrinkage, nu = _prior_data(prior)
+    half = (np.trace(prior.scale) / d if spherical else np.diag(prior.scale)) / 2
+    features = () if spherical else (d,)
+    variances = pm.InverseGamma(
+        "variances",
+        nu / 2,
+        pm.Data("prior_half_scale", half, shape=features),
+        dims=(*(() if form.tied else ("component",)), *(() if spherical else ("feature",))),
+        shape=(() if form.tied else (k,)) + features,
+    )
+    table = pt.broadcast_to(variances[..., None] if spherical else variances, (k, d))
+    deviations = pt.sqrt(table)
+    means = pm.Normal("means", mean, deviations / pt.sqrt(shrinkage), dims=("component", "feature"), shape=(k, d))
+    pm.Deterministic("covariances", table[..., None] * np.eye(d), dims=("component", "feature", "feature_2"))
+    if d == 1:
+        pm.Deterministic("standard_deviations", deviations, dims=("component", "feature"))
+    return means, deviations
+
+
+def add_full(k: int, form: CovarianceForm, prior: GaussianPrior) -> tuple[Any, Any]:
+    """Add means and ``covariance_factors`` to the model on the context stack.
+
+    Returns
+    -------
+    The means ``(K, d)`` and the packed Cholesky factor of every component ``(K, d (d + 1) / 2)``
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    d = len(prior.mean)
+    p = d * (d + 1) // 2
+    mean, shrinkage, nu = _prior_data(prior)
+    pm.modelcontext(None).add_coord("factor_entry", [f"{i + 1}, {j + 1}" for i, j in packed_index(d)])
+    factors = pm.CustomDist(
+        "covariance_factors",
+        nu,
+        pm.Data("prior_scale_factor", pack(np.linalg.cholesky(prior.scale)), shape=(p,)),
+        logp=inverse_wishart_logp,
+        random=random_factor,
+        support_point=factor_support_point,
+        signature="(),(p)->(p)",
+        class_name="InverseWishartFactor",
+        transform=covariance_factor_transform(d),
+        dims=(*(() if form.tied else ("component",)), "factor_entry"),
+        shape=(p,) if form.tied else (k, p),
+    )
+    means = pm.CustomDist(
+        "means",
+        mean,
+        factors,
+        shrinkage,
+        logp=means_logp,
+        random=means_random,
+        support_point=lambda rv, size, mean, factor, shrinkage: pt.broadcast_to(mean, rv.shape),
+        signature="(d),(p),()->(d)",
+        class_name="NormalGivenFactor",
+        dims=("component", "feature"),
+        shape=(k, d),
+    )
+    pm.Deterministic(
+        "covariances", pt.broadcast_to(covariance_of(factors), (k, d, d)), dims=("component", "feature", "feature_2")
+    )
+    return means, pt.broadcast_to(factors, (k, p))
+
+
+def _prior_data(prior: GaussianPrior) -> tuple[Any, Any, Any]:
+    """Prior mean, shrinkage and degrees of freedom."""
+    import pymc as pm
+
+    return (
+        pm.Data("prior_mean", np.array(prior.mean), shape=prior.mean.shape),
+        pm.Data("prior_shrinkage", prior.shrinkage),
+        pm.Data("prior_degrees_of_freedom", prior.degrees_of_freedom),
+    )
