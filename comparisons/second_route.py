@@ -89,7 +89,8 @@ class _Target:
             value = self.mixture.e_step(parameters).log_likelihood + self.mixture.log_prior(parameters) + log_jacobian
         except (FloatingPointError, np.linalg.LinAlgError):
             return -np.inf
-        return float(value + self.mixture.offset) if sign != 0 and np.isfinite(value) else -np.inf
+        # Parameters and their density are both in the mixture's own units; only the data's units are left to account for.
+        return float(value + self.mixture.likelihood_offset) if sign != 0 and np.isfinite(value) else -np.inf
 
     def at(self, parameters: Any) -> Floats:
         """Coordinates of parameters in the user's units; probabilities at a bound are moved a little inside."""

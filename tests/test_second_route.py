@@ -1,0 +1,123 @@
+"""What importance sampling guided by EM is good for, held to exact posteriors, and when it says that it is not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import betaln, gammaln
+
+from comparisons import catalogue, checks, datasets, second_route
+from comparisons.engines import Problem
+from comparisons.result import Check
+from comparisons.second_route import SecondRoute
+
+
+def problem(name: str) -> Problem:
+    comparison = catalogue.declaration(name)
+    return Problem.of(comparison, comparison.data(datasets.load(comparison.dataset)))
+
+
+def route(name: str, seed: int = 1) -> SecondRoute:
+    asked = problem(name)
+    return second_route.sample(asked, asked.fit(asked.prior), np.random.default_rng(seed))
+
+
+def test_the_two_coins_have_their_exact_moments_and_evidence() -> None:
+    found = route("two-coin")
+    assert found.trusted
+    exact = {"head_probabilities[B]": (0.5046021, 0.1227580), "head_probabilities[A]": (0.7700912, 0.0900441)}
+    for name, (mean, sd) in exact.items():
+        value, error = found.mean(found.values[name])
+        assert abs(value - mean) < 4 * error
+        square, square_error = found.mean((found.values[name] - mean) ** 2)
+        assert abs(square - sd**2) < 4 * square_error
+    assert abs(found.log_evidence - -11.6783) < 4 * found.log_evidence_error + 5e-5
+
+
+def test_known_coins_have_the_evidence_of_two_beta_integrals() -> None:
+    found = route("two-coin-labelled")
+    data = problem("two-coin-labelled").data
+    h, t = data.heads, data.tosses  # type: ignore[union-attr]
+    exact = (data.counts * (gammaln(t + 1) - gammaln(h + 1) - gammaln(t - h + 1) - np.log(2))).sum()
+    for k in (0, 1):
+        of_coin = data.labels == k
+        heads, tosses = ((data.counts * v)[of_coin].sum() for v in (h, t))
+        exact += betaln(heads + 1, tosses - heads + 1)
+    assert abs(found.log_evidence - exact) < 4 * found.log_evidence_error
+
+
+def test_one_normal_has_its_closed_form_mean_and_evidence() -> None:
+    asked = problem("one-normal")
+    found = second_route.sample(asked, asked.fit(asked.prior), np.random.default_rng(3))
+    prior, data = asked.prior, asked.data
+    y, counts = data.y[:, 0], data.counts  # type: ignore[union-attr]
+    n, nu, kappa, s = counts.sum(), prior.degrees_of_freedom, prior.shrinkage, prior.scale[0, 0]  # type: ignore[union-attr]
+    mean = counts @ y / n
+    total = s + counts @ (y - mean) ** 2 + kappa * n / (kappa + n) * (mean - prior.mean[0]) ** 2  # type: ignore[union-attr]
+    exact = gammaln((nu + n) / 2) - gammaln(nu / 2) + nu / 2 * np.log(s) - (nu + n) / 2 * np.log(total)
+    exact += 0.5 * np.log(kappa / (kappa + n)) - n / 2 * np.log(np.pi)
+    assert abs(found.log_evidence - exact) < 4 * found.log_evidence_error
+    deviation = np.sqrt(total / 2) * np.exp(gammaln((nu + n - 1) / 2) - gammaln((nu + n) / 2))
+    value, error = found.mean(found.values["standard_deviations[all]"])
+    assert abs(value - deviation) < 4 * error
+
+
+@pytest.mark.parametrize("name", ["three-coin", "three-coin-single-toss", "saxony-families"])
+def test_weights_sum_to_one_and_components_ascend(name: str) -> None:
+    found = route(name)
+    assert found.weights.sum() == pytest.approx(1.0)
+    components = catalogue.declaration(name).components
+    low, high = (found.values[f"head_probabilities[{c}]"] for c in components)
+    assert (low <= high).all()
+    assert found.trusted
+
+
+def summary_of(draws: dict[str, np.ndarray]) -> pd.DataFrame:
+    import arviz as az
+
+    return az.summary(az.from_dict({"posterior": draws}), ci_prob=0.94, ci_kind="hdi", round_to="none")  # type: ignore[no-any-return]
+
+
+def independent_chains(found: SecondRoute, shift: float = 0.0) -> dict[str, np.ndarray]:
+    """Chains of independent draws from the weighted ones, moved by so many sds."""
+    random = np.random.default_rng(5)
+    chosen = random.choice(len(found.weights), size=(4, 1000), p=found.weights)
+    return {name: v[chosen] + shift * v.std() for name, v in found.values.items()}
+
+
+def outcome(found: SecondRoute, draws: dict[str, np.ndarray], *, converged: bool = True) -> Check:
+    thresholds = {name: list(np.quantile(v, [0.2, 0.5, 0.8])) for name, v in found.values.items()}
+    return checks.posterior_agrees(found, converged, summary_of(draws), draws, thresholds)
+
+
+def test_chains_of_the_same_posterior_agree_with_it() -> None:
+    found = route("two-coin")
+    assert outcome(found, independent_chains(found)).outcome == "pass"
+
+
+def test_chains_of_a_moved_posterior_fail_and_the_sampler_is_named() -> None:
+    found = route("two-coin")
+    check = outcome(found, independent_chains(found, shift=0.15))
+    assert (check.outcome, check.engine) == ("fail", "sampler")
+
+
+def test_chains_with_their_tails_cut_fail() -> None:
+    found = route("two-coin")
+    draws = independent_chains(found)
+    cut = {name: np.clip(v, *np.quantile(v, [0.1, 0.9])) for name, v in draws.items()}
+    ends = {name: list(np.quantile(v, [0.05, 0.95])) for name, v in found.values.items()}
+    assert checks.posterior_agrees(found, True, summary_of(cut), cut, ends).outcome == "fail"
+
+
+def test_a_route_with_heavy_weights_is_not_used() -> None:
+    found = route("two-coin")
+    heavy = SecondRoute(
+        found.values, found.weights, 0.71, found.effective, found.log_evidence, found.log_evidence_error, 3
+    )
+    check = outcome(heavy, independent_chains(found, shift=5.0))
+    assert check.outcome == "not applicable"
+    assert "cannot be trusted" in check.explanation
+
+
+def test_chains_that_have_not_converged_are_not_held_against_the_route() -> None:
+    found = route("two-coin")
+    assert outcome(found, independent_chains(found, shift=5.0), converged=False).outcome == "not applicable"
