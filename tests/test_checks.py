@@ -419,7 +419,7 @@ def test_labelled_bags_identify_coins_of_single_tosses() -> None:
 def test_a_flat_direction_is_named() -> None:
     check = identified(declare(CoinTosses([1, 1, 0, 1, 0], 1), weights="equal"))
     assert check.outcome == "fail"
-    assert "flat along head_probabilities[1] - head_probabilities[2]" in check.explanation
+    assert "flat in 1 of 2 directions, such as head_probabilities[1] - head_probabilities[2]" in check.explanation
 
 
 def test_without_a_maximum_nothing_is_said_of_identification() -> None:
