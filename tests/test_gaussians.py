@@ -379,6 +379,17 @@ def test_a_component_with_nothing_in_it_is_empty() -> None:
     assert far.status == "boundary"
 
 
+def test_a_narrow_component_with_a_maximum_of_its_own_is_no_regular_optimum() -> None:
+    # One row far out and a variance shared with all others: a maximum to the letter, 1e-4 of the data's spread wide.
+    fit = em.gaussian_mixture(
+        np.append(WAITING, 1e6), 2, "tied", start=GaussianParameters([0.9, 0.1], [70, 1e6], [90, 90])
+    )
+    assert fit.status == "collapsed"
+    assert not fit.modes[0].regular
+    assert np.isnan(fit.standard_errors.means).all()
+    assert "collapsed" in str(fit.standard_errors.reason)
+
+
 def test_a_component_of_one_labelled_row_collapses() -> None:
     fit = em.gaussian_mixture(WAITING, 2, labels=np.r_[1, np.zeros(len(WAITING) - 1)])
     assert fit.status == "collapsed"

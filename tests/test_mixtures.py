@@ -15,8 +15,11 @@ from em.climb import climb
 from em.coins import CoinMixture
 from em.curvature import curvature, derivatives
 from em.direct import maximise
+from em.gaussians import GaussianMixture
 from em.mixture import Mixture, responsibilities
+from em.starts import starts
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, GaussianPrior, Measurements
+from models.gaussians import CovarianceForm
 from models.inputs import Floats
 from models.mixtures import MixtureWeights, canonical_permutation, exchangeable_groups
 from tests.differences import slope
@@ -138,7 +141,7 @@ def test_permuting_components_and_their_labels_permutes_the_step(problem: Proble
     if isinstance(data, CoinTosses):
         other: Any = CoinMixture(CoinTosses(data.heads, data.tosses, data.counts, labels), other_weights, mixture.prior)
     else:
-        other = em.gaussians.GaussianMixture(
+        other = GaussianMixture(
             Measurements(data.y, data.counts, labels), other_weights, mixture.form, mixture.prior, standardise=False
         )
     one = mixture.to_vector(mixture.m_step(mixture.e_step(problem.start)).permuted(order))
@@ -215,6 +218,17 @@ def test_the_first_point_of_a_path_is_the_start_and_each_next_one_plain_step() -
         np.testing.assert_allclose(after.head_probabilities, step.head_probabilities, rtol=1e-13)
         np.testing.assert_allclose(after.weights, step.weights, rtol=1e-13)
     np.testing.assert_array_equal(fit.path[0].head_probabilities, problem.start.head_probabilities)
+
+
+def test_the_first_start_cuts_the_rows_into_equal_parts_in_order() -> None:
+    tosses = CoinTosses([0, 1, 2, 8, 9, 10], 10)
+    first = starts(CoinMixture(tosses, MixtureWeights.of("free", 2), None), np.random.default_rng(0))[0]
+    # Three bags each, with one more head, one more tail and one more bag of a start.
+    np.testing.assert_allclose(first.head_probabilities, [4 / 32, 28 / 32])
+    y = np.column_stack([np.tile([0.0, 0.1], 4), [1, 2, 3, 4, 11, 12, 13, 14]])
+    normals = GaussianMixture(Measurements(y), MixtureWeights.of("free", 2), CovarianceForm.of("full"), None)
+    by_feature = [normals.published(start).means[:, 1] for start in starts(normals, np.random.default_rng(0))[:2]]
+    np.testing.assert_allclose(by_feature[1], [2.5, 12.5], rtol=1e-2)
 
 
 def test_fits_and_everything_in_them_can_be_sent_to_another_process() -> None:
