@@ -24,7 +24,9 @@ POSTERIOR = "#0072B2"
 DATA = "#7a7a7a"
 DATA_FILL = "#d4d4d4"
 INK = "#222222"
-CHAINS = ("#0072B2", "#56B4E9", "#003f63", "#8aa5b5")
+# Chains are told apart among themselves alone; a fifth repeats the first colour with another line.
+CHAINS = ("#0072B2", "#E69F00", "#CC79A7", "#000000")
+LINES = ("-", "--", "-.", ":")
 
 # Inches; the page shows a figure at most this wide.
 WIDTH = 7.4
@@ -125,3 +127,15 @@ def axis_label(result: Result, name: str) -> str:
 def thinned(n: int, most: int) -> slice:
     """Return a slice that keeps at most so many of n draws, evenly."""
     return slice(None, None, -(-n // most) or 1)
+
+
+def shown(n: int, most: int) -> str:
+    """Return how many of n draws `thinned` keeps, in words.
+
+    Examples
+    --------
+    >>> shown(4000, 300), shown(200, 300)
+    ('286 of the 4000 posterior draws, evenly thinned', 'the 200 posterior draws')
+    """
+    kept = len(range(n)[thinned(n, most)])
+    return f"{kept} of the {n} posterior draws, evenly thinned" if kept < n else f"the {n} posterior draws"

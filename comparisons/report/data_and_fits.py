@@ -21,6 +21,7 @@ from comparisons.report.appearance import (
     Illustration,
     add_legend,
     axis_label,
+    shown,
     thinned,
 )
 from comparisons.report.digits import percent
@@ -93,6 +94,7 @@ def _band_label(curve: Curves) -> str:
 
 def _densities(result: Result, curves: list[Curves]) -> Illustration:
     figure, axes = _panels(len(curves), 3.1)
+    strokes = False
     for ax, curve in zip(axes, curves, strict=True):
         values, weights = column(result, curve.variable)
         if len(values):
@@ -105,8 +107,10 @@ def _densities(result: Result, curves: list[Curves]) -> Illustration:
                 edgecolor="white",
                 label="data",
             )
-            if len(values) <= MOST_RUG:
-                ax.plot(values, np.zeros(len(values)), "|", color=DATA, markersize=7, alpha=0.6, clip_on=False)
+            different = np.unique(values)
+            if len(different) <= MOST_RUG:
+                strokes = True
+                ax.plot(different, np.zeros(len(different)), "|", color=DATA, markersize=7, alpha=0.6, clip_on=False)
         grid = np.array(curve.grid)
         low, high = _array(curve.posterior_low), _array(curve.posterior_high)
         ax.fill_between(grid, low, high, color=POSTERIOR, alpha=0.25, linewidth=0, label="_band")
@@ -125,9 +129,10 @@ def _densities(result: Result, curves: list[Curves]) -> Illustration:
         name="data-and-fits",
         title=f"Data with both fits: {variables}",
         caption=(
-            f"Grey: histogram of {variables}, n = {result.data.n}, scaled to area 1, a stroke for each row. Dashed: density at "
-            f"the EM estimate; dotted: its components, each times its weight. Solid: posterior mean of the density; at "
-            f"each point the band holds {percent(curves[0].band_prob, 0)} of the draws."
+            f"Grey: histogram of {variables}, n = {result.data.n}, scaled to area 1"
+            f"{', with a stroke at each value that occurs' if strokes else ''}. Dashed: density at the EM estimate; dotted: "
+            "its components, each times its weight. Solid: posterior mean of the density; at each point the band holds "
+            f"{percent(curves[0].band_prob, 0)} of the draws."
         ),
         alt=f"Histogram of {variables} with the density at the EM estimate and the posterior mean density with its band.",
         figure=figure,
@@ -172,19 +177,20 @@ def _counts(result: Result, curves: list[Curves]) -> Illustration:
         )
         ax.plot(grid - width / 6, _array(curve.em), "D", color=EM, markersize=4.5, label="EM")
         ax.set_xlabel(result.data.unit or curve.variable)
-        ax.set_ylabel("number of bags")
+        ax.set_ylabel("count")
         ax.set_ylim(bottom=0)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     add_legend(figure, axes[0])
+    variable = result.data.unit or curves[0].variable
     return Illustration(
         name="data-and-fits",
         title="Observed counts and both fits",
         caption=(
-            f"Bars: observed number of bags with each count of heads, n = {result.data.n}. Diamonds: number expected at the "
-            f"EM estimate. Circles: posterior mean of the number expected, with a band of {percent(curves[0].band_prob, 0)} "
-            "of the draws at each count. The band is that of the expectation; observed counts scatter about it as well."
+            f"Bars: how often each number of {variable} was observed, n = {result.data.n}. Diamonds: count expected at the EM "
+            f"estimate. Circles: posterior mean of the count expected, with a band of {percent(curves[0].band_prob, 0)} of "
+            "the draws. The band is that of the expectation; observed counts scatter about it as well."
         ),
-        alt="Bars of observed counts of heads with the counts expected by EM and by the posterior with its band.",
+        alt=f"Bars of how often each number of {variable} was observed, with the counts that EM and the posterior expect.",
         figure=figure,
     )
 
@@ -196,11 +202,12 @@ def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illust
     if len(xs) == len(ys):
         ax.plot(xs, ys, "o", color=DATA, markersize=3, alpha=0.5, markeredgewidth=0, label="data")
     values = {quantity.name: quantity for quantity in result.quantities}
-    ellipses = False
+    ellipses, dots = False, ""
     for name in result.model.component_names:
         draws = [draws_of(posterior, f"means[{name}, {feature}]") for feature in (x, y)]
         if draws[0] is not None and draws[1] is not None:
             keep = thinned(draws[0].size, MOST_DRAWS)
+            dots = f" Dots: the means in {shown(draws[0].size, MOST_DRAWS)}."
             points = [d.ravel()[keep] for d in draws if d is not None]
             ax.plot(
                 *points,
@@ -233,7 +240,7 @@ def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illust
         caption=(
             "Grey: the data. Crosses: means by EM"
             + (f", with the ellipses that hold {inside} of each component as EM estimates it" if ellipses else "")
-            + ". Triangles: means at the posterior mode. Dots: posterior draws of the means."
+            + f". Triangles: means at the posterior mode.{dots}"
         ),
         alt=f"Scatter of {y} against {x} with EM's clusters and posterior draws of the means.",
         figure=figure,

@@ -1,4 +1,4 @@
-"""Figure of EM's climb: the log-likelihood at each iteration, and what was still missing."""
+"""Figure of EM's climb: the log-likelihood at each iteration, and how far below the last it still was."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from comparisons.report.appearance import EM, WIDTH, Illustration
+from comparisons.report.digits import significant
 from comparisons.result import Result
+
+# Units in the last place of the log-likelihood: sums over rows are no finer, and smaller differences say nothing.
+ROUNDING = 16
+# Fewer points do not show a rate.
+FEWEST = 3
 
 
 def figures_of_trace(result: Result) -> list[Illustration]:
@@ -18,30 +24,38 @@ def figures_of_trace(result: Result) -> list[Illustration]:
     iterations, trace = iterations[known], trace[known]
     if len(trace) < 2:
         return []
+    below = trace[-1] - trace
+    floor = ROUNDING * float(np.spacing(abs(trace[-1])))
+    seen = below > floor
+    rate_shows = int(seen.sum()) >= FEWEST
     figure = Figure(figsize=(WIDTH, 2.7), layout="constrained")
-    climb, missing = figure.subplots(1, 2)
+    climb, *others = figure.subplots(1, 1 + rate_shows, squeeze=False)[0]
     marker = "o" if len(trace) <= 60 else ""
     climb.plot(iterations, trace, color=EM, linewidth=1.3, marker=marker, markersize=3)
     climb.ticklabel_format(axis="y", useOffset=False)
     climb.set_ylabel("log-likelihood (nats)")
-    gap = trace[-1] - trace
-    above = gap > 0
-    if above.any():
-        missing.semilogy(iterations[above], gap[above], color=EM, linewidth=1.3, marker=marker, markersize=3)
-    missing.set_ylabel("below the last value (nats)")
-    for ax in (climb, missing):
+    for distance in others:
+        distance.semilogy(iterations[seen], below[seen], color=EM, linewidth=1.3, marker=marker, markersize=3)
+        distance.set_ylabel("below the last value (nats)")
+    for ax in (climb, *others):
         ax.set_xlabel("iteration")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    thin = "" if len(trace) > result.em.iterations else "; not every iteration is drawn"
+    caption = f"Log-likelihood at each of {result.em.iterations} iterations from the start that won"
+    if len(trace) <= result.em.iterations:
+        caption += ", not every one drawn"
+    if rate_shows:
+        caption = (
+            f"Left: {caption[0].lower()}{caption[1:]}. Right: how far each lies below the last, on a logarithmic scale; a "
+            "straight line is convergence at a constant rate. Differences up to "
+            f"{significant(floor, 2)} nats are rounding and not drawn"
+        )
     return [
         Illustration(
             name="em-trace",
             title="The climb of EM",
-            caption=(
-                f"Left: log-likelihood at each of {result.em.iterations} iterations from the start that won. Right: how far "
-                f"each lies below the last, on a logarithmic scale; a straight line is convergence at a constant rate{thin}."
-            ),
-            alt="Log-likelihood against iteration, and its distance to the last value on a logarithmic scale.",
+            caption=f"{caption}.",
+            alt="Log-likelihood against iteration"
+            + (", and its distance to the last value on a logarithmic scale." if rate_shows else "."),
             figure=figure,
         )
     ]

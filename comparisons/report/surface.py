@@ -7,17 +7,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from comparisons.report.appearance import EM, INK, POSTERIOR, WIDTH, Illustration, add_legend, axis_label, thinned
+from comparisons.report.appearance import (
+    EM,
+    INK,
+    POSTERIOR,
+    WIDTH,
+    Illustration,
+    add_legend,
+    axis_label,
+    shown,
+    thinned,
+)
 from comparisons.report.draws import draws_of
-from comparisons.result import Result
+from comparisons.result import Result, Surface
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
 MOST_DRAWS = 600
-# Nats below the maximum. Half the 95 % quantile of chi-squared with one and with two degrees of freedom is 1.92 and 3.00.
-DROPS = (0.5, 1.92, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
+# Nats below the maximum. Not the drops that bound an interval: those are for a profile, and this is mostly a slice.
+DROPS = (0.5, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
 MOST_CONTOURS = 7
 
 
@@ -42,7 +52,7 @@ def figures_of_surface(result: Result, posterior: xarray.DataTree) -> list[Illus
         for label in ax.clabel(lines, fmt=lambda level: f"−{-level:g}", fontsize=7):
             label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6})
             label.set_zorder(5)
-    outside = _draws(ax, posterior, surface.x, surface.y, x_range, y_range)
+    draws = _draws(ax, posterior, surface.x, surface.y, x_range, y_range)
     start = _path(ax, result, surface.x, surface.y, x_range, y_range)
     ax.set_xlim(x_range)
     ax.set_ylim(y_range)
@@ -54,10 +64,8 @@ def figures_of_surface(result: Result, posterior: xarray.DataTree) -> list[Illus
             name="surface",
             title="Log-likelihood, the way of EM and posterior draws",
             caption=(
-                "Contours: log-likelihood in nats below its maximum. Were the surface quadratic, a drop of 1.92 would bound the "
-                "95\u00a0% interval of one parameter and 3.00 the 95\u00a0% region of two. "
-                f"{_sentence(surface.note)}Line: the estimates of successive EM iterations from the start ({start}) to the "
-                f"maximum (cross). Dots: posterior draws of the two quantities{outside}."
+                f"Contours: log-likelihood in nats below its maximum. {_slice(result, surface)}Line: the estimates of successive "
+                f"EM iterations from the start ({start}) to {_end(result)} (cross). {draws}"
             ),
             alt=f"Contours of the log-likelihood over {surface.x} and {surface.y} with the EM path and posterior draws.",
             figure=figure,
@@ -77,19 +85,32 @@ def _draws(
     if xs is None or ys is None:
         return ""
     xs, ys = xs.ravel(), ys.ravel()
+    if not xs.size:
+        return ""
     keep = thinned(xs.size, MOST_DRAWS)
     ax.plot(
         xs[keep], ys[keep], "o", color=POSTERIOR, markersize=2.4, alpha=0.4, markeredgewidth=0, label="posterior draws"
     )
     inside = (xs >= x_range[0]) & (xs <= x_range[1]) & (ys >= y_range[0]) & (ys <= y_range[1])
     beyond = int((~inside).sum())
-    return f"; {beyond} of {xs.size} draws lie outside the frame" if beyond else ""
+    outside = f" {beyond} of all draws lie outside the frame." if beyond else ""
+    return f"Dots: the two quantities in {shown(xs.size, MOST_DRAWS)}.{outside}"
 
 
-def _sentence(text: str) -> str:
-    """Return the text as a sentence with a space behind it, or nothing where there is none."""
-    text = text.strip()
-    return f"{text[0].upper()}{text[1:].removesuffix('.')}. " if text else ""
+def _slice(result: Result, surface: Surface) -> str:
+    """What is held fixed; nothing where the two quantities are all the free parameters."""
+    derived = ("chance_of_heads",)
+    if all(quantity.name in (surface.x, surface.y, *derived) for quantity in result.quantities):
+        return ""
+    note = surface.note.strip().removesuffix(".")
+    return (
+        f"This is a slice: {note[:1].lower()}{note[1:]}. Draws may lie far outside the contours, because the other parameters "
+        "move with them. "
+    )
+
+
+def _end(result: Result) -> str:
+    return "where EM ended, one point of a ridge" if result.em.status == "ridge" else "the maximum"
 
 
 def _path(ax: Axes, result: Result, x: str, y: str, x_range: tuple[float, float], y_range: tuple[float, float]) -> str:
