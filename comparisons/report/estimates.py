@@ -6,6 +6,15 @@ import csv
 import io
 
 from comparisons.report.digits import MISSING, decimals_for, rounded
+from comparisons.report.reservations import (
+    MARK,
+    NOT_CONVERGED,
+    RIDGE,
+    converged,
+    em_on_ridge,
+    map_on_ridge,
+    readable,
+)
 from comparisons.result import Number, Quantity, Result
 
 _LATEX = str.maketrans(
@@ -26,6 +35,7 @@ _LATEX = str.maketrans(
         "×": r"$\times$",
         "≤": r"$\leq$",
         "≥": r"$\geq$",
+        MARK: r"\textdagger{}",
         "\u00a0": "~",
     }
 )
@@ -35,8 +45,8 @@ def csv_table(result: Result) -> str:
     """Return one line for each quantity, with every digit; what does not exist is empty."""
     text = io.StringIO()
     writer: csv.DictWriter[str] | None = None
-    for quantity in result.quantities:
-        row = _row(quantity)
+    for quantity in readable(result):
+        row = _row(result, quantity)
         if writer is None:
             writer = csv.DictWriter(text, list(row), lineterminator="\n")
             writer.writeheader()
@@ -44,8 +54,13 @@ def csv_table(result: Result) -> str:
     return text.getvalue()
 
 
-def _row(quantity: Quantity) -> dict[str, Number | str]:
+def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
     summary, gap = quantity.posterior, quantity.gap
+    notes = {
+        "em is one point of a ridge": em_on_ridge(result, quantity),
+        "map is one point of a ridge": map_on_ridge(result, quantity),
+        "chains have not converged": not converged(result),
+    }
     return {
         "name": quantity.name,
         "em": quantity.em,
@@ -71,12 +86,17 @@ def _row(quantity: Quantity) -> dict[str, Number | str]:
         "gap_total": gap.total if gap else None,
         "verdict": quantity.verdict,
         "reason": quantity.reason,
+        "note": "; ".join(note for note, holds in notes.items() if holds),
     }
 
 
 def latex_table(result: Result) -> str:
     r"""Return a table for a paper; it needs ``\usepackage{booktabs}``."""
     probability = latex(f"{100 * result.quantities[0].posterior.hdi_prob:.0f}%") if result.quantities else ""
+    posterior = "Posterior" if converged(result) else "Not converged"
+    notes = "" if converged(result) else f" {NOT_CONVERGED}"
+    if any(em_on_ridge(result, quantity) for quantity in result.quantities):
+        notes += f" {MARK} {RIDGE}"
     lines = [
         r"% Needs \usepackage{booktabs}.",
         rf"% Seed {result.seed}; {', '.join(f'{k} {v}' for k, v in result.provenance.versions.items())}.".replace(
@@ -86,15 +106,16 @@ def latex_table(result: Result) -> str:
         r"  \centering\small\setlength{\tabcolsep}{4pt}",
         rf"  \caption{{{latex(result.title)}: maximum likelihood by EM with standard errors and {probability} Wald intervals, "
         rf"posterior mode (MAP), and posterior mean, standard deviation and {probability} highest-density intervals (HDI) "
-        rf"from {result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {latex(result.verdict)}.}}",
+        rf"from {result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {latex(result.verdict)}."
+        rf"{latex(notes)}}}",
         rf"  \label{{tab:{result.name}}}\medskip",
         r"  \begin{tabular}{lrrcrrrcl}",
         r"    \toprule",
-        r"    & \multicolumn{3}{c}{EM} & & \multicolumn{3}{c}{Posterior} & \\",
+        rf"    & \multicolumn{{3}}{{c}}{{EM}} & & \multicolumn{{3}}{{c}}{{{posterior}}} & \\",
         r"    \cmidrule(lr){2-4} \cmidrule(lr){6-8}",
         rf"    Quantity & Estimate & SE & {probability} interval & MAP & Mean & SD & {probability} HDI & Verdict \\",
         r"    \midrule",
-        *(f"    {_latex_row(quantity)}" for quantity in result.quantities),
+        *(f"    {_latex_row(result, quantity)}" for quantity in result.quantities),
         r"    \bottomrule",
         r"  \end{tabular}",
         r"\end{table}",
@@ -102,7 +123,7 @@ def latex_table(result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _latex_row(quantity: Quantity) -> str:
+def _latex_row(result: Result, quantity: Quantity) -> str:
     summary = quantity.posterior
     decimals = decimals_for(quantity.em_se, summary.sd)
 
@@ -114,10 +135,10 @@ def _latex_row(quantity: Quantity) -> str:
 
     cells = [
         latex(quantity.name),
-        cell(quantity.em),
+        cell(quantity.em) + (latex(MARK) if em_on_ridge(result, quantity) else ""),
         cell(quantity.em_se),
         interval(quantity.em_low, quantity.em_high),
-        cell(quantity.map),
+        cell(quantity.map) + (latex(MARK) if map_on_ridge(result, quantity) else ""),
         cell(summary.mean),
         cell(summary.sd),
         interval(summary.hdi_low, summary.hdi_high),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from comparisons.report.appearance import CHAINS, EM, INK, MAP, POSTERIOR, WIDTH, Illustration, axis_label
+from comparisons.report.appearance import CHAINS, EM, LINES, MAP, POSTERIOR, WIDTH, Illustration, axis_label
 from comparisons.report.digits import percent
 from comparisons.report.draws import draws_of
+from comparisons.report.reservations import em_on_ridge, map_on_ridge
 from comparisons.result import Quantity, Result
 
 if TYPE_CHECKING:
@@ -65,9 +67,14 @@ def _two_lines(label: str) -> str:
 def _marginals(result: Result, known: list[tuple[Quantity, Floats]]) -> Illustration:
     figure, axes = _grid(len(known), 1.75)
     for ax, (quantity, draws) in zip(axes, known, strict=True):
-        _marginal(ax, quantity, draws.ravel())
+        _marginal(ax, _drawable(result, quantity), draws.ravel())
         ax.set_xlabel(_two_lines(axis_label(result, quantity.name)))
-    hdi, interval = percent(known[0][0].posterior.hdi_prob, 0), percent(known[0][0].posterior.hdi_prob, 0)
+    hdi = interval = percent(known[0][0].posterior.hdi_prob, 0)
+    left_out = [
+        engine
+        for engine, on_ridge in (("EM", em_on_ridge), ("MAP", map_on_ridge))
+        if any(on_ridge(result, quantity) for quantity, _ in known)
+    ]
     figure.legend(
         handles=[
             Line2D([], [], color=EM, marker="o", markersize=4, linewidth=2, label=f"EM and its {interval} interval"),
@@ -88,9 +95,19 @@ def _marginals(result: Result, known: list[tuple[Quantity, Floats]]) -> Illustra
             f"with the highest-density interval of probability {hdi} (square), EM with its Wald interval of probability "
             f"{interval} (circle; computed on the scale given in the table; arrows where it runs past the frame) and the "
             "posterior mode by MAP-EM (triangle). Where the standard error is withheld EM has no interval."
+            + (f" Not drawn where it is one point of a ridge: {' and '.join(left_out)}." if left_out else "")
         ),
         alt="For every quantity a histogram of posterior draws, with EM, MAP, posterior mean and both intervals below.",
         figure=figure,
+    )
+
+
+def _drawable(result: Result, quantity: Quantity) -> Quantity:
+    """Return the quantity without estimates that are one point of a ridge: a line there would look like knowledge."""
+    return replace(
+        quantity,
+        em=None if em_on_ridge(result, quantity) else quantity.em,
+        map=None if map_on_ridge(result, quantity) else quantity.map,
     )
 
 
@@ -152,14 +169,17 @@ def _ranks(known: list[tuple[Quantity, Floats]]) -> Illustration:
                 edges,
                 baseline=None,
                 color=CHAINS[chain % len(CHAINS)],
-                linewidth=1,
+                linestyle=LINES[(chain + chain // len(CHAINS)) % len(LINES)],
+                linewidth=1.1,
                 label=f"chain {chain + 1}",
             )
-        ax.axhline(expected, color=INK, linewidth=0.7, linestyle=":")
+        ax.axhline(expected, color="#999999", linewidth=0.7, zorder=0)
         ax.set_ylim(0, max(2.2 * expected, ax.get_ylim()[1]))
-        ax.set_xlabel(_two_lines(quantity.name))
+        ax.set_title(_two_lines(quantity.name))
         ax.set_xticks([])
-        ax.set_yticks([])
+        ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    figure.supxlabel("rank among the draws of all chains", fontsize=9)
+    figure.supylabel("draws in each twentieth", fontsize=9)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles[:8], labels[:8], loc="outside upper center", ncols=4)
     return Illustration(
@@ -167,8 +187,8 @@ def _ranks(known: list[tuple[Quantity, Floats]]) -> Illustration:
         title="Ranks of the draws by chain",
         caption=(
             f"Each of the {n_chains} chains of {n_draws} draws: how often its draws fall into each twentieth of all draws ranked "
-            "together. Chains that explore the same posterior lie about the dotted line all along; one that is high at an end "
-            "was stuck there."
+            "together. Chains that explore the same posterior lie about the grey line all along; one that is high at an end "
+            "may have been stuck there."
         ),
         alt="For every quantity the histogram of ranks of each chain, which is level where the chains agree.",
         figure=figure,
