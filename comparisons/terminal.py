@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from comparisons.processes import Crashed, Outcome
 from comparisons.progress import COLOURS
-from comparisons.report.digits import MISSING, decimals_for, percent, rounded, significant
+from comparisons.report.digits import MISSING, decimals_for, percent, prose, rounded, significant, statistic
+from comparisons.report.reservations import MARK, NOT_CONVERGED, RIDGE, converged, em_on_ridge, map_on_ridge
 from comparisons.result import Number, Result
 
 if TYPE_CHECKING:
@@ -44,15 +45,21 @@ def print_result(result: Result) -> None:
 
     console = _console()
     console.print(Text(result.title, style="bold"))
-    console.print(result.question)
+    console.print(prose(result.question))
     console.print()
-    console.print(Text.assemble("Verdict: ", _coloured(result.verdict), " – ", result.summary))
+    console.print(Text.assemble("Verdict: ", _coloured(result.verdict), " – ", prose(result.summary)))
     for reason in result.reasons:
-        console.print(f"  * {reason}")
+        console.print(f"  * {prose(reason)}")
     console.print()
+    if not converged(result):
+        console.print(NOT_CONVERGED)
     console.print(_quantities(result))
+    if any(em_on_ridge(result, quantity) for quantity in result.quantities):
+        console.print(f"  {MARK} {RIDGE}")
     for quantity in result.quantities:
-        console.print(Text.assemble(f"  {quantity.name}: ", _coloured(quantity.verdict), f" – {quantity.reason}"))
+        console.print(
+            Text.assemble(f"  {quantity.name}: ", _coloured(quantity.verdict), f" – {prose(quantity.reason)}")
+        )
     console.print()
     console.print(_checks(result))
     console.print()
@@ -74,10 +81,10 @@ def _quantities(result: Result) -> Table:
         d = decimals_for(quantity.em_se, summary.sd)
         table.add_row(
             quantity.name,
-            rounded(quantity.em, d),
+            rounded(quantity.em, d) + MARK * em_on_ridge(result, quantity),
             rounded(quantity.em_se, d),
             _interval(quantity.em_low, quantity.em_high, d),
-            rounded(quantity.map, d),
+            rounded(quantity.map, d) + MARK * map_on_ridge(result, quantity),
             rounded(summary.mean, d),
             rounded(summary.sd, d),
             _interval(summary.hdi_low, summary.hdi_high, d),
@@ -93,9 +100,9 @@ def _checks(result: Result) -> Table:
         table.add_row(
             check.name,
             _coloured(check.outcome),
-            significant(check.statistic, 4),
+            statistic(check.statistic, check.threshold),
             significant(check.threshold),
-            check.explanation + fault + remedy,
+            prose(check.explanation + fault + remedy),
         )
     return table
 

@@ -17,15 +17,18 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from comparisons import store
-from comparisons.report import is_current, write_index, write_report
-from comparisons.report.digits import decimals_for, rounded, significant
+from comparisons import adequacy, store
+from comparisons.report import is_current, reservations, write_index, write_report
+from comparisons.report.appearance import Illustration, shown, style
+from comparisons.report.digits import decimals_for, prose, rounded, significant, statistic
 from comparisons.report.draws import draws_of
+from comparisons.report.em_trace import figures_of_trace
 from comparisons.report.estimates import latex, latex_table
-from comparisons.result import PosteriorSummary, SampledResult
+from comparisons.report.marginals import figures_of_ranks
+from comparisons.result import Check, PosteriorSummary, SampledResult
 from tests.stored_results import geyser, two_coins
 
-VOID = {"meta", "link", "col", "br", "hr", "img", "input"}
+VOID = {"meta", "link", "col", "br", "hr", "img", "input", "wbr"}
 
 
 class Page(HTMLParser):
@@ -100,10 +103,29 @@ def bare(result: SampledResult) -> SampledResult:
     )  # fmt: skip
 
 
+def ridge(result: SampledResult) -> SampledResult:
+    """EM ended on a ridge: of the two quantities the second is identified all the same."""
+    flat, known = result.quantities
+    flat = replace(flat, em_se=None, em_low=None, em_high=None, tail_below=None, tail_above=None, verdict="differ")
+    em = replace(result.em, status="ridge", map_status="ridge", rate=1.0, modes=result.em.modes[:1])
+    return replace(result, name="ridge", quantities=[flat, known], em=em, curves=[])
+
+
+def unconverged(result: SampledResult) -> SampledResult:
+    """Chains that did not meet, after two further attempts."""
+    check = Check("sampler-converged", "The sampler has converged", "inconclusive", 1.528, 1.01, "R-hat is 1.528.")
+    return replace(
+        result, name="unconverged", verdict="inconclusive", checks=[check], sampler=replace(result.sampler, reruns=2),
+        curves=[], surface=None,
+    )  # fmt: skip
+
+
 RESULTS: dict[str, Callable[[], SampledResult]] = {
     "two-coin": two_coins,
     "faithful-2d": geyser,
     "bare": lambda: bare(two_coins()),
+    "ridge": lambda: ridge(two_coins()),
+    "unconverged": lambda: unconverged(two_coins()),
 }
 
 
@@ -170,11 +192,11 @@ def test_every_quantity_and_check_has_its_row_and_every_optimum_its_column(out: 
     rows = page(out / name / "report.html").rows
     for quantity in result.quantities:
         (row,) = (row for row in rows if row[0] == quantity.name and len(row) == 11)
-        assert row[1] == rounded(quantity.em, decimals_for(quantity.em_se, quantity.posterior.sd))
+        assert row[1].startswith(rounded(quantity.em, decimals_for(quantity.em_se, quantity.posterior.sd)))
     for check in result.checks:
         assert [row[1] for row in rows if row[0] == check.title + check.name] == [check.outcome]
     optima = [significant(mode.log_likelihood, 9) for mode in result.em.modes]
-    assert [row[1:] for row in rows if row[0] == "Log-likelihood"] == ([optima] if optima else [])
+    assert [row[1:] for row in rows if row[0] == "Log-likelihood (nats)"] == ([optima] if optima else [])
 
 
 def test_everything_told_is_in_the_page(out: Path, name: str) -> None:
@@ -186,7 +208,7 @@ def test_everything_told_is_in_the_page(out: Path, name: str) -> None:
     told += [*(check.explanation for check in result.checks), *(q.reason for q in result.quantities)]
     told += [f"{package} {version}" for package, version in result.provenance.versions.items()]
     for each in told:
-        assert " ".join(each.split()) in text
+        assert " ".join(prose(each).split()) in text
     assert "The verdict is about the two fits" in text
     assert "NaN" not in text
     assert "None" not in text
@@ -210,7 +232,16 @@ def test_every_figure_is_in_the_page_and_in_files(out: Path, name: str) -> None:
     assert report.elements["svg"] == report.elements["figcaption"] == len(stems)
     always = {"marginals", "ranks"}
     both = {"data-and-fits", "surface", "em-trace"}
-    assert stems == {"two-coin": always | both, "faithful-2d": always | both | {"plane"}, "bare": always}[name]
+    assert (
+        stems
+        == {
+            "two-coin": always | both,
+            "faithful-2d": always | both | {"plane"},
+            "bare": always,
+            "ridge": always | {"surface", "em-trace"},
+            "unconverged": always | {"em-trace"},
+        }[name]
+    )
 
 
 def test_figures_of_an_older_result_are_removed(tmp_path: Path) -> None:
@@ -248,7 +279,7 @@ def test_csv_holds_every_digit_and_nothing_for_what_does_not_exist(out: Path, na
 
 
 def test_latex_has_a_row_of_equal_length_for_each_quantity(out: Path, name: str) -> None:
-    text = (out / name / "estimates.tex").read_text()
+    text = (out / name / "estimates.tex").read_text(encoding="utf-8")
     assert text == latex_table(RESULTS[name]())
     rows = text.partition("\\midrule")[2].partition("\\bottomrule")[0].strip().splitlines()
     assert len(rows) == len(RESULTS[name]().quantities)
@@ -290,6 +321,102 @@ def test_a_report_loads_neither_engine(tmp_path: Path) -> None:
     assert ended.stdout.strip() == "set() False"
 
 
+def test_a_point_of_a_ridge_is_marked_wherever_it_is_printed(out: Path) -> None:
+    report = page(out / "ridge" / "report.html")
+    flat, known = (row for row in report.rows if len(row) == 11 and row[0].startswith("head_probabilities"))
+    assert "†" in flat[1]
+    assert "†" in flat[4]
+    assert flat[10] == "–"
+    assert "†" not in "".join(known)
+    assert known[10] != "–"
+    assert f"† {reservations.RIDGE}" in report.text
+    assert [row["note"] for row in csv.DictReader(io.StringIO((out / "ridge" / "estimates.csv").read_text()))] == [
+        "em is one point of a ridge; map is one point of a ridge",
+        "",
+    ]
+    latex_rows = latex_table(RESULTS["ridge"]()).partition("\\midrule")[2].splitlines()
+    assert [row.count("dagger") for row in latex_rows[1:3]] == [2, 0]
+
+
+def test_on_a_ridge_no_optimum_no_rate_and_no_maximum_is_claimed(out: Path) -> None:
+    text = page(out / "ridge" / "report.html").text
+    assert "18 starts ended at points of equal likelihood, of which one is shown." in text
+    assert "Rate–" in text
+    assert "to where EM ended, one point of a ridge (cross)" in text
+    assert "Not drawn where it is one point of a ridge: EM and MAP." in text
+    assert "Not regular" not in text
+
+
+@pytest.mark.parametrize(("rate", "shown"), [(-2e-16, None), (0.0, None), (None, None), (0.37, 0.37), (0.9977, 0.9977)])
+def test_a_closed_form_has_no_rate(rate: float | None, shown: float | None) -> None:
+    result = two_coins()
+    assert reservations.rate(replace(result, em=replace(result.em, rate=rate))) == shown
+
+
+def test_chains_that_have_not_converged_are_flagged_and_compared_with_nothing(out: Path) -> None:
+    report = page(out / "unconverged" / "report.html")
+    assert report.text.count(reservations.NOT_CONVERGED) == 2
+    rows = [row for row in report.rows if len(row) == 11 and row[0].startswith("head_probabilities")]
+    assert [row[8:] for row in rows] == [["–"] * 3] * 2
+    assert "Where the gap comes from" not in report.text
+    assert "(sampled again 2 times with more draws or a higher acceptance target)" in report.text
+    for row in csv.DictReader(io.StringIO((out / "unconverged" / "estimates.csv").read_text())):
+        assert row["note"] == "chains have not converged"
+        assert row["gap_total"] == row["tail_below"] == ""
+    assert reservations.NOT_CONVERGED in latex_table(RESULTS["unconverged"]())
+    assert reservations.NOT_CONVERGED not in page(out / "two-coin" / "report.html").text
+
+
+def test_the_limits_printed_are_the_limits_applied(out: Path) -> None:
+    text = page(out / "two-coin" / "report.html").text
+    assert f"within {adequacy.SHIFT} posterior SD" in text
+    assert f"{100 * adequacy.TAILS[0]:.0f} % to {100 * adequacy.TAILS[1]:.0f} % of the posterior" in text
+    assert f"within {adequacy.RATIO[0]} to {adequacy.RATIO[1]} on the scale" in text
+    assert adequacy.BEYOND == 2
+    assert "only beyond twice its Monte Carlo error" in text
+
+
+def test_a_slice_of_the_log_likelihood_is_called_one(out: Path) -> None:
+    slice_of_many = page(out / "faithful-2d" / "report.html").text
+    assert "This is a slice: the other parameters are held at EM's estimate." in slice_of_many
+    assert "Draws may lie far outside the contours" in slice_of_many
+    assert "This is a slice" not in page(out / "two-coin" / "report.html").text
+
+
+def test_a_caption_says_how_many_draws_are_drawn(out: Path) -> None:
+    assert "in 500 of the 1000 posterior draws, evenly thinned." in page(out / "two-coin" / "report.html").text
+    assert "the means in 250 of the 1000 posterior draws" in page(out / "faithful-2d" / "report.html").text
+    assert shown(300, 300) == "the 300 posterior draws"
+
+
+def trace(*values: float) -> Illustration:
+    result = two_coins()
+    em = replace(result.em, trace=list(values), trace_iterations=list(range(len(values))), iterations=len(values) - 1)
+    with style():
+        (drawn,) = figures_of_trace(replace(result, em=em))
+    return drawn
+
+
+def test_a_climb_of_one_step_shows_no_rate() -> None:
+    assert len(trace(-12.0, -10.0, -10.0).figure.axes) == 1
+    assert len(trace(-12.0, -11.0, -10.5, -10.25, -10.2).figure.axes) == 2
+
+
+def test_a_climb_ends_where_rounding_begins() -> None:
+    unit = np.spacing(1e4)
+    climb = trace(-1e4 - 4, -1e4 - 2, -1e4 - 1, -1e4 - unit, -1e4 - 2 * unit, -1e4)
+    assert_array_equal(climb.figure.axes[1].lines[0].get_xdata(), [0, 1, 2])
+    assert "nats are rounding and not drawn" in climb.caption
+
+
+def test_every_chain_has_its_own_look() -> None:
+    result = two_coins()
+    with style():
+        (ranks,) = figures_of_ranks(result, result.posterior)
+    looks = {(line.get_edgecolor(), line.get_linestyle()) for line in ranks.figure.axes[0].patches}
+    assert len(looks) == 4
+
+
 def test_draws_are_found_by_the_name_of_their_quantity() -> None:
     posterior = geyser().posterior
     draws = posterior["posterior"].dataset
@@ -323,7 +450,7 @@ def test_draws_of_one_feature_need_not_name_it() -> None:
         (1234567.8, 250.0, "1234568"),
         (-0.0001, 0.1, "0.00"),
         (-2.5, 0.1, "−2.50"),
-        (3.21e-12, 4e-13, "3.21×10⁻¹²"),
+        (3.21e-12, 4e-13, "3.21\u00a0×\u00a010⁻¹²"),
         (0.5, None, "0.5"),
         (None, 0.1, "–"),
     ],
@@ -332,6 +459,28 @@ def test_numbers_have_the_digits_that_their_uncertainty_allows(
     value: float | None, uncertainty: float | None, text: str
 ) -> None:
     assert rounded(value, decimals_for(uncertainty)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "typeset"),
+    [
+        ("-0.5 sd from the prior, 3.6e-09 nats", "−0.5 sd from the prior, 3.6\u00a0×\u00a010⁻⁹ nats"),
+        ("p[1] - 0.37 p[2] and (-163.558)", "p[1] − 0.37 p[2] and (−163.558)"),
+        ("gains less than 1e-6 of 7.0%", "gains less than 10⁻⁶ of 7.0\u00a0%"),
+        ("agree to 0.0e+00 and to 2.5e+00", "agree to 0 and to 2.5"),
+        ("two-coin, posterior-2, 1990-2000, --seed 8, 2026-01-02", "two-coin, posterior-2, 1990-2000, --seed 8, 2026-01-02"),
+    ],
+)  # fmt: skip
+def test_numbers_in_sentences_are_set_as_in_tables(text: str, typeset: str) -> None:
+    assert prose(text) == typeset
+
+
+@pytest.mark.parametrize(
+    ("value", "threshold", "text"),
+    [(1.0095, 1.01, "1.0095"), (1.00996, 1.01, "1.00996"), (1.01, 1.01, "1.0100"), (2.2357e-16, 1e-9, "2.2\u00a0×\u00a010⁻¹⁶")],
+)  # fmt: skip
+def test_a_statistic_can_be_told_from_its_threshold(value: float, threshold: float, text: str) -> None:
+    assert statistic(value, threshold) == text
 
 
 def test_an_uncertainty_that_is_not_finite_decides_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 MISSING = "–"
 # Two digits of the uncertainty: rounding then hides at most a twentieth of it.
@@ -11,6 +12,9 @@ UNCERTAINTY_DIGITS = 2
 MOST_DECIMALS = 7
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)\b")
+# Before a digit and not inside a word, a range or an option; or between the terms of a sum.
+_MINUS = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)|(?<= )-(?= )")
 
 
 def decimals_for(*uncertainties: float | None) -> int | None:
@@ -42,18 +46,58 @@ def rounded(value: float | None, decimals: int | None) -> str:
 
 
 def significant(value: float | None, digits: int = 3) -> str:
-    """Return the value with so many significant digits, as a power of ten where it is far from 1.
+    r"""Return the value with so many significant digits, as a power of ten where it is far from 1.
 
     Examples
     --------
     >>> significant(3.14e-15), significant(0.25), significant(-9.5621, 6)
-    ('3.14×10⁻¹⁵', '0.25', '−9.5621')
+    ('3.14\xa0×\xa010⁻¹⁵', '0.25', '−9.5621')
     """
     if value is None:
         return MISSING
     mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
     text = mantissa.replace("-", "−")
-    return f"{text}×10{str(int(exponent)).translate(_SUPERSCRIPTS)}" if exponent else text
+    return f"{text}\u00a0×\u00a010{_superscript(exponent)}" if exponent else text
+
+
+def statistic(value: float | None, threshold: float | None) -> str:
+    r"""Return what a check measured, with digits enough to be told from its threshold.
+
+    Examples
+    --------
+    >>> statistic(1.002, 1.01), statistic(1.00998, 1.01), statistic(3.6049e-9, 1e-3)
+    ('1.0020', '1.00998', '3.6\xa0×\xa010⁻⁹')
+    """
+    if value is None:
+        return MISSING
+    form, digits = (rounded, 4) if 0.1 <= abs(value) < 1000 else (significant, 2)
+    while value != threshold and digits < MOST_DECIMALS and form(value, digits) == form(threshold, digits):
+        digits += 1
+    return form(value, digits)
+
+
+def prose(text: str) -> str:
+    r"""Return a sentence with its numbers set as they are in tables: minus, powers of ten, space before the percent sign.
+
+    Examples
+    --------
+    >>> prose("R-hat rose by -0.5 (3.6e-09) where two-coin has 3%.")
+    'R-hat rose by −0.5 (3.6\xa0×\xa010⁻⁹) where two-coin has 3\xa0%.'
+    """
+    text = _POWER.sub(_power, _MINUS.sub("−", text))
+    return re.sub(r"(?<=\d)%", "\u00a0%", text)
+
+
+def _power(match: re.Match[str]) -> str:
+    mantissa, exponent = match.groups()
+    if float(mantissa) == 0 or int(exponent) == 0:
+        return f"{float(mantissa):g}"
+    power = f"10{_superscript(exponent)}"
+    return power if mantissa == "1" else f"{mantissa}\u00a0×\u00a0{power}"
+
+
+def _superscript(exponent: str) -> str:
+    return str(int(exponent)).translate(_SUPERSCRIPTS)
 
 
 def percent(probability: float | None, decimals: int = 1) -> str:

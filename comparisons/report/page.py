@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from comparisons import store
 from comparisons.files import write_text
-from comparisons.report import digits, estimates
+from comparisons.report import digits, estimates, reservations
 from comparisons.result import Number, Quantity, Result
 
 PAGE = "report.html"
@@ -105,16 +105,25 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "rounded": _rounded,
         "significant": _significant,
+        "breakable": _breakable,
         "percent": digits.percent,
+        "prose": digits.prose,
         "seconds": digits.seconds,
     }
     environment.globals |= {
         "css": Markup((Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")),
+        "against": _against,
         "decimals": _decimals,
         "meanings": MEANINGS,
+        "reservations": reservations,
         "symbols": SYMBOLS,
     }
     return environment
+
+
+def _breakable(name: str) -> Markup:
+    """Return the name of a quantity with places at which a narrow column may break it."""
+    return escape(name).replace("_", Markup("_<wbr>")).replace("[", Markup("<wbr>["))
 
 
 def _decimals(quantity: Quantity) -> int | None:
@@ -127,6 +136,10 @@ def _rounded(value: Number, decimals: int | None) -> Markup:
 
 def _significant(value: Number, n_digits: int = 3) -> Markup:
     return _cell(value, digits.significant(value, n_digits))
+
+
+def _against(value: Number, threshold: Number) -> Markup:
+    return _cell(value, digits.statistic(value, threshold))
 
 
 def _cell(value: Any, text: str) -> Markup:
