@@ -226,8 +226,9 @@ def coin_mixture(
 
     treated = MixtureWeights.of(weights, n_components)
     enough_rows(tosses.n, n_components)
+    checked_labels(tosses.labels, n_components)
     data, prior = tosses.distinct(), prior or CoinPrior()
-    labels = checked_labels(data.labels, n_components)
+    labels = data.labels
     # Bounds need no checks: the transforms keep every value inside, and the graph compiles faster without.
     with pm.Model(coords={"component": range(n_components)}, check_bounds=False) as model:
         observed = pm.Data("observed_heads", np.array(data.heads))

@@ -322,10 +322,11 @@ def gaussian_mixture(
     """
     import pymc as pm
 
-    data = (y if isinstance(y, Measurements) else Measurements(y, counts=counts, labels=labels)).distinct()
+    rows = y if isinstance(y, Measurements) else Measurements(y, counts=counts, labels=labels)
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
-    enough_rows(data.n, n_components)
-    known_labels = checked_labels(data.labels, n_components)
+    enough_rows(rows.n, n_components)
+    checked_labels(rows.labels, n_components)
+    data = rows.distinct()
     sample_covariance(data)  # refuses constant and collinear columns
     prior = prior or GaussianPrior.weakly_informative(data.y, n_components, counts=data.counts)
     if len(prior.mean) != data.d:
@@ -338,8 +339,8 @@ def gaussian_mixture(
     with pm.Model(coords=coords, check_bounds=False) as model:
         observed = pm.Data("observed_y", np.array(data.y), shape=(None, d))
         seen = pm.Data("counts", data.counts.astype(float))
-        known = pm.Data("labels", np.array(known_labels))
-        w = add_weights(treated, prior.concentration, known_labels)
+        known = pm.Data("labels", np.array(data.labels))
+        w = add_weights(treated, prior.concentration, data.labels)
         if form.shape == "full" and d > 1:
             parameters = add_full(k, form, prior)
             logp, random, signature = full_logp, full_random, "(k),(k,d),(k,p),(),()->(d)"
