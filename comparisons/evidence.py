@@ -9,7 +9,7 @@ import numpy as np
 
 import em
 import models
-from comparisons import checks
+from comparisons import checks, draw_checks
 from comparisons.engines import Parameters, Problem
 from comparisons.result import Check
 from em.curvature import Curvature, curvature
@@ -141,7 +141,7 @@ def draws_belong(problem: Problem, density: LogPosterior, tree: xr.DataTree) -> 
             x = density.unconstrained({name: values[name] for name in density.names})
             recomputed.append(sum(density.parts(x)))
             recorded.append(log_density[chain, draw])
-    return checks.draws_belong(np.array(recorded), np.array(recomputed))
+    return draw_checks.draws_belong(np.array(recorded), np.array(recomputed))
 
 
 def several_modes(problem: Problem, map_fit: em.Fit[Any, Any]) -> bool:

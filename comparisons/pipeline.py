@@ -20,6 +20,7 @@ from comparisons import (
     checks,
     curves,
     datasets,
+    draw_checks,
     evidence,
     provenance,
     quantities,
@@ -127,7 +128,7 @@ def compare(
         fit, map_fit, best = evidence.best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
         values = quantities.of_draws(problem, posterior)
         judged = evidence.curvature_of(problem, None, fit)
-        converged = checks.sampler_converged(
+        converged = draw_checks.sampler_converged(
             drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in fit.modes)
         )
         prior_sd = prior_standard_deviations(problem, groups, random)
@@ -143,7 +144,7 @@ def compare(
             evidence.map_agrees(problem, map_fit, maximum),
             converged,
             evidence.draws_belong(problem, density, drawn.tree),
-            checks.posterior_agrees(route, met, drawn.summary, values, {q.name: _thresholds(q) for q in table}),
+            draw_checks.posterior_agrees(route, met, drawn.summary, values, {q.name: _thresholds(q) for q in table}),
             checks.identified(problem, judged, evidence.names(problem), contraction),
         ]
     with clock.stage("figures"):

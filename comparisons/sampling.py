@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import models
-from comparisons import adequacy, checks, quantities
+from comparisons import adequacy, draw_checks, quantities
 from comparisons.engines import Problem, exchangeable, sample
 from models import LogPosterior
 from models.inputs import Floats
@@ -57,7 +57,7 @@ def sampled(problem: Problem, density: LogPosterior, draws: int, chains: int, se
 def _enough(summary: Any) -> bool:
     """Whether the chains have met, or have drawn so much that they would have if they could."""
     ess = np.minimum(summary["ess_bulk"], summary["ess_tail"])
-    met = bool((summary["r_hat"] <= checks.R_HAT).all() and (ess >= checks.ESS).all())
+    met = bool((summary["r_hat"] <= draw_checks.R_HAT).all() and (ess >= draw_checks.ESS).all())
     return met or bool((ess >= ENOUGH_ESS).all())
 
 

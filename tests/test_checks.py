@@ -11,7 +11,7 @@ import pytest
 
 import em
 import models
-from comparisons import checks, engines, evidence, sampling
+from comparisons import checks, draw_checks, engines, evidence, sampling
 from comparisons.engines import Problem
 from comparisons.result import Check
 from em.curvature import curvature
@@ -305,7 +305,7 @@ def chains(draws: int = 500, **changed: Any) -> Any:
 
 def converged(density: LogPosterior, tree: Any, regular_modes: int = 1) -> Check:
     described = sampling.described(COINS, density, tree, 0.9, 0)
-    return checks.sampler_converged(described.summary, tree, described.label_free, 0, regular_modes)
+    return draw_checks.sampler_converged(described.summary, tree, described.label_free, 0, regular_modes)
 
 
 def test_chains_that_have_met_have_converged(density: LogPosterior) -> None:
@@ -387,7 +387,7 @@ def test_draws_of_other_data_or_another_prior_are_found(density: LogPosterior) -
 
 
 def test_a_recorded_density_that_is_not_a_number_is_found() -> None:
-    assert checks.draws_belong(np.array([np.nan, 1.0]), np.array([1.0, 1.0])).outcome == "fail"
+    assert draw_checks.draws_belong(np.array([np.nan, 1.0]), np.array([1.0, 1.0])).outcome == "fail"
 
 
 def identified(problem: Problem) -> Check:

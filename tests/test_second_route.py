@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import betaln, gammaln
 
-from comparisons import catalogue, checks, datasets, second_route
+from comparisons import catalogue, datasets, draw_checks, second_route
 from comparisons.engines import Problem
 from comparisons.result import Check
 from comparisons.second_route import SecondRoute
@@ -86,7 +86,7 @@ def independent_chains(found: SecondRoute, shift: float = 0.0) -> dict[str, np.n
 
 def outcome(found: SecondRoute, draws: dict[str, np.ndarray], *, converged: bool = True) -> Check:
     thresholds = {name: list(np.quantile(v, [0.2, 0.5, 0.8])) for name, v in found.values.items()}
-    return checks.posterior_agrees(found, converged, summary_of(draws), draws, thresholds)
+    return draw_checks.posterior_agrees(found, converged, summary_of(draws), draws, thresholds)
 
 
 def test_chains_of_the_same_posterior_agree_with_it() -> None:
@@ -105,7 +105,7 @@ def test_chains_with_their_tails_cut_fail() -> None:
     draws = independent_chains(found)
     cut = {name: np.clip(v, *np.quantile(v, [0.1, 0.9])) for name, v in draws.items()}
     ends = {name: list(np.quantile(v, [0.05, 0.95])) for name, v in found.values.items()}
-    assert checks.posterior_agrees(found, True, summary_of(cut), cut, ends).outcome == "fail"
+    assert draw_checks.posterior_agrees(found, True, summary_of(cut), cut, ends).outcome == "fail"
 
 
 def test_a_route_with_heavy_weights_is_not_used() -> None:

@@ -1,0 +1,188 @@
+"""The integrity checks of the draws: the chains have met, are of this posterior, and a second route agrees.
+
+A comparison of NaN is never a pass: thresholds are written ``not (statistic <= threshold)``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from comparisons import second_route
+from comparisons.result import Check, number
+from comparisons.second_route import SecondRoute
+from models.inputs import Floats
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Relative: rounding of a sum of a thousand logarithms, with a margin of a hundred.
+SAME_DENSITY = 1e-9
+R_HAT = 1.01
+ESS = 400
+E_BFMI = 0.3
+# Chance that check 7 fails where both routes are right; with fifteen comparisons, one in seventy runs of all.
+FALSE_ALARMS = 0.001
+# Draws beyond a threshold below which a probability has no normal Monte Carlo error.
+FEWEST_BEYOND = 20
+# Two chains of a correct sampler never agree to this; copies do.
+COPIED = 0.99
+
+
+def sampler_converged(
+    summary: Any, tree: xr.DataTree, label_free: dict[str, Floats], reruns: int, regular_modes: int
+) -> Check:
+    """Chains have mixed, on canonical draws and on quantities free of labels."""
+    title = "The sampler has converged"
+    draws = tree["posterior"].to_dataset()
+    statistics = tree["sample_stats"].to_dataset()
+    divergences = int(statistics["diverging"].values.sum())
+    energy = statistics["energy"].values
+    with np.errstate(invalid="ignore"):
+        bfmi = float(((np.diff(energy, axis=1) ** 2).mean(axis=1) / energy.var(axis=1)).min())
+    r_hat, ess = (
+        float(summary["r_hat"].max(skipna=False)),
+        float(np.min([summary["ess_bulk"].min(skipna=False), summary["ess_tail"].min(skipna=False)])),
+    )
+    worst = str(summary["r_hat"].idxmax()) if np.isfinite(r_hat) else "some quantity"
+    problems = []
+    if not r_hat <= R_HAT:
+        problems.append(f"R-hat of {worst} is {r_hat:.3f}, above {R_HAT}")
+    if not ess >= ESS:
+        problems.append(f"the smallest effective sample size is {ess:.0f}, below {ESS}")
+    if divergences:
+        problems.append(f"{divergences} transitions diverged")
+    if not bfmi >= E_BFMI:
+        problems.append(f"E-BFMI is {bfmi:.2f}, below {E_BFMI}")
+    copies = copied_chains(label_free)
+    if copies:
+        problems.append(f"chains {copies[0]} and {copies[1]} are copies of one another")
+    chains, kept = draws.sizes["chain"], draws.sizes["draw"]
+    again = f" after {reruns} reruns with more draws or a higher acceptance target" if reruns else ""
+    if problems:
+        sentence = "; ".join(problems)
+        modes = ""
+        if regular_modes > 1 and not r_hat <= R_HAT:
+            modes = f" EM knows {regular_modes} regular modes of the likelihood; chains that stay in different ones never meet."
+        return Check(
+            "sampler-converged",
+            title,
+            "inconclusive",
+            number(r_hat),
+            R_HAT,
+            f"{sentence[0].upper()}{sentence[1:]}{again}. What the chains say of the posterior cannot be relied on.{modes}",
+            "sampler",
+            "More draws, a higher acceptance target, or a model in which the components can be told apart.",
+        )
+    return Check(
+        "sampler-converged",
+        title,
+        "pass",
+        r_hat,
+        R_HAT,
+        f"{chains} chains of {kept} draws{again}: largest R-hat {r_hat:.4f} ({worst}), smallest effective sample size "
+        f"{ess:.0f}, no divergences, E-BFMI {bfmi:.2f}, no two chains alike; on canonical draws and the log density.",
+    )
+
+
+def copied_chains(label_free: dict[str, Floats]) -> tuple[int, int] | None:
+    """The first two chains whose draws of a label-free quantity are the same but for noise, else None."""
+    for values in label_free.values():
+        for one in range(len(values)):
+            for other in range(one):
+                if np.std(values[one]) == 0 or abs(np.corrcoef(values[one], values[other])[0, 1]) > COPIED:
+                    return other, one
+    return None
+
+
+def draws_belong(recorded: Floats, recomputed: Floats) -> Check:
+    """The log density recomputed at stored draws is what the sampler recorded."""
+    title = "The draws belong to this model and these data"
+    errors = np.abs(recorded - recomputed) / np.maximum(1.0, np.abs(recomputed))
+    worst = float(np.max(np.where(np.isnan(errors), np.inf, errors)))
+    if worst <= SAME_DENSITY:
+        return Check(
+            "draws-belong",
+            title,
+            "pass",
+            worst,
+            SAME_DENSITY,
+            f"The log density recomputed at {len(recorded)} stored draws is what the sampler recorded, to rounding.",
+        )
+    return Check(
+        "draws-belong",
+        title,
+        "fail",
+        number(worst),
+        SAME_DENSITY,
+        f"The log density recomputed at {len(recorded)} stored draws is not what the sampler recorded: the draws come from "
+        "another model, other data, or a stale file.",
+        "sampler",
+        "Run with --fresh.",
+    )
+
+
+def posterior_agrees(
+    route: SecondRoute, converged: bool, summary: Any, values: dict[str, Floats], thresholds: dict[str, list[float]]
+) -> Check:
+    """NUTS and the second route have the same means, and the same probabilities below fixed thresholds.
+
+    Parameters
+    ----------
+    route : importance sampling guided by EM
+    converged : whether the chains have
+    summary : ArviZ's summary of the chains, by quantity
+    values : ``(chains, draws)`` of each quantity
+    thresholds : of each quantity, fixed without looking at any draw
+    """
+    title = "A second route to the posterior agrees"
+    told = (
+        f"Importance sampling guided by EM ({route.effective:.0f} effective draws, Pareto k-hat {route.k_hat:.2f}) puts the "
+        f"log marginal likelihood at {route.log_evidence:.3f} (standard error {route.log_evidence_error:.3f})"
+    )
+    if not route.trusted:
+        text = f"{told}, but a k-hat above {second_route.K_HAT} means that it cannot be trusted here."
+        return Check("posterior-agrees", title, "not applicable", number(route.k_hat), second_route.K_HAT, text)
+    if not converged:
+        text = f"{told}. The chains have not converged, so there is nothing to hold against it."
+        return Check("posterior-agrees", title, "not applicable", None, None, text)
+    scores: dict[str, float] = {}
+    for name, draws in values.items():
+        row = summary.loc[name]
+        mean, error = route.mean(route.values[name])
+        scores[f"the mean of {name}"] = (float(row["mean"]) - mean) / float(np.hypot(error, row["mcse_mean"]))
+        ess = float(min(row["ess_bulk"], row["ess_tail"]))
+        for threshold in thresholds[name]:
+            there, here = (
+                route.mean((route.values[name] < threshold).astype(float))[0],
+                float((draws < threshold).mean()),
+            )
+            pooled = (ess * here + route.effective * there) / (ess + route.effective)
+            spread = pooled * (1 - pooled)
+            if spread * min(ess, route.effective) < FEWEST_BEYOND:
+                continue  # too few draws beyond the threshold for a normal distribution of the difference
+            error = float(np.sqrt(spread * (1 / ess + 1 / route.effective)))
+            scores[f"P({name} < {threshold:.4g})"] = (here - there) / error
+    allowed = float(-ndtri(FALSE_ALARMS / 2 / len(scores)))
+    worst = max(scores, key=lambda name: abs(scores[name]) if np.isfinite(scores[name]) else np.inf)
+    statistic = abs(scores[worst])
+    counted = (
+        f"{len(scores)} means and probabilities compared, at a false-alarm rate of {FALSE_ALARMS:g} for all together"
+    )
+    if statistic <= allowed:
+        text = (
+            f"{told}. NUTS agrees: {counted}; the largest difference, in {worst}, is {statistic:.1f} standard errors."
+        )
+        return Check("posterior-agrees", title, "pass", statistic, allowed, text)
+    return Check(
+        "posterior-agrees",
+        title,
+        "fail",
+        number(statistic),
+        allowed,
+        f"{told}. NUTS differs in {worst} by {statistic:.1f} Monte Carlo standard errors ({counted}).",
+        "sampler",
+        "Look at the chains: a mode that they miss, draws that were cut, or a file of another run.",
+    )
