@@ -23,7 +23,6 @@ from em.mixture import (
     fitting_start,
     from_weight_coordinates,
     has_mode,
-    instance_of,
     log_dirichlet,
     log_weights,
     mode_of_weights,
@@ -34,7 +33,7 @@ from em.mixture import (
     weight_prior_derivatives,
 )
 from models.coins import CoinParameters, CoinPrior, CoinTosses
-from models.inputs import Floats, Integers
+from models.inputs import Floats, Integers, instance_of
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows, exchangeable_groups
 
 FLAT = CoinPrior()
@@ -263,10 +262,7 @@ def coin_mixture(
     ----------
     Do & Batzoglou (2008), Nature Biotechnology 26, 897.
     """
-    if not isinstance(tosses, CoinTosses):
-        raise TypeError(
-            f"tosses must be models.CoinTosses, but is {type(tosses).__name__}; write CoinTosses(heads=..., tosses=...)"
-        )
+    instance_of("tosses", tosses, CoinTosses)
     treated = MixtureWeights.of(weights, n_components)
     enough_rows(tosses.n, n_components)
     checked_labels(tosses.labels, n_components)

@@ -39,7 +39,6 @@ from em.mixture import (
     fitting_start,
     from_weight_coordinates,
     has_mode,
-    instance_of,
     log_dirichlet,
     log_weights,
     mode_of_weights,
@@ -59,7 +58,7 @@ from models.gaussians import (
     Measurements,
     sample_covariance,
 )
-from models.inputs import Floats, Integers
+from models.inputs import Floats, Integers, instance_of
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows, exchangeable_groups
 
 # Below this share of the data's own spread a component has no width that double precision can hold.

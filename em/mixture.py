@@ -221,12 +221,6 @@ def has_mode(name: str, number: float) -> None:
         )
 
 
-def instance_of(name: str, value: object, cls: type[Any]) -> None:
-    """Refuse an argument of another type."""
-    if not isinstance(value, cls):
-        raise TypeError(f"{name} must be models.{cls.__name__}, but is {type(value).__name__}")
-
-
 def fitting_start(start: Floats, weights: MixtureWeights) -> None:
     """Refuse start weights of another number of components, or other than the weights that are held fixed."""
     if len(start) != weights.n_components:

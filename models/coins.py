@@ -20,6 +20,7 @@ from models.inputs import (
     Floats,
     Integers,
     finite_array,
+    instance_of,
     positive_number,
     read_only,
     row_counts,
@@ -197,8 +198,9 @@ def coin_mixture(
 ) -> pm.Model:
     """Build the PyMC model of a mixture of coins.
 
-    Data and prior numbers are `pymc.Data`, so that a compiled model serves other bags with ``with_data``. Rows are counted,
-    not repeated: a posterior predictive draw is one draw for each distinct row.
+    Data and prior numbers are `pymc.Data`, so that a compiled model serves other bags with ``with_data``. Rows stay as they
+    are given; many equal bags cost much less as ``tosses.distinct()``, which counts them, and then a posterior predictive
+    draw is one draw for each distinct bag.
 
     Parameters
     ----------
@@ -224,11 +226,12 @@ def coin_mixture(
     """
     import pymc as pm
 
+    instance_of("tosses", tosses, CoinTosses)
     treated = MixtureWeights.of(weights, n_components)
     enough_rows(tosses.n, n_components)
-    checked_labels(tosses.labels, n_components)
-    data, prior = tosses.distinct(), prior or CoinPrior()
-    labels = data.labels
+    prior = CoinPrior() if prior is None else prior
+    instance_of("prior", prior, CoinPrior)
+    data, labels = tosses, checked_labels(tosses.labels, n_components)
     # Bounds need no checks: the transforms keep every value inside, and the graph compiles faster without.
     with pm.Model(coords={"component": range(n_components)}, check_bounds=False) as model:
         observed = pm.Data("observed_heads", np.array(data.heads))

@@ -33,6 +33,7 @@ from models.inputs import (
     Integers,
     component_number,
     finite_array,
+    instance_of,
     positive_number,
     read_only,
     row_counts,
@@ -291,12 +292,12 @@ def gaussian_mixture(
 ) -> pm.Model:
     """Build the PyMC model of a mixture of normal distributions.
 
-    Data and prior numbers are `pymc.Data`, so that a compiled model serves other rows with ``with_data``. Rows are counted,
-    not repeated: a posterior predictive draw is one draw for each distinct row.
+    Data and prior numbers are `pymc.Data`, so that a compiled model serves other rows with ``with_data``. Rows stay as they
+    are given; many equal rows cost less as ``Measurements(y).distinct()``, which counts them.
 
     Parameters
     ----------
-    y : ``(n,)`` or ``(n, d)``, an array or a DataFrame, in any units
+    y : ``(n,)`` or ``(n, d)``, an array or a DataFrame, in any units; or `Measurements`
     n_components : K
     covariance : ``"full"``, ``"tied"``, ``"diagonal"``, ``"spherical"``, ``"tied-diagonal"`` or ``"tied-spherical"``
     weights : ``"free"``, ``"equal"``, or ``(K,)`` values held fixed
@@ -322,13 +323,16 @@ def gaussian_mixture(
     """
     import pymc as pm
 
-    rows = y if isinstance(y, Measurements) else Measurements(y, counts=counts, labels=labels)
+    if isinstance(y, Measurements) and not (labels is None and counts is None):
+        raise ValueError("y is Measurements, which has labels and counts of its own; give them there, not beside it")
+    data = y if isinstance(y, Measurements) else Measurements(y, counts=counts, labels=labels)
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
-    enough_rows(rows.n, n_components)
-    checked_labels(rows.labels, n_components)
-    data = rows.distinct()
+    enough_rows(data.n, n_components)
+    checked_labels(data.labels, n_components)
     sample_covariance(data)  # refuses constant and collinear columns
-    prior = prior or GaussianPrior.weakly_informative(data.y, n_components, counts=data.counts)
+    if prior is None:
+        prior = GaussianPrior.weakly_informative(data.y, n_components, counts=data.counts)
+    instance_of("prior", prior, GaussianPrior)
     if len(prior.mean) != data.d:
         raise ValueError(f"prior is for {len(prior.mean)} features but y has {data.d}; give one prior mean per feature")
     k, d = n_components, data.d

@@ -61,14 +61,11 @@ def finite_array(name: str, value: ArrayLike, dimensions: tuple[int, ...]) -> Fl
                 f"{name} holds {len(missing)} missing values, the first at {_place(missing[0])}; drop those rows first"
             )
     if array.dtype.kind not in "iuf":
-        first = next(iter(array.ravel().tolist()), None)
-        raise TypeError(
-            f"{name} must hold numbers, but its values are of type {array.dtype} (the first is {first!r}); "
-            "convert it to float first"
-        )
+        raise TypeError(_not_numbers(name, array))
     if array.ndim not in dimensions:
-        allowed = " or ".join(f"{n}-dimensional" for n in dimensions)
-        raise ValueError(f"{name} must be {allowed}, but has shape {array.shape}")
+        kinds = ("one number", "a vector", "a table of rows and columns", "a stack of matrices")
+        allowed = " or ".join(kinds[n] for n in dimensions)
+        raise ValueError(f"{name} must be {allowed}, but has shape {array.shape}; give it that shape")
     if array.size == 0:
         raise ValueError(f"{name} is empty (shape {array.shape}); give at least one row")
     array = np.array(array, dtype=np.float64)
@@ -80,6 +77,18 @@ def finite_array(name: str, value: ArrayLike, dimensions: tuple[int, ...]) -> Fl
             f"({array[place]}); drop or correct those rows first"
         )
     return read_only(array)
+
+
+def _not_numbers(name: str, array: NDArray[Any]) -> str:
+    """Say which value is no number, and where."""
+    for index, entry in np.ndenumerate(array):
+        value = entry.item() if isinstance(entry, np.generic) else entry
+        if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+            return (
+                f"{name} must hold numbers, but holds {value!r} of type {type(value).__name__} at {_place(index)}; "
+                "convert it to a number, or leave that row or column out"
+            )
+    return f"{name} must hold numbers, but its values are of type {array.dtype}; convert it with .astype(float) first"
 
 
 def _place(index: tuple[int, ...]) -> str:
@@ -160,9 +169,20 @@ def row_labels(labels: ArrayLike | None, n: int) -> Integers:
     """Return the known component of each row ``(n,)``, -1 where unknown; all -1 where None."""
     if labels is None:
         return read_only(np.full(n, -1, dtype=np.int64))
-    array = whole_numbers("labels", labels, least=-1)
+    try:
+        array = whole_numbers("labels", labels, least=-1)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error}; where the component is not known, the label is -1") from None
     if len(array) != n:
         raise ValueError(
             f"labels has {len(array)} values but there are {n} rows; give one label per row, -1 where unknown"
         )
     return array
+
+
+def instance_of(name: str, value: object, cls: type[Any]) -> None:
+    """Refuse an argument of another type, naming the one that belongs there."""
+    if not isinstance(value, cls):
+        fields = ", ".join(f"{field}=..." for field in cls.__slots__[:2])
+        given = value.__name__ if isinstance(value, type) else type(value).__name__
+        raise TypeError(f"{name} must be models.{cls.__name__}, but is {given}; write {cls.__name__}({fields}, ...)")

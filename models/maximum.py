@@ -31,7 +31,7 @@ class Maximum:
     log_posterior : log-likelihood plus log prior density without Jacobian, in nats
     x : the point on PyMC's unconstrained scale
     kind : "maximum", "saddle", "ridge" (flat in some direction), or "not converged"
-    gradient_norm : largest absolute entry of the gradient there
+    gradient_norm : largest absolute entry of the gradient there, means in units of the data's standard deviation
     reached : how many of the starts ended within 1e-6 nats of it
     starts : how many there were
     """
@@ -57,28 +57,37 @@ def find_map(model: pm.Model | LogPosterior, starts: int = 8, seed: int = 0) -> 
     Returns
     -------
     `Maximum`, in the labelling of the start that won; a saddle or a ridge is returned and called so
+
+    Raises
+    ------
+    ValueError
+        if ``starts`` is no whole number of at least 1
     """
     from scipy.optimize import minimize
 
+    if isinstance(starts, bool) or not isinstance(starts, int) or starts < 1:
+        raise ValueError(f"starts is {starts!r}, but must be a whole number of at least 1")
     density = model if isinstance(model, LogPosterior) else LogPosterior(model)
     random = np.random.default_rng(seed)
 
-    def falling(x: Floats) -> tuple[float, Floats]:
-        value, gradient = density.value_and_gradient(x)
+    def falling(z: Floats) -> tuple[float, Floats]:
+        value, gradient = density.value_and_gradient(z * density.scale)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            return np.inf, np.zeros_like(x)
-        return -value, -gradient
+            return np.inf, np.zeros_like(z)
+        return -value, -gradient * density.scale
 
     ends: list[tuple[float, Any]] = []
     with np.errstate(all="ignore"):
         for origin in (density.spread_out_start(random) for _ in range(starts)):
             # SciPy stops earlier by itself when rounding keeps the line search from gaining anything.
-            result = minimize(falling, origin, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 2000})
-            ends.append((-float(result.fun), result.x))
+            scaled = origin / density.scale
+            result = minimize(falling, scaled, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 2000})
+            ends.append((-float(result.fun), result.x * density.scale))
     best, x = max(ends, key=lambda end: end[0] if np.isfinite(end[0]) else -np.inf)
     x, hessian = _polished(density, x)
     value, gradient = density.value_and_gradient(x)
-    curvatures = np.linalg.eigvalsh(-hessian)
+    gradient = gradient * density.scale
+    curvatures = np.linalg.eigvalsh(-hessian * density.scale * density.scale[:, None])
     size = np.abs(curvatures).max()
     kind: Literal["maximum", "saddle", "ridge", "not converged"] = "maximum"
     if np.abs(gradient).max() > 1e-3 * max(1.0, np.sqrt(size)):
@@ -96,9 +105,10 @@ def _polished(density: LogPosterior, x: Floats) -> tuple[Floats, Floats]:
     hessian = density.hessian(x)
     for _ in range(3):
         value, gradient = density.value_and_gradient(x)
-        if not (np.linalg.eigvalsh(hessian) < 0).all():
+        scaled = hessian * density.scale * density.scale[:, None]
+        if not (np.linalg.eigvalsh(scaled) < 0).all():
             break
-        further = x - np.linalg.solve(hessian, gradient)
+        further = x - density.scale * np.linalg.solve(scaled, gradient * density.scale)
         if not density.value_and_gradient(further)[0] > value:
             break
         x, hessian = further, density.hessian(further)

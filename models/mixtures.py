@@ -53,6 +53,9 @@ class MixtureWeights:
             # One component has nothing to choose from: its weight is 1, not a parameter.
             fixed = None if weights == "free" and k > 1 else read_only(np.full(k, 1.0 / k))
             return cls(k, fixed)
+        if np.ndim(weights) == 1 and np.shape(weights) != (k,):
+            n = np.shape(weights)[0]
+            raise ValueError(f"weights has {n} values but n_components is {k}; give one weight per component")
         array = weight_vector("weights", weights)
         if len(array) != k:
             raise ValueError(f"weights has {len(array)} values but n_components is {k}; give one weight per component")

@@ -33,6 +33,7 @@ class LogPosterior:
     names : free variables in the order of ``x``
     shapes : theirs on the unconstrained scale
     size : length of ``x``
+    scale : ``(size,)`` what one unit of each coordinate is, so that nothing depends on the units of the data
     """
 
     def __init__(self, model: pm.Model) -> None:
@@ -49,6 +50,7 @@ class LogPosterior:
         self.shapes = tuple(np.shape(start[value.name]) for value in values)
         self._ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
         self.size = int(self._ends[-1])
+        self.scale = self._scale()
         self.start = np.concatenate([np.ravel(start[value.name]) for value in values]).astype(float)
         x = pt.vector("x", shape=(self.size,))
         pieces = {v: part.reshape(shape) for v, part, shape in zip(values, self._split(x), self.shapes, strict=True)}
@@ -80,6 +82,22 @@ class LogPosterior:
                 on_unused_input="ignore",
             )
 
+    def _scale(self) -> Floats:
+        """What one unit of each coordinate is: means are in the units of the data, all else is a logarithm or a logit."""
+        scale = np.ones(self.size)
+        if "means" in self.names:
+            rows = self.model["observed_y"].get_value()
+            place = self.names.index("means")
+            spread = np.broadcast_to(rows.std(axis=0), self.shapes[place]).ravel()
+            scale[self._ends[place] - spread.size : self._ends[place]] = spread
+            if "covariance_factors" in self.names:
+                place = self.names.index("covariance_factors")
+                a, b = np.tril_indices(rows.shape[1])
+                # Off the diagonal a factor is in the units of its row's feature; on it, a logarithm.
+                unit = np.broadcast_to(np.where(a == b, 1.0, rows.std(axis=0)[a]), self.shapes[place]).ravel()
+                scale[self._ends[place] - unit.size : self._ends[place]] = unit
+        return scale
+
     def _split(self, x: Any) -> list[Any]:
         starts = [0, *self._ends[:-1]]
         return [x[a:b] for a, b in zip(starts, self._ends, strict=True)]
@@ -106,7 +124,7 @@ class LogPosterior:
 
     def hessian(self, x: Floats) -> Floats:
         """``(size, size)`` second derivatives by ``x`` of what `value_and_gradient` returns, by central differences."""
-        step = np.cbrt(np.finfo(float).eps) * np.maximum(1.0, np.abs(x))
+        step = np.cbrt(np.finfo(float).eps) * self.scale * np.maximum(1.0, np.abs((x - self.start) / self.scale))
         rows = []
         for j, h in enumerate(step):
             moved = np.zeros(self.size)
