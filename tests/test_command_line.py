@@ -228,3 +228,17 @@ def test_an_interrupted_run_leaves_no_process_behind(by: signal.Signals, tmp_pat
     assert started.wait(20) != 0
     with pytest.raises(ProcessLookupError):
         os.kill(int(asleep.read_text()), 0)
+
+
+def test_a_process_keeps_to_the_structure_that_it_has_compiled() -> None:
+    from collections import deque
+
+    from comparisons.processes import Task, _next
+
+    def task(name: str, structure: str) -> Task:
+        return Task(name, Path(), 1, 100, 2, fresh=False, structure=(structure,))
+
+    waiting = deque([task("a", "coins"), task("b", "normals"), task("c", "coins")])
+    assert _next(waiting, [], ("normals",)).name == "b"
+    assert _next(waiting, [], ("normals",)).name == "a"
+    assert [left.name for left in waiting] == ["c"]

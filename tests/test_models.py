@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import digamma
 
+import em
 import models
 from comparisons import third_density
 from comparisons.checks import em_densities
@@ -359,3 +360,35 @@ def test_canonical_order_does_not_change_the_log_density() -> None:
 def test_canonical_order_says_what_it_needs() -> None:
     with pytest.raises(ValueError, match="the posterior has the variables rate, but canonical order needs"):
         models.canonical_order(tree({"rate": np.zeros((1, 3))}))
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e-3, 1e6, 1e100])
+def test_find_map_does_not_depend_on_the_unit(unit: float) -> None:
+    random = np.random.default_rng(0)
+    y = np.concatenate([random.normal(0, 1, 50), random.normal(5, 1, 50)])
+    one, other = (models.find_map(models.gaussian_mixture(y * u, 2)) for u in (1.0, unit))
+    assert one.kind == other.kind == "maximum"
+    np.testing.assert_allclose(
+        np.sort(other.parameters["means"] / unit, axis=0), np.sort(one.parameters["means"], axis=0), rtol=1e-6
+    )
+
+
+def test_a_model_keeps_the_rows_in_the_order_in_which_they_were_given() -> None:
+    heads, y = [9, 2, 9, 5], [3.0, 1.0, 3.0, 2.0]
+    coins = models.coin_mixture(models.CoinTosses(heads, 10), 2)
+    assert coins["observed_heads"].get_value().tolist() == heads
+    assert models.gaussian_mixture(y, 2)["observed_y"].get_value().ravel().tolist() == y
+
+
+@pytest.mark.parametrize("prior", [{}, 0, False, "", models.CoinPrior])
+def test_what_is_no_prior_is_refused_by_both_engines(prior: Any) -> None:
+    y = [1.0, 2.0, 4.0, 8.0]
+    for fit in (em.gaussian_mixture, models.gaussian_mixture):
+        with pytest.raises(TypeError, match=r"prior must be models\.GaussianPrior"):
+            fit(y, 2, prior=prior)
+
+
+def test_labels_beside_measurements_are_refused_not_dropped() -> None:
+    data = models.Measurements([1.0, 2.0, 4.0])
+    with pytest.raises(ValueError, match="labels and counts of its own"):
+        models.gaussian_mixture(data, 2, labels=[0, 0, 1])
