@@ -20,8 +20,6 @@ BAND = 0.94
 DRAWS_FOR_A_BAND = 400
 GRID = 200
 SURFACE_GRID = 61
-# Standard errors to either side of the estimate, or this share of a prior range where there are none.
-SURFACE_REACH = 4.0
 
 
 def fitted(problem: Problem, fit: Parameters, posterior: xr.Dataset) -> list[Curves]:
@@ -106,15 +104,12 @@ def _density(problem: Problem, data: Measurements, fit: Parameters, posterior: x
     return _curves("density", problem.comparison.features[feature], grid, None, by_component, drawn)
 
 
-def surface(
-    problem: Problem, log_likelihood: Any, estimate: dict[str, float], reach: dict[str, tuple[float, float]], vary: Any
-) -> Surface | None:
+def surface(problem: Problem, log_likelihood: Any, reach: dict[str, tuple[float, float]], vary: Any) -> Surface | None:
     """The log-likelihood over two quantities, the rest held at the estimate.
 
     Parameters
     ----------
     log_likelihood : of parameters
-    estimate : every quantity at the maximum
     reach : lowest and highest value worth showing for each
     vary : gives the parameters with two quantities set to new values, by name
     """

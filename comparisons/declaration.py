@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from comparisons.datasets import Dataset
 from comparisons.result import Finding
@@ -74,6 +74,3 @@ class Comparison:
     def n_components(self) -> int:
         """Number of components."""
         return len(self.components)
-
-
-type Family = Literal["coins", "gaussians"]

@@ -254,7 +254,7 @@ def _surface(problem: Problem, fit: em.Fit[Any, Any], values: dict[str, Floats],
     def log_likelihood(parameters: Parameters) -> float:
         return checks.em_densities(problem, parameters)[0]
 
-    return curves.surface(problem, log_likelihood, estimate, reach, vary)
+    return curves.surface(problem, log_likelihood, reach, vary)
 
 
 def _data(problem: Problem, dataset: datasets.Dataset) -> Data:

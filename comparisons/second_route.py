@@ -23,7 +23,7 @@ from comparisons import quantities
 from comparisons.engines import Problem
 from em.coins import CoinMixture
 from em.gaussians import GaussianMixture
-from models import CoinTosses
+from models import CoinTosses, GaussianPrior
 from models.inputs import Floats
 from models.mixtures import canonical_permutation
 
@@ -237,7 +237,7 @@ def _refreshed(x: Floats, weights: Floats, random: np.random.Generator) -> _Prop
     fit = em.gaussian_mixture(
         chosen,
         n_components=REFRESHED_COMPONENTS,
-        prior=em_prior(chosen),
+        prior=GaussianPrior.weakly_informative(chosen, REFRESHED_COMPONENTS),
         seed=int(random.integers(2**31)),
         acceleration="squarem",
     )
@@ -246,19 +246,9 @@ def _refreshed(x: Floats, weights: Floats, random: np.random.Generator) -> _Prop
     return _Proposal(np.array(p.weights), np.array(p.means), np.linalg.cholesky(1.5 * p.covariances))
 
 
-def em_prior(x: Floats) -> Any:
-    """The default prior for fitting a proposal, so that no component of it collapses."""
-    from models import GaussianPrior
-
-    return GaussianPrior.weakly_informative(x, REFRESHED_COMPONENTS)
-
-
 def _canonical_values(problem: Problem, target: _Target, x: Floats) -> dict[str, Floats]:
-    points = []
-    for row in x:
-        with np.errstate(all="ignore"):
-            vector = target.mixture.from_coordinates(row, unbounded=True)[0]
-        points.append(target.mixture.published(target.mixture.from_vector(vector)))
+    with np.errstate(all="ignore"):
+        points = [target.parameters(row) for row in x]
     keys = np.stack([p.order_keys for p in points])
     orders = canonical_permutation(keys, target.mixture.groups)
     arrays: dict[str, Any] = {}
