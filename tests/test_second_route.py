@@ -121,3 +121,13 @@ def test_a_route_with_heavy_weights_is_not_used() -> None:
 def test_chains_that_have_not_converged_are_not_held_against_the_route() -> None:
     found = route("two-coin")
     assert outcome(found, independent_chains(found, shift=5.0), converged=False).outcome == "not applicable"
+
+
+def test_a_proposal_fitted_anew_still_gives_the_exact_moments_and_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_route, "K_HAT", -10.0)  # no proposal is good enough
+    monkeypatch.setattr(second_route, "REFRESHES", 1)
+    found = route("two-coin")
+    assert found.refreshes == 1
+    value, error = found.mean(found.values["head_probabilities[A]"])
+    assert abs(value - 0.7700912) < 4 * error
+    assert abs(found.log_evidence - -11.6783) < 4 * found.log_evidence_error + 5e-5
