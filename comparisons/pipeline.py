@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,26 +11,10 @@ from typing import Any
 import numpy as np
 
 import em
-import models
-from comparisons import (
-    adequacy,
-    catalogue,
-    checks,
-    curves,
-    datasets,
-    draw_checks,
-    evidence,
-    provenance,
-    quantities,
-    sampling,
-    second_route,
-    store,
-    verdict,
-    words,
-)
+from comparisons import catalogue, checks, curves, datasets, evidence, provenance, quantities, sampling, store, words
 from comparisons.declaration import Comparison, Fitted
-from comparisons.engines import TUNE, Parameters, Problem, exchangeable
-from comparisons.prior_draws import prior_standard_deviations
+from comparisons.engines import TUNE, Parameters, Problem
+from comparisons.judgement import Clock, judge
 from comparisons.result import (
     SCHEMA_VERSION,
     Data,
@@ -44,9 +26,7 @@ from comparisons.result import (
     Sampler,
     number,
 )
-from em.curvature import Curvature
-from em.standard_errors import withheld_reason
-from models import CoinTosses, LogPosterior
+from models import CoinTosses
 from models.inputs import Floats
 
 LONGEST_TRACE = 300
@@ -79,21 +59,6 @@ def run(
     return result
 
 
-class _Clock:
-    """Seconds by stage."""
-
-    def __init__(self, progress: Callable[[str], None]) -> None:
-        self.seconds: dict[str, float] = {}
-        self._progress = progress
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        self._progress(name)
-        began = time.perf_counter()
-        yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - began, 3)
-
-
 def compare(
     comparison: Comparison,
     dataset: datasets.Dataset,
@@ -106,50 +71,14 @@ def compare(
 ) -> SampledResult:
     """Fit, sample, check and judge one declaration on its data."""
     started = datetime.now(UTC)
-    clock = _Clock(progress)
+    clock = Clock(progress)
     rows = comparison.data(dataset)
     problem = Problem.of(comparison, rows)
-    random = np.random.default_rng(seed)
-
-    with clock.stage("EM"):
-        fit = problem.fit(None, seed=seed, path=True)
-        map_fit = problem.fit(problem.prior, seed=seed)
-    with clock.stage("PyMC's mode"):
-        density = LogPosterior(problem.model())
-        maximum = models.find_map(density, seed=seed)
-    with clock.stage("sampling"):
-        groups = exchangeable(density.model)
-        drawn = sampling.sampled(problem, density, draws, chains, seed)
-    with clock.stage("second route"):
-        # From EM's own modes, before any draw of the sampler is looked at.
-        route = second_route.sample(problem, map_fit, random)
-    with clock.stage("checks"):
-        posterior = sampling.canonical(problem, drawn.tree, groups)
-        fit, map_fit, best = evidence.best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
-        values = quantities.of_draws(problem, posterior)
-        judged = evidence.curvature_of(problem, None, fit)
-        converged = draw_checks.sampler_converged(
-            drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in fit.modes)
-        )
-        prior_sd = prior_standard_deviations(problem, groups, random)
-        met = converged.outcome == "pass"
-        contraction = {n: 1 - float(np.std(v)) / prior_sd[n] for n, v in values.items()} if met else {}
-        reason = withheld_reason(fit.status, judged, evidence.names(problem))
-        circumstances = adequacy.Circumstances(met, evidence.several_modes(problem, map_fit), reason)
-        table = _judged(problem, fit, map_fit, judged, values, drawn.summary, circumstances)
-        found = [
-            checks.same_density(problem, density, map_fit.parameters, random),
-            checks.stationary(fit, judged, evidence.names(problem)),
-            best,
-            evidence.map_agrees(problem, map_fit, maximum),
-            converged,
-            evidence.draws_belong(problem, density, drawn.tree),
-            draw_checks.posterior_agrees(route, met, drawn.summary, values, {q.name: _thresholds(q) for q in table}),
-            checks.identified(problem, judged, evidence.names(problem), contraction),
-        ]
+    judged = judge(problem, seed=seed, draws=draws, chains=chains, clock=clock)
+    fit, table = judged.fit, judged.quantities
     with clock.stage("figures"):
-        fitted_curves = curves.fitted(problem, fit.parameters, posterior)
-        surface = _surface(problem, fit, values, table)
+        fitted_curves = curves.fitted(problem, fit.parameters, judged.posterior)
+        surface = _surface(problem, fit, judged.values, table)
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(
@@ -160,24 +89,24 @@ def compare(
                 {q.name: q.posterior.sd or 0.0 for q in table},
             )
         )
-    reached, summary, reasons = verdict.reach(found, table, fit, problem, circumstances.several_modes)
+    drawn = judged.drawn
     return SampledResult(
         schema_version=SCHEMA_VERSION,
         name=comparison.name,
         title=comparison.title,
         question=comparison.question,
-        verdict=reached,
-        summary=summary,
-        reasons=reasons,
+        verdict=judged.verdict,
+        summary=judged.summary,
+        reasons=judged.reasons,
         data=_data(problem, dataset),
         model=words.model(problem),
         quantities=table,
-        checks=found,
-        em=_em_fit(problem, fit, map_fit, reason),
+        checks=judged.checks,
+        em=_em_fit(problem, fit, judged.map_fit, judged.withheld),
         sampler=Sampler(
             sampling.SAMPLER,
             chains,
-            posterior.sizes["draw"],
+            judged.posterior.sizes["draw"],
             TUNE,
             drawn.target_accept,
             drawn.divergences,
@@ -196,44 +125,8 @@ def compare(
             seconds=clock.seconds,
             key=key,
         ),
-        posterior=sampling.stored(problem, posterior, drawn.tree),
+        posterior=sampling.stored(problem, judged.posterior, drawn.tree),
     )
-
-
-def _thresholds(quantity: Quantity) -> list[float]:
-    """Where probabilities of two routes are compared: EM's estimate and interval, else its mode; no draw decides."""
-    ends = [v for v in (quantity.em_low, quantity.em, quantity.em_high) if v is not None]
-    return ends if quantity.em_se is not None else [v for v in (quantity.map,) if v is not None]
-
-
-def _judged(
-    problem: Problem,
-    fit: em.Fit[Any, Any],
-    map_fit: em.Fit[Any, Any],
-    judged: Curvature | None,
-    values: dict[str, Floats],
-    summary: Any,
-    circumstances: adequacy.Circumstances,
-) -> list[Quantity]:
-    """Every quantity judged."""
-    mixture = problem.mixture(None)
-    if judged is None:
-        errors = dict.fromkeys(values, np.nan)
-    else:
-        errors = quantities.standard_errors(judged, quantities.gradients(problem, mixture, fit.parameters))
-    reached = problem.fit(problem.prior, start=fit.parameters)
-    at = [quantities.of_parameters(problem, p) for p in (fit.parameters, reached.parameters, map_fit.parameters)]
-    return [
-        adequacy.judge(
-            name,
-            adequacy.Points(at[0][name], at[1][name], at[2][name]),
-            errors[name],
-            values[name],
-            summary.loc[name],
-            circumstances,
-        )
-        for name in values
-    ]
 
 
 def _surface(problem: Problem, fit: em.Fit[Any, Any], values: dict[str, Floats], table: list[Quantity]) -> Any:

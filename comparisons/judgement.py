@@ -1,0 +1,163 @@
+"""One problem judged: fit by EM, find PyMC's mode, sample, check, compare every quantity, reach the verdict.
+
+Whoever has a `Problem` can have it judged; what is stored and drawn of it is made from the judgement in
+`comparisons.pipeline`, and the studies of error rates judge thousands of simulated ones.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import em
+import models
+from comparisons import adequacy, checks, draw_checks, evidence, quantities, sampling, second_route, verdict
+from comparisons.engines import Problem, exchangeable
+from comparisons.prior_draws import prior_standard_deviations
+from comparisons.result import Check, Quantity, Verdict
+from em.curvature import Curvature
+from em.standard_errors import withheld_reason
+from models import LogPosterior
+from models.inputs import Floats
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+
+class Clock:
+    """Seconds by stage; ``progress`` is told the stage as it begins."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time of the block to the stage."""
+        self._progress(name)
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - began, 3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """Both fits of one problem, every check and quantity, and the verdict on them.
+
+    Attributes
+    ----------
+    fit, map_fit : maximum likelihood and posterior mode by EM, the best that are known after all checks
+    posterior : draws in canonical order, components named
+    drawn : the draws as sampled, with ArviZ's summary
+    values : ``(chains, draws)`` of every quantity by name
+    withheld : why EM gives no standard errors, None where it does
+    verdict, summary, reasons : as in a result
+    """
+
+    fit: em.Fit[Any, Any]
+    map_fit: em.Fit[Any, Any]
+    posterior: xr.Dataset
+    drawn: sampling.Drawn
+    values: dict[str, Floats]
+    withheld: str | None
+    quantities: list[Quantity]
+    checks: list[Check]
+    verdict: Verdict
+    summary: str
+    reasons: list[str]
+
+
+def judge(
+    problem: Problem,
+    *,
+    seed: int,
+    draws: int,
+    chains: int,
+    clock: Clock,
+    density: Callable[[pm.Model], LogPosterior] = LogPosterior,
+) -> Judgement:
+    """Judge one problem; the same seed gives the same judgement.
+
+    ``density`` makes PyMC's log posterior from its model; whoever judges many problems has a faster way than to begin anew.
+    """
+    random = np.random.default_rng(seed)
+    with clock.stage("EM"):
+        fit = problem.fit(None, seed=seed, path=True)
+        map_fit = problem.fit(problem.prior, seed=seed)
+    with clock.stage("PyMC's mode"):
+        log_posterior = density(problem.model())
+        maximum = models.find_map(log_posterior, seed=seed)
+    with clock.stage("sampling"):
+        groups = exchangeable(log_posterior.model)
+        drawn = sampling.sampled(problem, log_posterior, draws, chains, seed)
+    with clock.stage("second route"):
+        # From EM's own modes, before any draw of the sampler is looked at.
+        route = second_route.sample(problem, map_fit, random)
+    with clock.stage("checks"):
+        posterior = sampling.canonical(problem, drawn.tree, groups)
+        fit, map_fit, best = evidence.best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
+        values = quantities.of_draws(problem, posterior)
+        judged = evidence.curvature_of(problem, None, fit)
+        converged = draw_checks.sampler_converged(
+            drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in fit.modes)
+        )
+        prior_sd = prior_standard_deviations(problem, groups, random)
+        met = converged.outcome == "pass"
+        contraction = {n: 1 - float(np.std(v)) / prior_sd[n] for n, v in values.items()} if met else {}
+        reason = withheld_reason(fit.status, judged, evidence.names(problem))
+        circumstances = adequacy.Circumstances(met, evidence.several_modes(problem, map_fit), reason)
+        table = _judged(problem, fit, map_fit, judged, values, drawn.summary, circumstances)
+        found = [
+            checks.same_density(problem, log_posterior, map_fit.parameters, random),
+            checks.stationary(fit, judged, evidence.names(problem)),
+            best,
+            evidence.map_agrees(problem, map_fit, maximum),
+            converged,
+            evidence.draws_belong(problem, log_posterior, drawn.tree),
+            draw_checks.posterior_agrees(route, met, drawn.summary, values, {q.name: _thresholds(q) for q in table}),
+            checks.identified(problem, judged, evidence.names(problem), contraction),
+        ]
+    reached, summary, reasons = verdict.reach(found, table, fit, problem, circumstances.several_modes)
+    return Judgement(fit, map_fit, posterior, drawn, values, reason, table, found, reached, summary, reasons)
+
+
+def _thresholds(quantity: Quantity) -> list[float]:
+    """Where probabilities of two routes are compared: EM's estimate and interval, else its mode; no draw decides."""
+    ends = [v for v in (quantity.em_low, quantity.em, quantity.em_high) if v is not None]
+    return ends if quantity.em_se is not None else [v for v in (quantity.map,) if v is not None]
+
+
+def _judged(
+    problem: Problem,
+    fit: em.Fit[Any, Any],
+    map_fit: em.Fit[Any, Any],
+    judged: Curvature | None,
+    values: dict[str, Floats],
+    summary: Any,
+    circumstances: adequacy.Circumstances,
+) -> list[Quantity]:
+    """Every quantity judged."""
+    mixture = problem.mixture(None)
+    if judged is None:
+        errors = dict.fromkeys(values, np.nan)
+    else:
+        errors = quantities.standard_errors(judged, quantities.gradients(problem, mixture, fit.parameters))
+    reached = problem.fit(problem.prior, start=fit.parameters)
+    at = [quantities.of_parameters(problem, p) for p in (fit.parameters, reached.parameters, map_fit.parameters)]
+    return [
+        adequacy.judge(
+            name,
+            adequacy.Points(at[0][name], at[1][name], at[2][name]),
+            errors[name],
+            values[name],
+            summary.loc[name],
+            circumstances,
+        )
+        for name in values
+    ]
