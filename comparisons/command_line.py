@@ -174,3 +174,39 @@ def show(name: str, out: Path) -> None:
     except store.StoredResultError as error:
         raise click.UsageError(str(error)) from error
     terminal.print_result(result)
+
+
+@main.command(short_help="Measure the error rates of the verdict itself, by simulation.")
+@click.argument("study", type=click.Choice(["clean", "faults", "calibration"]))
+@click.option("--replicates", type=click.IntRange(min=1), help="Data sets of each setting. [default: as published]")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of the first replicate."
+)
+@click.option("--out", type=DIRECTORY, default="study", show_default=True, help="Directory of the table.")
+@click.option("--scheduler", metavar="ADDRESS", help="Of a dask.distributed cluster. [default: this machine's cores]")
+@click.option("--json", "as_json", is_flag=True, help="Print the rates as JSON.")
+def study(study: str, replicates: int | None, seed: int, out: Path, scheduler: str | None, as_json: bool) -> None:
+    """Run the whole pipeline on many simulated data sets and write one row for each to OUT.
+
+    clean: sound engines, where no verdict may be "wrong". faults: one fault planted at a time, which should be found and its
+    engine named. calibration: ranks of the truth in the posterior, and the coverage of EM's intervals. An interrupted study
+    goes on where it was. Exit status: 0 done; 2 wrong use; 4 some replicate crashed.
+    """
+    from typing import cast
+
+    from comparisons import terminal
+    from comparisons.progress import counted
+    from comparisons.study import campaign
+
+    number = campaign.REPLICATES[study] if replicates is None else replicates
+    kind = cast(campaign.Study, study)
+    try:
+        with counted(f"study {study}") as progress:
+            ended = campaign.run(kind, out, replicates=number, seed=seed, scheduler=scheduler, progress=progress)
+    except campaign.StudyError as error:
+        raise click.UsageError(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo(f"Interrupted; what is in {out} is kept, and the same command goes on from there.", err=True)
+        sys.exit(INTERRUPTED)
+    terminal.print_study(kind, ended, as_json=as_json)
+    sys.exit(CRASHED if ended.crashed else 0)

@@ -97,31 +97,30 @@ def copied_chains(label_free: dict[str, Floats]) -> tuple[int, int] | None:
     return None
 
 
-def draws_belong(recorded: Floats, recomputed: Floats) -> Check:
-    """The log density recomputed at stored draws is what the sampler recorded."""
+def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats) -> Check:
+    """The log density recomputed at stored draws is what the sampler recorded, and canonical order leaves it alone."""
     title = "The draws belong to this model and these data"
-    errors = np.abs(recorded - recomputed) / np.maximum(1.0, np.abs(recomputed))
-    worst = float(np.max(np.where(np.isnan(errors), np.inf, errors)))
-    if worst <= SAME_DENSITY:
-        return Check(
-            "draws-belong",
-            title,
-            "pass",
-            worst,
-            SAME_DENSITY,
-            f"The log density recomputed at {len(recorded)} stored draws is what the sampler recorded, to rounding.",
+    worst = [
+        float(np.max(np.where(np.isnan(errors), np.inf, errors)))
+        for values in (sampled, canonical)
+        for errors in [np.abs(recorded - values) / np.maximum(1.0, np.abs(values))]
+    ]
+    told = f"The log density recomputed at {len(recorded)} stored draws"
+    if not worst[0] <= SAME_DENSITY:
+        text = (
+            f"{told} is not what the sampler recorded: the draws come from another model, other data, or a stale file."
         )
-    return Check(
-        "draws-belong",
-        title,
-        "fail",
-        number(worst),
-        SAME_DENSITY,
-        f"The log density recomputed at {len(recorded)} stored draws is not what the sampler recorded: the draws come from "
-        "another model, other data, or a stale file.",
-        "sampler",
-        "Run with --fresh.",
-    )
+        return Check(
+            "draws-belong", title, "fail", number(worst[0]), SAME_DENSITY, text, "sampler", "Run with --fresh."
+        )
+    if not worst[1] <= SAME_DENSITY:
+        text = (
+            f"{told} is what the sampler recorded, but not once they are in canonical order: components were mixed up."
+        )
+        remedy = "Permute all parameters of a component together, and only components that the model cannot tell apart."
+        return Check("draws-belong", title, "fail", number(worst[1]), SAME_DENSITY, text, "comparison", remedy)
+    text = f"{told}, as sampled and in canonical order, is what the sampler recorded, to rounding."
+    return Check("draws-belong", title, "pass", max(worst), SAME_DENSITY, text)
 
 
 def posterior_agrees(

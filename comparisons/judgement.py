@@ -17,6 +17,7 @@ import numpy as np
 import em
 import models
 from comparisons import adequacy, checks, draw_checks, evidence, quantities, sampling, second_route, verdict
+from comparisons.best_mode import best_mode
 from comparisons.engines import Problem, exchangeable
 from comparisons.prior_draws import prior_standard_deviations
 from comparisons.result import Check, Quantity, Verdict
@@ -101,7 +102,9 @@ def judge(
         route = second_route.sample(problem, map_fit, random)
     with clock.stage("checks"):
         posterior = sampling.canonical(problem, drawn.tree, groups)
-        fit, map_fit, best = evidence.best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
+        same = checks.same_density(problem, log_posterior, (fit, map_fit), random)
+        best = best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
+        fit, map_fit = best.fit, best.map_fit
         values = quantities.of_draws(problem, posterior)
         judged = evidence.curvature_of(problem, None, fit)
         converged = draw_checks.sampler_converged(
@@ -114,12 +117,12 @@ def judge(
         circumstances = adequacy.Circumstances(met, evidence.several_modes(problem, map_fit), reason)
         table = _judged(problem, fit, map_fit, judged, values, drawn.summary, circumstances)
         found = [
-            checks.same_density(problem, log_posterior, map_fit.parameters, random),
+            same,
             checks.stationary(fit, judged, evidence.names(problem)),
-            best,
+            best.check,
             evidence.map_agrees(problem, map_fit, maximum),
             converged,
-            evidence.draws_belong(problem, log_posterior, drawn.tree),
+            evidence.draws_belong(problem, log_posterior, posterior, drawn.tree),
             draw_checks.posterior_agrees(route, met, drawn.summary, values, {q.name: _thresholds(q) for q in table}),
             checks.identified(problem, judged, evidence.names(problem), contraction),
         ]

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 import em
-from comparisons import catalogue, checks, curves, datasets, evidence, provenance, quantities, sampling, store, words
+from comparisons import catalogue, checks, curves, datasets, provenance, quantities, sampling, store, words
+from comparisons.best_mode import objective
 from comparisons.declaration import Comparison, Fitted
 from comparisons.engines import TUNE, Parameters, Problem
 from comparisons.judgement import Clock, judge
@@ -191,5 +192,5 @@ def _em_fit(problem: Problem, fit: em.Fit[Any, Any], map_fit: em.Fit[Any, Any], 
         path={name: [number(point[name]) for point in path] for name in path[0]},
         modes=modes,
         map_status=map_fit.status,
-        map_log_posterior=number(evidence.objective(map_fit)),
+        map_log_posterior=number(objective(map_fit)),
     )

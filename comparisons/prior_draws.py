@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import numpy as np
 
-from comparisons.engines import Problem
+from comparisons.engines import Prior, Problem
 from comparisons.quantities import of_arrays
 from models import CoinPrior
+from models.covariances import CovarianceForm
 from models.inputs import Floats, Integers
-from models.mixtures import canonical_permutation
+from models.mixtures import MixtureWeights, canonical_permutation
 
 
 def prior_standard_deviations(
     problem: Problem, exchangeable: Integers, random: np.random.Generator, n: int = 4000
 ) -> dict[str, float]:
     """Standard deviation of every quantity under the prior, components in canonical order."""
+    arrays = drawn(problem.prior, problem.weights, problem.form, exchangeable, n, random)
+    return {name: float(np.std(values)) for name, values in of_arrays(problem, arrays).items()}
+
+
+def drawn(
+    prior: Prior,
+    treated: MixtureWeights,
+    form: CovarianceForm,
+    exchangeable: Integers,
+    n: int,
+    random: np.random.Generator,
+) -> dict[str, Floats]:
+    """``n`` draws of weights and parameters by PyMC's names, exchangeable components in canonical order."""
     from scipy import stats
 
-    k, prior = problem.comparison.n_components, problem.prior
-    fixed = problem.weights.fixed
+    k, fixed = treated.n_components, treated.fixed
     weights = np.tile(fixed, (n, 1)) if fixed is not None else random.dirichlet(np.full(k, prior.concentration), n)
     arrays: dict[str, Floats] = {"weights": weights}
     if isinstance(prior, CoinPrior):
         arrays["head_probabilities"] = random.beta(prior.heads, prior.tails, size=(n, k))
         keys = np.stack([arrays["head_probabilities"], weights], axis=-1)
     else:
-        d, matrices = len(prior.mean), 1 if problem.form.tied else k
+        d, matrices = len(prior.mean), 1 if form.tied else k
         nu, scale = prior.degrees_of_freedom, prior.scale
-        if problem.form.shape == "full" and d > 1:
+        if form.shape == "full" and d > 1:
             drawn = stats.invwishart(nu, scale).rvs(size=n * matrices, random_state=random)
             covariances = drawn.reshape(n, matrices, d, d)
         else:
-            spherical = problem.form.shape == "spherical"
+            spherical = form.shape == "spherical"
             size = np.array([np.trace(scale) / d]) if spherical else np.diag(scale)
             variances = stats.invgamma(nu / 2).rvs(size=(n, matrices, len(size)), random_state=random) * size / 2
             covariances = np.eye(d) * variances[..., None, :]
@@ -43,4 +56,4 @@ def prior_standard_deviations(
     for name, values in arrays.items():
         index = permutation.reshape(n, k, *([1] * (values.ndim - 2)))
         arrays[name] = np.take_along_axis(values, np.broadcast_to(index, values.shape), axis=1)
-    return {name: float(np.std(values)) for name, values in of_arrays(problem, arrays).items()}
+    return arrays

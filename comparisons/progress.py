@@ -26,6 +26,42 @@ def shown(n_comparisons: int) -> Iterator[Callable[[Stage | Outcome], None]]:
         yield show
 
 
+@contextmanager
+def counted(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows how many of so many are done: a bar on a terminal, elsewhere a line for each twentieth."""
+    if not sys.stderr.isatty():
+        told = -1
+
+        def tell(done: int, of: int) -> None:
+            nonlocal told
+            if of and 20 * done // of > told:
+                told = 20 * done // of
+                print(f"{title}: {done} of {of}", file=sys.stderr, flush=True)
+
+        yield tell
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(title, total=None)
+        yield lambda done, of: progress.update(bar, completed=done, total=of)
+
+
 def line(outcome: Outcome) -> str:
     """Return what is said of a comparison that has ended."""
     if isinstance(outcome, Crashed):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from comparisons.processes import Crashed, Outcome
 from comparisons.progress import COLOURS
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from comparisons.study.campaign import Ended
+    from comparisons.study.rates import Rate
 
 # Columns where the output is no terminal: wide enough that no cell of a table breaks.
 PLAIN_WIDTH = 200
@@ -67,6 +70,62 @@ def print_result(result: Result) -> None:
         f"{result.sampler.name}, {result.sampler.chains} chains of {result.sampler.draws} draws, seed {result.seed}. "
         "The verdict is about the two fits, not about whether the model is a good one for these data."
     )
+
+
+def print_study(study: str, ended: Ended, *, as_json: bool) -> None:
+    """Print the rates that a study came to, and what crashed."""
+    import msgspec
+
+    from comparisons.study import rates
+
+    for task, error in ended.crashed.items():
+        print(f"{task.setting}, seed {task.seed}{task.fault and f', {task.fault}'}: crashed: {error}", file=sys.stderr)
+    rows = rates.read(ended.path)
+    if study == "calibration":
+        found: Any = rates.calibration(rows)
+    else:
+        found = rates.clean(rows) if study == "clean" else rates.planted(rows)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    print(f"{ended.path}: {ended.rows} rows", file=sys.stderr)
+    for table in _rates(found):
+        _console().print(table)
+
+
+def _rates(found: Any) -> list[Table]:
+    """Tables of what a study came to."""
+    from comparisons.study.rates import CalibrationRates, CleanRates
+
+    if isinstance(found, CalibrationRates):
+        ranks = _table("Setting", "Fault", "Simulations", "Smallest p (Bonferroni)", "Of")
+        for each in found.ranks:
+            worst = min(each.p_values, key=lambda name: each.p_values[name])
+            ranks.add_row(each.setting, each.fault or "none", str(each.simulations), significant(each.smallest), worst)
+        coverage = _table("Family", "n", "Separation", "Intervals that hold the truth", "Withheld")
+        for cell in found.coverage:
+            upper = "" if cell.separation_to is None else f" to {cell.separation_to:g}"
+            coverage.add_row(
+                cell.family, str(cell.n), f"{cell.separation_from:g}{upper}", _rate(cell.held), _rate(cell.withheld)
+            )
+        return [ranks, coverage]
+    if found and isinstance(found[0], CleanRates):
+        table = _table("Setting", "agree", "differ", "inconclusive", "wrong", "wrong or inconclusive by")
+        for setting in found:
+            told = "; ".join(f"{name}: {count}" for name, count in setting.reasons.items())
+            table.add_row(setting.name, *(_rate(rate) for rate in setting.verdicts.values()), told)
+        return [table]
+    table = _table("Fault", "Changes anything", "Detected", "Engine named", "By")
+    for fault in found:
+        by = "; ".join(f"{name}: {count}" for name, count in fault.by.items())
+        table.add_row(fault.name, _rate(fault.changed), _rate(fault.detected), _rate(fault.named), by)
+    return [table]
+
+
+def _rate(rate: Rate) -> str:
+    if not rate.of:
+        return MISSING
+    return f"{rate.count} of {rate.of} ({100 * rate.low:.1f} to {100 * rate.high:.1f} %)"
 
 
 def _quantities(result: Result) -> Table:

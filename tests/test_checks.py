@@ -11,6 +11,7 @@ import pytest
 
 import em
 import models
+from comparisons import best_mode as modes
 from comparisons import checks, draw_checks, engines, evidence, sampling
 from comparisons.engines import Problem
 from comparisons.result import Check
@@ -33,6 +34,8 @@ BAGS = CoinTosses([5, 9, 8, 4, 7], 10)
 PRIOR = CoinPrior(2.0, 3.0, 1.5)
 COINS = declare(BAGS, prior=PRIOR)
 NORMALS = Case(1, 2, "free").problem(1)
+# Fitted before any test breaks a density.
+SOUND = {problem: problem.fit(problem.prior) for problem in (COINS, NORMALS)}
 
 
 def random() -> np.random.Generator:
@@ -40,7 +43,7 @@ def random() -> np.random.Generator:
 
 
 def same_density(problem: Problem, density: LogPosterior) -> Check:
-    return checks.same_density(problem, density, problem.random_parameters(random()), random())
+    return checks.same_density(problem, density, [SOUND.get(problem) or problem.fit(problem.prior)], random())
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +102,37 @@ def test_where_both_densities_are_off_neither_is_trusted(monkeypatch: pytest.Mon
 
 def test_densities_are_compared_at_a_bound_too() -> None:
     problem = declare(CoinTosses([10, 10, 3, 4], 10, labels=[1, 1, 0, 0]), weights="equal")
-    at = problem.fit(problem.prior).parameters
-    assert at.head_probabilities[1] == 1.0
-    assert checks.same_density(problem, LogPosterior(problem.model()), at, random()).outcome == "pass"
+    fit = problem.fit(problem.prior)
+    assert fit.parameters.head_probabilities[1] == 1.0
+    assert checks.same_density(problem, LogPosterior(problem.model()), [fit], random()).outcome == "pass"
+
+
+def test_a_log_likelihood_that_is_not_of_the_estimate_is_found() -> None:
+    density, fit = LogPosterior(COINS.model()), SOUND[COINS]
+    for off in (1e-6, np.nan):
+        for told in (
+            dataclasses.replace(fit, log_likelihood=fit.log_likelihood + off),
+            dataclasses.replace(fit, log_posterior=modes.objective(fit) + off),
+        ):
+            check = checks.same_density(COINS, density, [told], random())
+            assert (check.outcome, check.engine) == ("fail", "em")
+
+
+def test_a_better_maximum_of_the_likelihood_that_ems_own_search_misses_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    lesser = [m for m in CLUMPS.fit(None).modes if m.regular][1]
+    right = Problem.fit
+    blind = right(CLUMPS, None, start=lesser.parameters)
+    monkeypatch.setattr(
+        Problem,
+        "fit",
+        lambda self, prior, start=None, seed=0, **options: (
+            blind if start is None and prior is None else right(self, prior, start, seed, **options)
+        ),
+    )
+    better, _ = modes_of_clumps()
+    adopted, _, check = best_mode(better, [near(better.parameters)] * 3)
+    assert (check.outcome, check.engine) == ("fail", "em")
+    assert adopted.log_likelihood > blind.log_likelihood
 
 
 def judged(problem: Problem, parameters: Any) -> Any:
@@ -195,7 +226,8 @@ def draws_at(problem: Problem, parameters: list[Any], log_density: list[float]) 
 def best_mode(map_fit: Any, visited: list[Any]) -> tuple[Any, Any, Check]:
     tree = draws_at(CLUMPS, visited, [0.0] * len(visited))
     fit = CLUMPS.fit(None)
-    return evidence.best_mode(CLUMPS, fit, map_fit, tree["posterior"].to_dataset(), tree, seed=1)
+    found = modes.best_mode(CLUMPS, fit, map_fit, tree["posterior"].to_dataset(), tree, seed=1)
+    return found.fit, found.map_fit, found.check
 
 
 def near(parameters: Any) -> Any:
@@ -231,9 +263,10 @@ def test_a_better_mode_that_ems_own_search_misses_fails(monkeypatch: pytest.Monk
 
 
 def test_a_draw_above_the_best_mode_fails() -> None:
-    assert checks.best_mode([], False, 4, best_draw=-9.0, at_mode=-10.0).outcome == "fail"
-    assert checks.best_mode([], False, 4, best_draw=-11.0, at_mode=-10.0).outcome == "pass"
-    assert checks.best_mode([], False, 4, best_draw=np.nan, at_mode=-10.0).outcome == "fail"
+    best = modes.Searched(CLUMPS.fit(CLUMPS.prior))
+    height = modes.objective(best.kept)
+    for draw, outcome in ((height + 1, "fail"), (height - 1, "pass"), (np.nan, "fail")):
+        assert modes.verdict(best, best, 4, draw, "").outcome == outcome
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +302,7 @@ def test_parameters_of_one_component_read_in_another_order_fail(maximum: models.
 def test_a_distance_that_is_not_a_number_fails(maximum: models.Maximum) -> None:
     fit = COINS.fit(PRIOR)
     for flat in (True, False):
-        assert checks.map_agrees(fit, maximum, np.nan, flat).outcome == "fail"
+        assert checks.map_agrees(modes.objective(fit), maximum, np.nan, flat).outcome == "fail"
 
 
 def test_on_a_ridge_modes_are_compared_by_what_they_say_of_the_rows() -> None:
@@ -363,6 +396,10 @@ def test_one_chain_of_wider_energy_does_not_condemn_the_others(density: LogPoste
     assert converged(density, chains(energy=energy)).outcome == "pass"
 
 
+def canonical(tree: Any) -> Any:
+    return models.canonical_order(tree, np.zeros(2, dtype=np.int64))["posterior"].to_dataset()
+
+
 def drawn_from(density: LogPosterior) -> Any:
     tree = chains(draws=50)
     values = {name: tree["posterior"][name].values for name in density.names}
@@ -373,7 +410,17 @@ def drawn_from(density: LogPosterior) -> Any:
 
 
 def test_draws_belong_to_the_model_and_data_they_were_drawn_from(density: LogPosterior) -> None:
-    assert evidence.draws_belong(COINS, density, drawn_from(density)).outcome == "pass"
+    tree = drawn_from(density)
+    assert evidence.draws_belong(COINS, density, canonical(tree), tree).outcome == "pass"
+
+
+def test_draws_whose_components_were_mixed_up_are_found(density: LogPosterior) -> None:
+    tree = drawn_from(density)
+    mixed = canonical(tree)
+    values = mixed["head_probabilities"]
+    mixed["head_probabilities"] = (values.dims, values.values[..., ::-1])
+    check = evidence.draws_belong(COINS, density, mixed, tree)
+    assert (check.outcome, check.engine) == ("fail", "comparison")
 
 
 def test_draws_of_other_data_or_another_prior_are_found(density: LogPosterior) -> None:
@@ -382,12 +429,14 @@ def test_draws_of_other_data_or_another_prior_are_found(density: LogPosterior) -
         declare(CoinTosses([5, 9, 8, 4, 8], 10), prior=PRIOR),
         declare(BAGS, prior=CoinPrior(2.0, 3.1, 1.5)),
     ):
-        check = evidence.draws_belong(other, given(other, LogPosterior(COINS.model())), tree)
+        check = evidence.draws_belong(other, given(other, LogPosterior(COINS.model())), canonical(tree), tree)
         assert (check.outcome, check.engine) == ("fail", "sampler")
 
 
 def test_a_recorded_density_that_is_not_a_number_is_found() -> None:
-    assert draw_checks.draws_belong(np.array([np.nan, 1.0]), np.array([1.0, 1.0])).outcome == "fail"
+    assert (
+        draw_checks.draws_belong(np.array([np.nan, 1.0]), np.array([1.0, 1.0]), np.array([1.0, 1.0])).outcome == "fail"
+    )
 
 
 def identified(problem: Problem) -> Check:

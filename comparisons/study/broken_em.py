@@ -1,0 +1,312 @@
+"""EM broken in one place each: what the faults of `comparisons.study.faults` put in place of the sound functions."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+import em.coins
+import em.gaussians
+from comparisons import checks
+from comparisons.engines import Problem
+from em.coins import CoinMixture
+from em.gaussians import GaussianMixture
+from em.moments import GaussianStatistics
+from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Measurements
+
+MIXTURES = (CoinMixture, GaussianMixture)
+
+
+def _steps(name: str, broken: Callable[..., Any]) -> list[Any]:
+    """Both families' ``name`` replaced by ``broken``, which is given the sound method first."""
+    return [patch.object(kind, name, _around(getattr(kind, name), broken)) for kind in MIXTURES]
+
+
+def _around(sound: Callable[..., Any], broken: Callable[..., Any]) -> Callable[..., Any]:
+    def replaced(self: Any, *arguments: Any, **options: Any) -> Any:
+        return broken(sound, self, *arguments, **options)
+
+    return replaced
+
+
+def _changed(parameters: Any, **fields: Any) -> Any:
+    """Parameters with other fields, unchecked as a broken step would leave them."""
+    made = object.__new__(type(parameters))
+    for each in dataclasses.fields(parameters):
+        object.__setattr__(made, each.name, fields.get(each.name, getattr(parameters, each.name)))
+    return made
+
+
+def divides_by_n(problem: Problem, plant: Any) -> list[Any]:
+    """M-step divides by n instead of the responsibilities' sum."""
+
+    def m_step(sound: Any, self: Any, statistics: Any) -> Any:
+        if isinstance(statistics, GaussianStatistics):
+            everyone = np.full_like(statistics.rows, statistics.rows.sum())
+            wrong = sound(self, dataclasses.replace(statistics, rows=everyone))
+        else:
+            wrong = sound(
+                self, dataclasses.replace(statistics, tosses=np.full_like(statistics.tosses, statistics.tosses.sum()))
+            )
+        return _changed(wrong, weights=sound(self, statistics).weights)
+
+    return _steps("m_step", m_step)
+
+
+def forgets_weights(problem: Problem, plant: Any) -> list[Any]:
+    """E-step as if all weights were equal."""
+
+    def e_step(sound: Any, self: Any, parameters: Any) -> Any:
+        return sound(self, _changed(parameters, weights=np.full(self.n_components, 1 / self.n_components)))
+
+    return _steps("e_step", e_step)
+
+
+def weights_not_updated(problem: Problem, plant: Any) -> list[Any]:
+    """Weights stay equal, where they start."""
+
+    def m_step(sound: Any, self: Any, statistics: Any) -> Any:
+        return _changed(sound(self, statistics), weights=np.full(self.n_components, 1 / self.n_components))
+
+    return _steps("m_step", m_step)
+
+
+def hard_assignment(problem: Problem, plant: Any) -> list[Any]:
+    """Responsibilities of 0 and 1."""
+
+    def hard(sound: Any, joint: Any, labels: Any) -> Any:
+        shares, rows = sound(joint, labels)
+        return (shares == shares.max(axis=1, keepdims=True)).astype(float), rows
+
+    return [
+        patch.object(module, "responsibilities", lambda *a, sound=module.responsibilities: hard(sound, *a))
+        for module in (em.coins, em.gaussians)
+    ]
+
+
+def divides_by_n_minus_1(problem: Problem, plant: Any) -> list[Any]:
+    """Sample variances in place of maximum-likelihood ones."""
+
+    def m_step(sound: Any, self: Any, statistics: Any) -> Any:
+        parameters = sound(self, statistics)
+        rows = np.maximum(statistics.rows, 1.5)
+        return _changed(parameters, covariances=parameters.covariances * (rows / (rows - 1))[:, None, None])
+
+    return _steps("m_step", m_step)[1:]
+
+
+def sd_for_variance(problem: Problem, plant: Any) -> list[Any]:
+    """Square roots of the variances in their place."""
+
+    def m_step(sound: Any, self: Any, statistics: Any) -> Any:
+        parameters = sound(self, statistics)
+        return _changed(parameters, covariances=np.sqrt(np.maximum(parameters.covariances, 0)))
+
+    return _steps("m_step", m_step)[1:]
+
+
+def pooled_unweighted(problem: Problem, plant: Any) -> list[Any]:
+    """The mean of the components' variances, however few rows each has."""
+
+    def m_step(sound: Any, self: Any, statistics: Any) -> Any:
+        parameters = sound(self, statistics)
+        shift = statistics.first / statistics.rows[:, None]
+        own = statistics.second / statistics.rows[:, None, None] - np.einsum("ka,kb->kab", shift, shift)
+        return _changed(parameters, covariances=np.broadcast_to(own.mean(axis=0), own.shape).copy())
+
+    return _steps("m_step", m_step)[1:]
+
+
+def _other_data(change: Callable[[Any], Any]) -> list[Any]:
+    """Both families built on data that are not what was given."""
+
+    def init(sound: Any, self: Any, data: Any, *arguments: Any, **options: Any) -> None:
+        sound(self, change(data.distinct()), *arguments, **options)
+
+    return _steps("__init__", init)
+
+
+def _with_rows(data: Any, **fields: Any) -> Any:
+    if isinstance(data, CoinTosses):
+        return CoinTosses(
+            **{"heads": data.heads, "tosses": data.tosses, "counts": data.counts, "labels": data.labels, **fields}
+        )
+    return Measurements(**{"y": data.y, "counts": data.counts, "labels": data.labels, **fields})
+
+
+def one_number_of_tosses(problem: Problem, plant: Any) -> list[Any]:
+    """Every bag as if it had the tosses of the largest."""
+    return _other_data(lambda data: _with_rows(data, tosses=np.full_like(data.tosses, data.tosses.max())))[:1]
+
+
+def counts_ignored(problem: Problem, plant: Any) -> list[Any]:
+    """Every distinct row once."""
+    return _other_data(lambda data: _with_rows(data, counts=np.ones_like(data.counts)))
+
+
+def half_the_data(problem: Problem, plant: Any) -> list[Any]:
+    """The first half of the distinct rows."""
+
+    def half(data: Any) -> Any:
+        kept = slice(0, (len(data.counts) + 1) // 2)
+        names = ("heads", "tosses") if isinstance(data, CoinTosses) else ("y",)
+        return _with_rows(data, **{name: getattr(data, name)[kept] for name in (*names, "counts", "labels")})
+
+    return _other_data(half)
+
+
+def _reported(change: Callable[..., Any]) -> list[Any]:
+    """Every fit of the comparison reported otherwise than it was; ``change(sound, problem, fit, prior, start)``."""
+    sound = Problem.fit
+
+    def fit(self: Problem, prior: Any, start: Any = None, seed: int = 0, *, path: bool = False) -> Any:
+        return change(self, sound(self, prior, start, seed, path=path), prior, start)
+
+    return [patch.object(Problem, "fit", fit)]
+
+
+def _at(problem: Problem, fit: Any, parameters: Any) -> Any:
+    """The fit as if it had ended at other parameters, with their own log-likelihood."""
+    likelihood, prior = checks.em_densities(problem, parameters)
+    posterior = None if fit.log_posterior is None else likelihood + prior
+    return dataclasses.replace(
+        fit, parameters=parameters, log_likelihood=likelihood, log_posterior=posterior, status="converged"
+    )
+
+
+def stopped_early(problem: Problem, plant: Any) -> list[Any]:
+    """The third point of the path."""
+
+    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+        return _at(problem, fit, fit.path[min(3, fit.iterations)])
+
+    return _reported(change)
+
+
+def at_the_saddle(problem: Problem, plant: Any) -> list[Any]:
+    """All components equal, at the fit of a single one."""
+    plant.active = True
+
+    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+        p = fit.parameters
+        if start is not None:
+            return fit
+        if isinstance(p, CoinParameters):
+            share = np.average(p.head_probabilities, weights=p.weights)
+            equal: Any = CoinParameters(p.weights, np.full(len(p.weights), share))
+        else:
+            mean = p.weights @ p.means
+            apart = p.means - mean
+            pooled = np.einsum("k,kab->ab", p.weights, p.covariances + np.einsum("ka,kb->kab", apart, apart))
+            equal = GaussianParameters(
+                p.weights, np.repeat(mean[None], len(apart), 0), np.repeat(pooled[None], len(apart), 0)
+            )
+        return _at(problem, fit, equal)
+
+    return _reported(change)
+
+
+def lesser_mode(problem: Problem, plant: Any) -> list[Any]:
+    """The second of the regular modes, whenever there is one."""
+    plant.active = False
+
+    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+        lesser = [m for m in fit.modes if m.regular][1:]
+        if start is not None or not lesser:
+            return fit
+        plant.active = True
+        return _at(problem, fit, lesser[0].parameters)
+
+    return _reported(change)
+
+
+def late_log_likelihood(problem: Problem, plant: Any) -> list[Any]:
+    """The objective before the last step."""
+
+    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+        late = float(fit.trace[-1] - fit.trace[-2]) if len(fit.trace) > 1 else 0.0
+        posterior = None if fit.log_posterior is None else fit.log_posterior - late
+        return dataclasses.replace(fit, log_likelihood=fit.log_likelihood - late, log_posterior=posterior)
+
+    return _reported(change)
+
+
+def no_binomial_coefficient(problem: Problem, plant: Any) -> list[Any]:
+    """Log densities without the constant."""
+    from scipy.special import gammaln
+
+    sound = em.coins.log_densities
+
+    def log_densities(parameters: Any, tosses: Any) -> Any:
+        h, t = tosses.heads[:, None], tosses.tosses[:, None]
+        return sound(parameters, tosses) - (gammaln(t + 1) - gammaln(h + 1) - gammaln(t - h + 1))
+
+    return [patch.object(em.coins, "log_densities", log_densities)]
+
+
+def prior_forgotten(problem: Problem, plant: Any) -> list[Any]:
+    """Maximum likelihood for the first component, whatever the prior."""
+
+    def m_step(sound: Any, self: Any, statistics: Any) -> Any:
+        parameters = sound(self, statistics)
+        if self.prior is None:
+            return parameters
+        without = copy.copy(self)
+        without.prior = None
+        forgotten = sound(without, statistics)
+        fields = ("head_probabilities",) if isinstance(self, CoinMixture) else ("means", "covariances")
+        mixed = {}
+        for name in fields:
+            values = np.array(getattr(parameters, name))
+            values[0] = getattr(forgotten, name)[0]
+            mixed[name] = values
+        return _changed(parameters, **mixed)
+
+    return _steps("m_step", m_step)
+
+
+def mode_on_other_scale(problem: Problem, plant: Any) -> list[Any]:
+    """The mode of logits of head probabilities, or of log variances."""
+
+    def m_step(sound: Any, self: Any, statistics: Any) -> Any:
+        if self.prior is None:
+            return sound(self, statistics)
+        other = copy.copy(self)
+        if isinstance(self.prior, CoinPrior):
+            other.prior = dataclasses.replace(self.prior, heads=self.prior.heads + 1, tails=self.prior.tails + 1)
+        else:
+            other.prior = dataclasses.replace(self.prior, degrees_of_freedom=self.prior.degrees_of_freedom - 2)
+        return sound(other, statistics)
+
+    return _steps("m_step", m_step)
+
+
+def stale_fit(problem: Problem, plant: Any) -> list[Any]:
+    """The fits of the same data before one row was changed."""
+    before = neighbour(problem)
+
+    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+        if start is not None or problem is before:
+            return fit
+        return before.fit(prior)
+
+    return _reported(change)
+
+
+def neighbour(problem: Problem) -> Problem:
+    """The problem with one row changed: one head more or fewer in a bag, or half a standard deviation."""
+    data = problem.data
+    if isinstance(data, CoinTosses):
+        heads = np.array(data.heads)
+        heads[0] += 1 if heads[0] < data.tosses[0] else -1
+        changed: Any = _with_rows(data, heads=heads)
+    else:
+        y = np.array(data.y)
+        y[0] += 0.5 * y.std(axis=0)
+        changed = _with_rows(data, y=y)
+    return dataclasses.replace(problem, data=changed.distinct())

@@ -1,0 +1,176 @@
+"""Simulation-based calibration of the PyMC models, and the coverage of EM's intervals.
+
+If parameters are drawn from the prior and data from the model, the rank of the truth among posterior draws is uniform
+(Talts et al. 2018; Modrák et al. 2023 for the log-likelihood among the quantities). Rows are few, so that a Jacobian that
+is dropped or a prior that was changed shows. Truth and draws are both in canonical order. On more rows from the same truth
+EM's Wald intervals are asked whether they hold the truth, or are withheld.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from comparisons import adequacy, checks, engines, evidence, quantities, sampling
+from comparisons.best_mode import draw_values
+from comparisons.engines import Problem, exchangeable
+from comparisons.study.broken_pymc import other_prior
+from comparisons.study.settings import UNIT_PRIOR, UNIT_PRIOR_2D, Setting, Simulated, simulate
+from models import CoinPrior, LogPosterior
+
+# Draws among which the truth is ranked, spread over all draws so that they hardly depend on each other.
+RANKED = 99
+DRAWS, CHAINS = 500, 4
+TARGET_ACCEPT = 0.9
+# Rows on which EM's intervals are tried.
+SIZES = (20, 50, 100, 200, 500)
+
+SETTINGS = {
+    setting.name: setting
+    for setting in (
+        Setting(name="sbc-coins-equal", family="coins", n=20, why="Two coins.", prior=CoinPrior(), weights="equal"),
+        Setting(
+            name="sbc-coins-free", family="coins", n=20, why="Two coins, weights free.", prior=CoinPrior(2.0, 2.0, 2.0)
+        ),
+        Setting(name="sbc-normals", family="gaussians", n=20, why="Two normals.", prior=UNIT_PRIOR),
+        Setting(name="sbc-normals-plane", family="gaussians", n=20, why="Two features.", prior=UNIT_PRIOR_2D),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRow:
+    """One simulation.
+
+    Attributes
+    ----------
+    family, setting, seed, fault : what to give `calibrated` to have it again
+    n, separation : rows of the ranked posterior, and distance of the components in sd of a row
+    r_hat, divergences : the worst of the quantities, and how many transitions diverged
+    ranks : ``name=rank`` of the truth among 99 draws, 0 to 99
+    coverage : ``n:status:name=1`` where EM's 94 % interval holds the truth, 0 where not, ``-`` where it is withheld
+    seconds : of the processor's time it took
+    """
+
+    family: str
+    setting: str
+    seed: int
+    fault: str
+    n: int
+    separation: float
+    r_hat: float
+    divergences: int
+    ranks: str
+    coverage: str
+    seconds: float
+
+
+@contextmanager
+def _jacobian_dropped() -> Iterator[None]:
+    """PyMC's transforms without the log of their Jacobians, so that the sampler samples another posterior."""
+    from pymc.distributions import transforms as pymc_transforms
+
+    from models import inverse_wishart
+
+    kinds = {type(t) for t in (pymc_transforms.logodds, pymc_transforms.log, pymc_transforms.simplex)}
+    kinds.add(type(inverse_wishart.covariance_factor_transform))
+    with patch.multiple(engines, _compiled=_graphs.setdefault("jacobian-dropped", {})):
+        patches = [patch.object(kind, "log_jac_det", _nothing(kind.log_jac_det)) for kind in kinds]
+        for each in patches:
+            each.start()
+        try:
+            yield
+        finally:
+            for each in patches:
+                each.stop()
+
+
+def _nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, value, *inputs: 0.0 * sound(self, value, *inputs)
+
+
+_graphs: dict[str, dict[tuple[Any, ...], Any]] = {}
+
+FAULTS = ("prior-changed", "jacobian-dropped")
+
+
+def calibrated(setting_name: str, seed: int, fault: str = "") -> CalibrationRow:
+    """Draw a truth, rank it among the posterior draws, and try EM's intervals on it."""
+    setting = SETTINGS[setting_name]
+    simulated = simulate(setting, seed)
+    problem = simulated.problem
+    began = time.process_time()
+    with _planted(problem, fault):
+        density = LogPosterior(problem.model())
+        tree = engines.sample(problem, density, DRAWS, CHAINS, seed, TARGET_ACCEPT)
+    described = sampling.described(problem, density, tree, TARGET_ACCEPT, 0)
+    ranks = _ranks(simulated, tree, exchangeable(density.model))
+    coverage = [] if fault else [told for n in SIZES for told in _covered(setting, simulated, n, seed)]
+    return CalibrationRow(
+        setting.family,
+        setting.name,
+        seed,
+        fault,
+        problem.data.n,
+        round(simulated.separation, 3),
+        round(float(described.summary["r_hat"].max()), 4),
+        described.divergences,
+        ";".join(f"{name}={rank}" for name, rank in ranks.items()),
+        ";".join(coverage),
+        round(time.process_time() - began, 2),
+    )
+
+
+def _planted(problem: Problem, fault: str) -> Any:
+    if fault == "jacobian-dropped":
+        return _jacobian_dropped()
+    if fault == "prior-changed":
+        return other_prior(problem, None)[0]
+    return nullcontext()
+
+
+def _ranks(simulated: Simulated, tree: Any, groups: Any) -> dict[str, int]:
+    """Rank of the truth of every quantity and of its log-likelihood among draws spread over all."""
+    problem = simulated.problem
+    posterior = sampling.canonical(problem, tree, groups)
+    total = posterior.sizes["chain"] * posterior.sizes["draw"]
+    places = np.linspace(0, total - 1, RANKED).astype(int)
+    truth = quantities.of_parameters(problem, simulated.truth)
+    ranks = {
+        name: int((values.ravel()[places] < truth[name]).sum())
+        for name, values in quantities.of_draws(problem, posterior).items()
+    }
+    height = checks.em_densities(problem, simulated.truth)[0]
+    where = np.unravel_index(places, (posterior.sizes["chain"], posterior.sizes["draw"]))
+    heights = [
+        checks.em_densities(problem, problem.from_pymc(draw_values(posterior, int(c), int(d))))[0]
+        for c, d in zip(*where, strict=True)
+    ]
+    ranks["log_likelihood"] = int((np.array(heights) < height).sum())
+    return ranks
+
+
+def _covered(setting: Setting, simulated: Simulated, n: int, seed: int) -> list[str]:
+    """Whether EM's Wald interval of each quantity holds the truth, on ``n`` new rows from it."""
+    problem = simulate(replace(setting, n=n, truth=simulated.truth), seed).problem
+    fit = problem.fit(None, seed=seed)
+    judged = evidence.curvature_of(problem, None, fit)
+    truth = quantities.of_parameters(problem, simulated.truth)
+    errors = dict.fromkeys(truth, np.nan)
+    if judged is not None:
+        errors = quantities.standard_errors(
+            judged, quantities.gradients(problem, problem.mixture(None), fit.parameters)
+        )
+    estimate = quantities.of_parameters(problem, fit.parameters)
+    told = []
+    for name, value in truth.items():
+        low, high = adequacy.wald(name, estimate[name], errors[name])
+        held = "-" if not np.isfinite(low + high) else str(int(low <= value <= high))
+        told.append(f"{n}:{fit.status}:{name}={held}")
+    return told

@@ -1,0 +1,229 @@
+"""What the tables of the studies come to: counts with exact binomial intervals.
+
+A fault is detected where the verdict is "wrong"; in the sampler also where it is "inconclusive" with the sampler named, for
+then nothing is concluded from its draws.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from comparisons.study import faults
+from comparisons.study.calibration import RANKED
+from comparisons.study.ranks import uniformity
+from models.inputs import Integers
+
+# Of the binomial intervals.
+LEVEL = 0.95
+# Bins of the distance of two components, in standard deviations of a row.
+SEPARATIONS = (0.0, 1.0, 2.0, 3.0, 5.0, float("inf"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """``count`` of ``of``, with the exact (Clopper–Pearson) interval of its probability."""
+
+    count: int
+    of: int
+    low: float
+    high: float
+
+    @classmethod
+    def counted(cls, events: Iterable[bool]) -> Rate:
+        """Count what happened."""
+        from scipy.special import betaincinv
+
+        happened = list(events)
+        k, n = sum(happened), len(happened)
+        tail = (1 - LEVEL) / 2
+        low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
+        high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
+        return cls(k, n, low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanRates:
+    """Verdicts on sound engines in one setting, or in a whole family.
+
+    ``failed`` counts by check, over the same replicates.
+    """
+
+    name: str
+    family: str
+    verdicts: dict[str, Rate]
+    failed: dict[str, Rate]
+    reasons: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRates:
+    """One planted fault: how often it changed anything, was detected where it did, and was laid at the right door."""
+
+    name: str
+    words: str
+    kind: str
+    changed: Rate
+    detected: Rate
+    named: Rate
+    by: dict[str, int]
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Rows of a table as text by column, in an order that does not depend on who was ready first."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return sorted(csv.DictReader(file), key=lambda row: (row["fault"], row["setting"], int(row["seed"])))
+
+
+def clean(rows: list[dict[str, str]]) -> list[CleanRates]:
+    """Rates of each family, then of each setting."""
+    groups: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+    for row in rows:
+        groups["", row["family"]].append(row)
+        groups[row["setting"], row["family"]].append(row)
+    found = []
+    for (setting, family), chosen in sorted(groups.items()):
+        reasons: dict[str, int] = defaultdict(int)
+        for row in chosen:
+            if row["verdict"] in ("wrong", "raised"):
+                reasons[row["failed"]] += 1
+            if row["verdict"] == "inconclusive":
+                reasons[row["undecided"] or "a quantity"] += 1
+        names = [entry.split("=")[0] for entry in chosen[0]["statistics"].split()]
+        found.append(
+            CleanRates(
+                setting or f"all {family}",
+                family,
+                {
+                    v: Rate.counted(row["verdict"] == v for row in chosen)
+                    for v in ("agree", "differ", "inconclusive", "wrong")
+                },
+                {name: Rate.counted(name in row["failed"].split() for row in chosen) for name in names},
+                dict(reasons),
+            )
+        )
+    return found
+
+
+def detected(row: dict[str, str]) -> bool:
+    """Whether the verdict lets nobody rely on the broken result."""
+    if row["verdict"] in ("wrong", "raised"):
+        return True
+    return row["verdict"] == "inconclusive" and row["fault"].startswith("sampler") and row["engine"] == "sampler"
+
+
+def planted(rows: list[dict[str, str]]) -> list[FaultRates]:
+    """Rates of each fault, in the order of the list of faults."""
+    found = []
+    for fault in faults.ALL:
+        chosen = [row for row in rows if row["fault"] == fault.name]
+        if not chosen:
+            continue
+        changing = [row for row in chosen if row["changed"] == "yes"]
+        caught = [row for row in changing if detected(row)]
+        by: dict[str, int] = defaultdict(int)
+        for row in caught:
+            by[(row["failed"].split() or row["undecided"].split() or [row["verdict"]])[0]] += 1
+        found.append(
+            FaultRates(
+                fault.name,
+                fault.words,
+                fault.kind,
+                Rate.counted(row["changed"] == "yes" for row in chosen),
+                Rate.counted(detected(row) for row in changing),
+                Rate.counted(row["engine"] in fault.engines for row in caught),
+                dict(by),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RankRates:
+    """Ranks of one setting under one fault: a p-value of uniformity for each quantity.
+
+    ``smallest``: the smallest of them times their number (Bonferroni), at most 1.
+    """
+
+    setting: str
+    fault: str
+    simulations: int
+    p_values: dict[str, float]
+    smallest: float
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageRates:
+    """EM's 94 % Wald intervals at one sample size and separation, all quantities of a family together.
+
+    ``held``: intervals that hold the truth, of those that were given; ``withheld``: of all; ``data_sets``: how many data
+    sets stand behind them, whose intervals are not independent of each other.
+    """
+
+    family: str
+    n: int
+    separation_from: float
+    separation_to: float | None
+    held: Rate
+    withheld: Rate
+    data_sets: int
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRates:
+    """What simulation-based calibration and the coverage of EM's intervals come to."""
+
+    ranks: list[RankRates]
+    coverage: list[CoverageRates]
+
+
+def rank_table(rows: list[dict[str, str]]) -> dict[tuple[str, str], dict[str, Integers]]:
+    """Ranks of every quantity by setting and fault."""
+    found: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        for entry in row["ranks"].split(";"):
+            name, rank = entry.rsplit("=", 1)
+            found[row["setting"], row["fault"]][name].append(int(rank))
+    return {key: {name: np.array(ranks) for name, ranks in table.items()} for key, table in found.items()}
+
+
+def calibration(rows: list[dict[str, str]]) -> CalibrationRates:
+    """Uniformity of ranks, and coverage by sample size and separation."""
+    ranks = []
+    for (setting, fault), table in sorted(rank_table(rows).items()):
+        p_values = {name: uniformity(values, RANKED) for name, values in table.items()}
+        smallest = min(1.0, min(p_values.values()) * len(p_values))
+        ranks.append(RankRates(setting, fault, len(next(iter(table.values()))), p_values, smallest))
+    return CalibrationRates(ranks, _coverage([row for row in rows if row["coverage"]]))
+
+
+def _coverage(rows: list[dict[str, str]]) -> list[CoverageRates]:
+    held: dict[tuple[str, int, float], list[str]] = defaultdict(list)
+    sets: dict[tuple[str, int, float], set[str]] = defaultdict(set)
+    for row in rows:
+        low = max(edge for edge in SEPARATIONS if edge <= float(row["separation"]))
+        for entry in row["coverage"].split(";"):
+            size, _, outcome = entry.split(":", 2)
+            key = row["family"], int(size), low
+            held[key].append(outcome.rsplit("=", 1)[1])
+            sets[key].add(f"{row['setting']} {row['seed']}")
+    found = []
+    for (family, n, low), told in sorted(held.items()):
+        high = SEPARATIONS[SEPARATIONS.index(low) + 1]
+        found.append(
+            CoverageRates(
+                family,
+                n,
+                low,
+                high if high < float("inf") else None,
+                Rate.counted(value == "1" for value in told if value != "-"),
+                Rate.counted(value == "-" for value in told),
+                len(sets[family, n, low]),
+            )
+        )
+    return found
