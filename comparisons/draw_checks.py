@@ -125,19 +125,28 @@ def draws_belong(recorded: Floats, recomputed: Floats) -> Check:
 
 
 def posterior_agrees(
-    route: SecondRoute, converged: bool, summary: Any, values: dict[str, Floats], thresholds: dict[str, list[float]]
+    route: SecondRoute | None,
+    converged: bool,
+    summary: Any,
+    values: dict[str, Floats],
+    thresholds: dict[str, list[float]],
 ) -> Check:
     """NUTS and the second route have the same means, and the same probabilities below fixed thresholds.
 
     Parameters
     ----------
-    route : importance sampling guided by EM
+    route : importance sampling guided by EM, None where there are too many labellings for it
     converged : whether the chains have
     summary : ArviZ's summary of the chains, by quantity
     values : ``(chains, draws)`` of each quantity
     thresholds : of each quantity, fixed without looking at any draw
     """
     title = "A second route to the posterior agrees"
+    if route is None:
+        text = (
+            "With so many exchangeable components there are too many labellings for importance sampling guided by EM."
+        )
+        return Check("posterior-agrees", title, "not applicable", None, None, text)
     told = (
         f"Importance sampling guided by EM ({route.effective:.0f} effective draws, Pareto k-hat {route.k_hat:.2f}) puts the "
         f"log marginal likelihood at {route.log_evidence:.3f} (standard error {route.log_evidence_error:.3f})"
