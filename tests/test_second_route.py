@@ -3,14 +3,17 @@
 import tracemalloc
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import betaln, gammaln, logsumexp
 
-from comparisons import catalogue, datasets, draw_checks, second_route
+import em
+from comparisons import catalogue, datasets, draw_checks, proposals, second_route
 from comparisons.engines import Problem
+from comparisons.proposals import Proposal
 from comparisons.result import Check
 from comparisons.second_route import SecondRoute
 from comparisons.unconstrained import BLOCK, UnconstrainedPosterior
@@ -165,7 +168,7 @@ def test_six_exchangeable_coins_have_no_second_route() -> None:
     asked = Problem.of(comparison, CoinTosses([5, 9, 8, 4, 7, 1], 10))
     found = second_route.sample(asked, asked.fit(asked.prior), np.random.default_rng(4))
     assert found is None
-    assert draw_checks.posterior_agrees(found, True, None, {}, {}).outcome == "not applicable"
+    assert draw_checks.posterior_agrees(found, None, True, None, {}, {}).outcome == "not applicable"
 
 
 def summary_of(draws: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -183,7 +186,7 @@ def independent_chains(found: SecondRoute, shift: float = 0.0) -> dict[str, np.n
 
 def outcome(found: SecondRoute, draws: dict[str, np.ndarray], *, converged: bool = True) -> Check:
     thresholds = {name: list(np.quantile(v, [0.2, 0.5, 0.8])) for name, v in found.values.items()}
-    return draw_checks.posterior_agrees(found, converged, summary_of(draws), draws, thresholds)
+    return draw_checks.posterior_agrees(found, None, converged, summary_of(draws), draws, thresholds)
 
 
 def test_chains_of_the_same_posterior_agree_with_it() -> None:
@@ -202,7 +205,7 @@ def test_chains_with_their_tails_cut_fail() -> None:
     draws = independent_chains(found)
     cut = {name: np.clip(v, *np.quantile(v, [0.1, 0.9])) for name, v in draws.items()}
     ends = {name: list(np.quantile(v, [0.05, 0.95])) for name, v in found.values.items()}
-    assert draw_checks.posterior_agrees(found, True, summary_of(cut), cut, ends).outcome == "fail"
+    assert draw_checks.posterior_agrees(found, None, True, summary_of(cut), cut, ends).outcome == "fail"
 
 
 def test_a_route_with_heavy_weights_is_not_used() -> None:
@@ -228,3 +231,41 @@ def test_a_proposal_fitted_anew_still_gives_the_exact_moments_and_evidence(monke
     value, error = found.mean(found.values["head_probabilities[A]"])
     assert abs(value - 0.7700912) < 4 * error
     assert abs(found.log_evidence - -11.6783) < 4 * found.log_evidence_error + 5e-5
+
+
+BAD_PROPOSALS = {
+    "far off": (4.0, 1.0, 5.0),
+    "narrow with light tails": (0.0, 0.2, 200.0),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_PROPOSALS)
+@pytest.mark.parametrize("name", ["two-coin-labelled", "one-normal", "three-coin"])
+def test_a_bad_proposal_is_never_believed_and_a_refreshed_one_recovers(
+    monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    away, narrowed, freedom = BAD_PROPOSALS[kind]
+    good = proposals.at_modes
+
+    def bad(target: UnconstrainedPosterior, map_fit: em.Fit[Any, Any]) -> Proposal:
+        kept = good(target, map_fit)
+        return Proposal(kept.chances, kept.centres + away * kept.roots.sum(axis=-1), narrowed * kept.roots)
+
+    monkeypatch.setattr(proposals, "at_modes", bad)
+    monkeypatch.setattr(proposals, "DEGREES_OF_FREEDOM", freedom)
+    monkeypatch.setattr(second_route, "REFRESHES", 0)
+    refused = route(name)
+    assert refused.k_hat > second_route.K_HAT
+    check = outcome(refused, independent_chains(refused))
+    assert check.outcome == "not applicable"
+    assert "cannot be trusted" in check.explanation
+
+    monkeypatch.setattr(proposals, "DEGREES_OF_FREEDOM", 5.0)
+    monkeypatch.setattr(second_route, "REFRESHES", 6)
+    recovered = route(name)
+    assert recovered.refreshes > 0
+    assert recovered.trusted
+    monkeypatch.setattr(proposals, "at_modes", good)
+    honest = route(name, seed=2)
+    error = np.hypot(recovered.log_evidence_error, honest.log_evidence_error)
+    assert abs(recovered.log_evidence - honest.log_evidence) < 4 * error
