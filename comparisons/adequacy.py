@@ -43,9 +43,15 @@ class Points:
 
 
 def wald(name: str, value: float, error: float) -> tuple[float, float]:
-    """EM's interval of probability 94 %, on the scale on which the quantity has no bounds; NaN without a standard error."""
+    """EM's interval of probability 94 %, on the scale on which the quantity has no bounds.
+
+    NaN without a standard error, and at a bound, where that scale has no such point.
+    """
     z = 1.8807936081512509  # the 97th percentile of the standard normal
     kind = scale(name)
+    at_bound = value <= 0 if kind == "log" else kind == "logit" and not 0 < value < 1
+    if at_bound or not math.isfinite(error):
+        return math.nan, math.nan
     with np.errstate(all="ignore"):
         if kind == "logit":
             centre, spread = np.log(value / (1 - value)), error / (value * (1 - value))
@@ -54,7 +60,7 @@ def wald(name: str, value: float, error: float) -> tuple[float, float]:
             low, high = (value * np.exp(sign * z * error / value) for sign in (-1, 1))
         else:
             low, high = value - z * error, value + z * error
-    return (float(low), float(high)) if math.isfinite(error) else (math.nan, math.nan)
+    return float(low), float(high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +109,13 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, circ
     verdict: Literal["agree", "differ", "inconclusive"]
     if not (circumstances.converged and math.isfinite(sd) and sd > 0):
         verdict, reason = "inconclusive", "The chains have not converged, so there is no posterior to compare with."
-    elif not math.isfinite(error):
-        withheld = circumstances.withheld or "the data do not identify this quantity"
-        verdict, reason = "differ", f"EM gives no standard error: {withheld}."
+    elif not math.isfinite(low):
+        if math.isfinite(error):
+            reason = "The estimate lies at its bound, where EM has no interval."
+        else:
+            withheld = circumstances.withheld or "the data do not identify this quantity"
+            reason = f"EM gives no standard error: {withheld}."
+        verdict = "differ"
     else:
         gap = explained(points, mean, sd)
         below, above = float((draws < low).mean()), float((draws > high).mean())

@@ -41,11 +41,11 @@ def em_densities(problem: Problem, parameters: Parameters) -> tuple[float, float
     if isinstance(problem.data, CoinTosses):
         return (
             coin_log_likelihood(parameters, problem.data),  # type: ignore[arg-type]
-            coin_log_prior(parameters, problem.prior, problem.weights),  # type: ignore[arg-type]
+            float(coin_log_prior(parameters, problem.prior, problem.weights)),  # type: ignore[arg-type]
         )
     return (
         gaussian_log_likelihood(parameters, problem.data),  # type: ignore[arg-type]
-        gaussian_log_prior(parameters, problem.prior, problem.weights, problem.form),  # type: ignore[arg-type]
+        float(gaussian_log_prior(parameters, problem.prior, problem.weights, problem.form)),  # type: ignore[arg-type]
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from comparisons import second_route
+from comparisons.quadrature import ExactPosterior
 from comparisons.result import Check, number
 from comparisons.second_route import SecondRoute
 from models.inputs import Floats
@@ -124,55 +125,44 @@ def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats) -> Check:
 
 
 def posterior_agrees(
-    route: SecondRoute, converged: bool, summary: Any, values: dict[str, Floats], thresholds: dict[str, list[float]]
+    route: SecondRoute | None,
+    exact: ExactPosterior | None,
+    converged: bool,
+    summary: Any,
+    values: dict[str, Floats],
+    thresholds: dict[str, list[float]],
 ) -> Check:
-    """NUTS and the second route have the same means, and the same probabilities below fixed thresholds.
+    """NUTS and another route have the same means, and the same probabilities below fixed thresholds.
 
     Parameters
     ----------
-    route : importance sampling guided by EM
+    route : importance sampling guided by EM, None where there are too many labellings for it
+    exact : the posterior by quadrature, None where it is not to be had; where it is, NUTS is held to it alone
     converged : whether the chains have
     summary : ArviZ's summary of the chains, by quantity
     values : ``(chains, draws)`` of each quantity
     thresholds : of each quantity, fixed without looking at any draw
     """
     title = "A second route to the posterior agrees"
-    told = (
-        f"Importance sampling guided by EM ({route.effective:.0f} effective draws, Pareto k-hat {route.k_hat:.2f}) puts the "
-        f"log marginal likelihood at {route.log_evidence:.3f} (standard error {route.log_evidence_error:.3f})"
-    )
-    if not route.trusted:
-        text = f"{told}, but a k-hat above {second_route.K_HAT} means that it cannot be trusted here."
-        return Check("posterior-agrees", title, "not applicable", number(route.k_hat), second_route.K_HAT, text)
+    told = _told(route, exact)
+    if exact is None and (route is None or not route.trusted):
+        k_hat = None if route is None else number(route.k_hat)
+        return Check("posterior-agrees", title, "not applicable", k_hat, second_route.K_HAT, told)
     if not converged:
-        text = f"{told}. The chains have not converged, so there is nothing to hold against it."
+        text = f"{told} The chains have not converged, so there is nothing to hold against it."
         return Check("posterior-agrees", title, "not applicable", None, None, text)
-    scores: dict[str, float] = {}
-    for name, draws in values.items():
-        row = summary.loc[name]
-        mean, error = route.mean(route.values[name])
-        scores[f"the mean of {name}"] = (float(row["mean"]) - mean) / float(np.hypot(error, row["mcse_mean"]))
-        ess = float(min(row["ess_bulk"], row["ess_tail"]))
-        for threshold in thresholds[name]:
-            there, here = (
-                route.mean((route.values[name] < threshold).astype(float))[0],
-                float((draws < threshold).mean()),
-            )
-            pooled = (ess * here + route.effective * there) / (ess + route.effective)
-            spread = pooled * (1 - pooled)
-            if spread * min(ess, route.effective) < FEWEST_BEYOND:
-                continue  # too few draws beyond the threshold for a normal distribution of the difference
-            error = float(np.sqrt(spread * (1 / ess + 1 / route.effective)))
-            scores[f"P({name} < {threshold:.4g})"] = (here - there) / error
+    scores = _scores(route, exact, summary, values, thresholds)
     allowed = float(-ndtri(FALSE_ALARMS / 2 / len(scores)))
     worst = max(scores, key=lambda name: abs(scores[name]) if np.isfinite(scores[name]) else np.inf)
     statistic = abs(scores[worst])
+    against = "importance sampling" if exact is None else "the exact numbers"
     counted = (
         f"{len(scores)} means and probabilities compared, at a false-alarm rate of {FALSE_ALARMS:g} for all together"
     )
     if statistic <= allowed:
         text = (
-            f"{told}. NUTS agrees: {counted}; the largest difference, in {worst}, is {statistic:.1f} standard errors."
+            f"{told} NUTS agrees with {against}: {counted}; the largest difference, in {worst}, is {statistic:.1f} standard "
+            "errors."
         )
         return Check("posterior-agrees", title, "pass", statistic, allowed, text)
     return Check(
@@ -181,7 +171,67 @@ def posterior_agrees(
         "fail",
         number(statistic),
         allowed,
-        f"{told}. NUTS differs in {worst} by {statistic:.1f} Monte Carlo standard errors ({counted}).",
+        f"{told} NUTS differs from {against} in {worst} by {statistic:.1f} Monte Carlo standard errors ({counted}).",
         "sampler",
         "Look at the chains: a mode that they miss, draws that were cut, or a file of another run.",
     )
+
+
+def _told(route: SecondRoute | None, exact: ExactPosterior | None) -> str:
+    """What each route says of the log marginal likelihood."""
+    sentences = []
+    if exact is not None:
+        sentences.append(
+            f"Quadrature gives the exact posterior, with a log marginal likelihood of {exact.log_evidence:.4f}."
+        )
+    if route is None:
+        sentences.append(
+            "With so many exchangeable components there are too many labellings for importance sampling guided by EM."
+        )
+        return " ".join(sentences)
+    doubt = "."
+    if not route.trusted:
+        doubt = f", but a k-hat above {second_route.K_HAT} means that it cannot be trusted here."
+    sentences.append(
+        f"Importance sampling guided by EM ({route.effective:.0f} effective draws, Pareto k-hat {route.k_hat:.2f}) puts the "
+        f"log marginal likelihood at {route.log_evidence:.3f} (standard error {route.log_evidence_error:.3f}){doubt}"
+    )
+    return " ".join(sentences)
+
+
+def _scores(
+    route: SecondRoute | None,
+    exact: ExactPosterior | None,
+    summary: Any,
+    values: dict[str, Floats],
+    thresholds: dict[str, list[float]],
+) -> dict[str, float]:
+    """Differences in standard errors, NUTS less the exact numbers or, where there are none, importance sampling."""
+    scores: dict[str, float] = {}
+    for name, draws in values.items():
+        row = summary.loc[name]
+        ess = float(min(row["ess_bulk"], row["ess_tail"]))
+        mean, error, below, effective = _other(route, exact, name, thresholds[name])
+        scores[f"the mean of {name}"] = (float(row["mean"]) - mean) / float(np.hypot(error, row["mcse_mean"]))
+        for threshold, there in zip(thresholds[name], below, strict=True):
+            here = float((draws < threshold).mean())
+            share = 1.0 if np.isinf(effective) else effective / (ess + effective)
+            pooled = (1 - share) * here + share * there
+            spread = pooled * (1 - pooled)
+            if spread * min(ess, effective) < FEWEST_BEYOND:
+                continue  # too few draws beyond the threshold for a normal distribution of the difference
+            error = float(np.sqrt(spread * (1 / ess + 1 / effective)))
+            scores[f"P({name} < {threshold:.4g})"] = (here - there) / error
+    return scores
+
+
+def _other(
+    route: SecondRoute | None, exact: ExactPosterior | None, name: str, thresholds: list[float]
+) -> tuple[float, float, list[float], float]:
+    """Mean, its standard error, probabilities below the thresholds and effective draws of the other route."""
+    if exact is not None:
+        return exact.means[name], 0.0, exact.below[name], np.inf
+    assert route is not None
+    values = route.values[name]
+    below = [route.mean((values < threshold).astype(float))[0] for threshold in thresholds]
+    return *route.mean(values), below, route.effective

@@ -16,7 +16,7 @@ import numpy as np
 
 import em
 import models
-from comparisons import adequacy, checks, draw_checks, evidence, quantities, sampling, second_route, verdict
+from comparisons import adequacy, checks, draw_checks, evidence, quadrature, quantities, sampling, second_route, verdict
 from comparisons.best_mode import best_mode
 from comparisons.engines import Problem, exchangeable
 from comparisons.prior_draws import prior_standard_deviations
@@ -116,6 +116,8 @@ def judge(
         reason = withheld_reason(fit.status, judged, evidence.names(problem))
         circumstances = adequacy.Circumstances(met, evidence.several_modes(problem, map_fit), reason)
         table = _judged(problem, fit, map_fit, judged, values, drawn.summary, circumstances)
+        thresholds = {q.name: _thresholds(q) for q in table}
+        exact = quadrature.exact(problem, thresholds)
         found = [
             same,
             checks.stationary(fit, judged, evidence.names(problem)),
@@ -123,7 +125,7 @@ def judge(
             evidence.map_agrees(problem, map_fit, maximum),
             converged,
             evidence.draws_belong(problem, log_posterior, posterior, drawn.tree),
-            draw_checks.posterior_agrees(route, met, drawn.summary, values, {q.name: _thresholds(q) for q in table}),
+            draw_checks.posterior_agrees(route, exact, met, drawn.summary, values, thresholds),
             checks.identified(problem, judged, evidence.names(problem), contraction),
         ]
     reached, summary, reasons = verdict.reach(found, table, fit, problem, circumstances.several_modes)

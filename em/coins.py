@@ -42,10 +42,10 @@ START = CoinPrior(heads=2.0, tails=2.0, concentration=2.0)
 
 
 def log_densities(parameters: CoinParameters, tosses: CoinTosses) -> Floats:
-    """``(n_bags, n_components)`` log probability of each bag's heads under each coin, binomial coefficient included."""
+    """``(..., n_bags, n_components)`` log probability of each bag's heads under each coin, binomial coefficient included."""
     h, t = tosses.heads[:, None], tosses.tosses[:, None]
     coefficient = gammaln(t + 1) - gammaln(h + 1) - gammaln(t - h + 1)
-    p = parameters.head_probabilities
+    p = parameters.head_probabilities[..., None, :]
     return np.asarray(coefficient + xlogy(h, p) + xlog1py(t - h, -p))
 
 
@@ -66,11 +66,11 @@ def log_likelihood(parameters: CoinParameters, tosses: CoinTosses) -> float:
     return e_step(parameters, tosses).log_likelihood
 
 
-def log_prior(parameters: CoinParameters, prior: CoinPrior, weights: MixtureWeights) -> float:
-    """Log density of the prior at the parameters, in nats; weights held fixed have none."""
+def log_prior(parameters: CoinParameters, prior: CoinPrior, weights: MixtureWeights) -> Floats:
+    """``(...)`` log density of the prior at the parameters, in nats; weights held fixed have none."""
     p = parameters.head_probabilities
     beta = xlogy(prior.heads - 1, p) + xlog1py(prior.tails - 1, -p) - betaln(prior.heads, prior.tails)
-    return float(beta.sum()) + log_dirichlet(parameters.weights, weights.fixed, prior.concentration)
+    return np.asarray(beta).sum(axis=-1) + log_dirichlet(parameters.weights, weights.fixed, prior.concentration)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +152,7 @@ class CoinMixture:
     def m_step(self, statistics: CoinStatistics) -> CoinParameters:
         return m_step(statistics, self.prior, self.weights)
 
-    def log_prior(self, parameters: CoinParameters) -> float:
+    def log_prior(self, parameters: CoinParameters) -> Floats | float:
         return 0.0 if self.prior is None else log_prior(parameters, self.prior, self.weights)
 
     def log_densities(self, parameters: CoinParameters) -> Floats:
@@ -191,7 +191,7 @@ class CoinMixture:
         if not ((vector >= 0) & (vector <= 1)).all():
             raise FloatingPointError("a probability left [0, 1]")
         k = self.n_components
-        return trusted(CoinParameters, weights=vector[:k], head_probabilities=vector[k:])
+        return trusted(CoinParameters, weights=vector[..., :k], head_probabilities=vector[..., k:])
 
     def coordinates(self, parameters: CoinParameters, *, unbounded: bool) -> Floats:
         weights = weight_coordinates(parameters.weights, self.weights.fixed, unbounded=unbounded)
@@ -200,10 +200,10 @@ class CoinMixture:
 
     def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
         k = self.n_components
-        w, by_w = from_weight_coordinates(x[:-k], self.weights.fixed, unbounded=unbounded)
-        p = expit(x[-k:]) if unbounded else x[-k:]
-        by_x = p * (1 - p) if unbounded else np.ones(k)
-        return np.concatenate([w, p]), block_diagonal(by_w, np.diag(by_x))
+        w, by_w = from_weight_coordinates(x[..., :-k], self.weights.fixed, unbounded=unbounded)
+        p = expit(x[..., -k:]) if unbounded else x[..., -k:]
+        by_x = p * (1 - p) if unbounded else np.ones_like(p)
+        return np.concatenate([w, p], axis=-1), block_diagonal(by_w, by_x[..., None] * np.eye(k))
 
     def smallest_spread(self, parameters: CoinParameters) -> float:
         return np.inf

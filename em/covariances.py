@@ -86,21 +86,21 @@ def normal_derivatives(
     return gradient, np.block([[-located * precision, mixed], [mixed.T, curved]])
 
 
-def log_component_prior(means: Floats, covariances: Floats, prior: GaussianPrior, form: CovarianceForm) -> float:
-    """Log density of the prior in all means and free entries of the covariances; tied covariances count once."""
-    d = means.shape[1]
+def log_component_prior(means: Floats, covariances: Floats, prior: GaussianPrior, form: CovarianceForm) -> Floats:
+    """``(...)`` log density of the prior in all means and free entries of the covariances; tied ones count once."""
+    d = means.shape[-1]
     covariance_prior = CovariancePrior.of(prior, form, d)
     precisions = np.linalg.inv(covariances)
     determinants = np.linalg.slogdet(covariances)[1]
     shapes = (
         covariance_prior.log_constant
         - 0.5 * covariance_prior.exponent * determinants
-        - 0.5 * np.einsum("ab,kba->k", covariance_prior.scatter, precisions)
+        - 0.5 * np.einsum("ab,...kba->...k", covariance_prior.scatter, precisions)
     )
     difference = means - prior.mean
-    distances = prior.shrinkage * np.einsum("ka,kab,kb->k", difference, precisions, difference)
+    distances = prior.shrinkage * np.einsum("...ka,...kab,...kb->...k", difference, precisions, difference)
     locations = 0.5 * (d * np.log(prior.shrinkage / (2 * np.pi)) - determinants - distances)
-    return float((shapes[:1] if form.tied else shapes).sum() + locations.sum())
+    return np.asarray((shapes[..., :1] if form.tied else shapes).sum(axis=-1) + locations.sum(axis=-1))
 
 
 def component_prior_derivatives(
@@ -134,10 +134,11 @@ def lower_directions(d: int) -> Floats:
 
 
 def from_lower(entries: Floats, d: int) -> Floats:
-    """Symmetric matrices ``(K, d, d)`` with these lower entries, ``(K q,)``."""
+    """Symmetric matrices ``(..., K, d, d)`` with these lower entries, ``(..., K q)``."""
     a, b = np.tril_indices(d)
-    matrices = np.empty((len(entries) // len(a), d, d))
-    matrices[:, a, b] = matrices[:, b, a] = entries.reshape(-1, len(a))
+    rows = entries.reshape(*entries.shape[:-1], entries.shape[-1] // len(a), len(a))
+    matrices = np.empty((*rows.shape[:-1], d, d))
+    matrices[..., a, b] = matrices[..., b, a] = rows
     return matrices
 
 
@@ -169,7 +170,7 @@ def root_coordinates(covariances: Floats, form: CovarianceForm, *, unbounded: bo
 
 
 def from_root_coordinates(x: Floats, form: CovarianceForm, k: int, d: int, *, unbounded: bool) -> tuple[Floats, Floats]:
-    """Lower entries ``(K q,)`` of the covariances and their Jacobian ``(K q, f)`` by `root_coordinates`.
+    """Lower entries ``(..., K q)`` of the covariances and their Jacobian ``(..., K q, f)`` by `root_coordinates`.
 
     Raises
     ------
@@ -181,18 +182,19 @@ def from_root_coordinates(x: Floats, form: CovarianceForm, k: int, d: int, *, un
     directions[np.arange(len(a)), a, b] = 1.0
     if form.shape == "spherical":
         directions[0] = np.eye(d)
-    values = x.reshape(1 if form.tied else k, len(a)).copy()
+    many = x.shape[:-1]
+    values = x.reshape(*many, 1 if form.tied else k, len(a)).copy()
     if unbounded:
-        values[:, a == b] = np.exp(values[:, a == b])
-    if not (values[:, a == b] > 0).all():
+        values[..., a == b] = np.exp(values[..., a == b])
+    if not (values[..., a == b] > 0).all():
         raise FloatingPointError("a standard deviation is not positive")
     scales = np.where(a == b, values, 1.0) if unbounded else np.ones_like(values)
-    roots = np.einsum("mf,fab->mab", values, directions)
-    moved = scales[:, :, None, None] * directions @ roots.transpose(0, 2, 1)[:, None]
-    moved += moved.transpose(0, 1, 3, 2)
+    roots = np.einsum("...mf,fab->...mab", values, directions)
+    moved = scales[..., None, None] * directions @ roots.swapaxes(-1, -2)[..., None, :, :]
+    moved += moved.swapaxes(-1, -2)
     lower = np.tril_indices(d)
-    entries = (roots @ roots.transpose(0, 2, 1))[:, *lower]
-    jacobians = moved[:, :, *lower].transpose(0, 2, 1)
+    entries = (roots @ roots.swapaxes(-1, -2))[..., *lower].reshape(*many, -1)
+    jacobians = moved[..., *lower].swapaxes(-1, -2)
     if form.tied:
-        return np.tile(entries.ravel(), k), np.tile(jacobians[0], (k, 1))
-    return entries.ravel(), block_diagonal(*jacobians)
+        return np.tile(entries, k), np.tile(jacobians[..., 0, :, :], (k, 1))
+    return entries, block_diagonal(*np.moveaxis(jacobians, -3, 0))

@@ -207,7 +207,7 @@ def fit_mixture(
     reason = withheld_reason(best.status, judged, tuple(mixture.names()))
     covariance = covariance_of(judged, reason, len(mixture.basis))
     log_likelihood = mixture.e_step(final).log_likelihood
-    log_posterior = None if mixture.prior is None else log_likelihood + mixture.log_prior(final) + mixture.offset
+    log_posterior = None if mixture.prior is None else float(log_likelihood + mixture.log_prior(final) + mixture.offset)
     return Fit(
         parameters=mixture.published(final),
         log_likelihood=float(log_likelihood + mixture.likelihood_offset),

@@ -66,14 +66,16 @@ NO_WIDTH = 1e-10
 
 
 def log_densities(parameters: GaussianParameters, y: Floats) -> Floats:
-    """``(n, n_components)`` log density of each row ``y`` ``(n, d)`` under each component."""
+    """``(..., n, n_components)`` log density of each row ``y`` ``(n, d)`` under each component."""
     inverse_cholesky = np.linalg.inv(np.linalg.cholesky(parameters.covariances))
-    half_log_determinant = -np.log(np.diagonal(inverse_cholesky, axis1=1, axis2=2)).sum(axis=1)
-    distances = np.empty((len(y), parameters.n_components))
-    for k, root in enumerate(inverse_cholesky):
-        standardised = (y - parameters.means[k]) @ root.T
-        distances[:, k] = np.einsum("ij,ij->i", standardised, standardised)
-    return np.asarray(-0.5 * distances - half_log_determinant - 0.5 * y.shape[1] * np.log(2 * np.pi))
+    half_log_determinant = -np.log(np.diagonal(inverse_cholesky, axis1=-2, axis2=-1)).sum(axis=-1)[..., None, :]
+    *many, k, d = parameters.means.shape
+    distances = np.empty((*many, len(y), k))
+    for j in range(k):
+        root = inverse_cholesky[..., j, :, :]
+        standardised = (y - parameters.means[..., j, None, :]) @ root.swapaxes(-1, -2)
+        distances[..., j] = np.einsum("...ij,...ij->...i", standardised, standardised)
+    return np.asarray(-0.5 * distances - half_log_determinant - 0.5 * d * np.log(2 * np.pi))
 
 
 def log_likelihood(parameters: GaussianParameters, data: Measurements) -> float:
@@ -83,8 +85,8 @@ def log_likelihood(parameters: GaussianParameters, data: Measurements) -> float:
 
 def log_prior(
     parameters: GaussianParameters, prior: GaussianPrior, weights: MixtureWeights, form: CovarianceForm
-) -> float:
-    """Log density of the prior in (weights, means, free entries of the covariances); tied covariances count once."""
+) -> Floats:
+    """``(...)`` log density of the prior in (weights, means, free entries of the covariances); tied ones count once."""
     both = log_component_prior(parameters.means, parameters.covariances, prior, form)
     return both + log_dirichlet(parameters.weights, weights.fixed, prior.concentration)
 
@@ -207,7 +209,7 @@ class GaussianMixture:
             raise FloatingPointError("a component has no width left")
         return parameters
 
-    def log_prior(self, parameters: GaussianParameters) -> float:
+    def log_prior(self, parameters: GaussianParameters) -> Floats | float:
         return 0.0 if self.prior is None else log_prior(parameters, self.prior, self.weights, self.form)
 
     def log_densities(self, parameters: GaussianParameters) -> Floats:
@@ -264,8 +266,8 @@ class GaussianMixture:
 
     def from_vector(self, vector: Floats) -> GaussianParameters:
         k, d = self.n_components, self.d
-        weights, means = vector[:k], vector[k : k + k * d].reshape(k, d)
-        covariances = from_lower(vector[k + k * d :], d)
+        weights, means = vector[..., :k], vector[..., k : k + k * d].reshape(*vector.shape[:-1], k, d)
+        covariances = from_lower(vector[..., k + k * d :], d)
         if not (np.isfinite(vector).all() and (weights >= 0).all()):
             raise FloatingPointError("a weight left [0, 1] or a number is not finite")
         return trusted(GaussianParameters, weights=weights, means=means, covariances=covariances)
@@ -278,10 +280,10 @@ class GaussianMixture:
     def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
         k, d = self.n_components, self.d
         free = 0 if self.weights.fixed is not None else k - 1
-        w, by_w = from_weight_coordinates(x[:free], self.weights.fixed, unbounded=unbounded)
-        means, roots = x[free : free + k * d], x[free + k * d :]
+        w, by_w = from_weight_coordinates(x[..., :free], self.weights.fixed, unbounded=unbounded)
+        means, roots = x[..., free : free + k * d], x[..., free + k * d :]
         entries, by_roots = from_root_coordinates(roots, self.form, k, d, unbounded=unbounded)
-        return np.concatenate([w, means, entries]), block_diagonal(by_w, np.eye(k * d), by_roots)
+        return np.concatenate([w, means, entries], axis=-1), block_diagonal(by_w, np.eye(k * d), by_roots)
 
     def smallest_spread(self, parameters: GaussianParameters) -> float:
         """Smallest standard deviation of a component as a share of the data's in the same direction."""

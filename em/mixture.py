@@ -35,6 +35,8 @@ class Mixture[P, S](Protocol):
     Parameters are passed as values ``P``; their natural coordinates are the *full* vector, all weights first, then
     everything else: ``(p,)``. Constraints (weights sum to 1 or are held, covariances tied, diagonal or spherical) are
     linear in it: full = constant + ``basis`` @ free.
+
+    Where a shape begins with ``...``, many sets of parameters may be given at once, along leading axes.
     """
 
     n_components: int
@@ -53,11 +55,11 @@ class Mixture[P, S](Protocol):
     def m_step(self, statistics: S) -> P:
         """Mode of the conjugate posterior given the statistics; maximum likelihood without a prior."""
 
-    def log_prior(self, parameters: P) -> float:
-        """Log density of the prior, 0 without one."""
+    def log_prior(self, parameters: P) -> Floats | float:
+        """``(...)`` log density of the prior, 0 without one."""
 
     def log_densities(self, parameters: P) -> Floats:
-        """``(n, K)`` log density of each row under each component, weights left out."""
+        """``(..., n, K)`` log density of each row under each component, weights left out."""
 
     def scores(self, parameters: P) -> Floats:
         """``(n, K, q)`` derivative of each component's log density by that component's own parameters."""
@@ -81,13 +83,13 @@ class Mixture[P, S](Protocol):
         """The full vector."""
 
     def from_vector(self, vector: Floats) -> P:
-        """The parameters of a full vector; raises FloatingPointError where there are none."""
+        """The parameters of a full vector ``(..., p)``; raises FloatingPointError where there are none."""
 
     def coordinates(self, parameters: P, *, unbounded: bool) -> Floats:
         """Free coordinates ``(f,)`` that an optimiser moves in; without bounds where ``unbounded``."""
 
     def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
-        """The full vector ``(p,)`` at those coordinates, and its Jacobian ``(p, f)`` by them."""
+        """The full vector ``(..., p)`` at those coordinates, and its Jacobian ``(..., p, f)`` by them."""
 
     def smallest_spread(self, parameters: P) -> float:
         """Smallest standard deviation of a component, relative to the smallest column's; inf where there is none."""
@@ -118,26 +120,26 @@ def responsibilities(log_joint: Floats, labels: Integers) -> tuple[Floats, Float
 
     Parameters
     ----------
-    log_joint : ``(n, K)`` log of weight times density
+    log_joint : ``(..., n, K)`` log of weight times density
     labels : ``(n,)`` known component, -1 where unknown
 
     Returns
     -------
-    ``(n, K)`` responsibilities, each row summing to 1, and ``(n,)`` log-likelihoods in nats. A row that is impossible
-    under every component has log-likelihood -inf and NaN responsibilities.
+    ``(..., n, K)`` responsibilities, each row summing to 1, and ``(..., n)`` log-likelihoods in nats. A row that is
+    impossible under every component has log-likelihood -inf and NaN responsibilities.
     """
     known = np.flatnonzero(labels >= 0)
     if len(known):
         restricted = np.full_like(log_joint, -np.inf)
-        restricted[known, labels[known]] = log_joint[known, labels[known]]
-        restricted[labels < 0] = log_joint[labels < 0]
+        restricted[..., known, labels[known]] = log_joint[..., known, labels[known]]
+        restricted[..., labels < 0, :] = log_joint[..., labels < 0, :]
         log_joint = restricted
-    largest = log_joint.max(axis=1, keepdims=True)
+    largest = log_joint.max(axis=-1, keepdims=True)
     with np.errstate(invalid="ignore"):
         scaled = np.exp(log_joint - largest)
-    total = scaled.sum(axis=1, keepdims=True)
-    row_log_likelihood = (largest + np.log(total))[:, 0]
-    row_log_likelihood[np.isneginf(largest[:, 0])] = -np.inf
+    total = scaled.sum(axis=-1, keepdims=True)
+    row_log_likelihood = (largest + np.log(total))[..., 0]
+    row_log_likelihood[np.isneginf(largest[..., 0])] = -np.inf
     return scaled / total, row_log_likelihood
 
 
@@ -155,17 +157,17 @@ def mode_of_weights(component_counts: Floats, fixed: Floats | None, concentratio
     return np.asarray(mode / mode.sum())
 
 
-def log_dirichlet(weights: Floats, fixed: Floats | None, concentration: float) -> float:
-    """Log density of the symmetric Dirichlet at the weights, by their first K - 1; 0 where they are held."""
+def log_dirichlet(weights: Floats, fixed: Floats | None, concentration: float) -> Floats | float:
+    """``(...)`` log density of the symmetric Dirichlet at the weights, by their first K - 1; 0 where they are held."""
     if fixed is not None:
         return 0.0
     from scipy.special import gammaln
 
-    k = len(weights)
-    constant = gammaln(k * concentration) - k * gammaln(concentration)
+    k = weights.shape[-1]
+    constant = float(gammaln(k * concentration) - k * gammaln(concentration))
     if concentration == 1:  # flat, also where a weight is 0
-        return float(constant)
-    return float(constant + (concentration - 1) * log_weights(weights).sum())
+        return constant
+    return np.asarray(constant + (concentration - 1) * log_weights(weights).sum(axis=-1))
 
 
 def weight_prior_derivatives(weights: Floats, treated: MixtureWeights, concentration: float) -> tuple[Floats, Floats]:
@@ -192,23 +194,30 @@ def weight_coordinates(weights: Floats, fixed: Floats | None, *, unbounded: bool
 
 
 def from_weight_coordinates(x: Floats, fixed: Floats | None, *, unbounded: bool) -> tuple[Floats, Floats]:
-    """Weights ``(K,)`` and their Jacobian ``(K, K - 1)`` by `weight_coordinates`."""
+    """Weights ``(..., K)`` and their Jacobian ``(..., K, K - 1)`` by `weight_coordinates`."""
+    many = x.shape[:-1]
     if fixed is not None:
-        return fixed, np.zeros((len(fixed), 0))
+        return np.broadcast_to(fixed, (*many, len(fixed))), np.zeros((*many, len(fixed), 0))
+    basis = weight_basis(x.shape[-1] + 1, None)
     if not unbounded:
-        return np.append(x, 1 - x.sum()), weight_basis(len(x) + 1, None)
-    ratios = np.exp(np.append(x, 0.0) - max(x.max(), 0.0))
-    weights = ratios / ratios.sum()
-    return weights, (np.diag(weights) - np.outer(weights, weights))[:, :-1]
+        return np.concatenate([x, 1 - x.sum(axis=-1, keepdims=True)], axis=-1), np.broadcast_to(
+            basis, (*many, *basis.shape)
+        )
+    logs = np.concatenate([x, np.zeros((*many, 1))], axis=-1)
+    ratios = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    weights = ratios / ratios.sum(axis=-1, keepdims=True)
+    return weights, (weights[..., None] * (np.eye(len(basis)) - weights[..., None, :]))[..., :-1]
 
 
 def block_diagonal(*blocks: Floats) -> Floats:
-    """Matrix with the blocks along its diagonal; blocks without columns keep their rows."""
-    matrix = np.zeros((sum(len(b) for b in blocks), sum(b.shape[1] for b in blocks)))
+    """Matrices ``(..., rows, columns)`` with the blocks along their diagonal; blocks without columns keep their rows."""
+    many = np.broadcast_shapes(*(b.shape[:-2] for b in blocks))
+    matrix = np.zeros((*many, sum(b.shape[-2] for b in blocks), sum(b.shape[-1] for b in blocks)))
     row = column = 0
     for block in blocks:
-        matrix[row : row + len(block), column : column + block.shape[1]] = block
-        row, column = row + len(block), column + block.shape[1]
+        below, right = row + block.shape[-2], column + block.shape[-1]
+        matrix[..., row:below, column:right] = block
+        row, column = below, right
     return matrix
 
 

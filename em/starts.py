@@ -27,7 +27,7 @@ def starts(mixture: Mixture[Any, Any], random: np.random.Generator) -> list[Any]
     if k == 1 or (mixture.labels >= 0).all():
         return [mixture.start_from(_with_labels(np.full((len(mixture.counts), k), 1.0 / k), mixture.labels))]
     shares = _quantile_shares(mixture)
-    shares += [_spread_out(mixture, random) for _ in range(SPREAD_OUT_STARTS)]
+    shares += [spread_out(mixture, random) for _ in range(SPREAD_OUT_STARTS)]
     shares += [_near_random_rows(mixture, random) for _ in range(RANDOM_ROW_STARTS)]
     shares += [random.dirichlet(np.ones(k), size=len(mixture.counts)) for _ in range(RANDOM_SHARE_STARTS)]
     return [mixture.start_from(_with_labels(share, mixture.labels)) for share in shares]
@@ -59,7 +59,7 @@ def _quantile_shares(mixture: Mixture[Any, Any]) -> list[Floats]:
     return shares
 
 
-def _spread_out(mixture: Mixture[Any, Any], random: np.random.Generator) -> Floats:
+def spread_out(mixture: Mixture[Any, Any], random: np.random.Generator) -> Floats:
     """Rows given to the nearest of K centres, each drawn with probability proportional to its squared distance."""
     points, counts, k = mixture.points, mixture.counts, mixture.n_components
     distances = np.empty((len(points), k))

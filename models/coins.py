@@ -141,8 +141,8 @@ class CoinParameters:
 
     @property
     def order_keys(self) -> Floats:
-        """``(n_components, 2)`` what canonical order compares: head probability, then weight."""
-        return np.column_stack([self.head_probabilities, self.weights])
+        """``(..., n_components, 2)`` what canonical order compares: head probability, then weight."""
+        return np.stack([self.head_probabilities, self.weights], axis=-1)
 
     def permuted(self, permutation: ArrayLike) -> CoinParameters:
         """The same mixture with its coins read in the order ``permutation``."""

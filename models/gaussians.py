@@ -150,8 +150,8 @@ class GaussianParameters:
 
     @property
     def order_keys(self) -> Floats:
-        """``(n_components, d + 1)`` what canonical order compares: the means feature by feature, then the weight."""
-        return np.column_stack([self.means, self.weights])
+        """``(..., n_components, d + 1)`` what canonical order compares: means feature by feature, then the weight."""
+        return np.concatenate([self.means, self.weights[..., None]], axis=-1)
 
     def permuted(self, permutation: ArrayLike) -> GaussianParameters:
         """The same mixture with its components read in the order ``permutation``."""

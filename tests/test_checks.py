@@ -129,8 +129,8 @@ def test_a_better_maximum_of_the_likelihood_that_ems_own_search_misses_fails(mon
             blind if start is None and prior is None else right(self, prior, start, seed, **options)
         ),
     )
-    better, _ = modes_of_clumps()
-    adopted, _, check = best_mode(better, [near(better.parameters)] * 3)
+    better, worse = modes_of_clumps()
+    adopted, _, check = best_mode(better, [near(better.parameters), near(worse.parameters)])
     assert (check.outcome, check.engine) == ("fail", "em")
     assert adopted.log_likelihood > blind.log_likelihood
 

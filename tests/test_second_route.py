@@ -1,14 +1,28 @@
 """What importance sampling guided by EM is good for, held to exact posteriors, and when it says that it is not."""
 
+import tracemalloc
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import betaln, gammaln
+from scipy.special import betaln, gammaln, logsumexp
 
-from comparisons import catalogue, datasets, draw_checks, second_route
+import em
+from comparisons import catalogue, datasets, draw_checks, proposals, second_route
 from comparisons.engines import Problem
+from comparisons.proposals import Proposal
 from comparisons.result import Check
 from comparisons.second_route import SecondRoute
+from comparisons.unconstrained import BLOCK, UnconstrainedPosterior
+from em.gaussians import GaussianMixture
+from models import CoinTosses, Measurements
+from models.gaussians import CovarianceForm
+from models.mixtures import MixtureWeights
+from tests.problems import COVARIANCES, coin_problem, gaussian_problem
+from tests.problems import Problem as Drawn
 
 
 def problem(name: str) -> Problem:
@@ -18,7 +32,73 @@ def problem(name: str) -> Problem:
 
 def route(name: str, seed: int = 1) -> SecondRoute:
     asked = problem(name)
-    return second_route.sample(asked, asked.fit(asked.prior), np.random.default_rng(seed))
+    found = second_route.sample(asked, asked.fit(asked.prior), np.random.default_rng(seed))
+    assert found is not None
+    return found
+
+
+def every_kind() -> list[Drawn]:
+    """Coins and Gaussians of every form, K and d to 3; five of each kind, for counts, labels, priors and weights."""
+    random = np.random.default_rng(7)
+    drawn = [coin_problem(random, 12, k) for k in (1, 2, 3) for _ in range(5)]
+    for covariance in COVARIANCES:
+        for k in (1, 2, 3):
+            drawn += [gaussian_problem(random, 12, k, d, covariance) for d in (1, 2, 3) for _ in range(5)]
+    return drawn
+
+
+def points_about_the_start(drawn: Drawn, random: np.random.Generator) -> np.ndarray:
+    start = drawn.mixture.coordinates(drawn.start, unbounded=True)
+    return start + random.normal(size=(6, len(start)))
+
+
+def test_the_density_of_many_points_is_that_of_each_and_one_without_density_harms_no_other() -> None:
+    random = np.random.default_rng(8)
+    for drawn in every_kind():
+        mixture = drawn.mixture
+        x = points_about_the_start(drawn, random)
+        to_free = np.linalg.pinv(mixture.basis)
+        expected = []
+        for point in x:
+            vector, jacobian = mixture.from_coordinates(point, unbounded=True)
+            parameters = mixture.from_vector(vector)
+            terms = [mixture.e_step(parameters).log_likelihood, float(mixture.log_prior(parameters))]
+            expected.append(sum(terms) + np.linalg.slogdet(to_free @ jacobian)[1] + mixture.likelihood_offset)
+        beyond = x[0].copy()
+        beyond[-1] = 1e4  # no double holds a probability or a variance there
+        found = UnconstrainedPosterior(mixture)(np.vstack([x[:3], beyond, x[3:]]))
+        np.testing.assert_allclose(np.delete(found, 3), expected, rtol=1e-12)
+        assert found[3] == -np.inf
+
+
+def test_the_density_does_not_change_when_exchangeable_components_are_permuted() -> None:
+    random = np.random.default_rng(9)
+    permuted = 0
+    for drawn in every_kind():
+        target = UnconstrainedPosterior(drawn.mixture)
+        x = points_about_the_start(drawn, random)
+        maps = target.labellings()
+        assert len(maps) == target.n_labellings
+        for relabelled in maps:
+            assert abs(np.linalg.det(relabelled)) == pytest.approx(1.0)
+            np.testing.assert_allclose(target(x @ relabelled.T), target(x), rtol=1e-9)
+        permuted += len(maps) > 1
+        assert len(np.unique(maps.round(6), axis=0)) == len(maps)
+    assert permuted > 30
+
+
+def test_memory_does_not_grow_with_the_number_of_points() -> None:
+    random = np.random.default_rng(10)
+    data = Measurements(random.normal(size=(1000, 2)))
+    target = UnconstrainedPosterior(
+        GaussianMixture(data, MixtureWeights.of("free", 3), CovarianceForm.of("full"), None)
+    )
+    x = random.normal(size=(4000, 17))
+    tracemalloc.start()
+    target(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 * 8 * BLOCK  # bytes; all points at once would take 96 MB for each array
 
 
 def test_the_two_coins_have_their_exact_moments_and_evidence() -> None:
@@ -46,8 +126,7 @@ def test_known_coins_have_the_evidence_of_two_beta_integrals() -> None:
 
 
 def test_one_normal_has_its_closed_form_mean_and_evidence() -> None:
-    asked = problem("one-normal")
-    found = second_route.sample(asked, asked.fit(asked.prior), np.random.default_rng(3))
+    asked, found = problem("one-normal"), route("one-normal", seed=3)
     prior, data = asked.prior, asked.data
     y, counts = data.y[:, 0], data.counts  # type: ignore[union-attr]
     n, nu, kappa, s = counts.sum(), prior.degrees_of_freedom, prior.shrinkage, prior.scale[0, 0]  # type: ignore[union-attr]
@@ -71,6 +150,27 @@ def test_weights_sum_to_one_and_components_ascend(name: str) -> None:
     assert found.trusted
 
 
+def test_five_coins_have_the_evidence_of_all_labelings_of_the_bags() -> None:
+    comparison = replace(catalogue.declaration("two-coin"), components=tuple("ABCDE"))
+    heads, tosses = np.array([5, 9, 8, 4, 7]), np.full(5, 10)
+    asked = Problem.of(comparison, CoinTosses(heads, tosses))
+    found = second_route.sample(asked, asked.fit(asked.prior), np.random.default_rng(4))
+    assert found is not None
+    assert found.trusted
+    labelings = np.array(list(product(range(5), repeat=5)))[:, :, None] == np.arange(5)
+    of_coin = betaln((heads @ labelings) + 1, ((tosses - heads) @ labelings) + 1).sum(axis=1)
+    coefficients = gammaln(tosses + 1) - gammaln(heads + 1) - gammaln(tosses - heads + 1) - np.log(5)
+    assert abs(found.log_evidence - (coefficients.sum() + logsumexp(of_coin))) < 4 * found.log_evidence_error
+
+
+def test_six_exchangeable_coins_have_no_second_route() -> None:
+    comparison = replace(catalogue.declaration("two-coin"), components=tuple("ABCDEF"))
+    asked = Problem.of(comparison, CoinTosses([5, 9, 8, 4, 7, 1], 10))
+    found = second_route.sample(asked, asked.fit(asked.prior), np.random.default_rng(4))
+    assert found is None
+    assert draw_checks.posterior_agrees(found, None, True, None, {}, {}).outcome == "not applicable"
+
+
 def summary_of(draws: dict[str, np.ndarray]) -> pd.DataFrame:
     import arviz as az
 
@@ -86,7 +186,7 @@ def independent_chains(found: SecondRoute, shift: float = 0.0) -> dict[str, np.n
 
 def outcome(found: SecondRoute, draws: dict[str, np.ndarray], *, converged: bool = True) -> Check:
     thresholds = {name: list(np.quantile(v, [0.2, 0.5, 0.8])) for name, v in found.values.items()}
-    return draw_checks.posterior_agrees(found, converged, summary_of(draws), draws, thresholds)
+    return draw_checks.posterior_agrees(found, None, converged, summary_of(draws), draws, thresholds)
 
 
 def test_chains_of_the_same_posterior_agree_with_it() -> None:
@@ -105,7 +205,7 @@ def test_chains_with_their_tails_cut_fail() -> None:
     draws = independent_chains(found)
     cut = {name: np.clip(v, *np.quantile(v, [0.1, 0.9])) for name, v in draws.items()}
     ends = {name: list(np.quantile(v, [0.05, 0.95])) for name, v in found.values.items()}
-    assert draw_checks.posterior_agrees(found, True, summary_of(cut), cut, ends).outcome == "fail"
+    assert draw_checks.posterior_agrees(found, None, True, summary_of(cut), cut, ends).outcome == "fail"
 
 
 def test_a_route_with_heavy_weights_is_not_used() -> None:
@@ -131,3 +231,41 @@ def test_a_proposal_fitted_anew_still_gives_the_exact_moments_and_evidence(monke
     value, error = found.mean(found.values["head_probabilities[A]"])
     assert abs(value - 0.7700912) < 4 * error
     assert abs(found.log_evidence - -11.6783) < 4 * found.log_evidence_error + 5e-5
+
+
+BAD_PROPOSALS = {
+    "far off": (4.0, 1.0, 5.0),
+    "narrow with light tails": (0.0, 0.2, 200.0),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_PROPOSALS)
+@pytest.mark.parametrize("name", ["two-coin-labelled", "one-normal", "three-coin"])
+def test_a_bad_proposal_is_never_believed_and_a_refreshed_one_recovers(
+    monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    away, narrowed, freedom = BAD_PROPOSALS[kind]
+    good = proposals.at_modes
+
+    def bad(target: UnconstrainedPosterior, map_fit: em.Fit[Any, Any]) -> Proposal:
+        kept = good(target, map_fit)
+        return Proposal(kept.chances, kept.centres + away * kept.roots.sum(axis=-1), narrowed * kept.roots)
+
+    monkeypatch.setattr(proposals, "at_modes", bad)
+    monkeypatch.setattr(proposals, "DEGREES_OF_FREEDOM", freedom)
+    monkeypatch.setattr(second_route, "REFRESHES", 0)
+    refused = route(name)
+    assert refused.k_hat > second_route.K_HAT
+    check = outcome(refused, independent_chains(refused))
+    assert check.outcome == "not applicable"
+    assert "cannot be trusted" in check.explanation
+
+    monkeypatch.setattr(proposals, "DEGREES_OF_FREEDOM", 5.0)
+    monkeypatch.setattr(second_route, "REFRESHES", 6)
+    recovered = route(name)
+    assert recovered.refreshes > 0
+    assert recovered.trusted
+    monkeypatch.setattr(proposals, "at_modes", good)
+    honest = route(name, seed=2)
+    error = np.hypot(recovered.log_evidence_error, honest.log_evidence_error)
+    assert abs(recovered.log_evidence - honest.log_evidence) < 4 * error

@@ -1,0 +1,116 @@
+"""From where importance sampling draws: mixtures of multivariate t distributions, at modes or fitted to earlier draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import gammaln, logsumexp
+
+import em
+from comparisons.unconstrained import UnconstrainedPosterior
+from em.climb import climb
+from em.gaussians import GaussianMixture
+from em.starts import spread_out
+from models import GaussianPrior, Measurements
+from models.gaussians import CovarianceForm
+from models.inputs import Floats
+from models.mixtures import MixtureWeights
+
+# Tails heavier than any posterior of these priors has in unconstrained coordinates, light enough to waste few draws.
+DEGREES_OF_FREEDOM = 5.0
+# Components of a proposal that is fitted to earlier draws, and the EM steps for it: its shape matters, not its last digit.
+REFRESHED_COMPONENTS = 6
+REFRESHED_STEPS = 30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """A mixture of multivariate t distributions.
+
+    Attributes
+    ----------
+    chances : ``(m,)`` summing to 1
+    centres : ``(m, f)``
+    roots : ``(m, f, f)`` Cholesky roots of the scales
+    """
+
+    chances: Floats
+    centres: Floats
+    roots: Floats
+
+    def draw(self, n: int, random: np.random.Generator) -> Floats:
+        """``(n, f)`` independent draws."""
+        which = random.choice(len(self.chances), size=n, p=self.chances)
+        normal = random.normal(size=(n, self.centres.shape[1]))
+        scale = np.sqrt(DEGREES_OF_FREEDOM / random.chisquare(DEGREES_OF_FREEDOM, size=n))
+        moved: Floats = self.centres[which] + scale[:, None] * np.einsum("nab,nb->na", self.roots[which], normal)
+        return moved
+
+    def log_density(self, x: Floats) -> Floats:
+        """``(n,)`` log density at the points ``(n, f)``."""
+        f, nu = x.shape[1], DEGREES_OF_FREEDOM
+        constant = gammaln((nu + f) / 2) - gammaln(nu / 2) - 0.5 * f * np.log(nu * np.pi)
+        parts = np.empty((len(self.chances), len(x)))
+        for j, (chance, centre, root) in enumerate(zip(self.chances, self.centres, self.roots, strict=True)):
+            distance = (np.linalg.solve(root, (x - centre).T) ** 2).sum(axis=0)
+            determinant = np.log(np.diag(root)).sum()
+            parts[j] = np.log(chance) + constant - determinant - 0.5 * (nu + f) * np.log1p(distance / nu)
+        return np.asarray(logsumexp(parts, axis=0))
+
+
+def at_modes(target: UnconstrainedPosterior, map_fit: em.Fit[Any, Any]) -> Proposal:
+    """One t distribution at each peak near a mode of MAP-EM, in the mode's own labelling."""
+    from scipy.optimize import minimize
+
+    peaks: list[tuple[float, Floats]] = []
+    for parameters in [map_fit.parameters, *(m.parameters for m in map_fit.modes)]:
+        with np.errstate(all="ignore"):
+            found = minimize(
+                _falling, target.at(parameters), args=(target,), jac=True, method="BFGS", options={"gtol": 1e-3}
+            )
+        if np.isfinite(found.fun) and not any(abs(found.fun + value) < 1e-3 for value, _ in peaks):
+            peaks.append((-float(found.fun), found.x))
+    roots = [_scale(target, peak) for _, peak in peaks]
+    heights = np.array([value + np.log(np.diag(root)).sum() for (value, _), root in zip(peaks, roots, strict=True)])
+    # No peak is left to chance: one that the Laplace approximation belittles still gets a tenth of an even share.
+    shares = 0.9 * np.exp(heights - logsumexp(heights)) + 0.1 / len(heights)
+    return Proposal(shares / shares.sum(), np.stack([peak for _, peak in peaks]), np.stack(roots))
+
+
+def _falling(x: Floats, target: UnconstrainedPosterior) -> tuple[float, Floats]:
+    """Negative log density and its gradient by central differences, all points at once."""
+    step = 1e-5
+    moves = step * np.eye(len(x))
+    values = -target(np.concatenate([x[None], x + moves, x - moves]))
+    return float(values[0]), (values[1 : len(x) + 1] - values[len(x) + 1 :]) / (2 * step)
+
+
+def _scale(target: UnconstrainedPosterior, peak: Floats) -> Floats:
+    """Cholesky root of the inverse negative Hessian, by central differences; flat directions get a wide but finite scale."""
+    f, step = len(peak), 1e-3
+    moves = step * np.eye(f)
+    a, b = np.tril_indices(f)
+    # For a = b two of the four corners are the peak itself, and the step is doubled.
+    corners = [peak + one * moves[a] + other * moves[b] for one, other in ((1, 1), (-1, -1), (1, -1), (-1, 1))]
+    both, neither, one, other = target(np.concatenate(corners)).reshape(4, len(a))
+    hessian = np.empty((f, f))
+    hessian[a, b] = hessian[b, a] = (both + neither - one - other) / (4 * step**2)
+    values, vectors = np.linalg.eigh(-hessian)
+    # A logit spread by 2.5 covers nearly all of a probability; nothing in these priors is wider.
+    spread = 1 / np.sqrt(np.maximum(values, 1 / 2.5**2))
+    return np.asarray(np.linalg.cholesky((vectors * spread**2) @ vectors.T))
+
+
+def refreshed(x: Floats, weights: Floats, random: np.random.Generator) -> Proposal:
+    """Fit a proposal to weighted draws ``(n, f)``: resampled, jittered, and fitted by a few steps of EM."""
+    spread = np.sqrt(np.maximum(np.average((x - weights @ x) ** 2, axis=0, weights=weights), 1e-12))
+    chosen = x[random.choice(len(x), size=len(x) // 2, p=weights)]
+    data = Measurements(chosen + 0.05 * spread * random.normal(size=chosen.shape))
+    prior = GaussianPrior.weakly_informative(data.y, REFRESHED_COMPONENTS)
+    mixture = GaussianMixture(data, MixtureWeights.of("free", REFRESHED_COMPONENTS), CovarianceForm.of("full"), prior)
+    run = climb(mixture, mixture.start_from(spread_out(mixture, random)), max_iterations=REFRESHED_STEPS)
+    fitted = mixture.published(mixture.from_vector(run.points[-1]))
+    # A little wider than what was seen: what the first proposal missed lies outside it.
+    return Proposal(fitted.weights / fitted.weights.sum(), fitted.means, np.linalg.cholesky(1.5 * fitted.covariances))

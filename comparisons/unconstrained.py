@@ -1,0 +1,106 @@
+"""The log posterior as `em` has it, Jacobian included, in unconstrained coordinates and at many points at once.
+
+Coordinates are log ratios of weights, logits of head probabilities, means, and Cholesky factors with logarithms on their
+diagonals. In them a permutation of exchangeable components is a linear map of determinant 1, and the posterior does not
+change under it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations, product
+from math import factorial, prod
+from typing import Any
+
+import numpy as np
+
+from em.gaussians import GaussianMixture
+from em.mixture import Mixture, log_weights, responsibilities
+from models.inputs import Floats, Integers
+
+# Numbers in the largest array of one block, 4 MB: about ten such arrays live at once.
+BLOCK = 500_000
+
+
+class UnconstrainedPosterior:
+    """Log posterior density of a mixture's parameters by their ``f`` coordinates, in nats, all constants included."""
+
+    def __init__(self, mixture: Mixture[Any, Any]) -> None:
+        self.mixture = mixture
+        self._to_free = np.linalg.pinv(mixture.basis)
+
+    def __call__(self, x: Floats) -> Floats:
+        """Log density ``(m,)`` at the points ``(m, f)``; -inf where a number leaves what doubles can hold."""
+        with np.errstate(all="ignore"):
+            return np.concatenate([self._of_block(block) for block in self._blocks(x)])
+
+    def _blocks(self, x: Floats) -> Iterator[Floats]:
+        """The points in parts for which memory suffices, whatever the number of rows and components."""
+        numbers = max(len(self.mixture.counts) * self.mixture.n_components, self.mixture.basis.size)
+        size = max(BLOCK // numbers, 1)
+        return (x[first : first + size] for first in range(0, len(x), size))
+
+    def _of_block(self, x: Floats) -> Floats:
+        """Log density of one block; halved until the points that have none stand alone."""
+        try:
+            vector, jacobian = self.mixture.from_coordinates(x, unbounded=True)
+            parameters = self.mixture.from_vector(vector)
+            log_joint = log_weights(parameters.weights)[..., None, :] + self.mixture.log_densities(parameters)
+        except (FloatingPointError, np.linalg.LinAlgError):
+            if len(x) == 1:
+                return np.array([-np.inf])
+            half = len(x) // 2
+            return np.concatenate([self._of_block(x[:half]), self._of_block(x[half:])])
+        log_likelihood = responsibilities(log_joint, self.mixture.labels)[1] @ self.mixture.counts
+        log_jacobian = np.linalg.slogdet(self._to_free @ jacobian)[1]
+        # Parameters and their density are both in the mixture's own units; only the data's units are left to account for.
+        value = log_likelihood + self.mixture.log_prior(parameters) + log_jacobian + self.mixture.likelihood_offset
+        return np.where(np.isfinite(value), value, -np.inf)
+
+    def at(self, parameters: Any) -> Floats:
+        """Coordinates ``(f,)`` of parameters in the user's units; probabilities at a bound are moved a little inside."""
+        inside = parameters
+        if isinstance(self.mixture, GaussianMixture):
+            inside = self.mixture.units.parameters(parameters)
+        vector = self.mixture.to_vector(inside)
+        k = self.mixture.n_components
+        vector[:k] = np.maximum(vector[:k], 1e-4)
+        vector[:k] /= vector[:k].sum()
+        for place, _ in self.mixture.bounds():
+            vector[place] = np.clip(vector[place], 1e-3, 1 - 1e-3)
+        return np.asarray(self.mixture.coordinates(self.mixture.from_vector(vector), unbounded=True))
+
+    def parameters(self, x: Floats) -> Any:
+        """Parameters at the points ``(m, f)``, in the user's units, along a leading axis."""
+        vectors = [self.mixture.from_coordinates(block, unbounded=True)[0] for block in self._blocks(x)]
+        parameters = self.mixture.from_vector(np.concatenate(vectors))
+        return self.mixture.units.published(parameters) if isinstance(self.mixture, GaussianMixture) else parameters
+
+    @property
+    def n_labellings(self) -> int:
+        """In how many orders the exchangeable components can be read."""
+        return prod(factorial(int(size)) for size in np.unique_counts(self.mixture.groups).counts)
+
+    def labellings(self) -> Floats:
+        """``(n_labellings, f, f)`` linear maps of the coordinates, one for every order of exchangeable components."""
+        groups = self.mixture.groups
+        members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+        maps = []
+        for chosen in product(*(permutations(m) for m in members)):
+            order = np.arange(len(groups))
+            for places, permuted in zip(members, chosen, strict=True):
+                order[places] = permuted
+            maps.append(self._relabelling(order))
+        return np.stack(maps)
+
+    def _relabelling(self, order: Integers) -> Floats:
+        """The linear map whose columns are the unit vectors with their components read in this order."""
+        # Coordinates of 0 are the mixture of equal components, which stays where it is: the map is linear, not only affine.
+        f = self.mixture.basis.shape[1]
+        places = np.arange(len(self.mixture.basis))
+        places[: len(order)] = order
+        for j, k in enumerate(order):
+            places[self.mixture.own_coordinates(j)] = self.mixture.own_coordinates(int(k))
+        vectors = self.mixture.from_coordinates(np.eye(f), unbounded=True)[0][:, places]
+        columns = [self.mixture.coordinates(self.mixture.from_vector(v), unbounded=True) for v in vectors]
+        return np.stack(columns, axis=1)
