@@ -5,10 +5,11 @@ A comparison of NaN is never a pass: thresholds are written ``not (statistic <= 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtr
 
 from comparisons import second_route
 from comparisons.quadrature import ExactPosterior
@@ -206,32 +207,49 @@ def _scores(
     values: dict[str, Floats],
     thresholds: dict[str, list[float]],
 ) -> dict[str, float]:
-    """Differences in standard errors, NUTS less the exact numbers or, where there are none, importance sampling."""
+    """Differences in standard errors, NUTS less the exact numbers or, where there are none, importance sampling.
+
+    The standard error of a weighted mean is itself uncertain where few draws carry it, so a difference is judged by Student's
+    t (Welch) and given as the standard normal deviate of the same probability.
+    """
     scores: dict[str, float] = {}
     for name, draws in values.items():
         row = summary.loc[name]
         ess = float(min(row["ess_bulk"], row["ess_tail"]))
-        mean, error, below, effective = _other(route, exact, name, thresholds[name])
-        scores[f"the mean of {name}"] = (float(row["mean"]) - mean) / float(np.hypot(error, row["mcse_mean"]))
-        for threshold, there in zip(thresholds[name], below, strict=True):
+        there = _Other(exact.means[name]) if exact is not None else _Other.of(route, name)
+        scores[f"the mean of {name}"] = there.score(float(row["mean"]), float(row["mcse_mean"]), ess)
+        for j, threshold in enumerate(thresholds[name]):
+            there = _Other(exact.below[name][j]) if exact is not None else _Other.of(route, name, threshold)
             here = float((draws < threshold).mean())
-            share = 1.0 if np.isinf(effective) else effective / (ess + effective)
-            pooled = (1 - share) * here + share * there
+            other = 0.0 if route is None or exact is not None else route.effective
+            pooled = there.value if exact is not None else (ess * here + other * there.value) / (ess + other)
             spread = pooled * (1 - pooled)
-            if spread * min(ess, effective) < FEWEST_BEYOND:
-                continue  # too few draws beyond the threshold for a normal distribution of the difference
-            error = float(np.sqrt(spread * (1 / ess + 1 / effective)))
-            scores[f"P({name} < {threshold:.4g})"] = (here - there) / error
+            if spread * ess < FEWEST_BEYOND or there.draws < FEWEST_BEYOND:
+                continue  # too few draws beyond the threshold for a standard error of the difference
+            scores[f"P({name} < {threshold:.4g})"] = there.score(here, float(np.sqrt(spread / ess)), ess)
     return scores
 
 
-def _other(
-    route: SecondRoute | None, exact: ExactPosterior | None, name: str, thresholds: list[float]
-) -> tuple[float, float, list[float], float]:
-    """Mean, its standard error, probabilities below the thresholds and effective draws of the other route."""
-    if exact is not None:
-        return exact.means[name], 0.0, exact.below[name], np.inf
-    assert route is not None
-    values = route.values[name]
-    below = [route.mean((values < threshold).astype(float))[0] for threshold in thresholds]
-    return *route.mean(values), below, route.effective
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """A number of the other route, its standard error, and how many draws that rests on."""
+
+    value: float
+    error: float = 0.0
+    draws: float = np.inf
+
+    @classmethod
+    def of(cls, route: SecondRoute | None, name: str, threshold: float | None = None) -> _Other:
+        """Mean of a quantity by importance sampling, or its probability below a threshold."""
+        assert route is not None
+        values = route.values[name]
+        if threshold is not None:
+            values = (values < threshold).astype(float)
+        return cls(*route.mean(values), route.contributing(values))
+
+    def score(self, here: float, error: float, ess: float) -> float:
+        """Difference of NUTS from this number as a standard normal deviate."""
+        both = np.hypot(self.error, error)
+        freedom = both**4 / (self.error**4 / max(self.draws, 1.0) + error**4 / ess)
+        difference = (here - self.value) / both
+        return float(np.sign(difference) * -ndtri(max(stdtr(freedom, -abs(difference)), np.finfo(float).tiny)))

@@ -2,7 +2,7 @@
 
 In unconstrained coordinates the posterior with its Jacobian has a peak near every mode that EM found, and one more for every
 way to permute exchangeable components. The proposal is a mixture of multivariate t distributions at these peaks, scaled by the
-curvature there. The weights are Pareto-smoothed (Vehtari et al. 2024, JMLR 25(72)); where their shape k-hat is above 0.7 the
+curvature there. The weights are Pareto-smoothed (Vehtari et al. 2024, JMLR 25(72)); where their shape k-hat is above 1/2 the
 proposal is fitted anew, by EM, to the draws it gave, and if that does not help the route says that it cannot be trusted.
 
 What is asked of the posterior does not depend on the labelling, so draws are made around one labelling alone and their density
@@ -32,8 +32,9 @@ from models.inputs import Floats, Integers
 from models.mixtures import canonical_permutation
 
 DRAWS = 4000
-# Vehtari et al. (2024): above this the error of importance sampling cannot be told from its own draws.
-K_HAT = 0.7
+# Above 1/2 the weights have no variance. Means still converge up to 0.7 (Vehtari et al. 2024), but a test needs their standard
+# error: with k-hat up to 0.7 one of sixty simulated coin data sets failed NUTS draws that were exact, time and again.
+K_HAT = 0.5
 REFRESHES = 3
 # Labellings over which the proposal's density is averaged: those of five components; of six they would take most of a run.
 LABELLINGS = 120
@@ -47,7 +48,7 @@ class SecondRoute:
     ----------
     values : ``(n,)`` draws of each quantity by name
     weights : ``(n,)`` summing to 1, Pareto-smoothed
-    k_hat : shape of the tail of the raw weights; above 0.7 nothing here can be trusted
+    k_hat : shape of the tail of the raw weights; above 1/2 no standard error here can be trusted
     effective : effective number of draws, 1 / sum of squared weights
     log_evidence, log_evidence_error : log marginal likelihood over all labellings, and its Monte Carlo standard error
     refreshes : how often the proposal was fitted anew
@@ -70,6 +71,11 @@ class SecondRoute:
         """Posterior mean of a function of the draws, and its Monte Carlo standard error."""
         mean = float(self.weights @ values)
         return mean, float(np.sqrt((self.weights**2) @ (values - mean) ** 2))
+
+    def contributing(self, values: Floats) -> float:
+        """How many draws the standard error of the mean rests on: few, where one weight outdoes the others in a tail."""
+        squares = (self.weights * (values - self.weights @ values)) ** 2
+        return float(squares.sum() ** 2 / (squares**2).sum()) if squares.any() else 0.0
 
 
 def sample(problem: Problem, map_fit: em.Fit[Any, Any], random: np.random.Generator) -> SecondRoute | None:
