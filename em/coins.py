@@ -11,13 +11,15 @@ Nature Biotechnology 26, 897; Dempster, Laird & Rubin (1977), JRSS B 39, 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, expit, gammaln, logit, xlog1py, xlogy
 
-from em.climb import Acceleration
+from em.acceleration import Acceleration
 from em.fit import Fit, Method, fit_mixture
+from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, blocks_of, posterior_sums
 from em.mixture import (
     block_diagonal,
     fitting_start,
@@ -93,7 +95,8 @@ class CoinStatistics:
 
 
 def _statistics(expected: Floats, log_likelihood: float, tosses: CoinTosses) -> CoinStatistics:
-    return CoinStatistics(log_likelihood, expected.sum(axis=0), tosses.heads @ expected, tosses.tosses @ expected)
+    """Statistics of bags that belong to the coins ``expected`` ``(..., n, K)`` times."""
+    return CoinStatistics(log_likelihood, expected.sum(axis=-2), tosses.heads @ expected, tosses.tosses @ expected)
 
 
 def e_step(parameters: CoinParameters, tosses: CoinTosses) -> CoinStatistics:
@@ -111,7 +114,7 @@ def m_step(statistics: CoinStatistics, prior: CoinPrior | None, weights: Mixture
     prior = prior or FLAT
     heads = statistics.heads + (prior.heads - 1)
     tosses = statistics.tosses + (prior.heads + prior.tails - 2)
-    p = np.divide(heads, tosses, out=np.full(len(heads), 0.5), where=tosses > 0)
+    p = np.divide(heads, tosses, out=np.full(heads.shape, 0.5), where=tosses > 0)
     w = mode_of_weights(statistics.bags, weights.fixed, prior.concentration)
     return trusted(CoinParameters, weights=w, head_probabilities=np.minimum(p, 1.0))
 
@@ -145,9 +148,24 @@ class CoinMixture:
         self.points = (self.tosses.heads / self.tosses.tosses)[:, None]
         self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k))
         self.likelihood_offset = self.offset = 0.0
+        tails = self.tosses.tosses - self.tosses.heads
+        coefficients = gammaln(self.tosses.tosses + 1) - gammaln(self.tosses.heads + 1) - gammaln(tails + 1)
+        features = np.stack([np.ones_like(coefficients), self.tosses.heads, tails, coefficients])
+        unknown = self.labels < 0
+        self.blocks = blocks_of(features[:, unknown], self.counts[unknown].astype(float))
+        own = np.equal.outer(np.arange(k), self.labels)
+        self.labelled = (own * self.counts) @ features.T
 
     def e_step(self, parameters: CoinParameters) -> CoinStatistics:
-        return e_step(parameters, self.tosses)
+        w, p = parameters.weights, parameters.head_probabilities
+        with np.errstate(divide="ignore"):
+            logs = np.stack([np.log(w), np.log(p), np.log1p(-p), np.ones_like(p)], axis=-1)
+        logs = np.maximum(logs, LOG_OF_ZERO)
+        sums, log_likelihood = posterior_sums(logs, self.blocks)
+        of_labelled = (logs * self.labelled).sum(axis=(-2, -1))
+        sums += self.labelled
+        total: Any = np.where(of_labelled > IMPOSSIBLE, log_likelihood + of_labelled, -np.inf)[()]
+        return CoinStatistics(total, sums[..., 0], sums[..., 1], sums[..., 1] + sums[..., 2])
 
     def m_step(self, statistics: CoinStatistics) -> CoinParameters:
         return m_step(statistics, self.prior, self.weights)
@@ -185,10 +203,13 @@ class CoinMixture:
         return [f"{name}[{k + 1}]" for name in ("weights", "head_probabilities") for k in range(self.n_components)]
 
     def to_vector(self, parameters: CoinParameters) -> Floats:
-        return np.concatenate([parameters.weights, parameters.head_probabilities])
+        return np.concatenate([parameters.weights, parameters.head_probabilities], axis=-1)
+
+    def exists(self, vector: Floats) -> NDArray[np.bool_]:
+        return np.asarray(((vector >= 0) & (vector <= 1)).all(axis=-1))
 
     def from_vector(self, vector: Floats) -> CoinParameters:
-        if not ((vector >= 0) & (vector <= 1)).all():
+        if not self.exists(vector).all():
             raise FloatingPointError("a probability left [0, 1]")
         k = self.n_components
         return trusted(CoinParameters, weights=vector[..., :k], head_probabilities=vector[..., k:])
@@ -232,7 +253,7 @@ def coin_mixture(
     start: CoinParameters | None = None,
     seed: int = 0,
     method: Method = "em",
-    acceleration: Acceleration = None,
+    acceleration: Acceleration = "auto",
 ) -> Fit[CoinParameters, CoinStandardErrors]:
     """Fit a mixture of coins by EM.
 
@@ -245,7 +266,8 @@ def coin_mixture(
     start : where to start, its labelling kept; several starts and canonical order where None
     seed : of the random starts
     method : ``"em"``, or ``"nelder-mead"`` or ``"bfgs"`` to maximise the same objective directly
-    acceleration : ``"squarem"`` extrapolates the steps of EM; None leaves ``path[k]`` what k plain iterations give
+    acceleration : ``"squarem"`` or ``"anderson"`` extrapolate the steps of EM, and never lower the objective; None leaves
+        ``path[k]`` what k plain iterations give; ``"auto"`` is None below 1000 distinct rows, else ``"squarem"``
 
     Returns
     -------
