@@ -34,6 +34,7 @@ from em.mixture import (
     weight_coordinates,
     weight_prior_derivatives,
 )
+from em.starts import Starts
 from models.coins import CoinParameters, CoinPrior, CoinTosses
 from models.inputs import Floats, Integers, instance_of
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows, exchangeable_groups
@@ -226,8 +227,8 @@ class CoinMixture:
         by_x = p * (1 - p) if unbounded else np.ones_like(p)
         return np.concatenate([w, p], axis=-1), block_diagonal(by_w, by_x[..., None] * np.eye(k))
 
-    def smallest_spread(self, parameters: CoinParameters) -> float:
-        return np.inf
+    def smallest_spread(self, parameters: CoinParameters) -> Floats:
+        return np.full(parameters.weights.shape[:-1], np.inf)
 
     def start_from(self, responsibilities: Floats) -> CoinParameters:
         return m_step(_statistics(responsibilities * self.counts[:, None], np.nan, self.tosses), START, self.weights)
@@ -254,6 +255,7 @@ def coin_mixture(
     seed: int = 0,
     method: Method = "em",
     acceleration: Acceleration = "auto",
+    starts: Starts = "default",
 ) -> Fit[CoinParameters, CoinStandardErrors]:
     """Fit a mixture of coins by EM.
 
@@ -268,6 +270,8 @@ def coin_mixture(
     method : ``"em"``, or ``"nelder-mead"`` or ``"bfgs"`` to maximise the same objective directly
     acceleration : ``"squarem"`` or ``"anderson"`` extrapolate the steps of EM, and never lower the objective; None leaves
         ``path[k]`` what k plain iterations give; ``"auto"`` is None below 1000 distinct rows, else ``"squarem"``
+
+    starts : ``"thorough"`` tries ten times as many starts and follows more of them to the end
 
     Returns
     -------
@@ -296,7 +300,7 @@ def coin_mixture(
         instance_of("start", start, CoinParameters)
         fitting_start(start.weights, treated)
     mixture = CoinMixture(tosses, treated, prior)
-    return fit_mixture(mixture, start=start, seed=seed, method=method, acceleration=acceleration)
+    return fit_mixture(mixture, start=start, seed=seed, method=method, acceleration=acceleration, starting=starts)
 
 
 def _ratio(numerator: ArrayLike, denominator: Floats) -> Floats:

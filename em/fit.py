@@ -12,9 +12,9 @@ from em.acceleration import Acceleration
 from em.climb import MAX_ITERATIONS, Climb, climb
 from em.curvature import CREEPING, Curvature, curvature
 from em.mixture import Mixture, log_weights, responsibilities
-from em.search import PLAIN_STEPS, SAME_ROWS, Found, search
+from em.search import COLLAPSED, PLAIN_STEPS, SAME_ROWS, Found, search
 from em.standard_errors import covariance_of, withheld_reason
-from em.starts import starts
+from em.starts import Starts, starts
 from models.inputs import Floats, Integers, read_only
 from models.mixtures import canonical_permutation
 
@@ -37,8 +37,6 @@ PLATEAU = 1e-4
 SAME_OBJECTIVE = 1e-6
 # What counts as rising from a ridge, in nats: what is flat rises by rounding alone.
 RISE = 1e-9
-# A component narrower than this share of the data's spread has collapsed.
-COLLAPSED = 0.05
 # Narrower than this, second derivatives overflow and say nothing.
 NEVER_REGULAR = 1e-6
 
@@ -164,6 +162,7 @@ def fit_mixture(
     seed: int,
     method: Method,
     acceleration: Acceleration,
+    starting: Starts = "default",
     max_iterations: int = MAX_ITERATIONS,
 ) -> Fit[Any, Any]:
     """Fit a mixture of any family; the families' own functions say what the arguments are."""
@@ -171,6 +170,8 @@ def fit_mixture(
         raise ValueError(f'method is {method!r}; give "em", "nelder-mead" or "bfgs"')
     if acceleration not in (None, "auto", "squarem", "anderson"):
         raise ValueError(f'acceleration is {acceleration!r}; give None, "auto", "squarem" or "anderson"')
+    if starting not in ("default", "thorough"):
+        raise ValueError(f'starts is {starting!r}; give "default" or "thorough"')
     if method != "em" and acceleration in ("squarem", "anderson"):
         raise ValueError(f'acceleration="{acceleration}" is a variant of EM; leave it out with method="{method}"')
 
@@ -187,12 +188,12 @@ def fit_mixture(
         best, evaluations = _judged(mixture, won), won.evaluations
         distinct = [(best, 1)]
     else:
-        vectors = mixture.to_vector(starts(mixture, np.random.default_rng(seed)))
+        vectors = mixture.to_vector(starts(mixture, np.random.default_rng(seed), starting))
         if method != "em" or len(vectors) == 1:
             climbs = [(run(mixture.from_vector(v)), [j]) for j, v in enumerate(vectors)]
             evaluations = sum(c.evaluations for c, _ in climbs)
         else:
-            found, evaluations = search(mixture, mixture.from_vector(vectors))
+            found, evaluations = search(mixture, mixture.from_vector(vectors), starting)
             climbs = _finished(mixture, found, max_iterations)
             evaluations += sum(c.evaluations for c, _ in climbs)
         judged_runs = [(_judged(mixture, c), c, reached) for c, reached in climbs]
@@ -246,9 +247,9 @@ def _finished(mixture: Mixture[Any, Any], found: list[Found], steps: int) -> lis
     known: list[tuple[Floats, list[int]]] = []
     for run in found:
         best = max((c.trace[-1] for c, _ in climbs if c.ending == "converged"), default=-np.inf)
-        whole = Climb([run.vector], [run.value], "collapsed" if run.collapsed else "iteration limit", 0)
+        whole = Climb([run.vector], [run.value], "collapsed" if run.ending == "collapsed" else "iteration limit", 0)
         gain, met = run.gain, None
-        for _ in range(steps // STRETCH):
+        for _ in range(steps // STRETCH if run.ending in ("near", "under way") else 0):
             parameters = mixture.from_vector(whole.points[-1])
             rows, behind = _rows(mixture, parameters), best - whole.trace[-1]
             met = next((reached for others, reached in known if np.abs(rows - others).max() < SAME_ROWS), None)

@@ -50,6 +50,7 @@ from em.mixture import (
 )
 from em.moments import GaussianStatistics, statistics_of
 from em.normal_rows import NormalRows
+from em.starts import Starts
 from em.units import Units
 from models.gaussians import (
     Covariance,
@@ -183,6 +184,7 @@ class GaussianMixture:
         )
         self.rows = NormalRows(self.points, self.counts, self.labels, k, diagonal=form.shape != "full")
         self.total = self.units.matrices(covariance)
+        self.total_inverse_root = np.linalg.inv(np.linalg.cholesky(self.total))
         self.prior = None if prior is None else self.units.prior(prior)
         self.likelihood_offset = self.offset = -distinct.n * self.units.log_volume
         if prior is not None:
@@ -294,10 +296,10 @@ class GaussianMixture:
         entries, by_roots = from_root_coordinates(roots, self.form, k, d, unbounded=unbounded)
         return np.concatenate([w, means, entries], axis=-1), block_diagonal(by_w, np.eye(k * d), by_roots)
 
-    def smallest_spread(self, parameters: GaussianParameters) -> float:
+    def smallest_spread(self, parameters: GaussianParameters) -> Floats:
         """Smallest standard deviation of a component as a share of the data's in the same direction."""
-        root = np.linalg.inv(np.linalg.cholesky(self.total))
-        return float(np.sqrt(max(np.linalg.eigvalsh(root @ parameters.covariances @ root.T).min(), 0.0)))
+        relative = np.linalg.eigvalsh(self.total_inverse_root @ parameters.covariances @ self.total_inverse_root.T)
+        return np.sqrt(np.maximum(relative.min(axis=(-2, -1)), 0.0))
 
     def start_from(self, responsibilities: Floats) -> GaussianParameters:
         expected = responsibilities * self.counts[:, None]
@@ -350,6 +352,7 @@ def gaussian_mixture(
     seed: int = 0,
     method: Method = "em",
     acceleration: Acceleration = "auto",
+    starts: Starts = "default",
 ) -> Fit[GaussianParameters, GaussianStandardErrors]:
     """Fit a mixture of normal distributions by EM.
 
@@ -367,6 +370,8 @@ def gaussian_mixture(
     method : ``"em"``, or ``"nelder-mead"`` or ``"bfgs"`` to maximise the same objective directly
     acceleration : ``"squarem"`` or ``"anderson"`` extrapolate the steps of EM, and never lower the objective; None leaves
         ``path[k]`` what k plain iterations give; ``"auto"`` is None below 1000 distinct rows, else ``"squarem"``
+
+    starts : ``"thorough"`` tries ten times as many starts and follows more of them to the end
 
     Returns
     -------
@@ -405,4 +410,4 @@ def gaussian_mixture(
     # Nelder-Mead moves in the user's own units, as in the published example; its simplex is not invariant.
     mixture = GaussianMixture(data, treated, form, prior, standardise=method != "nelder-mead")
     internal = None if start is None else mixture.units.parameters(start)
-    return fit_mixture(mixture, start=internal, seed=seed, method=method, acceleration=acceleration)
+    return fit_mixture(mixture, start=internal, seed=seed, method=method, acceleration=acceleration, starting=starts)

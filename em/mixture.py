@@ -95,8 +95,8 @@ class Mixture[P, S](Protocol):
     def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
         """The full vector ``(..., p)`` at those coordinates, and its Jacobian ``(..., p, f)`` by them."""
 
-    def smallest_spread(self, parameters: P) -> float:
-        """Smallest standard deviation of a component, relative to the smallest column's; inf where there is none."""
+    def smallest_spread(self, parameters: P) -> Floats:
+        """``(...)`` smallest standard deviation of a component, relative to the smallest column's; inf where there is none."""
 
     def start_from(self, responsibilities: Floats) -> P:
         """Start parameters from responsibilities ``(..., n, K)``: an M-step that no empty component can make singular."""

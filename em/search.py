@@ -9,24 +9,32 @@ and never to a lower objective. After Biernacki, Celeux & Govaert (2003), Comput
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from em.mixture import Mixture, log_weights, responsibilities
+from em.starts import Starts
 from models.inputs import Floats
 
 # Plain steps before a run is accelerated: enough to choose the basin that plain EM would go to.
 PLAIN_STEPS = 30
 # Steps between two looks for runs that have met.
 LOOK_EVERY = 10
-# Extrapolations after which a run is finished by itself or given up; on the reference problems all but plateaus are done.
-CYCLES = 60
+# Extrapolations after which only the best runs go on, and after which those are finished one by one.
+SHORT, CYCLES = 12, 100
+# How many go on, of the default starts and of a thorough search.
+BEST, BEST_OF_MANY = 8, 40
 # Gain of two steps and an extrapolation, in nats, below which a run is near its end.
 NEAR = 1e-7
+# A component narrower than this share of the data's spread has collapsed.
+COLLAPSED = 0.05
 # Runs have met where the log-likelihoods of every single row agree this closely, in nats.
 SAME_ROWS = 1e-3
+
+
+type RunEnding = Literal["collapsed", "near", "under way", "given up"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,14 +46,14 @@ class Found:
     starts : their numbers
     vector : the full vector there, ``(p,)``
     value, gain : the objective there, and what the last steps added
-    collapsed : whether a component has no width left
+    ending : whether a component has no width left, the run is near its end, or under way, or was given up for better ones
     """
 
     starts: list[int]
     vector: Floats
     value: float
     gain: float
-    collapsed: bool
+    ending: RunEnding
 
 
 @dataclass(slots=True, eq=False)
@@ -63,14 +71,14 @@ class _Runs:
         statistics = _each(self.statistics, lambda field: field[which])
         return _Runs(kept, self.vectors[which], statistics, self.values[which], self.gains[which])
 
-    def found(self, which: NDArray[Any], *, collapsed: bool) -> list[Found]:
+    def found(self, which: NDArray[Any], ending: RunEnding) -> list[Found]:
         return [
-            Found(self.starts[j], self.vectors[j], float(self.values[j]), float(self.gains[j]), collapsed)
+            Found(self.starts[j], self.vectors[j], float(self.values[j]), float(self.gains[j]), ending)
             for j in np.flatnonzero(which)
         ]
 
 
-def search(mixture: Mixture[Any, Any], starts: Any) -> tuple[list[Found], int]:
+def search(mixture: Mixture[Any, Any], starts: Any, how: Starts = "default") -> tuple[list[Found], int]:
     """Follow all ``starts``, parameters along a leading axis, and count the E-steps made.
 
     Every start is in one of the results, best first; those not collapsed are near an optimum or have run out of steps.
@@ -91,10 +99,14 @@ def search(mixture: Mixture[Any, Any], starts: Any) -> tuple[list[Found], int]:
             runs = _met(mixture, runs)
     for cycle in range(1, CYCLES + 1):
         near = runs.gains < NEAR
-        found += runs.found(near, collapsed=False)
+        found += runs.found(near, "near")
         runs = runs.part(~near)
-        if cycle % (LOOK_EVERY // 2) == 0:
+        if cycle % (LOOK_EVERY // 2) == 0 or cycle == SHORT:
             runs = _met(mixture, runs)
+        if cycle == SHORT:
+            best = _best(mixture, runs, BEST if how == "default" else BEST_OF_MANY)
+            found += runs.found(~best, "given up")
+            runs = runs.part(best)
         if not runs.starts:
             break
         runs, following = _alive(mixture, runs, found)
@@ -102,8 +114,17 @@ def search(mixture: Mixture[Any, Any], starts: Any) -> tuple[list[Found], int]:
             break
         runs, made = _cycle(mixture, runs, following, found)
         evaluations += made
-    found += runs.found(np.ones(len(runs.starts), dtype=bool), collapsed=False)
+    found += runs.found(np.ones(len(runs.starts), dtype=bool), "under way")
     return sorted(found, key=lambda f: -f.value), evaluations
+
+
+def _best(mixture: Mixture[Any, Any], runs: _Runs, number: int) -> NDArray[np.bool_]:
+    """Runs that go on: the best, and those on their way to a collapse, whose objective says nothing."""
+    if not runs.starts:
+        return np.zeros(0, dtype=bool)
+    narrow = np.broadcast_to(mixture.smallest_spread(mixture.from_vector(runs.vectors)) < COLLAPSED, runs.values.shape)
+    ranked = np.argsort(np.argsort(np.where(narrow, np.inf, -runs.values), kind="stable"))
+    return np.asarray(narrow | (ranked < number))
 
 
 def _cycle(mixture: Mixture[Any, Any], runs: _Runs, following: Floats, found: list[Found]) -> tuple[_Runs, int]:
@@ -151,7 +172,7 @@ def _alive(mixture: Mixture[Any, Any], runs: _Runs, found: list[Found]) -> tuple
     exists = mixture.exists(following)
     if exists.all():
         return runs, following
-    found += runs.found(~exists, collapsed=True)
+    found += runs.found(~exists, "collapsed")
     return runs.part(exists), following[exists]
 
 
