@@ -1,8 +1,4 @@
-"""The loop: from a start to where the objective stops rising, by plain EM or with its steps extrapolated (SQUAREM).
-
-SQUAREM: Varadhan & Roland (2008), Scandinavian Journal of Statistics 35, 335, scheme S3, with a safeguard: an
-extrapolated point is taken only where the objective does not fall below that of the plain step.
-"""
+"""The loop: from a start to where the objective stops rising, by plain EM or with its steps extrapolated."""
 
 from __future__ import annotations
 
@@ -11,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.curvature import CREEPING, curvature
+from em.acceleration import Acceleration, extrapolation
+from em.curvature import CREEPING, Curvature, curvature
 from em.mixture import Mixture
 from models.inputs import Floats
 
-type Acceleration = Literal["squarem"] | None
 type Ending = Literal["converged", "collapsed", "iteration limit"]
 
 # Plain EM on the slowest reference problem (a binomial mixture at rate 0.999) takes about 20,000.
@@ -46,12 +42,17 @@ class Climb:
     trace : objective at each point, in the mixture's own units
     ending : why it stopped
     evaluations : E-steps made
+    extrapolations, refused : guesses that were taken, and those that were not since the objective fell
+    judged : the curvature at the end, where it was looked at
     """
 
     points: list[Floats]
     trace: list[float]
     ending: Ending
     evaluations: int
+    extrapolations: int = 0
+    refused: int = 0
+    judged: Curvature | None = None
 
 
 def climb(
@@ -71,44 +72,42 @@ def climb(
     ObjectiveDecreased
         if the objective falls beyond rounding
     """
-    point = start
+    parameters = start
     points = [mixture.to_vector(start)]
     statistics, value = _evaluate(mixture, start)
     if not np.isfinite(value):
         raise ValueError("the start gives the data probability 0; move its probabilities off 0 and 1")
     trace = [value]
-    evaluations = 1
-    next_check = 0
+    ahead = extrapolation(acceleration, len(mixture.counts))
+    taken = refused = next_check = 0
 
-    def ended(ending: Ending) -> Climb:
-        return Climb(points, trace, ending, evaluations)
+    def ended(ending: Ending, judged: Curvature | None = None) -> Climb:
+        return Climb(points, trace, ending, len(trace) + refused, taken, refused, judged)
 
     while len(trace) <= max_iterations:
-        try:
-            following = mixture.m_step(statistics)
-            statistics, value = _evaluate(mixture, following)
-        except (FloatingPointError, np.linalg.LinAlgError):
+        parameters = mixture.m_step(statistics)
+        following = mixture.to_vector(parameters)
+        guess = ahead.beyond(points[-1], following)
+        jump = None if guess is None else _no_worse(mixture, guess, trace[-1])
+        if guess is not None:
+            ahead.learn(taken=jump is not None)
+            taken, refused = taken + (jump is not None), refused + (jump is None)
+        if jump is not None:
+            following, parameters, statistics, value = jump
+        elif mixture.exists(following):
+            statistics, value = _evaluate(mixture, parameters)
+        else:
             return ended("collapsed")
-        evaluations += 1
-        tolerance = ROUNDING * max(1.0, abs(value))
-        if not value >= trace[-1] - tolerance:
+        if not value >= trace[-1] - ROUNDING * max(1.0, abs(value)):
             raise ObjectiveDecreased(f"step {len(trace)} lowered the objective from {trace[-1]!r} to {value!r}")
         change = value - trace[-1]
-        points.append(mixture.to_vector(following))
+        points.append(following)
         trace.append(value)
-        point = following
         if change <= max(CHANGE, 4 * np.finfo(float).eps * abs(value)) and len(trace) >= next_check:
-            if _arrived(mixture, point, points):
-                return ended("converged")
+            arrived, judged = _arrived(mixture, parameters, points)
+            if arrived:
+                return ended("converged", judged)
             next_check = int(len(trace) * 1.1) + 10
-        if acceleration == "squarem" and len(points) >= 3 and len(points) % 3 == 0:
-            jump = _extrapolated(mixture, points[-3:])
-            if jump is not None:
-                evaluations += 1
-                if jump[2] >= value:
-                    point, statistics, value = jump
-                    points.append(mixture.to_vector(point))
-                    trace.append(value)
     return ended("iteration limit")
 
 
@@ -117,36 +116,25 @@ def _evaluate(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, float]:
     return statistics, float(statistics.log_likelihood + mixture.log_prior(parameters))
 
 
-def _arrived(mixture: Mixture[Any, Any], parameters: Any, points: list[Floats]) -> bool:
+def _arrived(mixture: Mixture[Any, Any], parameters: Any, points: list[Floats]) -> tuple[bool, Curvature | None]:
     if mixture.smallest_spread(parameters) < 1e-6:
-        return bool(np.array_equal(points[-1], points[-2]))  # on its way to a collapse; derivatives would overflow
+        return bool(np.array_equal(points[-1], points[-2])), None  # about to collapse; derivatives would overflow
     judged = curvature(mixture, parameters)
     # With 1e15 tosses the distance in standard errors is never small to rounding; then parameters that stand still are it.
     still = np.abs(points[-1] - points[-2]) <= 4 * np.finfo(float).eps * np.maximum(1.0, np.abs(points[-1]))
     if judged.decrement < DISTANCE or (judged.kind != "saddle" and bool(still.all())):
-        return True
+        return True, judged
     if judged.kind != "saddle" and judged.rate > 1 - CREEPING:
-        return judged.identified_decrement < DISTANCE and judged.step < STANDSTILL_CREEPING
-    return judged.step < STANDSTILL
+        return judged.identified_decrement < DISTANCE and judged.step < STANDSTILL_CREEPING, judged
+    return judged.step < STANDSTILL, judged
 
 
-def _extrapolated(mixture: Mixture[Any, Any], points: list[Floats]) -> tuple[Any, Any, float] | None:
-    """Point beyond two EM steps, with its statistics and objective; None where the parameters there do not exist."""
-    first, second, third = points
-    step = second - first
-    bend = (third - second) - step
-    size = np.linalg.norm(bend)
-    if size == 0:
-        return None
-    length = np.linalg.norm(step) / size
-    if length <= 1:  # not slower than the plain step
-        return None
-    beyond = first + 2 * length * step + length**2 * bend
+def _no_worse(mixture: Mixture[Any, Any], guess: Floats, least: float) -> tuple[Floats, Any, Any, float] | None:
+    """A guess with its parameters, statistics and objective; None where it has none or the objective is below."""
     # Long jumps multiply rounding, and weights whose sum is off by 1e-10 would seem to gain n times that.
-    beyond[: mixture.n_components] /= beyond[: mixture.n_components].sum()
-    try:
-        parameters = mixture.from_vector(beyond)
-        statistics, value = _evaluate(mixture, parameters)
-    except (FloatingPointError, np.linalg.LinAlgError):
+    guess[: mixture.n_components] /= guess[: mixture.n_components].sum()
+    if not mixture.exists(guess):
         return None
-    return parameters, statistics, value
+    parameters = mixture.from_vector(guess)
+    statistics, value = _evaluate(mixture, parameters)
+    return (guess, parameters, statistics, value) if value >= least else None

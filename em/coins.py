@@ -11,13 +11,15 @@ Nature Biotechnology 26, 897; Dempster, Laird & Rubin (1977), JRSS B 39, 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, expit, gammaln, logit, xlog1py, xlogy
 
-from em.climb import Acceleration
+from em.acceleration import Acceleration
 from em.fit import Fit, Method, fit_mixture
+from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, blocks_of, posterior_sums
 from em.mixture import (
     block_diagonal,
     fitting_start,
@@ -32,6 +34,7 @@ from em.mixture import (
     weight_coordinates,
     weight_prior_derivatives,
 )
+from em.starts import Starts
 from models.coins import CoinParameters, CoinPrior, CoinTosses
 from models.inputs import Floats, Integers, instance_of
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows, exchangeable_groups
@@ -93,7 +96,8 @@ class CoinStatistics:
 
 
 def _statistics(expected: Floats, log_likelihood: float, tosses: CoinTosses) -> CoinStatistics:
-    return CoinStatistics(log_likelihood, expected.sum(axis=0), tosses.heads @ expected, tosses.tosses @ expected)
+    """Statistics of bags that belong to the coins ``expected`` ``(..., n, K)`` times."""
+    return CoinStatistics(log_likelihood, expected.sum(axis=-2), tosses.heads @ expected, tosses.tosses @ expected)
 
 
 def e_step(parameters: CoinParameters, tosses: CoinTosses) -> CoinStatistics:
@@ -111,7 +115,7 @@ def m_step(statistics: CoinStatistics, prior: CoinPrior | None, weights: Mixture
     prior = prior or FLAT
     heads = statistics.heads + (prior.heads - 1)
     tosses = statistics.tosses + (prior.heads + prior.tails - 2)
-    p = np.divide(heads, tosses, out=np.full(len(heads), 0.5), where=tosses > 0)
+    p = np.divide(heads, tosses, out=np.full(heads.shape, 0.5), where=tosses > 0)
     w = mode_of_weights(statistics.bags, weights.fixed, prior.concentration)
     return trusted(CoinParameters, weights=w, head_probabilities=np.minimum(p, 1.0))
 
@@ -145,9 +149,24 @@ class CoinMixture:
         self.points = (self.tosses.heads / self.tosses.tosses)[:, None]
         self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k))
         self.likelihood_offset = self.offset = 0.0
+        tails = self.tosses.tosses - self.tosses.heads
+        coefficients = gammaln(self.tosses.tosses + 1) - gammaln(self.tosses.heads + 1) - gammaln(tails + 1)
+        features = np.stack([np.ones_like(coefficients), self.tosses.heads, tails, coefficients])
+        unknown = self.labels < 0
+        self.blocks = blocks_of(features[:, unknown], self.counts[unknown].astype(float))
+        own = np.equal.outer(np.arange(k), self.labels)
+        self.labelled = (own * self.counts) @ features.T
 
     def e_step(self, parameters: CoinParameters) -> CoinStatistics:
-        return e_step(parameters, self.tosses)
+        w, p = parameters.weights, parameters.head_probabilities
+        with np.errstate(divide="ignore"):
+            logs = np.stack([np.log(w), np.log(p), np.log1p(-p), np.ones_like(p)], axis=-1)
+        logs = np.maximum(logs, LOG_OF_ZERO)
+        sums, log_likelihood = posterior_sums(logs, self.blocks)
+        of_labelled = (logs * self.labelled).sum(axis=(-2, -1))
+        sums += self.labelled
+        total: Any = np.where(of_labelled > IMPOSSIBLE, log_likelihood + of_labelled, -np.inf)[()]
+        return CoinStatistics(total, sums[..., 0], sums[..., 1], sums[..., 1] + sums[..., 2])
 
     def m_step(self, statistics: CoinStatistics) -> CoinParameters:
         return m_step(statistics, self.prior, self.weights)
@@ -185,10 +204,13 @@ class CoinMixture:
         return [f"{name}[{k + 1}]" for name in ("weights", "head_probabilities") for k in range(self.n_components)]
 
     def to_vector(self, parameters: CoinParameters) -> Floats:
-        return np.concatenate([parameters.weights, parameters.head_probabilities])
+        return np.concatenate([parameters.weights, parameters.head_probabilities], axis=-1)
+
+    def exists(self, vector: Floats) -> NDArray[np.bool_]:
+        return np.asarray(((vector >= 0) & (vector <= 1)).all(axis=-1))
 
     def from_vector(self, vector: Floats) -> CoinParameters:
-        if not ((vector >= 0) & (vector <= 1)).all():
+        if not self.exists(vector).all():
             raise FloatingPointError("a probability left [0, 1]")
         k = self.n_components
         return trusted(CoinParameters, weights=vector[..., :k], head_probabilities=vector[..., k:])
@@ -205,8 +227,8 @@ class CoinMixture:
         by_x = p * (1 - p) if unbounded else np.ones_like(p)
         return np.concatenate([w, p], axis=-1), block_diagonal(by_w, by_x[..., None] * np.eye(k))
 
-    def smallest_spread(self, parameters: CoinParameters) -> float:
-        return np.inf
+    def smallest_spread(self, parameters: CoinParameters) -> Floats:
+        return np.full(parameters.weights.shape[:-1], np.inf)
 
     def start_from(self, responsibilities: Floats) -> CoinParameters:
         return m_step(_statistics(responsibilities * self.counts[:, None], np.nan, self.tosses), START, self.weights)
@@ -232,7 +254,8 @@ def coin_mixture(
     start: CoinParameters | None = None,
     seed: int = 0,
     method: Method = "em",
-    acceleration: Acceleration = None,
+    acceleration: Acceleration = "auto",
+    starts: Starts = "default",
 ) -> Fit[CoinParameters, CoinStandardErrors]:
     """Fit a mixture of coins by EM.
 
@@ -245,7 +268,10 @@ def coin_mixture(
     start : where to start, its labelling kept; several starts and canonical order where None
     seed : of the random starts
     method : ``"em"``, or ``"nelder-mead"`` or ``"bfgs"`` to maximise the same objective directly
-    acceleration : ``"squarem"`` extrapolates the steps of EM; None leaves ``path[k]`` what k plain iterations give
+    acceleration : ``"squarem"`` or ``"anderson"`` extrapolate the steps of EM, and never lower the objective; None leaves
+        ``path[k]`` what k plain iterations give; ``"auto"`` is None below 1000 distinct rows, else ``"squarem"``
+
+    starts : ``"thorough"`` tries ten times as many starts and follows more of them to the end
 
     Returns
     -------
@@ -274,7 +300,7 @@ def coin_mixture(
         instance_of("start", start, CoinParameters)
         fitting_start(start.weights, treated)
     mixture = CoinMixture(tosses, treated, prior)
-    return fit_mixture(mixture, start=start, seed=seed, method=method, acceleration=acceleration)
+    return fit_mixture(mixture, start=start, seed=seed, method=method, acceleration=acceleration, starting=starts)
 
 
 def _ratio(numerator: ArrayLike, denominator: Floats) -> Floats:

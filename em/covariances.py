@@ -6,13 +6,14 @@ A covariance matrix enters the full vector by its lower entries, row by row: ``(
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.special import gammaln, multigammaln
 
 from em.mixture import block_diagonal
 from models.gaussians import CovarianceForm, GaussianPrior, Shape
-from models.inputs import Floats, Integers
+from models.inputs import Floats, Integers, read_only
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,13 +49,16 @@ class CovariancePrior:
 
 
 def project(covariances: Floats, form: CovarianceForm) -> Floats:
-    """Keep of ``(K, d, d)`` what the shape has: everything, the diagonal, or its average."""
+    """Keep of ``(..., d, d)`` what the shape has: everything, the diagonal, or its average."""
+    d = covariances.shape[-1]
+    if d == 1:
+        return covariances
     if form.shape == "full":
-        return 0.5 * (covariances + covariances.transpose(0, 2, 1))
-    variances = np.diagonal(covariances, axis1=1, axis2=2)
+        return 0.5 * (covariances + covariances.swapaxes(-1, -2))
+    variances = np.diagonal(covariances, axis1=-2, axis2=-1)
     if form.shape == "spherical":
-        variances = np.broadcast_to(variances.mean(axis=1, keepdims=True), variances.shape)
-    return np.eye(covariances.shape[1]) * variances[:, None, :]
+        variances = np.broadcast_to(variances.mean(axis=-1, keepdims=True), variances.shape)
+    return np.eye(d) * variances[..., None, :]
 
 
 def normal_scores(y: Floats, means: Floats, covariances: Floats) -> Floats:
@@ -135,11 +139,20 @@ def lower_directions(d: int) -> Floats:
 
 def from_lower(entries: Floats, d: int) -> Floats:
     """Symmetric matrices ``(..., K, d, d)`` with these lower entries, ``(..., K q)``."""
+    q = d * (d + 1) // 2
+    rows = entries.reshape(*entries.shape[:-1], entries.shape[-1] // q, q)
+    if d == 1:
+        return rows[..., None]
+    return rows[..., _places_of_lower(d)]
+
+
+@cache
+def _places_of_lower(d: int) -> Integers:
+    """``(d, d)`` where among the lower entries each entry of a symmetric matrix stands."""
     a, b = np.tril_indices(d)
-    rows = entries.reshape(*entries.shape[:-1], entries.shape[-1] // len(a), len(a))
-    matrices = np.empty((*rows.shape[:-1], d, d))
-    matrices[..., a, b] = matrices[..., b, a] = rows
-    return matrices
+    places = np.empty((d, d), dtype=np.int64)
+    places[a, b] = places[b, a] = np.arange(len(a))
+    return read_only(places)
 
 
 def free_entries(form: CovarianceForm, k: int, d: int) -> Floats:

@@ -8,34 +8,35 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.climb import MAX_ITERATIONS, Acceleration, Climb, climb
+from em.acceleration import Acceleration
+from em.climb import MAX_ITERATIONS, Climb, climb
 from em.curvature import CREEPING, Curvature, curvature
 from em.mixture import Mixture, log_weights, responsibilities
+from em.search import COLLAPSED, PLAIN_STEPS, SAME_ROWS, Found, search
 from em.standard_errors import covariance_of, withheld_reason
-from em.starts import starts
+from em.starts import Starts, starts
 from models.inputs import Floats, Integers, read_only
 from models.mixtures import canonical_permutation
 
 type Method = Literal["em", "nelder-mead", "bfgs"]
 type Status = Literal["converged", "boundary", "saddle", "ridge", "collapsed", "iteration limit"]
 
-# Plain steps before a search run is accelerated: enough to choose the basin that plain EM would go to.
-PLAIN_STEPS = 30
-# Accelerated steps of a search run; on the reference problems all but plateaus are done in 400.
-SEARCH_STEPS = 400
 # Plain steps in which the way to the best optimum is shown; the slowest reference problem takes a third of them.
 REPLAY_STEPS = 30_000
+# Starts from which that is tried.
+REPLAYED = 3
 # Nats below the best known optimum at which an unfinished search run is given up.
 HOPELESS = 5.0
-# It is given up too where it would take more than so many times as long as the last tenth of it to reach that optimum.
-PATIENCE = 100
+# It is given up too where it would take more than so many times its last steps to reach that optimum.
+PATIENCE = 1000
+# Steps of an unfinished run after which that is asked again.
+STRETCH = 300
+# Rate of EM this close to 1 is a plateau's.
+PLATEAU = 1e-4
 # Two optima are one where their objectives and the log-likelihoods of every single row agree this closely, in nats.
 SAME_OBJECTIVE = 1e-6
-SAME_ROWS = 1e-3
 # What counts as rising from a ridge, in nats: what is flat rises by rounding alone.
 RISE = 1e-9
-# A component narrower than this share of the data's spread has collapsed.
-COLLAPSED = 0.05
 # Narrower than this, second derivatives overflow and say nothing.
 NEVER_REGULAR = 1e-6
 
@@ -97,6 +98,7 @@ class Fit[P, E]:
     path : the parameters at every entry of the trace
     iterations : steps of that run
     evaluations : E-steps (or calls of the objective) over all runs
+    extrapolations, refused : guesses of an acceleration that were taken in that run, and those that were not
     status : "converged" to a maximum, or "boundary", "saddle", "ridge", "collapsed", "iteration limit"
     standard_errors : same fields and shapes as the parameters, with ``reason`` where withheld
     modes : every distinct optimum, best first
@@ -111,6 +113,8 @@ class Fit[P, E]:
     path: Path[P]
     iterations: int
     evaluations: int
+    extrapolations: int
+    refused: int
     status: Status
     standard_errors: E
     modes: tuple[Mode[P], ...]
@@ -158,52 +162,57 @@ def fit_mixture(
     seed: int,
     method: Method,
     acceleration: Acceleration,
+    starting: Starts = "default",
     max_iterations: int = MAX_ITERATIONS,
 ) -> Fit[Any, Any]:
     """Fit a mixture of any family; the families' own functions say what the arguments are."""
     if method not in ("em", "nelder-mead", "bfgs"):
         raise ValueError(f'method is {method!r}; give "em", "nelder-mead" or "bfgs"')
-    if acceleration not in (None, "squarem"):
-        raise ValueError(f'acceleration is {acceleration!r}; give None or "squarem"')
-    if method != "em" and acceleration is not None:
+    if acceleration not in (None, "auto", "squarem", "anderson"):
+        raise ValueError(f'acceleration is {acceleration!r}; give None, "auto", "squarem" or "anderson"')
+    if starting not in ("default", "thorough"):
+        raise ValueError(f'starts is {starting!r}; give "default" or "thorough"')
+    if method != "em" and acceleration in ("squarem", "anderson"):
         raise ValueError(f'acceleration="{acceleration}" is a variant of EM; leave it out with method="{method}"')
 
-    def run(first: Any, *, search: bool = False, steps: int = max_iterations) -> Climb:
+    def run(first: Any, steps: int = max_iterations) -> Climb:
         if method != "em":
             from em.direct import maximise
 
             return maximise(mixture, first, method)
-        if not search:
-            return climb(mixture, first, acceleration, steps)
-        basin = climb(mixture, first, None, PLAIN_STEPS)
-        return basin if basin.ending != "iteration limit" else _continued(mixture, basin, SEARCH_STEPS)
+        return climb(mixture, first, acceleration, steps)
 
+    permutation = np.arange(mixture.n_components)
     if start is not None:
         won = run(start)
-        found = [_judged(mixture, won)]
-        best, evaluations = found[0], won.evaluations
-        permutation = np.arange(mixture.n_components)
+        best, evaluations = _judged(mixture, won), won.evaluations
+        distinct = [(best, 1)]
     else:
-        first = starts(mixture, np.random.default_rng(seed))
-        alone = len(first) == 1
-        climbs = [run(s, search=not alone) for s in first]
-        if method == "em":
-            climbs = _worth_finishing(mixture, climbs, max_iterations)
-        found = [_judged(mixture, c) for c in climbs]
-        evaluations = sum(c.evaluations for c in climbs)
-        best = max(found, key=lambda o: (o.regular, o.objective))
-        won = climbs[found.index(best)]
-        if method == "em" and not alone:
-            reached = [s for s, o in zip(first, found, strict=True) if _same(o, best)]
-            won, more = _replayed(mixture, reached, best, run)
+        vectors = mixture.to_vector(starts(mixture, np.random.default_rng(seed), starting))
+        if method != "em" or len(vectors) == 1:
+            climbs = [(run(mixture.from_vector(v)), [j]) for j, v in enumerate(vectors)]
+            evaluations = sum(c.evaluations for c, _ in climbs)
+        else:
+            found, evaluations = search(mixture, mixture.from_vector(vectors), starting)
+            climbs = _finished(mixture, found, max_iterations)
+            evaluations += sum(c.evaluations for c, _ in climbs)
+        judged_runs = [(_judged(mixture, c), c, reached) for c, reached in climbs]
+        best, won, reached = max(judged_runs, key=lambda j: (j[0].regular, j[0].objective))
+        if method == "em" and len(vectors) > 1:
+            won, more = _replayed(
+                mixture, [mixture.from_vector(vectors[j]) for j in sorted(reached)[:REPLAYED]], best, run
+            )
             evaluations += more
             best = _judged(mixture, won)
+        distinct = [(optimum, len(reached)) for optimum, _, reached in judged_runs]
         permutation = canonical_permutation(mixture.published(best.parameters).order_keys, mixture.groups)
 
     places = _places(mixture, permutation)
     final = mixture.from_vector(mixture.to_vector(best.parameters)[places])
-    # In the order of ``final``; of what kind the point is has been judged, and by more than its curvature.
-    judged = None if best.judged is None else replace(curvature(mixture, final), kind=best.judged.kind)
+    judged = best.judged
+    if judged is not None and (permutation != np.arange(len(permutation))).any():
+        # In the order of ``final``; of what kind the point is has been judged, and by more than its curvature.
+        judged = replace(curvature(mixture, final), kind=judged.kind)
     reason = withheld_reason(best.status, judged, tuple(mixture.names()))
     covariance = covariance_of(judged, reason, len(mixture.basis))
     log_likelihood = mixture.e_step(final).log_likelihood
@@ -216,36 +225,55 @@ def fit_mixture(
         path=Path(np.array(won.points)[:, places], mixture),
         iterations=len(won.trace) - 1,
         evaluations=evaluations,
+        extrapolations=won.extrapolations,
+        refused=won.refused,
         status=best.status,
         standard_errors=mixture.standard_errors(final, covariance, reason),
-        modes=_modes(mixture, found),
+        modes=_modes(mixture, distinct),
         rate=np.nan if judged is None else judged.rate,
         decrement=np.nan if judged is None else judged.decrement,
         _mixture=mixture,
     )
 
 
-def _continued(mixture: Mixture[Any, Any], run: Climb, steps: int) -> Climb:
-    """Go on from the end of a run, accelerated."""
-    rest = climb(mixture, mixture.from_vector(run.points[-1]), "squarem", steps)
-    return Climb(rest.points, rest.trace, rest.ending, run.evaluations + rest.evaluations)
+def _finished(mixture: Mixture[Any, Any], found: list[Found], steps: int) -> list[tuple[Climb, list[int]]]:
+    """The runs of a search to their ends, the best first, with the starts that lead there.
 
-
-def _worth_finishing(mixture: Mixture[Any, Any], runs: list[Climb], steps: int) -> list[Climb]:
-    """Finish the runs that the search left unfinished, the best first, but for those that another has left behind.
-
-    Such a run is far below the best optimum that is known, or so slow that it would not get there, or is on its way to
-    the same one: it creeps along a plateau, most often with two components that coincide.
+    Where one has come to what another has ended at, it is the same. One that the search left unfinished is given up where
+    it is far below the best optimum that is known, or so slow that it would not get there: it creeps along a plateau,
+    most often with two components that coincide.
     """
-    runs = list(runs)
-    best = max((r.trace[-1] for r in runs if r.ending == "converged"), default=-np.inf)
-    for j in sorted(range(len(runs)), key=lambda j: -runs[j].trace[-1]):
-        trace = runs[j].trace
-        behind, speed = best - trace[-1], trace[-1] - trace[-len(trace) // 10]
-        if runs[j].ending == "iteration limit" and behind < min(HOPELESS, PATIENCE * speed):
-            runs[j] = _continued(mixture, runs[j], steps)
-            best = max(best, runs[j].trace[-1])
-    return runs
+    climbs: list[tuple[Climb, list[int]]] = []
+    known: list[tuple[Floats, list[int]]] = []
+    for run in found:
+        best = max((c.trace[-1] for c, _ in climbs if c.ending == "converged"), default=-np.inf)
+        whole = Climb([run.vector], [run.value], "collapsed" if run.ending == "collapsed" else "iteration limit", 0)
+        gain, met = run.gain, None
+        for _ in range(steps // STRETCH if run.ending in ("near", "under way") else 0):
+            parameters = mixture.from_vector(whole.points[-1])
+            rows, behind = _rows(mixture, parameters), best - whole.trace[-1]
+            met = next((reached for others, reached in known if np.abs(rows - others).max() < SAME_ROWS), None)
+            hopeless = behind >= min(HOPELESS, PATIENCE * gain) and not _near_a_maximum(mixture, parameters)
+            if whole.ending != "iteration limit" or met is not None or hopeless:
+                break
+            rest = climb(mixture, parameters, "squarem", STRETCH)
+            gain = rest.trace[-1] - rest.trace[-min(len(rest.trace), 4)]
+            whole = replace(rest, evaluations=whole.evaluations + rest.evaluations)
+        if met is not None:
+            met += run.starts
+        else:
+            climbs.append((whole, list(run.starts)))
+            if whole.ending == "converged":
+                known.append((rows, climbs[-1][1]))
+    return climbs
+
+
+def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:
+    """Whether a local maximum is within a standard error, and not on a plateau."""
+    if mixture.smallest_spread(parameters) < NEVER_REGULAR:
+        return False
+    judged = curvature(mixture, parameters)
+    return judged.decrement < 1 and judged.rate < 1 - PLATEAU
 
 
 def _places(mixture: Mixture[Any, Any], permutation: Integers) -> Integers:
@@ -260,11 +288,11 @@ def _places(mixture: Mixture[Any, Any], permutation: Integers) -> Integers:
 def _judged(mixture: Mixture[Any, Any], run: Climb) -> _Optimum:
     """What the end of a run is: a maximum, or which of the things that only look like one."""
     parameters = mixture.from_vector(run.points[-1])
-    rows = responsibilities(log_weights(parameters.weights) + mixture.log_densities(parameters), mixture.labels)[1]
+    rows = _rows(mixture, parameters)
     spread = mixture.smallest_spread(parameters)
     if run.ending == "collapsed" or spread < NEVER_REGULAR:
         return _Optimum(parameters, run.trace[-1], rows, "collapsed", False, None)
-    judged = curvature(mixture, parameters)
+    judged = run.judged or curvature(mixture, parameters)
     if judged.kind == "maximum" and judged.rate > 1 - CREEPING:
         judged = replace(judged, kind="ridge")
     status: Status = "converged" if judged.kind == "maximum" else judged.kind
@@ -275,6 +303,12 @@ def _judged(mixture: Mixture[Any, Any], run: Climb) -> _Optimum:
     elif judged.kind == "ridge" and _rises_beyond(mixture, parameters, judged, run.trace[-1]):
         judged, status = replace(judged, kind="saddle"), "saddle"
     return _Optimum(parameters, run.trace[-1], rows, status, status in ("converged", "boundary", "ridge"), judged)
+
+
+def _rows(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
+    """``(n,)`` log-likelihood of every row."""
+    joint = log_weights(parameters.weights) + mixture.log_densities(parameters)
+    return responsibilities(joint, mixture.labels)[1]
 
 
 def _rises_beyond(mixture: Mixture[Any, Any], parameters: Any, judged: Curvature, objective: float) -> bool:
@@ -321,8 +355,8 @@ def _replayed(
     tried, and at last, or where plain steps take too long, the optimum itself is the start.
     """
     evaluations = 0
-    for start in reached[:3]:
-        whole = run(start, steps=REPLAY_STEPS)
+    for start in reached:
+        whole = run(start, REPLAY_STEPS)
         evaluations += whole.evaluations
         if whole.ending == "iteration limit":
             break
@@ -332,21 +366,22 @@ def _replayed(
     return whole, evaluations + whole.evaluations
 
 
-def _modes(mixture: Mixture[Any, Any], found: list[_Optimum]) -> tuple[Mode[Any], ...]:
+def _modes(mixture: Mixture[Any, Any], found: list[tuple[_Optimum, int]]) -> tuple[Mode[Any], ...]:
     """Distinct optima, regular ones first and then by objective, with the number of starts that reached each.
 
     Runs that were given up are not among them, unless they are all there is; most reached one of the others.
     """
     distinct: list[tuple[_Optimum, int]] = []
-    reached_any = any(o.status != "iteration limit" for o in found)
-    for optimum in sorted(found, key=lambda o: (o.status == "iteration limit", not o.regular, -o.objective)):
+    reached_any = any(o.status != "iteration limit" for o, _ in found)
+    order = sorted(found, key=lambda f: (f[0].status == "iteration limit", not f[0].regular, -f[0].objective))
+    for optimum, starts_there in order:
         for j, (known, reached) in enumerate(distinct):
             if _same(known, optimum):
-                distinct[j] = (known, reached + 1)
+                distinct[j] = (known, reached + starts_there)
                 break
         else:
             if optimum.status != "iteration limit" or not reached_any:
-                distinct.append((optimum, 1))
+                distinct.append((optimum, starts_there))
     modes = []
     for optimum, reached in distinct:
         permutation = canonical_permutation(mixture.published(optimum.parameters).order_keys, mixture.groups)

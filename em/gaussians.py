@@ -17,9 +17,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from em.climb import Acceleration
+from em.acceleration import Acceleration
 from em.covariances import (
     CovariancePrior,
     component_prior_derivatives,
@@ -49,6 +49,8 @@ from em.mixture import (
     weight_prior_derivatives,
 )
 from em.moments import GaussianStatistics, statistics_of
+from em.normal_rows import NormalRows
+from em.starts import Starts
 from em.units import Units
 from models.gaussians import (
     Covariance,
@@ -107,32 +109,30 @@ def m_step(
     A component that nothing was assigned to, without a prior, has no mode; any values serve, and it keeps its mean and
     is given the covariance of all.
     """
-    k, d = statistics.means.shape
-    covariance_prior = CovariancePrior.of(prior, form, d)
+    covariance_prior = CovariancePrior.of(prior, form, statistics.means.shape[-1])
     rows, first, second = statistics.rows, statistics.first, statistics.second
-    on_means = 0.0
+    located = divisors = rows
     if prior is not None:
         # The prior mean is a row there that counts ``shrinkage`` times for the mean and once for the determinant.
         difference = prior.mean - statistics.means
-        on_means = 1.0
         first = first + prior.shrinkage * difference
-        second = second + prior.shrinkage * np.einsum("ka,kb->kab", difference, difference)
-    located = rows + (0.0 if prior is None else prior.shrinkage)
+        second = second + prior.shrinkage * (difference[..., :, None] * difference[..., None, :])
+        located, divisors = rows + prior.shrinkage, rows + 1.0
     empty = located <= 0
-    shift = first / np.where(empty, 1.0, located)[:, None]
-    scatter = second - np.einsum("k,ka,kb->kab", located, shift, shift)
-    divisors = rows + on_means
+    shift = first / np.where(empty, 1.0, located)[..., None]
+    scatter = second - located[..., None, None] * (shift[..., :, None] * shift[..., None, :])
     if form.tied:
-        scatter, divisors = scatter.sum(axis=0, keepdims=True), divisors.sum(keepdims=True)
+        scatter, divisors = scatter.sum(axis=-3, keepdims=True), divisors.sum(axis=-1, keepdims=True)
     elif empty.any():
-        scatter[empty], divisors[empty] = scatter.sum(axis=0), divisors.sum()
+        scatter = np.where(empty[..., None, None], scatter.sum(axis=-3, keepdims=True), scatter)
+        divisors = np.where(empty, divisors.sum(axis=-1, keepdims=True), divisors)
     scatter = covariance_prior.scatter + scatter
-    covariances = scatter / (covariance_prior.exponent + divisors)[:, None, None]
+    covariances = project(scatter / (covariance_prior.exponent + divisors)[..., None, None], form)
     return trusted(
         GaussianParameters,
         weights=mode_of_weights(rows, weights.fixed, 1.0 if prior is None else prior.concentration),
         means=statistics.means + shift,
-        covariances=np.repeat(project(covariances, form), k if form.tied else 1, axis=0),
+        covariances=np.repeat(covariances, rows.shape[-1], axis=-3) if form.tied else covariances,
     )
 
 
@@ -182,7 +182,9 @@ class GaussianMixture:
         self.data = trusted(
             Measurements, y=self.points, counts=self.counts, labels=self.labels, features=distinct.features
         )
+        self.rows = NormalRows(self.points, self.counts, self.labels, k, diagonal=form.shape != "full")
         self.total = self.units.matrices(covariance)
+        self.total_inverse_root = np.linalg.inv(np.linalg.cholesky(self.total))
         self.prior = None if prior is None else self.units.prior(prior)
         self.likelihood_offset = self.offset = -distinct.n * self.units.log_volume
         if prior is not None:
@@ -200,14 +202,10 @@ class GaussianMixture:
         )
 
     def e_step(self, parameters: GaussianParameters) -> GaussianStatistics:
-        return e_step(parameters, self.data)
+        return self.rows.statistics(parameters)
 
     def m_step(self, statistics: GaussianStatistics) -> GaussianParameters:
-        parameters = m_step(statistics, self.prior, self.weights, self.form)
-        widths = np.diagonal(np.linalg.cholesky(parameters.covariances), axis1=1, axis2=2)
-        if not (widths > NO_WIDTH).all():
-            raise FloatingPointError("a component has no width left")
-        return parameters
+        return m_step(statistics, self.prior, self.weights, self.form)
 
     def log_prior(self, parameters: GaussianParameters) -> Floats | float:
         return 0.0 if self.prior is None else log_prior(parameters, self.prior, self.weights, self.form)
@@ -262,7 +260,20 @@ class GaussianMixture:
 
     def to_vector(self, parameters: GaussianParameters) -> Floats:
         a, b = self.lower
-        return np.concatenate([parameters.weights, parameters.means.ravel(), parameters.covariances[:, a, b].ravel()])
+        many = parameters.weights.shape[:-1]
+        entries = parameters.covariances[..., a, b].reshape(*many, -1)
+        return np.concatenate([parameters.weights, parameters.means.reshape(*many, -1), entries], axis=-1)
+
+    def exists(self, vector: Floats) -> NDArray[np.bool_]:
+        k, d = self.n_components, self.d
+        entries = vector[..., k + k * d :]
+        possible = np.isfinite(vector).all(axis=-1) & (vector[..., :k] >= 0).all(axis=-1)
+        if d == 1:
+            return np.asarray(possible & (entries > NO_WIDTH**2).all(axis=-1))
+        variances = np.linalg.eigvalsh(from_lower(np.where(possible[..., None], entries, 1.0), d))
+        # Beyond rounding of the largest, so that a Cholesky factor exists.
+        least = np.maximum(NO_WIDTH**2, 8 * d * np.finfo(float).eps * variances[..., -1])
+        return np.asarray(possible & (variances[..., 0] > least).all(axis=-1))
 
     def from_vector(self, vector: Floats) -> GaussianParameters:
         k, d = self.n_components, self.d
@@ -285,15 +296,15 @@ class GaussianMixture:
         entries, by_roots = from_root_coordinates(roots, self.form, k, d, unbounded=unbounded)
         return np.concatenate([w, means, entries], axis=-1), block_diagonal(by_w, np.eye(k * d), by_roots)
 
-    def smallest_spread(self, parameters: GaussianParameters) -> float:
+    def smallest_spread(self, parameters: GaussianParameters) -> Floats:
         """Smallest standard deviation of a component as a share of the data's in the same direction."""
-        root = np.linalg.inv(np.linalg.cholesky(self.total))
-        return float(np.sqrt(max(np.linalg.eigvalsh(root @ parameters.covariances @ root.T).min(), 0.0)))
+        relative = np.linalg.eigvalsh(self.total_inverse_root @ parameters.covariances @ self.total_inverse_root.T)
+        return np.sqrt(np.maximum(relative.min(axis=(-2, -1)), 0.0))
 
     def start_from(self, responsibilities: Floats) -> GaussianParameters:
         expected = responsibilities * self.counts[:, None]
-        statistics = statistics_of(expected, np.nan, self.points, np.zeros((self.n_components, self.d)))
-        return m_step(statistics, self.start_prior, self.weights, self.form)
+        means = np.zeros((*responsibilities.shape[:-2], self.n_components, self.d))
+        return m_step(statistics_of(expected, np.nan, self.points, means), self.start_prior, self.weights, self.form)
 
     def published(self, parameters: GaussianParameters) -> GaussianParameters:
         return self.units.published(parameters)
@@ -340,7 +351,8 @@ def gaussian_mixture(
     start: GaussianParameters | None = None,
     seed: int = 0,
     method: Method = "em",
-    acceleration: Acceleration = None,
+    acceleration: Acceleration = "auto",
+    starts: Starts = "default",
 ) -> Fit[GaussianParameters, GaussianStandardErrors]:
     """Fit a mixture of normal distributions by EM.
 
@@ -356,7 +368,10 @@ def gaussian_mixture(
     start : where to start, its labelling kept; several starts and canonical order where None
     seed : of the random starts
     method : ``"em"``, or ``"nelder-mead"`` or ``"bfgs"`` to maximise the same objective directly
-    acceleration : ``"squarem"`` extrapolates the steps of EM; None leaves ``path[k]`` what k plain iterations give
+    acceleration : ``"squarem"`` or ``"anderson"`` extrapolate the steps of EM, and never lower the objective; None leaves
+        ``path[k]`` what k plain iterations give; ``"auto"`` is None below 1000 distinct rows, else ``"squarem"``
+
+    starts : ``"thorough"`` tries ten times as many starts and follows more of them to the end
 
     Returns
     -------
@@ -395,4 +410,4 @@ def gaussian_mixture(
     # Nelder-Mead moves in the user's own units, as in the published example; its simplex is not invariant.
     mixture = GaussianMixture(data, treated, form, prior, standardise=method != "nelder-mead")
     internal = None if start is None else mixture.units.parameters(start)
-    return fit_mixture(mixture, start=internal, seed=seed, method=method, acceleration=acceleration)
+    return fit_mixture(mixture, start=internal, seed=seed, method=method, acceleration=acceleration, starting=starts)

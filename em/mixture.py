@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights
@@ -50,10 +51,10 @@ class Mixture[P, S](Protocol):
     offset: float
 
     def e_step(self, parameters: P) -> S:
-        """Sufficient statistics of all rows."""
+        """Sufficient statistics of all rows; parameters ``...`` give statistics ``...``."""
 
     def m_step(self, statistics: S) -> P:
-        """Mode of the conjugate posterior given the statistics; maximum likelihood without a prior."""
+        """``...`` mode of the conjugate posterior given the statistics; maximum likelihood without a prior."""
 
     def log_prior(self, parameters: P) -> Floats | float:
         """``(...)`` log density of the prior, 0 without one."""
@@ -80,7 +81,10 @@ class Mixture[P, S](Protocol):
         """``p`` names, such as ``means[1, 2]``, components and features counted from 1."""
 
     def to_vector(self, parameters: P) -> Floats:
-        """The full vector."""
+        """The full vector ``(..., p)``."""
+
+    def exists(self, vector: Floats) -> NDArray[np.bool_]:
+        """``(...)`` whether a full vector has parameters, every component with a width."""
 
     def from_vector(self, vector: Floats) -> P:
         """The parameters of a full vector ``(..., p)``; raises FloatingPointError where there are none."""
@@ -91,11 +95,11 @@ class Mixture[P, S](Protocol):
     def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
         """The full vector ``(..., p)`` at those coordinates, and its Jacobian ``(..., p, f)`` by them."""
 
-    def smallest_spread(self, parameters: P) -> float:
-        """Smallest standard deviation of a component, relative to the smallest column's; inf where there is none."""
+    def smallest_spread(self, parameters: P) -> Floats:
+        """``(...)`` smallest standard deviation of a component, relative to the smallest column's; inf where there is none."""
 
     def start_from(self, responsibilities: Floats) -> P:
-        """Start parameters from responsibilities ``(n, K)``: an M-step that no empty component can make singular."""
+        """Start parameters from responsibilities ``(..., n, K)``: an M-step that no empty component can make singular."""
 
     def published(self, parameters: P) -> P:
         """The parameters in the user's own units, checked and read-only."""
@@ -152,9 +156,9 @@ def log_weights(weights: Floats) -> Floats:
 def mode_of_weights(component_counts: Floats, fixed: Floats | None, concentration: float) -> Floats:
     """Mode of the Dirichlet posterior of the weights ``(K,)`` given expected counts, or the values they are held at."""
     if fixed is not None:
-        return fixed
+        return fixed if component_counts.ndim == 1 else np.broadcast_to(fixed, component_counts.shape)
     mode = component_counts + (concentration - 1)
-    return np.asarray(mode / mode.sum())
+    return np.asarray(mode / mode.sum(axis=-1, keepdims=True))
 
 
 def log_dirichlet(weights: Floats, fixed: Floats | None, concentration: float) -> Floats | float:

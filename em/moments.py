@@ -44,12 +44,12 @@ class GaussianStatistics:
 
 
 def statistics_of(expected: Floats, log_likelihood: float, y: Floats, means: Floats) -> GaussianStatistics:
-    """Moments about ``means`` of rows ``y`` ``(n, d)`` that belong to the components ``expected`` ``(n, K)`` times."""
-    k, d = means.shape
-    first, second = np.empty((k, d)), np.empty((k, d, d))
+    """Moments about ``means`` of rows ``y`` ``(n, d)`` that belong to the components ``expected`` ``(..., n, K)`` times."""
+    *many, k, d = means.shape
+    first, second = np.empty((*many, k, d)), np.empty((*many, k, d, d))
     for j in range(k):
-        difference = y - means[j]
-        weighted = difference * expected[:, j : j + 1]
-        first[j] = weighted.sum(axis=0)
-        second[j] = weighted.T @ difference
-    return GaussianStatistics(log_likelihood, expected.sum(axis=0), first, second, means)
+        difference = y - means[..., j, None, :]
+        weighted = difference * expected[..., j, None]
+        first[..., j, :] = weighted.sum(axis=-2)
+        second[..., j, :, :] = weighted.swapaxes(-1, -2) @ difference
+    return GaussianStatistics(log_likelihood, expected.sum(axis=-2), first, second, means)

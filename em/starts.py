@@ -9,7 +9,7 @@ a kind reached it 5 times by k-means++, 20 times by random rows, once by random 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,25 +19,30 @@ from models.inputs import Floats, Integers
 SPREAD_OUT_STARTS = 6
 RANDOM_ROW_STARTS = 12
 RANDOM_SHARE_STARTS = 4
+# How many times as many a thorough search makes of those that are drawn.
+THOROUGH = 10
+
+type Starts = Literal["default", "thorough"]
 
 
-def starts(mixture: Mixture[Any, Any], random: np.random.Generator) -> list[Any]:
-    """Start parameters of every kind; a single one where nothing is hidden."""
-    k = mixture.n_components
+def starts(mixture: Mixture[Any, Any], random: np.random.Generator, how: Starts = "default") -> Any:
+    """Start parameters of every kind, along a leading axis; a single one where nothing is hidden."""
+    k, n = mixture.n_components, len(mixture.counts)
     if k == 1 or (mixture.labels >= 0).all():
-        return [mixture.start_from(_with_labels(np.full((len(mixture.counts), k), 1.0 / k), mixture.labels))]
+        return mixture.start_from(_with_labels(np.full((1, n, k), 1.0 / k), mixture.labels))
+    times = THOROUGH if how == "thorough" else 1
     shares = _quantile_shares(mixture)
-    shares += [spread_out(mixture, random) for _ in range(SPREAD_OUT_STARTS)]
-    shares += [_near_random_rows(mixture, random) for _ in range(RANDOM_ROW_STARTS)]
-    shares += [random.dirichlet(np.ones(k), size=len(mixture.counts)) for _ in range(RANDOM_SHARE_STARTS)]
-    return [mixture.start_from(_with_labels(share, mixture.labels)) for share in shares]
+    shares += [spread_out(mixture, random) for _ in range(times * SPREAD_OUT_STARTS)]
+    shares += [_near_random_rows(mixture, random) for _ in range(times * RANDOM_ROW_STARTS)]
+    shares += [random.dirichlet(np.ones(k), size=len(mixture.counts)) for _ in range(times * RANDOM_SHARE_STARTS)]
+    return mixture.start_from(_with_labels(np.stack(shares), mixture.labels))
 
 
 def _with_labels(responsibilities: Floats, labels: Integers) -> Floats:
     """Give labelled rows to their component."""
     known = labels >= 0
-    responsibilities[known] = 0.0
-    responsibilities[known, labels[known]] = 1.0
+    responsibilities[..., known, :] = 0.0
+    responsibilities[..., known, labels[known]] = 1.0
     return responsibilities
 
 

@@ -50,9 +50,8 @@ def test_em_never_lowers_its_objective() -> None:
         parameters = problem.start
         before = objective(problem.mixture, parameters)
         for step in range(8):
-            try:
-                parameters = problem.mixture.m_step(problem.mixture.e_step(parameters))
-            except (FloatingPointError, np.linalg.LinAlgError):
+            parameters = problem.mixture.m_step(problem.mixture.e_step(parameters))
+            if not problem.mixture.exists(problem.mixture.to_vector(parameters)):
                 break  # collapsed onto a row
             after = objective(problem.mixture, parameters)
             assert after >= before - 1e-10 * max(1.0, abs(before)), f"problem {number}, step {step}"
@@ -105,9 +104,13 @@ def test_statistics_add_over_chunks(problem: Problem) -> None:
     first, second, third = (step(problem.start, part) for part in parts)
     added = first + second + third
     for name in whole.__slots__:
-        expected = np.asarray(getattr(whole, name))
+        expected, sums = np.asarray(getattr(whole, name)), np.asarray(getattr(added, name))
+        if name == "second":  # a mixture keeps of it what its covariances have entries for
+            form: CovarianceForm = mixture.form  # type: ignore[attr-defined]
+            shape = np.ones(sums.shape[1:]) if form.shape == "full" else np.eye(sums.shape[-1])
+            expected, sums = expected * shape, sums * shape
         size = max(np.abs(expected).max(), 1.0)
-        np.testing.assert_allclose(getattr(added, name), expected, rtol=1e-12, atol=1e-12 * size)
+        np.testing.assert_allclose(sums, expected, rtol=1e-12, atol=1e-12 * size)
 
 
 def chunk(data: Any, rows: slice) -> Any:
@@ -222,13 +225,13 @@ def test_the_first_point_of_a_path_is_the_start_and_each_next_one_plain_step() -
 
 def test_the_first_start_cuts_the_rows_into_equal_parts_in_order() -> None:
     tosses = CoinTosses([0, 1, 2, 8, 9, 10], 10)
-    first = starts(CoinMixture(tosses, MixtureWeights.of("free", 2), None), np.random.default_rng(0))[0]
+    first = starts(CoinMixture(tosses, MixtureWeights.of("free", 2), None), np.random.default_rng(0))
     # Three bags each, with one more head, one more tail and one more bag of a start.
-    np.testing.assert_allclose(first.head_probabilities, [4 / 32, 28 / 32])
+    np.testing.assert_allclose(first.head_probabilities[0], [4 / 32, 28 / 32])
     y = np.column_stack([np.tile([0.0, 0.1], 4), [1, 2, 3, 4, 11, 12, 13, 14]])
     normals = GaussianMixture(Measurements(y), MixtureWeights.of("free", 2), CovarianceForm.of("full"), None)
-    by_feature = [normals.published(start).means[:, 1] for start in starts(normals, np.random.default_rng(0))[:2]]
-    np.testing.assert_allclose(by_feature[1], [2.5, 12.5], rtol=1e-2)
+    by_feature = normals.published(starts(normals, np.random.default_rng(0))).means[1]
+    np.testing.assert_allclose(by_feature[:, 1], [2.5, 12.5], rtol=1e-2)
 
 
 def test_fits_and_everything_in_them_can_be_sent_to_another_process() -> None:

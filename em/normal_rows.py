@@ -1,0 +1,188 @@
+"""The rows of a mixture of normals as the kernel wants them, and the exact way for components too tight for it.
+
+The features are (1, y_a, y_a y_b for a >= b), or (1, y_a, y_a^2) where covariances have no other entries. The expanded
+square ``theta . phi`` of a component much tighter than the spread of the rows, or far from their centre, cancels: its
+error is bounded by the rounding of its largest terms. Components whose bound is above `LARGEST` are computed from
+differences to their own means instead, by Cholesky factors, and so are their moments.
+
+Rows whose component is known need no E-step: their moments about their own mean are all that is ever needed of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from em.covariances import from_lower
+from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, ROWS, Block, posterior_sums
+from em.moments import GaussianStatistics, statistics_of
+from models.gaussians import GaussianParameters
+from models.inputs import Floats, Integers
+
+# Sum of the sizes of the terms of a log density up to which it keeps twelve digits after the point.
+LARGEST = 1e4
+# Features kept rather than made anew in every pass: 1 MB.
+KEPT = 2**17
+
+
+class _Natural(NamedTuple):
+    """Parameters as the kernel takes them, ``(..., K, F)``, and what the exact way needs of the components it takes."""
+
+    theta: Floats
+    constants: Floats
+    inverse_roots: Floats
+    tight: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tight:
+    """The components that are computed exactly: log densities in place of the kernel's, and moments about their means."""
+
+    y: Floats
+    natural: _Natural
+    means: Floats
+    first: Floats
+    second: Floats
+
+    @classmethod
+    def of(cls, y: Floats, natural: _Natural, means: Floats) -> _Tight:
+        m, d = int(natural.tight.sum()), means.shape[-1]
+        return cls(y, natural, means[natural.tight], np.zeros((m, d)), np.zeros((m, d, d)))
+
+    def differences(self, block: Block) -> Floats:
+        """``(m, n, d)`` rows about the mean of each such component."""
+        return np.asarray(self.y[block.rows] - self.means[:, None, :])
+
+    def replace(self, joint: Floats, block: Block) -> None:
+        tight, roots = self.natural.tight, self.natural.inverse_roots
+        standardised = self.differences(block) @ roots.swapaxes(-1, -2)
+        distances = np.einsum("mij,mij->mi", standardised, standardised)
+        joint[tight] = self.natural.constants[tight][:, None] - 0.5 * distances
+
+    def add(self, expected: Floats, block: Block) -> None:
+        differences = self.differences(block)
+        weighted = differences * expected[self.natural.tight][:, :, None]
+        self.first[...] += weighted.sum(axis=-2)
+        self.second[...] += weighted.swapaxes(-1, -2) @ differences
+
+
+class NormalRows:
+    """Rows ``y`` ``(n, d)`` about their centre, in units of their spread; ``diagonal`` where no covariance is estimated."""
+
+    def __init__(self, y: Floats, counts: Integers, labels: Integers, k: int, *, diagonal: bool) -> None:
+        unknown = labels < 0
+        self.diagonal = diagonal or y.shape[1] == 1
+        whole = bool(unknown.all())
+        self.y = y if whole else y[unknown]
+        self.counts = counts[unknown].astype(float)
+        self.d = d = y.shape[1]
+        self.lower = np.tril_indices(d)
+        a, b = (np.arange(d),) * 2 if self.diagonal else self.lower
+        largest = np.abs(self.y).max(axis=0, initial=0.0)
+        self.largest = np.concatenate([[1.0], largest, largest[a] * largest[b]])
+        self.twice = np.where(a == b, -0.5, -1.0)  # an entry off the diagonal stands in a precision twice
+        own = np.equal.outer(labels, np.arange(k)) * counts[:, None].astype(float)
+        means = np.zeros((k, d)) if whole else own.T @ y / np.maximum(own.sum(axis=0), 1)[:, None]
+        self.labelled = None if whole else statistics_of(own, 0.0, y, means)
+        few = len(self.y) * len(self.largest) <= KEPT
+        self.kept = [self._block(rows) for rows in self._parts()] if few else None
+
+    def _parts(self) -> Iterator[slice]:
+        return (slice(start, start + ROWS) for start in range(0, max(len(self.y), 1), ROWS))
+
+    def _block(self, rows: slice) -> Block:
+        columns, d = self.y[rows].T, self.d
+        features = np.empty((len(self.largest), columns.shape[1]))
+        features[0] = 1.0
+        features[1 : d + 1] = columns
+        if self.diagonal:
+            np.multiply(columns, columns, out=features[d + 1 :])
+        else:
+            at = d + 1
+            for a in range(d):
+                np.multiply(features[1 : a + 2], features[a + 1], out=features[at : at + a + 1])
+                at += a + 1
+        return Block(rows, features, self.counts[rows])
+
+    def natural(self, parameters: GaussianParameters) -> _Natural:
+        """Natural parameters of every component.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            if a covariance is not positive definite
+        """
+        means, d = parameters.means, self.d
+        if self.diagonal:
+            variances = np.diagonal(parameters.covariances, axis1=-2, axis2=-1)
+            if not (variances > 0).all():
+                raise np.linalg.LinAlgError("a variance is not positive")
+            entries = 1.0 / variances
+            turned = entries * means
+            half_log_determinants = 0.5 * np.log(variances).sum(axis=-1)
+            inverse_roots = np.sqrt(entries)
+        else:
+            inverse_roots = np.linalg.inv(np.linalg.cholesky(parameters.covariances))
+            precisions = inverse_roots.swapaxes(-1, -2) @ inverse_roots
+            entries = precisions[..., *self.lower]
+            turned = (precisions @ means[..., None])[..., 0]
+            half_log_determinants = -np.log(np.diagonal(inverse_roots, axis1=-2, axis2=-1)).sum(axis=-1)
+        constants = -half_log_determinants - 0.5 * d * np.log(2 * np.pi)
+        at_origin = constants - 0.5 * (turned * means).sum(axis=-1)
+        theta = np.concatenate([at_origin[..., None], turned, self.twice * entries], axis=-1)
+        tight = np.abs(theta) @ self.largest > LARGEST
+        with np.errstate(divide="ignore"):
+            log_weights = np.maximum(np.log(parameters.weights), LOG_OF_ZERO)
+        theta[..., 0] += log_weights
+        if not tight.any():
+            return _Natural(theta, constants, inverse_roots, tight)
+        theta[tight] = 0.0
+        inverse_roots = inverse_roots[tight]
+        if self.diagonal:
+            inverse_roots = inverse_roots[..., None] * np.eye(d)
+        return _Natural(theta, constants + log_weights, inverse_roots, tight)
+
+    def statistics(self, parameters: GaussianParameters) -> GaussianStatistics:
+        """Expected moments of all rows about the means of the parameters, and the log-likelihood."""
+        means, d = parameters.means, self.d
+        natural = self.natural(parameters)
+        exact = _Tight.of(self.y, natural, means) if natural.tight.any() else None
+        blocks = self.kept if self.kept is not None else (self._block(rows) for rows in self._parts())
+        by_hand = () if exact is None else (exact.replace, exact.add)
+        log_likelihood: Any
+        sums, log_likelihood = posterior_sums(natural.theta, blocks, *by_hand)
+        rows = sums[..., 0]
+        about_origin = sums[..., 1 : d + 1]
+        first = about_origin - rows[..., None] * means
+        if self.diagonal:
+            squares = sums[..., d + 1 :] - means * (about_origin + first)
+            second = squares[..., None] * np.eye(d)
+        else:
+            second = from_lower(sums[..., d + 1 :].reshape(*sums.shape[:-2], -1), d)
+            second -= means[..., :, None] * about_origin[..., None, :]
+            second -= first[..., :, None] * means[..., None, :]
+        if exact is not None:
+            first[natural.tight], second[natural.tight] = exact.first, exact.second
+        statistics = GaussianStatistics(log_likelihood[()], rows, first, second, means)
+        return statistics if self.labelled is None else statistics + self._of_labelled(parameters)
+
+    def _of_labelled(self, parameters: GaussianParameters) -> GaussianStatistics:
+        """Moments of the rows whose component is known, about the means of the parameters, and their log-likelihood."""
+        assert self.labelled is not None
+        rows, scatter = self.labelled.rows, self.labelled.second
+        aside = self.labelled.means - parameters.means
+        first = rows[:, None] * aside
+        second = scatter + first[..., :, None] * aside[..., None, :]
+        inverse_roots = np.linalg.inv(np.linalg.cholesky(parameters.covariances))
+        distances = np.einsum("...kab,...kbc,...kac->...k", inverse_roots, second, inverse_roots)
+        half_log_determinants = -np.log(np.diagonal(inverse_roots, axis1=-2, axis2=-1)).sum(axis=-1)
+        with np.errstate(divide="ignore"):
+            logs = np.maximum(np.log(parameters.weights), LOG_OF_ZERO) - half_log_determinants
+        logs -= 0.5 * self.d * np.log(2 * np.pi)
+        log_likelihood: Any = (rows * logs - 0.5 * distances).sum(axis=-1)
+        log_likelihood = np.where(log_likelihood > IMPOSSIBLE, log_likelihood, -np.inf)[()]
+        return GaussianStatistics(log_likelihood, np.broadcast_to(rows, logs.shape), first, second, parameters.means)

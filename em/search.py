@@ -1,0 +1,201 @@
+"""All starts together, to the neighbourhood of where each leads: short runs first, and only what is distinct goes on.
+
+Every start takes the same steps at the same time, in one pass over the rows. Runs that have come to say the same of every
+row are one from then on. After plain steps, which choose the basin, steps are extrapolated (SQUAREM), each run by itself
+and never to a lower objective. After Biernacki, Celeux & Govaert (2003), Computational Statistics & Data Analysis 41, 561
+(emEM).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from em.mixture import Mixture, log_weights, responsibilities
+from em.starts import Starts
+from models.inputs import Floats
+
+# Plain steps before a run is accelerated: enough to choose the basin that plain EM would go to.
+PLAIN_STEPS = 30
+# Steps between two looks for runs that have met.
+LOOK_EVERY = 10
+# Extrapolations after which only the best runs go on, and after which those are finished one by one.
+SHORT, CYCLES = 12, 100
+# How many go on, of the default starts and of a thorough search.
+BEST, BEST_OF_MANY = 8, 40
+# Gain of two steps and an extrapolation, in nats, below which a run is near its end.
+NEAR = 1e-7
+# A component narrower than this share of the data's spread has collapsed.
+COLLAPSED = 0.05
+# Runs have met where the log-likelihoods of every single row agree this closely, in nats.
+SAME_ROWS = 1e-3
+
+
+type RunEnding = Literal["collapsed", "near", "under way", "given up"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """Where some starts lead.
+
+    Attributes
+    ----------
+    starts : their numbers
+    vector : the full vector there, ``(p,)``
+    value, gain : the objective there, and what the last steps added
+    ending : whether a component has no width left, the run is near its end, or under way, or was given up for better ones
+    """
+
+    starts: list[int]
+    vector: Floats
+    value: float
+    gain: float
+    ending: RunEnding
+
+
+@dataclass(slots=True, eq=False)
+class _Runs:
+    """Runs under way: one row for each, ``statistics`` and ``values`` those at ``vectors``."""
+
+    starts: list[list[int]]
+    vectors: Floats
+    statistics: Any
+    values: Floats
+    gains: Floats
+
+    def part(self, which: NDArray[Any]) -> _Runs:
+        kept = [s for s, k in zip(self.starts, which, strict=True) if k]
+        statistics = _each(self.statistics, lambda field: field[which])
+        return _Runs(kept, self.vectors[which], statistics, self.values[which], self.gains[which])
+
+    def found(self, which: NDArray[Any], ending: RunEnding) -> list[Found]:
+        return [
+            Found(self.starts[j], self.vectors[j], float(self.values[j]), float(self.gains[j]), ending)
+            for j in np.flatnonzero(which)
+        ]
+
+
+def search(mixture: Mixture[Any, Any], starts: Any, how: Starts = "default") -> tuple[list[Found], int]:
+    """Follow all ``starts``, parameters along a leading axis, and count the E-steps made.
+
+    Every start is in one of the results, best first; those not collapsed are near an optimum or have run out of steps.
+    """
+    vectors = mixture.to_vector(starts)
+    statistics, values = _evaluate(mixture, vectors)
+    runs = _Runs([[j] for j in range(len(vectors))], vectors, statistics, values, np.full(len(vectors), np.inf))
+    found: list[Found] = []
+    evaluations = len(vectors)
+    for step in range(1, PLAIN_STEPS + 1):
+        runs, following = _alive(mixture, runs, found)
+        if not runs.starts:
+            break
+        statistics, values = _evaluate(mixture, following)
+        evaluations += len(values)
+        runs = _Runs(runs.starts, following, statistics, values, values - runs.values)
+        if step % LOOK_EVERY == 0:
+            runs = _met(mixture, runs)
+    for cycle in range(1, CYCLES + 1):
+        near = runs.gains < NEAR
+        found += runs.found(near, "near")
+        runs = runs.part(~near)
+        if cycle % (LOOK_EVERY // 2) == 0 or cycle == SHORT:
+            runs = _met(mixture, runs)
+        if cycle == SHORT:
+            best = _best(mixture, runs, BEST if how == "default" else BEST_OF_MANY)
+            found += runs.found(~best, "given up")
+            runs = runs.part(best)
+        if not runs.starts:
+            break
+        runs, following = _alive(mixture, runs, found)
+        if not runs.starts:
+            break
+        runs, made = _cycle(mixture, runs, following, found)
+        evaluations += made
+    found += runs.found(np.ones(len(runs.starts), dtype=bool), "under way")
+    return sorted(found, key=lambda f: -f.value), evaluations
+
+
+def _best(mixture: Mixture[Any, Any], runs: _Runs, number: int) -> NDArray[np.bool_]:
+    """Runs that go on: the best, and those on their way to a collapse, whose objective says nothing."""
+    if not runs.starts:
+        return np.zeros(0, dtype=bool)
+    narrow = np.broadcast_to(mixture.smallest_spread(mixture.from_vector(runs.vectors)) < COLLAPSED, runs.values.shape)
+    ranked = np.argsort(np.argsort(np.where(narrow, np.inf, -runs.values), kind="stable"))
+    return np.asarray(narrow | (ranked < number))
+
+
+def _cycle(mixture: Mixture[Any, Any], runs: _Runs, following: Floats, found: list[Found]) -> tuple[_Runs, int]:
+    """One EM step and an extrapolation from it, of every run; where that is lower, the step alone."""
+    statistics, values = _evaluate(mixture, following)
+    stepped = _Runs(runs.starts, following, statistics, values, values - runs.values)
+    made, first = len(values), runs.vectors
+    index = {starts[0]: j for j, starts in enumerate(stepped.starts)}
+    stepped, third = _alive(mixture, stepped, found)
+    if not stepped.starts:
+        return stepped, made
+    kept = [index[starts[0]] for starts in stepped.starts]
+    first, start_values = first[kept], runs.values[kept]
+    step = stepped.vectors - first
+    bend = third - stepped.vectors - step
+    with np.errstate(divide="ignore", invalid="ignore"):
+        length = np.linalg.norm(step, axis=1) / np.linalg.norm(bend, axis=1)
+    beyond = length > 1
+    length = np.where(beyond & np.isfinite(length), length, 1.0)[:, None]
+    guess = first + 2 * length * step + length**2 * bend
+    k = mixture.n_components
+    guess[:, :k] /= guess[:, :k].sum(axis=1, keepdims=True)
+    guess = np.where(mixture.exists(guess)[:, None], guess, third)
+    statistics, values = _evaluate(mixture, guess)
+    lower = ~(values >= stepped.values)
+
+    def chosen(one: Any, other: Any) -> Any:
+        return np.where(lower.reshape(-1, *(1,) * (np.ndim(one) - 1)), one, other)
+
+    both = [chosen(getattr(stepped.statistics, f.name), getattr(statistics, f.name)) for f in fields(statistics)]
+    values = chosen(stepped.values, values)
+    runs = _Runs(stepped.starts, chosen(stepped.vectors, guess), type(statistics)(*both), values, values - start_values)
+    return runs, made + len(values)
+
+
+def _evaluate(mixture: Mixture[Any, Any], vectors: Floats) -> tuple[Any, Floats]:
+    parameters = mixture.from_vector(vectors)
+    statistics = mixture.e_step(parameters)
+    return statistics, np.asarray(statistics.log_likelihood + mixture.log_prior(parameters))
+
+
+def _alive(mixture: Mixture[Any, Any], runs: _Runs, found: list[Found]) -> tuple[_Runs, Floats]:
+    """The runs whose next EM step exists, and that step; the others have collapsed and are added to ``found``."""
+    following = mixture.to_vector(mixture.m_step(runs.statistics))
+    exists = mixture.exists(following)
+    if exists.all():
+        return runs, following
+    found += runs.found(~exists, "collapsed")
+    return runs.part(exists), following[exists]
+
+
+def _met(mixture: Mixture[Any, Any], runs: _Runs) -> _Runs:
+    """The runs that differ, the best of those that have met."""
+    if len(runs.starts) < 2:
+        return runs
+    parameters = mixture.from_vector(runs.vectors)
+    joint = log_weights(parameters.weights)[:, None, :] + mixture.log_densities(parameters)
+    rows = responsibilities(joint, mixture.labels)[1]
+    kept: list[int] = []
+    starts = [list(s) for s in runs.starts]
+    for j in np.argsort(-runs.values, kind="stable"):
+        same = [i for i in kept if np.abs(rows[i] - rows[j]).max() < SAME_ROWS]
+        if same:
+            starts[same[0]] += starts[j]
+        else:
+            kept.append(int(j))
+    merged = _Runs(starts, runs.vectors, runs.statistics, runs.values, runs.gains)
+    which: NDArray[Any] = np.isin(np.arange(len(starts)), kept)
+    return merged.part(which)
+
+
+def _each(statistics: Any, change: Any) -> Any:
+    """Statistics with every field changed alike."""
+    return type(statistics)(*(change(getattr(statistics, field.name)) for field in fields(statistics)))
