@@ -11,7 +11,7 @@ from unittest.mock import patch
 import numpy as np
 
 import em.coins
-import em.gaussians
+import em.normal_rows
 from comparisons import checks
 from comparisons.engines import Problem
 from em.coins import CoinMixture
@@ -20,6 +20,8 @@ from em.moments import GaussianStatistics
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Measurements
 
 MIXTURES = (CoinMixture, GaussianMixture)
+# Log densities times this leave responsibilities of 0 and 1.
+STRETCH = 1e6
 
 
 def _steps(name: str, broken: Callable[..., Any]) -> list[Any]:
@@ -47,12 +49,11 @@ def divides_by_n(problem: Problem, plant: Any) -> list[Any]:
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
         if isinstance(statistics, GaussianStatistics):
-            everyone = np.full_like(statistics.rows, statistics.rows.sum())
+            everyone = np.broadcast_to(statistics.rows.sum(axis=-1, keepdims=True), statistics.rows.shape)
             wrong = sound(self, dataclasses.replace(statistics, rows=everyone))
         else:
-            wrong = sound(
-                self, dataclasses.replace(statistics, tosses=np.full_like(statistics.tosses, statistics.tosses.sum()))
-            )
+            all_tosses = np.broadcast_to(statistics.tosses.sum(axis=-1, keepdims=True), statistics.tosses.shape)
+            wrong = sound(self, dataclasses.replace(statistics, tosses=all_tosses))
         return _changed(wrong, weights=sound(self, statistics).weights)
 
     return _steps("m_step", m_step)
@@ -62,7 +63,7 @@ def forgets_weights(problem: Problem, plant: Any) -> list[Any]:
     """E-step as if all weights were equal."""
 
     def e_step(sound: Any, self: Any, parameters: Any) -> Any:
-        return sound(self, _changed(parameters, weights=np.full(self.n_components, 1 / self.n_components)))
+        return sound(self, _changed(parameters, weights=np.full_like(parameters.weights, 1 / self.n_components)))
 
     return _steps("e_step", e_step)
 
@@ -71,22 +72,31 @@ def weights_not_updated(problem: Problem, plant: Any) -> list[Any]:
     """Weights stay equal, where they start."""
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
-        return _changed(sound(self, statistics), weights=np.full(self.n_components, 1 / self.n_components))
+        parameters = sound(self, statistics)
+        return _changed(parameters, weights=np.full_like(parameters.weights, 1 / self.n_components))
 
     return _steps("m_step", m_step)
 
 
 def hard_assignment(problem: Problem, plant: Any) -> list[Any]:
     """Responsibilities of 0 and 1."""
+    found = []
+    for module in (em.coins, em.normal_rows):
 
-    def hard(sound: Any, joint: Any, labels: Any) -> Any:
-        shares, rows = sound(joint, labels)
-        return (shares == shares.max(axis=1, keepdims=True)).astype(float), rows
+        def hard(
+            theta: Any, blocks: Any, replace: Any = None, also: Any = None, sound: Any = module.posterior_sums
+        ) -> Any:
+            def stretched(joint: Any, block: Any) -> None:
+                joint /= STRETCH
+                replace(joint, block)
+                joint *= STRETCH
 
-    return [
-        patch.object(module, "responsibilities", lambda *a, sound=module.responsibilities: hard(sound, *a))
-        for module in (em.coins, em.gaussians)
-    ]
+            # A softmax of stretched log densities is 1 for the largest.
+            sums, _ = sound(STRETCH * theta, blocks, None if replace is None else stretched, also)
+            return sums, sound(theta, blocks, replace)[1]
+
+        found.append(patch.object(module, "posterior_sums", hard))
+    return found
 
 
 def divides_by_n_minus_1(problem: Problem, plant: Any) -> list[Any]:
@@ -95,7 +105,7 @@ def divides_by_n_minus_1(problem: Problem, plant: Any) -> list[Any]:
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
         parameters = sound(self, statistics)
         rows = np.maximum(statistics.rows, 1.5)
-        return _changed(parameters, covariances=parameters.covariances * (rows / (rows - 1))[:, None, None])
+        return _changed(parameters, covariances=parameters.covariances * (rows / (rows - 1))[..., None, None])
 
     return _steps("m_step", m_step)[1:]
 
@@ -115,9 +125,10 @@ def pooled_unweighted(problem: Problem, plant: Any) -> list[Any]:
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
         parameters = sound(self, statistics)
-        shift = statistics.first / statistics.rows[:, None]
-        own = statistics.second / statistics.rows[:, None, None] - np.einsum("ka,kb->kab", shift, shift)
-        return _changed(parameters, covariances=np.broadcast_to(own.mean(axis=0), own.shape).copy())
+        shift = statistics.first / statistics.rows[..., None]
+        own = statistics.second / statistics.rows[..., None, None] - shift[..., :, None] * shift[..., None, :]
+        pooled = np.broadcast_to(own.mean(axis=-3, keepdims=True), own.shape).copy()
+        return _changed(parameters, covariances=pooled)
 
     return _steps("m_step", m_step)[1:]
 
@@ -259,11 +270,13 @@ def prior_forgotten(problem: Problem, plant: Any) -> list[Any]:
         without = copy.copy(self)
         without.prior = None
         forgotten = sound(without, statistics)
-        fields = ("head_probabilities",) if isinstance(self, CoinMixture) else ("means", "covariances")
+        # Where the component's axis stands, counted from the end.
+        axes = {"head_probabilities": 1} if isinstance(self, CoinMixture) else {"means": 2, "covariances": 3}
         mixed = {}
-        for name in fields:
+        for name, axis in axes.items():
             values = np.array(getattr(parameters, name))
-            values[0] = getattr(forgotten, name)[0]
+            first = (..., 0) + (slice(None),) * (axis - 1)
+            values[first] = getattr(forgotten, name)[first]
             mixed[name] = values
         return _changed(parameters, **mixed)
 
