@@ -203,6 +203,115 @@ class Surface:
 
 
 @dataclass(frozen=True, slots=True)
+class Distance:
+    """How far the data are from EM's fit, with a p-value by parametric bootstrap and its Monte Carlo standard error."""
+
+    name: str
+    value: Number
+    degrees_of_freedom: int | None
+    p_value: Number
+    p_error: Number
+
+
+@dataclass(frozen=True, slots=True)
+class QuantilePlot:
+    """Sorted values of one variable against the quantiles of EM's fit, in the data's units.
+
+    The simultaneous band holds all points of a replicate with probability ``band_prob``, its own refit taken into account;
+    ``outside`` of the data's points lie outside.
+    """
+
+    variable: str
+    fitted: list[float]
+    observed: list[float]
+    low: list[float]
+    high: list[float]
+    band_prob: float
+    outside: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoodnessOfFit:
+    """EM's fit against the data: ``replicates`` were drawn from it and refitted, of which ``left_out`` collapsed."""
+
+    sentence: str
+    distances: list[Distance]
+    quantile_plots: list[QuantilePlot]
+    replicates: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class PredictiveStatistic:
+    """A statistic of the data among those of replicates from the posterior: their mean and ``interval_prob`` interval.
+
+    ``p_value``: share of replicates with more than observed, ties counted half.
+    """
+
+    name: str
+    observed: float
+    mean: float
+    low: float
+    high: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class PredictiveCurve:
+    """The data among replicates from the posterior, with their mean and a band that holds ``interval_prob`` at each point.
+
+    ``kind`` "counts": bags by head count. ``kind`` "distribution": share of the rows at or below each point of the grid.
+    """
+
+    kind: Literal["counts", "distribution"]
+    variable: str
+    grid: list[float]
+    observed: list[float]
+    mean: list[float]
+    low: list[float]
+    high: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictiveChecks:
+    """Posterior predictive checks."""
+
+    sentence: str
+    statistics: list[PredictiveStatistic]
+    curves: list[PredictiveCurve]
+    replicates: int
+    interval_prob: float
+
+
+@dataclass(frozen=True, slots=True)
+class PowerScaling:
+    """Sensitivity of one quantity to raising prior and likelihood to a power; ``prior`` is null where the prior is flat."""
+
+    name: str
+    prior: Number
+    likelihood: Number
+    diagnosis: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriorSensitivity:
+    """Prior sensitivity by power-scaling; ``threshold`` is what the diagnosis compares with."""
+
+    sentence: str
+    quantities: list[PowerScaling]
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChecks:
+    """Whether the model fits the data, which the verdict says nothing of; ``sentence`` of each part stands alone."""
+
+    goodness_of_fit: GoodnessOfFit
+    predictive: PredictiveChecks
+    prior_sensitivity: PriorSensitivity
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something a comparison has to tell beside its verdict: a title, and sentences with the numbers in them."""
 
@@ -242,6 +351,7 @@ class Result:
     sampler: Sampler
     curves: list[Curves]
     surface: Surface | None
+    model_checks: ModelChecks
     findings: list[Finding]
     seed: int
     provenance: Provenance

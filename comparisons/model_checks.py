@@ -1,0 +1,60 @@
+"""Does the model fit? What the verdict, which is about the two fits, does not say; nothing here changes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import em
+from comparisons import quantities
+from comparisons.adequacy import INTERVAL
+from comparisons.engines import Parameters, Problem
+from comparisons.goodness_of_fit import goodness_of_fit, nothing_to_test
+from comparisons.posterior_predictive import predictive_checks
+from comparisons.power_scaling import THRESHOLD, prior_sensitivity
+from comparisons.result import ModelChecks, PredictiveChecks, PriorSensitivity
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Draws from which replicates are drawn and which are reweighted: enough for a p-value to 0.016.
+MOST_DRAWS = 1000
+NOT_CONVERGED = "Not applicable. The chains have not converged, so their draws do not describe the posterior."
+
+
+def model_checks(
+    problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset, converged: bool, seed: int
+) -> ModelChecks:
+    """Check the model of one comparison against its data.
+
+    Parameters
+    ----------
+    fit : maximum likelihood by EM
+    posterior : draws in canonical order
+    converged : whether the chains have; if not, their draws say nothing
+    seed : of the replicates; the same seed gives the same result
+    """
+    random = np.random.default_rng([seed, len("model checks")])
+    fitted = goodness_of_fit(problem, fit, random)
+    if not converged:
+        return ModelChecks(
+            fitted, PredictiveChecks(NOT_CONVERGED, [], [], 0, INTERVAL), PriorSensitivity(NOT_CONVERGED, [], THRESHOLD)
+        )
+    step = -(-posterior.sizes["chain"] * posterior.sizes["draw"] // MOST_DRAWS)
+    thinned = posterior.isel(draw=slice(None, None, step))
+    draws = _parameters(problem, thinned)
+    saturated = nothing_to_test(problem)
+    if saturated is None:
+        predictive = predictive_checks(problem, draws, random)
+    else:
+        predictive = PredictiveChecks(f"Not applicable. {saturated}", [], [], 0, INTERVAL)
+    sensitivity = prior_sensitivity(problem, draws, quantities.of_draws(problem, thinned))
+    return ModelChecks(fitted, predictive, sensitivity)
+
+
+def _parameters(problem: Problem, posterior: xr.Dataset) -> list[Parameters]:
+    """Parameters at every draw, chain after chain."""
+    arrays = {str(name): values.values.reshape(-1, *values.shape[2:]) for name, values in posterior.data_vars.items()}
+    n = posterior.sizes["chain"] * posterior.sizes["draw"]
+    return [problem.from_pymc({name: values[i] for name, values in arrays.items()}) for i in range(n)]
