@@ -22,10 +22,10 @@ import em
 from comparisons.engines import Parameters, Problem
 from comparisons.replicates import component_shares, groups_of, outcome_probabilities, outcomes, replicates
 from comparisons.result import Distance, GoodnessOfFit, QuantilePlot, number
-from em.climb import climb
-from em.coins import CoinMixture, log_densities
-from em.fit import COLLAPSED
+from em.climb import Climb, climb
+from em.coins import log_densities
 from em.gaussians import GaussianMixture
+from em.search import COLLAPSED
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats
 
@@ -104,34 +104,46 @@ def freedom(problem: Problem) -> int:
 
 def _refitted(problem: Problem, starts: Sequence[Parameters]) -> Parameters | None:
     """Fit by EM from the optima of the original; None where the best of them collapses."""
-    mixture: Any = problem.mixture(None)
-    inside = list(starts)
+    mixture: Any
     if isinstance(problem.data, Measurements):
         mixture = GaussianMixture(problem.data, problem.weights, problem.form, None)
         inside = [mixture.units.parameters(start) for start in starts]
+    else:
+        mixture = problem.mixture(None)
+        inside = [_off_the_bounds(start, problem.weights.free) for start in starts]
 
-    def kept(run: Any) -> tuple[bool, float]:
-        spread = mixture.smallest_spread(mixture.from_vector(run.points[-1]))
-        return bool(run.ending != "collapsed" and spread >= COLLAPSED), run.trace[-1]
+    def height(run: Climb | None) -> float:
+        """Objective, -inf where a component has collapsed."""
+        if run is None or run.ending == "collapsed":
+            return -np.inf
+        return run.trace[-1] if mixture.smallest_spread(mixture.from_vector(run.points[-1])) >= COLLAPSED else -np.inf
 
-    # From a probability of 0 EM cannot leave, and a replicate may have what the data had not.
-    inside = [_off_the_bounds(start) if isinstance(mixture, CoinMixture) else start for start in inside]
-    best = max((climb(mixture, start, "squarem", STEPS) for start in inside), key=kept)
+    best = max((_climbed(mixture, start) for start in inside), key=height)
     for _ in range(MOST_RUNS):
-        before = best.trace[-1]
-        if not kept(best)[0]:
-            return None
-        if best.ending == "converged":
+        if best is None or best.ending != "iteration limit":
             break
-        best = climb(mixture, mixture.from_vector(best.points[-1]), "squarem", STEPS)
-        if best.trace[-1] - before < GAIN:
+        before, best = height(best), _climbed(mixture, mixture.from_vector(best.points[-1]))
+        if not height(best) - before >= GAIN:
             break
-    return mixture.published(mixture.from_vector(best.points[-1])) if kept(best)[0] else None
+    if best is None or np.isneginf(height(best)):
+        return None
+    parameters: Parameters = mixture.published(mixture.from_vector(best.points[-1]))
+    return parameters
 
 
-def _off_the_bounds(parameters: Any) -> CoinParameters:
+def _climbed(mixture: Any, start: Any) -> Climb | None:
+    """Climb some steps; None where a component is left with so little that derivatives no longer exist."""
+    try:
+        with np.errstate(invalid="raise"):
+            return climb(mixture, start, "squarem", STEPS)
+    except (FloatingPointError, np.linalg.LinAlgError):
+        return None
+
+
+def _off_the_bounds(parameters: Any, free: bool) -> CoinParameters:
+    """From a probability of 0 EM cannot leave, and a replicate may hold what the data did not."""
     p = np.clip(parameters.head_probabilities, 1e-3, 1 - 1e-3)
-    weights = np.maximum(parameters.weights, 1e-3)
+    weights = np.maximum(parameters.weights, 1e-3) if free else parameters.weights
     return CoinParameters(weights / weights.sum(), p)
 
 

@@ -11,7 +11,18 @@ from typing import Any
 import numpy as np
 
 import em
-from comparisons import catalogue, checks, curves, datasets, provenance, quantities, sampling, store, words
+from comparisons import (
+    catalogue,
+    checks,
+    curves,
+    datasets,
+    model_checks,
+    provenance,
+    quantities,
+    sampling,
+    store,
+    words,
+)
 from comparisons.best_mode import objective
 from comparisons.declaration import Comparison, Fitted
 from comparisons.engines import TUNE, Parameters, Problem
@@ -80,6 +91,9 @@ def compare(
     with clock.stage("figures"):
         fitted_curves = curves.fitted(problem, fit.parameters, judged.posterior)
         surface = _surface(problem, fit, judged.values, table)
+    with clock.stage("model checks"):
+        converged = all(c.outcome == "pass" for c in judged.checks if c.name == "sampler-converged")
+        fits = model_checks.model_checks(problem, fit, judged.posterior, converged, seed)
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(
@@ -115,6 +129,7 @@ def compare(
         ),
         curves=fitted_curves,
         surface=surface,
+        model_checks=fits,
         findings=told,
         seed=seed,
         provenance=Provenance(

@@ -66,6 +66,11 @@ def print_result(result: Result) -> None:
     console.print()
     console.print(_checks(result))
     console.print()
+    console.print("Does the model fit?")
+    model = result.model_checks
+    for part in (model.goodness_of_fit, model.predictive, model.prior_sensitivity):
+        console.print(f"  * {prose(part.sentence)}")
+    console.print()
     console.print(
         f"{result.sampler.name}, {result.sampler.chains} chains of {result.sampler.draws} draws, seed {result.seed}. "
         "The verdict is about the two fits, not about whether the model is a good one for these data."

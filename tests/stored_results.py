@@ -15,13 +15,22 @@ from comparisons.result import (
     Check,
     Curves,
     Data,
+    Distance,
     EMFit,
     Finding,
     Gap,
+    GoodnessOfFit,
     ModeFound,
     Model,
+    ModelChecks,
     PosteriorSummary,
+    PowerScaling,
+    PredictiveChecks,
+    PredictiveCurve,
+    PredictiveStatistic,
+    PriorSensitivity,
     Provenance,
+    QuantilePlot,
     Quantity,
     SampledResult,
     Sampler,
@@ -125,6 +134,37 @@ def two_coins() -> SampledResult:
                 for v in slope[:, 1]
             ],
             note="Nothing is held fixed: these are all the parameters.",
+        ),
+        model_checks=ModelChecks(
+            goodness_of_fit=GoodnessOfFit(
+                "The head counts show no departure & X² < 9 (p = 0.9).",
+                [Distance("Pearson X²", 2.27, 8, 0.915, 0.022)],
+                [],
+                159,
+                0,
+            ),
+            predictive=PredictiveChecks(
+                "Replicated data reproduce the statistic.",
+                [PredictiveStatistic("smallest head count", 4.0, 4.02, 1.0, 7.0, 0.51)],
+                [
+                    PredictiveCurve(
+                        "counts",
+                        "heads",
+                        heads.tolist(),
+                        [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0],
+                        expected.tolist(),
+                        [0.0] * 11,
+                        (expected + 1).tolist(),
+                    )
+                ],
+                1000,
+                0.94,
+            ),
+            prior_sensitivity=PriorSensitivity(
+                "Not applicable to this prior: it is uniform.",
+                [PowerScaling(name, None, 0.0766, "") for name in estimates],
+                0.05,
+            ),
         ),
         findings=[Finding("Are there two coins at all?", "Hardly: twice the gain in log-likelihood is 0.9 < 3.84.")],
         seed=2008,
@@ -235,6 +275,7 @@ def geyser() -> SampledResult:
             [[-((x - 2.04) ** 2 / 0.0018 + (y - 4.29) ** 2 / 0.0018) for x in x_grid] for y in y_grid],
             "The other parameters are held at EM's estimate.",
         ),
+        model_checks=model_checks(rows, features, [q.name for q in quantities]),
         em=replace(
             two_coins().em,
             log_likelihood=-1130.264,
@@ -243,6 +284,47 @@ def geyser() -> SampledResult:
             modes=[ModeFound(-1130.264, 20, True, {q.name: q.em for q in quantities})],
         ),
         posterior=tree(draws, names, features),
+    )
+
+
+def model_checks(rows: Floats, features: list[str], names: list[str]) -> ModelChecks:
+    """Checks of a Gaussian model: the first feature departs, the second does not."""
+    plots, curves = [], []
+    for j, feature in enumerate(features):
+        y = np.sort(rows[:, j])
+        wide = 0.1 * (y[-1] - y[0])
+        plots.append(
+            QuantilePlot(
+                feature, (1.01 * y).tolist(), y.tolist(), (y - wide).tolist(), (y + wide).tolist(), 0.95, 3 - j
+            )
+        )
+        grid = np.linspace(y[0], y[-1], 50)
+        shares = np.linspace(0, 1, 50)
+        observed = np.searchsorted(y, grid, side="right") / len(y)
+        curves.append(
+            PredictiveCurve(
+                "distribution",
+                feature,
+                grid.tolist(),
+                observed.tolist(),
+                shares.tolist(),
+                (0.9 * shares).tolist(),
+                (0.9 * shares + 0.1).tolist(),
+            )
+        )
+    distances = [Distance(f"Anderson–Darling A² of {f}", 1.02 - j, None, 0.006, 0.006) for j, f in enumerate(features)]
+    statistics = [PredictiveStatistic(f"smallest {f}", 1.6, 1.366, 1.104, 1.571, 0.013) for f in features]
+    return ModelChecks(
+        GoodnessOfFit("The distribution of eruptions departs from the fitted model.", distances, plots, 159, 2),
+        PredictiveChecks("Replicated data do not reproduce 2 of 2.", statistics, curves, 1000, 0.94),
+        PriorSensitivity(
+            "Power-scaling the prior moves 1 posterior noticeably.",
+            [
+                PowerScaling(n, 0.104 if k == 0 else 0.01, 0.09, "potential prior-data conflict" * (k == 0))
+                for k, n in enumerate(names)
+            ],
+            0.05,
+        ),
     )
 
 

@@ -25,7 +25,15 @@ from comparisons.report.draws import draws_of
 from comparisons.report.em_trace import figures_of_trace
 from comparisons.report.estimates import latex, latex_table
 from comparisons.report.marginals import figures_of_ranks
-from comparisons.result import Check, PosteriorSummary, SampledResult
+from comparisons.result import (
+    Check,
+    GoodnessOfFit,
+    ModelChecks,
+    PosteriorSummary,
+    PredictiveChecks,
+    PriorSensitivity,
+    SampledResult,
+)
 from tests.stored_results import geyser, two_coins
 
 VOID = {"meta", "link", "col", "br", "hr", "img", "input", "wbr"}
@@ -97,9 +105,14 @@ def bare(result: SampledResult) -> SampledResult:
         result.em, log_likelihood=None, rate=None, trace=[-1.0], trace_iterations=[0], path={}, modes=[],
         map_log_posterior=None, standard_error_reason="withheld: a ridge.",
     )  # fmt: skip
+    model_checks = ModelChecks(
+        GoodnessOfFit("Not applicable. Saturated.", [], [], 0, 0),
+        PredictiveChecks("Not applicable. Nothing is left over.", [], [], 0, 0.94),
+        PriorSensitivity("Not applicable. The chains have not converged.", [], 0.05),
+    )
     return replace(
-        result, name="bare", quantities=quantities, em=em, curves=[], surface=None, findings=[], checks=[], reasons=[],
-        verdict="inconclusive",
+        result, name="bare", model_checks=model_checks, quantities=quantities, em=em, curves=[], surface=None, findings=[],
+        checks=[], reasons=[], verdict="inconclusive",
     )  # fmt: skip
 
 
@@ -206,10 +219,13 @@ def test_everything_told_is_in_the_page(out: Path, name: str) -> None:
     told += [result.model.prior_reason, result.provenance.command, result.provenance.key, *result.reasons]
     told += [*result.model.formula, *result.model.prior, *(finding.text for finding in result.findings)]
     told += [*(check.explanation for check in result.checks), *(q.reason for q in result.quantities)]
+    parts = result.model_checks
+    told += [part.sentence for part in (parts.goodness_of_fit, parts.predictive, parts.prior_sensitivity)]
     told += [f"{package} {version}" for package, version in result.provenance.versions.items()]
     for each in told:
         assert " ".join(prose(each).split()) in text
     assert "The verdict is about the two fits" in text
+    assert "The verdict is about the two fits and not about the model: nothing in this section changes it." in text
     assert "NaN" not in text
     assert "None" not in text
 
@@ -235,13 +251,43 @@ def test_every_figure_is_in_the_page_and_in_files(out: Path, name: str) -> None:
     assert (
         stems
         == {
-            "two-coin": always | both,
-            "faithful-2d": always | both | {"plane"},
+            "two-coin": always | both | {"rootogram"},
+            "faithful-2d": always | both | {"plane", "quantiles", "predictive"},
             "bare": always,
-            "ridge": always | {"surface", "em-trace"},
-            "unconverged": always | {"em-trace"},
+            "ridge": always | {"surface", "em-trace", "rootogram"},
+            "unconverged": always | {"em-trace", "rootogram"},
         }[name]
     )
+
+
+def test_every_number_of_the_model_checks_is_in_its_table(out: Path, name: str) -> None:
+    checks = RESULTS[name]().model_checks
+    report = page(out / name / "report.html")
+    rows = {row[0]: row for row in report.rows if row}
+    for distance in checks.goodness_of_fit.distances:
+        free = "–" if distance.degrees_of_freedom is None else str(distance.degrees_of_freedom)
+        assert rows[distance.name][1:4] == [significant(distance.value), free, rounded(distance.p_value, 3)]
+    for each in checks.predictive.statistics:
+        assert rows[each.name][1:3] == [significant(each.observed, 4), significant(each.mean, 4)]
+        assert rows[each.name][4] == rounded(each.p_value, 3)
+    expected = [
+        [q.name, rounded(q.prior, 3), rounded(q.likelihood, 3), q.diagnosis or "none"]
+        if q.prior is not None
+        else [q.name, rounded(q.likelihood, 3)]
+        for q in checks.prior_sensitivity.quantities
+    ]
+    assert all(row in report.rows for row in expected)
+
+
+def test_of_a_flat_prior_no_sensitivity_is_printed(out: Path) -> None:
+    flat, informative = (page(out / name / "report.html") for name in ("two-coin", "faithful-2d"))
+    assert ["Quantity", "Likelihood"] in flat.rows
+    assert ["Quantity", "Prior", "Likelihood", "Diagnosis"] in informative.rows
+
+
+def test_figures_are_numbered_through(out: Path, name: str) -> None:
+    numbers = [int(n) for n in re.findall(r"Figure (\d+)\. ", page(out / name / "report.html").text)]
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_figures_of_an_older_result_are_removed(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ def figures_of_data(result: Result, posterior: xarray.DataTree) -> list[Illustra
     return made
 
 
-def _panels(n: int, height: float) -> tuple[Figure, list[Axes]]:
+def panels(n: int, height: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure with so many panels, two in a row, of this height in inches."""
     columns = min(n, 2)
     rows = -(-n // columns)
     figure = Figure(figsize=(WIDTH, height * rows + 0.5), layout="constrained")
@@ -93,7 +94,7 @@ def _band_label(curve: Curves) -> str:
 
 
 def _densities(result: Result, curves: list[Curves]) -> Illustration:
-    figure, axes = _panels(len(curves), 3.1)
+    figure, axes = panels(len(curves), 3.1)
     strokes = False
     for ax, curve in zip(axes, curves, strict=True):
         values, weights = column(result, curve.variable)
@@ -156,7 +157,7 @@ def _name_components(ax: Axes, result: Result, curve: Curves) -> None:
 
 
 def _counts(result: Result, curves: list[Curves]) -> Illustration:
-    figure, axes = _panels(len(curves), 3.1)
+    figure, axes = panels(len(curves), 3.1)
     for ax, curve in zip(axes, curves, strict=True):
         grid = np.array(curve.grid)
         width = 0.84 * (float(np.min(np.diff(grid))) if len(grid) > 1 else 1.0)

@@ -37,6 +37,7 @@ def write_report(directory: Path) -> Path:
     from comparisons.report.data_and_fits import figures_of_data
     from comparisons.report.em_trace import figures_of_trace
     from comparisons.report.marginals import figures_of_marginals, figures_of_ranks
+    from comparisons.report.model_fit import figures_of_model_checks
     from comparisons.report.surface import figures_of_surface
 
     result, posterior = store.read(directory), store.read_posterior(directory)
@@ -49,15 +50,18 @@ def write_report(directory: Path) -> Path:
             *figures_of_trace(result),
             *figures_of_ranks(result, posterior),
         ]
-        drawings = [Markup(appearance.save(each, directory / FIGURES)) for each in illustrations]
-    written = {each.name for each in illustrations}
+        of_model_checks = figures_of_model_checks(result)
+        drawings = {
+            each.name: Markup(appearance.save(each, directory / FIGURES)) for each in [*illustrations, *of_model_checks]
+        }
     for file in (directory / FIGURES).glob("*.*"):
-        if file.stem not in written:
+        if file.stem not in drawings:
             file.unlink()
     write_text(directory / CSV, estimates.csv_table(result))
     write_text(directory / LATEX, estimates.latex_table(result))
     page = _environment().get_template("report.html.jinja")
-    text = page.render(result=result, figures=list(zip(illustrations, drawings, strict=True)), source=source)
+    figures = {"figures": illustrations, "figures_of_model_checks": of_model_checks, "drawings": drawings}
+    text = page.render(result=result, source=source, **figures)
     return write_text(directory / PAGE, text)
 
 
