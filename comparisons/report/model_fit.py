@@ -78,6 +78,7 @@ def _rootogram(result: Result, curves: list[PredictiveCurve]) -> Illustration:
         ax.axhline(0, color=POSTERIOR, linewidth=1.3, label="mean of the replicates")
         ax.set_xlabel(result.data.unit or curve.variable)
         ax.set_ylabel("difference of square roots")
+        ax.use_sticky_edges = False
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     add_legend(figure, axes[0])
     return Illustration(
