@@ -350,3 +350,13 @@ def test_replicates_in_which_a_component_collapses_are_left_out_and_counted() ->
     found = goodness(declare(Measurements(y), 2))
     assert 0 < found.left_out < found.replicates
     assert f"{found.left_out} left out because a component collapsed" in found.sentence
+
+
+def test_a_refit_that_is_narrow_is_no_fit() -> None:
+    y = np.concatenate([np.random.default_rng(15).normal(size=30), [8.0, 8.001]])
+    problem = declare(Measurements(y), 2)
+    # Two rows with a component to themselves: a maximum, as every likelihood of this kind has many.
+    narrow = GaussianParameters([30 / 32, 2 / 32], [0.0, 8.0005], [1.0, 1e-6])
+    assert goodness_of_fit._refitted(problem, [narrow]) is None
+    wide = GaussianParameters([0.5, 0.5], [0.0, 1.0], [1.0, 4.0])
+    assert goodness_of_fit._refitted(problem, [narrow, wide]) is not None
