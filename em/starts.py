@@ -37,7 +37,28 @@ def starts(mixture: Mixture[Any, Any], random: np.random.Generator, how: Starts 
     shares += [spread_out(mixture, random) for _ in range(times * SPREAD_OUT_STARTS)]
     shares += [_near_random_rows(mixture, random) for _ in range(times * RANDOM_ROW_STARTS)]
     shares += [random.dirichlet(np.ones(k), size=len(mixture.counts)) for _ in range(times * RANDOM_SHARE_STARTS)]
-    return mixture.start_from(_with_labels(np.stack(shares), mixture.labels))
+    return _with_bounds(mixture, mixture.start_from(_with_labels(np.stack(shares), mixture.labels)))
+
+
+def _with_bounds(mixture: Mixture[Any, Any], inside: Any) -> Any:
+    """The starts, and the first of them once more for each bound, with that one parameter there.
+
+    EM gets to a bound only in the limit, and from between two components it turns to the nearer optimum; started at the
+    bound it stays there, which is where the maximum often is when components overlap.
+    """
+    vectors = mixture.to_vector(inside)
+    at_bounds = np.repeat(vectors[:1], len(mixture.bounds()), axis=0)
+    for vector, (place, bound) in zip(at_bounds, mixture.bounds(), strict=True):
+        vector[place] = bound
+    if not len(at_bounds):
+        return inside
+    parameters = mixture.from_vector(at_bounds)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistics = mixture.e_step(parameters)
+        possible = np.isfinite(statistics.log_likelihood + mixture.log_prior(parameters))
+        # Where no row can be of the component it would only be emptied.
+        possible &= (mixture.m_step(statistics).weights > 0).all(axis=-1)
+    return mixture.from_vector(np.concatenate([vectors, at_bounds[possible]]))
 
 
 def _with_labels(responsibilities: Floats, labels: Integers) -> Floats:
