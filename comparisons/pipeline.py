@@ -11,7 +11,18 @@ from typing import Any
 import numpy as np
 
 import em
-from comparisons import catalogue, checks, curves, datasets, provenance, quantities, sampling, store, words
+from comparisons import (
+    catalogue,
+    checks,
+    curves,
+    datasets,
+    label_free,
+    provenance,
+    quantities,
+    sampling,
+    store,
+    words,
+)
 from comparisons.best_mode import objective
 from comparisons.declaration import Comparison, Fitted
 from comparisons.engines import TUNE, Parameters, Problem
@@ -80,6 +91,8 @@ def compare(
     with clock.stage("figures"):
         fitted_curves = curves.fitted(problem, fit.parameters, judged.posterior)
         surface = _surface(problem, fit, judged.values, table)
+    with clock.stage("labels"):
+        told_apart = label_free.compare(problem, fit, judged.posterior, np.random.default_rng(seed))
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(
@@ -115,6 +128,7 @@ def compare(
         ),
         curves=fitted_curves,
         surface=surface,
+        labels=told_apart,
         findings=told,
         seed=seed,
         provenance=Provenance(
