@@ -114,7 +114,7 @@ def _spread(n: int) -> Integers:
 
 
 def _memberships(rows: Integers, responsibilities: Floats, mean: Floats) -> RowMemberships:
-    return RowMemberships(rows.tolist(), responsibilities[rows].T.tolist(), mean[rows].T.tolist())
+    return RowMemberships(rows.tolist(), len(mean), responsibilities[rows].T.tolist(), mean[rows].T.tolist())
 
 
 def _membership_difference(problem: Problem, responsibilities: Floats, mean: Floats) -> Difference:

@@ -34,6 +34,9 @@ from models.inputs import Floats, Integers, finite_array
 if TYPE_CHECKING:
     import xarray as xr
 
+# In rows or nats: above the rounding of a sum over the rows, below all that says something.
+TIE = 1e-9
+
 
 def ecr(memberships: Memberships, pivot: ArrayLike, random: np.random.Generator) -> Integers:
     """Align every draw with a pivot allocation: most rows are where the pivot has them.
@@ -67,7 +70,7 @@ def ecr(memberships: Memberships, pivot: ArrayLike, random: np.random.Generator)
             ordered = np.take_along_axis(block, expected[part, None], axis=2)
             yield part, random.multinomial(memberships.counts, ordered).astype(np.float64)
 
-    # Of orders with equally many matches the present one, by half a row for all components together.
+    # Numbers of matches are whole: half a row for all components together decides between equal ones alone.
     permutation = _assigned(memberships, sampled(), matches, stay=0.5 / k)[0]
     return np.take_along_axis(expected, permutation, axis=1)
 
@@ -149,11 +152,11 @@ def _expected(memberships: Memberships) -> Iterator[tuple[slice, Floats]]:
 
 
 def _assigned(
-    memberships: Memberships, numbers: Iterator[tuple[slice, Floats]], score: Floats, stay: float = 0.0
+    memberships: Memberships, numbers: Iterator[tuple[slice, Floats]], score: Floats, stay: float = TIE
 ) -> tuple[Integers, float]:
     """Permutations ``(draws, K)`` for which numbers of rows times their score ``(n, K)`` have the largest sum, and that sum.
 
-    ``stay`` is added for each component that is left where it is.
+    ``stay`` is added for each component that is left where it is: of equally good orders the present one.
     """
     n_draws, _, k = memberships.shape
     permutation = np.tile(np.arange(k), (n_draws, 1))

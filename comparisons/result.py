@@ -215,10 +215,12 @@ class Difference:
 class RowMemberships:
     """Probability of each component for distinct rows: EM's responsibilities, and the mean of the aligned draws.
 
-    ``em[k][i]`` and ``posterior[k][i]`` belong to component ``k`` and to row ``rows[i]`` of `Data.columns`.
+    ``em[k][i]`` and ``posterior[k][i]`` belong to component ``k`` and to row ``rows[i]`` of `Data.columns`; there are ``of``
+    distinct rows, of which many are thinned evenly.
     """
 
     rows: list[int]
+    of: int
     em: list[list[float]]
     posterior: list[list[float]]
 
