@@ -404,7 +404,7 @@ def test_a_report_says_first_whether_components_can_be_told_apart_then_by_how_mu
     ]
     assert ["a row comes from a component", "heads 8 of 10 <&>, component A", "0.270", "0.340"] in report.rows
     assert ["heads 7", "0.600", "0.631", "0.656", "0.408 to 0.892"] in report.rows
-    assert "That of A is 1 minus this." in report.text
+    assert "The probability of component A is 1 minus this." in report.text
     assert "one point of a ridge: other points" in page(out / "ridge" / "report.html").text
     subset = page(out / "faithful-2d" / "report.html").text
     assert "Pairs are of 4 of the 272 distinct rows" in subset

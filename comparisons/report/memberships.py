@@ -48,7 +48,7 @@ def figures_of_memberships(result: Result) -> list[Illustration]:
     add_legend(figure, both)
     n, of = len(memberships.rows), memberships.of
     rows = f"the {n} distinct rows" if n == of else f"{n} of the {of} distinct rows, evenly spread"
-    other = f" That of {names[1]} is 1 minus this." if len(names) == 2 else ""
+    other = f" The probability of component {names[1]} is 1 minus this." if len(names) == 2 else ""
     return [
         Illustration(
             name="memberships",
@@ -56,8 +56,8 @@ def figures_of_memberships(result: Result) -> list[Illustration]:
             caption=(
                 f"A mark for each of {rows}: probability that it comes from the component, at EM's estimate (across) and on "
                 f"average over the draws (up), these aligned by Stephens' algorithm.{other} Left: on the grey line both are "
-                "equal. Right: their difference. EM takes its estimate for certain; draws that do not agree on a row move its "
-                "probability towards the middle."
+                "equal. Right: their difference. EM takes its estimate for certain; where the draws do not agree on a row, its "
+                "probability is mostly nearer to the middle."
             ),
             alt="Posterior probability of each row's component against EM's responsibility, and their difference.",
             figure=figure,
