@@ -330,6 +330,17 @@ def test_the_largest_differences_are_those_of_all_rows_and_pairs() -> None:
     assert abs(pair.posterior - pair.em) == pytest.approx(largest, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("counts", "where"), [([1, 1], "heads 1 of 10; heads 9 of 10"), ([1, 2], "two rows of heads 9 of 10")]
+)
+def test_a_row_is_paired_with_itself_only_where_it_was_seen_twice(counts: list[int], where: str) -> None:
+    problem = declare(CoinTosses([1, 9], 10, counts=counts), 2, "equal")
+    # EM is sure of both bags; at the one draw a tenth of the second bag's chances lie with the coin of the first.
+    told = compared(problem, tree({"head_probabilities": np.array([[[0.6, 0.9]]])}, ["A", "B"]))
+    assert told.co_membership_difference is not None
+    assert told.co_membership_difference.where == where
+
+
 def test_many_rows_are_thinned_for_pairs_and_the_figure_alone() -> None:
     random = np.random.default_rng(21)
     problem = declare(Measurements(np.concatenate([random.normal(-5, 1, 400), random.normal(5, 1, 400)])))
@@ -359,6 +370,12 @@ def test_distribution_functions_are_those_of_scipy(case: Case, known: Any) -> No
 
     told = compared(problem, draws).distribution
     assert len({each.variable for each in told}) == max(1, case.d)
+    rows = data.heads[:, None] if isinstance(data, CoinTosses) else data.y
+    every_row = np.repeat(rows, data.counts, axis=0)
+    quantiles = {
+        float(q) for column in every_row.T for q in np.quantile(column, label_free.QUANTILES, method="inverted_cdf")
+    }
+    assert {each.at for each in told} == {q for q in quantiles if case.d or q < data.tosses.max()}  # type: ignore[union-attr]
     for each in told:
         column = data.heads if isinstance(data, CoinTosses) else data.y[:, data.features.index(each.variable)]
         every = np.repeat(column, data.counts)
