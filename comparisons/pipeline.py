@@ -16,6 +16,7 @@ from comparisons import (
     checks,
     curves,
     datasets,
+    label_free,
     model_checks,
     provenance,
     quantities,
@@ -94,6 +95,8 @@ def compare(
     with clock.stage("model checks"):
         converged = all(c.outcome == "pass" for c in judged.checks if c.name == "sampler-converged")
         fits = model_checks.model_checks(problem, fit, judged.posterior, converged, seed)
+    with clock.stage("labels"):
+        told_apart = label_free.compare(problem, fit, judged.posterior, np.random.default_rng(seed))
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(
@@ -130,6 +133,7 @@ def compare(
         curves=fitted_curves,
         surface=surface,
         model_checks=fits,
+        labels=told_apart,
         findings=told,
         seed=seed,
         provenance=Provenance(

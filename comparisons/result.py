@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 type Verdict = Literal["agree", "differ", "wrong", "inconclusive"]
 type Outcome = Literal["pass", "fail", "inconclusive", "not applicable"]
@@ -312,6 +312,66 @@ class ModelChecks:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """The largest difference of a kind of probability between EM and the posterior, and the row or rows it is at."""
+
+    where: str
+    em: float
+    posterior: float
+
+
+@dataclass(frozen=True, slots=True)
+class RowMemberships:
+    """Probability of each component for distinct rows: EM's responsibilities, and the mean of the aligned draws.
+
+    ``em[k][i]`` and ``posterior[k][i]`` belong to component ``k`` and to row ``rows[i]`` of `Data.columns`; there are ``of``
+    distinct rows, of which many are thinned evenly.
+    """
+
+    rows: list[int]
+    of: int
+    em: list[list[float]]
+    posterior: list[list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionFunction:
+    """Probability of a value up to ``at``: share of the data, by EM, and by the posterior with an equal-tailed interval."""
+
+    variable: str
+    at: float
+    observed: float
+    em: float
+    posterior_mean: float
+    posterior_low: float
+    posterior_high: float
+    interval_prob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Whether the components can be told apart in the draws, and what needs no labels to be compared.
+
+    ``ordering_ecr``, ``ordering_stephens``, ``ecr_stephens``: share of the ``draws`` that two alignments put into different
+    orders, at most ``threshold`` where the components can be told apart; null where nothing is exchangeable.
+    ``memberships`` and the differences are null where no row's component is hidden. ``co_membership_difference`` is of the
+    probability that two rows share a component.
+    """
+
+    verdict: Literal["told apart", "not by order", "not told apart", "nothing to tell apart"]
+    sentence: str
+    threshold: float
+    draws: int
+    ordering_ecr: Number
+    ordering_stephens: Number
+    ecr_stephens: Number
+    memberships: RowMemberships | None
+    membership_difference: Difference | None
+    co_membership_difference: Difference | None
+    distribution: list[DistributionFunction]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something a comparison has to tell beside its verdict: a title, and sentences with the numbers in them."""
 
@@ -351,6 +411,7 @@ class Result:
     sampler: Sampler
     curves: list[Curves]
     surface: Surface | None
+    labels: Labels
     model_checks: ModelChecks
     findings: list[Finding]
     seed: int

@@ -54,6 +54,8 @@ def print_result(result: Result) -> None:
     for reason in result.reasons:
         console.print(f"  * {prose(reason)}")
     console.print()
+    console.print(f"Labels: {prose(result.labels.sentence)}")
+    console.print()
     if not converged(result):
         console.print(NOT_CONVERGED)
     console.print(_quantities(result))

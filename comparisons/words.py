@@ -6,7 +6,7 @@ import numpy as np
 
 from comparisons.engines import Parameters, Problem
 from comparisons.result import Model
-from models import CoinParameters, CoinPrior, GaussianParameters
+from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters
 
 
 def _number(value: float) -> str:
@@ -46,6 +46,16 @@ def model(problem: Problem) -> Model:
         told.append(f"covariances[k] ~ inverse-Wishart({_number(nu)}, [{rows}])")
         told.append(f"means[k] ~ Normal([{centre}], covariances[k] / {_number(prior.shrinkage)})")
     return Model("gaussians", k, list(c.components), options, [f for f in formula if f], told, c.prior_reason)
+
+
+def row(problem: Problem, i: int) -> str:
+    """What was observed in a row, and its component where that is known."""
+    data, c = problem.data, problem.comparison
+    known = f" ({c.components[data.labels[i]]})" if data.labels[i] >= 0 else ""
+    if isinstance(data, CoinTosses):
+        return f"heads {data.heads[i]} of {data.tosses[i]}{known}"
+    values = zip(c.features, data.y[i], strict=True)
+    return ", ".join(f"{feature} {_number(value)}" for feature, value in values) + known
 
 
 def with_quantities(problem: Problem, parameters: Parameters, changed: dict[str, float]) -> Parameters:

@@ -58,17 +58,24 @@ def canonical_order(draws: xr.DataTree, exchangeable: Integers | None = None) ->
             np.asarray(stored["exchangeable"]) if stored is not None and "exchangeable" in stored else np.zeros(k)
         )
     permutation = canonical_permutation(np.stack(keys, axis=-1), np.asarray(exchangeable, dtype=np.int64))
-    ordered = posterior.copy()
-    for name, variable in posterior.data_vars.items():
-        if "component" in variable.dims:
-            ordered[name] = _permuted(variable, permutation)
     tree = draws.copy()
-    tree["posterior"] = type(draws)(ordered)
+    tree["posterior"] = type(draws)(permuted(posterior, permutation))
     return tree
 
 
-def _permuted(variable: Any, permutation: Integers) -> Any:
-    front = variable.transpose("chain", "draw", "component", ...)
-    index = permutation.reshape(permutation.shape + (1,) * (front.ndim - 3))
-    values = np.take_along_axis(front.values, np.broadcast_to(index, front.shape), axis=2)
-    return front.copy(data=values).transpose(*variable.dims)
+def permuted(posterior: xr.Dataset, permutation: Integers) -> xr.Dataset:
+    """Read the components of every draw in another order, all variables together.
+
+    Parameters
+    ----------
+    posterior : with the dims ``chain``, ``draw`` and ``component``
+    permutation : ``(chains, draws, K)``: component ``k`` becomes component ``permutation[..., k]`` of the same draw
+    """
+    ordered = posterior.copy()
+    for name, variable in posterior.data_vars.items():
+        if "component" in variable.dims:
+            front = variable.transpose("chain", "draw", "component", ...)
+            index = permutation.reshape(permutation.shape + (1,) * (front.ndim - 3))
+            values = np.take_along_axis(front.values, np.broadcast_to(index, front.shape), axis=2)
+            ordered[name] = front.copy(data=values).transpose(*variable.dims)
+    return ordered

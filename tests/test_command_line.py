@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from comparisons import catalogue, processes, store
 from comparisons.command_line import main
 from comparisons.processes import Crashed, Finished, Outcome, Stage, Task, run_all
+from comparisons.result import SCHEMA_VERSION
 from tests.pretended_runs import pretend
 from tests.stored_results import two_coins
 
@@ -140,7 +141,7 @@ def test_json_is_one_object_for_one_name_and_else_an_array(outcome: Callable[...
     one = json.loads(comparisons("run", "two-coin", "--json", "--out", tmp_path).stdout)
     assert one["name"] == "two-coin"
     several = json.loads(comparisons("run", "two-coin", "heights", "--json", "--out", tmp_path).stdout)
-    assert [each["schema_version"] for each in several] == [1, 1]
+    assert [each["schema_version"] for each in several] == [SCHEMA_VERSION] * 2
 
 
 def test_show_tells_verdict_reasons_numbers_and_checks(results: Path) -> None:

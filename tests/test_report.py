@@ -28,6 +28,7 @@ from comparisons.report.marginals import figures_of_ranks
 from comparisons.result import (
     Check,
     GoodnessOfFit,
+    Labels,
     ModelChecks,
     PosteriorSummary,
     PredictiveChecks,
@@ -93,6 +94,11 @@ class Page(HTMLParser):
         return " ".join("".join(self.words).split())
 
 
+NOTHING_TO_TELL_APART = Labels(
+    "nothing to tell apart", "There is one component.", 0.01, 4000, None, None, None, None, None, None, []
+)
+
+
 def bare(result: SampledResult) -> SampledResult:
     """The least that a result may hold: nothing exists that may be missing."""
     nothing = PosteriorSummary(None, None, None, None, 0.94, None, None, None, None)
@@ -112,7 +118,7 @@ def bare(result: SampledResult) -> SampledResult:
     )
     return replace(
         result, name="bare", model_checks=model_checks, quantities=quantities, em=em, curves=[], surface=None, findings=[],
-        checks=[], reasons=[], verdict="inconclusive",
+        checks=[], reasons=[], verdict="inconclusive", labels=NOTHING_TO_TELL_APART,
     )  # fmt: skip
 
 
@@ -247,15 +253,15 @@ def test_every_figure_is_in_the_page_and_in_files(out: Path, name: str) -> None:
     assert files == {f"{stem}.{suffix}" for stem in stems for suffix in ("svg", "pdf")}
     assert report.elements["svg"] == report.elements["figcaption"] == len(stems)
     always = {"marginals", "ranks"}
-    both = {"data-and-fits", "surface", "em-trace"}
+    both = {"data-and-fits", "surface", "em-trace", "memberships"}
     assert (
         stems
         == {
             "two-coin": always | both | {"rootogram"},
             "faithful-2d": always | both | {"plane", "quantiles", "predictive"},
             "bare": always,
-            "ridge": always | {"surface", "em-trace", "rootogram"},
-            "unconverged": always | {"em-trace", "rootogram"},
+            "ridge": always | {"surface", "em-trace", "rootogram", "memberships"},
+            "unconverged": always | {"em-trace", "rootogram", "memberships"},
         }[name]
     )
 
@@ -401,7 +407,7 @@ def test_a_closed_form_has_no_rate(rate: float | None, shown: float | None) -> N
 
 def test_chains_that_have_not_converged_are_flagged_and_compared_with_nothing(out: Path) -> None:
     report = page(out / "unconverged" / "report.html")
-    assert report.text.count(reservations.NOT_CONVERGED) == 2
+    assert report.text.count(reservations.NOT_CONVERGED) == 3
     rows = [row for row in report.rows if len(row) == 11 and row[0].startswith("head_probabilities")]
     assert [row[8:] for row in rows] == [["–"] * 3] * 2
     assert "Where the gap comes from" not in report.text
@@ -433,6 +439,29 @@ def test_a_caption_says_how_many_draws_are_drawn(out: Path) -> None:
     assert "in 500 of the 1000 posterior draws, evenly thinned." in page(out / "two-coin" / "report.html").text
     assert "the means in 250 of the 1000 posterior draws" in page(out / "faithful-2d" / "report.html").text
     assert shown(300, 300) == "the 300 posterior draws"
+
+
+def test_a_report_says_first_whether_components_can_be_told_apart_then_by_how_much(out: Path) -> None:
+    report = page(out / "two-coin" / "report.html")
+    told = report.text.partition("Labels, and what has none")[2]
+    assert told.startswith(" " + prose(two_coins().labels.sentence).split(":")[0])
+    assert [row for row in report.rows if row and row[0] in ("ordering, ECR", "ordering, Stephens")] == [
+        ["ordering, ECR", "7.95\u00a0%", "1\u00a0%"],
+        ["ordering, Stephens", "0.00\u00a0%", "1\u00a0%"],
+    ]
+    assert ["a row comes from a component", "heads 8 of 10 <&>, component A", "0.270", "0.340"] in report.rows
+    assert ["heads 7", "0.600", "0.631", "0.656", "0.408 to 0.892"] in report.rows
+    assert "The probability of component A is 1 minus this." in report.text
+    assert "one point of a ridge: other points" in page(out / "ridge" / "report.html").text
+    subset = page(out / "faithful-2d" / "report.html").text
+    assert "Pairs are of 4 of the 272 distinct rows" in subset
+    assert "A mark for each of 4 of the 272 distinct rows" in subset
+
+
+def test_without_anything_to_tell_apart_no_alignment_is_printed(out: Path) -> None:
+    text = page(out / "bare" / "report.html").text
+    assert NOTHING_TO_TELL_APART.sentence in text
+    assert "ECR" not in text
 
 
 def trace(*values: float) -> Illustration:

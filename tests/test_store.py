@@ -13,7 +13,7 @@ import xarray
 
 from comparisons import read, store
 from comparisons.files import write_text
-from comparisons.result import Result, SampledResult
+from comparisons.result import SCHEMA_VERSION, Result, SampledResult
 from comparisons.store import NoStoredResult, StoredResultError
 from tests.stored_results import geyser, two_coins
 
@@ -99,7 +99,10 @@ def test_a_missing_posterior_says_how_to_make_it(directory: Path) -> None:
     [
         (lambda text: text[: len(text) // 2], "is not a result"),
         (lambda text: text.replace('"differ"', '"perhaps"', 1), "Invalid enum value 'perhaps'"),
-        (lambda text: text.replace('"schema_version": 1', '"schema_version": 99', 1), "has schema version 99"),
+        (
+            lambda text: text.replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 99', 1),
+            "has schema version 99",
+        ),
         (lambda text: text.replace('"reasons"', '"excuses"', 1), "missing required field `reasons`"),
         (lambda text: "[]", "is not a result"),
     ],

@@ -37,6 +37,7 @@ def write_report(directory: Path) -> Path:
     from comparisons.report.data_and_fits import figures_of_data
     from comparisons.report.em_trace import figures_of_trace
     from comparisons.report.marginals import figures_of_marginals, figures_of_ranks
+    from comparisons.report.memberships import figures_of_memberships
     from comparisons.report.model_fit import figures_of_model_checks
     from comparisons.report.surface import figures_of_surface
 
@@ -49,6 +50,7 @@ def write_report(directory: Path) -> Path:
             *figures_of_marginals(result, posterior),
             *figures_of_trace(result),
             *figures_of_ranks(result, posterior),
+            *figures_of_memberships(result),
         ]
         of_model_checks = figures_of_model_checks(result)
         drawings = {

@@ -1,0 +1,194 @@
+"""Whether components can be told apart in the draws, and both fits compared by what has no labels.
+
+The draws come in canonical order. Two further alignments look at the rows instead, with EM's allocation as pivot and EM's
+responsibilities as start: see `comparisons.labels`. Where components are told apart, all three name them alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy.special import bdtr, ndtr
+
+import em
+from comparisons import labels, words
+from comparisons.engines import Problem
+from comparisons.memberships import Memberships, all_chains
+from comparisons.result import Difference, DistributionFunction, Labels, RowMemberships
+from models import CoinTosses
+from models.inputs import Floats, Integers
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Share of draws that two alignments may name differently before components cannot be told apart.
+THRESHOLD = 0.01
+# Draws looked at, evenly thinned: enough for a Monte Carlo error of 0.16 points on a share of 1 %.
+MOST_DRAWS = 4000
+# Distinct rows, evenly spread over the sorted ones, for pairs (each has a number with each) and for the figure.
+MOST_ROWS = 500
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+INTERVAL = 0.94
+
+type Apart = Literal["told apart", "not by order", "not told apart"]
+
+
+def compare(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset, random: np.random.Generator) -> Labels:
+    """Compare both fits without regard to labels, and say whether components can be told apart.
+
+    Parameters
+    ----------
+    posterior : draws in canonical order
+    random : for the sampled allocations of ECR
+    """
+    step = -(-posterior.sizes["chain"] * posterior.sizes["draw"] // MOST_DRAWS)
+    thinned = posterior.isel(draw=slice(None, None, step))
+    fixed = problem.weights.fixed
+    memberships = Memberships.of_draws(thinned, problem.data, "free" if fixed is None else fixed)
+    responsibilities = fit.responsibilities(problem.data)
+    n_draws, _, k = memberships.shape
+    order = np.arange(k)
+    by_ecr = by_stephens = np.tile(order, (n_draws, 1))
+    shares: list[float | None] = [None, None, None]
+    hidden = bool((problem.data.labels < 0).any()) and k > 1
+    if hidden and len(np.unique(memberships.exchangeable)) < k:
+        by_ecr = labels.ecr(memberships, responsibilities.argmax(axis=1), random)
+        by_stephens = labels.stephens(memberships, responsibilities)
+        pairs = ((order, by_ecr), (order, by_stephens), (by_ecr, by_stephens))
+        shares = [labels.share_different(*pair) for pair in pairs]
+    verdict, sentence = _told(k, hidden, shares)
+    rows = _spread(len(responsibilities))
+    mean = memberships.mean(by_stephens)
+    return Labels(
+        verdict=verdict,
+        sentence=sentence,
+        threshold=THRESHOLD,
+        draws=n_draws,
+        ordering_ecr=shares[0],
+        ordering_stephens=shares[1],
+        ecr_stephens=shares[2],
+        memberships=_memberships(rows, responsibilities, mean) if hidden else None,
+        membership_difference=_membership_difference(problem, responsibilities, mean) if hidden else None,
+        co_membership_difference=_co_membership_difference(problem, responsibilities, memberships, rows)
+        if hidden
+        else None,
+        distribution=_distribution(problem, fit, thinned),
+    )
+
+
+def _told(k: int, hidden: bool, shares: list[float | None]) -> tuple[Any, str]:
+    ordering_ecr, ordering_stephens, ecr_stephens = shares
+    if ordering_ecr is None or ordering_stephens is None or ecr_stephens is None:
+        why = "the model itself tells the components apart, by known labels or unequal fixed weights"
+        if not hidden:
+            why = "there is one component" if k == 1 else "the component of every row is known"
+        return "nothing to tell apart", f"No draw can have its labels switched: {why}."
+    worst, other = max((ordering_ecr, "ECR"), (ordering_stephens, "Stephens' algorithm"))
+    if worst <= THRESHOLD:
+        alike = "in every draw" if worst == 0 else f"in all but {_percent(worst)} of the draws"
+        return "told apart", (
+            "The components can be told apart: their order and the two alignments that look at the rows, ECR and Stephens' "
+            f"algorithm, name them alike {alike}."
+        )
+    cannot = "cannot be told apart" if k == 2 else "cannot all be told apart"
+    if ecr_stephens <= THRESHOLD and min(ordering_ecr, ordering_stephens) > THRESHOLD:
+        return "not by order", (
+            f"The components {cannot} by their order: in {_percent(worst)} of the draws it names them otherwise than {other}, "
+            f"while the two alignments that look at the rows differ in {_percent(ecr_stephens)}. What is told of single "
+            "components mixes them up; draws aligned by ECR would not."
+        )
+    return "not told apart", (
+        f"The components {cannot}: their order and {other} name them differently in {_percent(worst)} of the draws, more than "
+        f"{THRESHOLD:.0%}. What is told of single components depends on how the draws are labelled; what has no labels does not."
+    )
+
+
+def _percent(share: float) -> str:
+    return "less than 0.1%" if 0 < share < 0.001 else f"{100 * share:.1f}%"
+
+
+def _spread(n: int) -> Integers:
+    """At most so many of ``n`` rows, evenly spread."""
+    return np.linspace(0, n - 1, min(n, MOST_ROWS)).astype(np.int64)
+
+
+def _memberships(rows: Integers, responsibilities: Floats, mean: Floats) -> RowMemberships:
+    return RowMemberships(rows.tolist(), len(mean), responsibilities[rows].T.tolist(), mean[rows].T.tolist())
+
+
+def _membership_difference(problem: Problem, responsibilities: Floats, mean: Floats) -> Difference:
+    """Over all distinct rows and components."""
+    row, component = divmod(int(np.argmax(np.abs(mean - responsibilities))), mean.shape[1])
+    where = f"{words.row(problem, row)}, component {problem.comparison.components[component]}"
+    return Difference(where, float(responsibilities[row, component]), float(mean[row, component]))
+
+
+def _co_membership_difference(
+    problem: Problem, responsibilities: Floats, memberships: Memberships, rows: Integers
+) -> Difference:
+    """Over all pairs of the rows; a row is paired with itself where it was seen twice."""
+    by_em = responsibilities[rows] @ responsibilities[rows].T
+    by_draws = labels.co_membership(memberships, rows)
+    difference = np.abs(by_draws - by_em)
+    np.fill_diagonal(difference, np.where(problem.data.counts[rows] > 1, np.diag(difference), 0.0))
+    i, j = divmod(int(np.argmax(difference)), len(rows))
+    first, second = (words.row(problem, int(rows[place])) for place in (i, j))
+    where = f"two rows of {first}" if i == j else f"{first}; {second}"
+    return Difference(where, float(by_em[i, j]), float(by_draws[i, j]))
+
+
+def _distribution(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset) -> list[DistributionFunction]:
+    """Distribution function of each observed variable at quantiles of the data."""
+    data, fixed = problem.data, problem.weights.fixed
+    point = fit.parameters
+    drawn = {
+        str(name): all_chains(variable)
+        for name, variable in posterior.data_vars.items()
+        if "component" in variable.dims
+    }
+    weights = drawn["weights"] if fixed is None else fixed
+    found = []
+    if isinstance(data, CoinTosses):
+        for at, observed in _quantiles(data.heads, data.counts):
+            if at < data.tosses.max():  # there all distribution functions are 1
+                by_em = _heads_up_to(at, data, point.weights, point.head_probabilities)
+                by_draws = _heads_up_to(at, data, weights, drawn["head_probabilities"])
+                found.append(_at("heads", at, observed, by_em, by_draws))
+        return found
+    for j, feature in enumerate(problem.comparison.features):
+        for at, observed in _quantiles(data.y[:, j], data.counts):
+            by_em = _values_up_to(at, point.weights, point.means[:, j], point.covariances[:, j, j])
+            by_draws = _values_up_to(at, weights, drawn["means"][..., j], drawn["covariances"][..., j, j])
+            found.append(_at(feature, at, observed, by_em, by_draws))
+    return found
+
+
+def _at(variable: str, at: float, observed: float, by_em: Floats, by_draws: Floats) -> DistributionFunction:
+    low, high = np.quantile(by_draws, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
+    return DistributionFunction(
+        variable, at, observed, float(by_em), float(by_draws.mean()), float(low), float(high), INTERVAL
+    )
+
+
+def _quantiles(values: Any, counts: Integers) -> list[tuple[float, float]]:
+    """Distinct quantiles of the data, each with the share of the data up to it."""
+    order = np.argsort(values)
+    shares = np.cumsum(counts[order]) / counts.sum()
+    # A quantile is the first value up to which there is that share, but for rounding; equal values count together.
+    chosen = values[order][np.searchsorted(shares, np.array(QUANTILES) - 1e-12)]
+    return [(float(at), float(counts[values <= at].sum() / counts.sum())) for at in np.unique(chosen)]
+
+
+def _heads_up_to(at: float, tosses: CoinTosses, weights: Floats, p: Floats) -> Floats:
+    """Share ``(...)`` of the bags that are expected to show so many heads at most, a known coin counted for its own bags."""
+    kinds, place = np.unique(np.column_stack([tosses.tosses, tosses.labels]), axis=0, return_inverse=True)
+    total = np.zeros(p.shape[:-1])
+    for (size, label), bags in zip(kinds, np.bincount(place.ravel(), weights=tosses.counts), strict=True):
+        by_coin = bdtr(at, size, p) if at < size else np.ones_like(p)
+        total += bags * (by_coin[..., label] if label >= 0 else (weights * by_coin).sum(axis=-1))
+    return total / tosses.n
+
+
+def _values_up_to(at: float, weights: Floats, means: Floats, variances: Floats) -> Floats:
+    return np.asarray((weights * ndtr((at - means) / np.sqrt(variances))).sum(axis=-1))
