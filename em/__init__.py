@@ -4,5 +4,14 @@ from em.climb import ObjectiveDecreased
 from em.coins import coin_mixture
 from em.fit import Fit, Mode
 from em.gaussians import gaussian_mixture
+from em.profile import ProfileInterval, profile_interval
 
-__all__ = ["Fit", "Mode", "ObjectiveDecreased", "coin_mixture", "gaussian_mixture"]
+__all__ = [
+    "Fit",
+    "Mode",
+    "ObjectiveDecreased",
+    "ProfileInterval",
+    "coin_mixture",
+    "gaussian_mixture",
+    "profile_interval",
+]
