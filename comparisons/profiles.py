@@ -66,7 +66,7 @@ def em_names(problem: Problem) -> dict[str, str]:
     return found
 
 
-def compared(quantity: Quantity, interval: em.ProfileInterval, draws: Floats) -> str | None:
+def compared(quantity: Quantity, interval: em.Interval, draws: Floats) -> str | None:
     """Whether the profile interval fits the posterior, in a sentence; None where Wald's tails already do, or none is known.
 
     An end at a bound has no tail beyond it, so the other end alone is judged.

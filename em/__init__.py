@@ -4,14 +4,20 @@ from em.climb import ObjectiveDecreased
 from em.coins import coin_mixture
 from em.fit import Fit, Mode
 from em.gaussians import gaussian_mixture
-from em.profile import ProfileInterval, profile_interval
+from em.profile import profile_interval
+from em.quantities import Interval
+from em.resampling import Bootstrap, bootstrap
+from em.robust import sandwich
 
 __all__ = [
+    "Bootstrap",
     "Fit",
+    "Interval",
     "Mode",
     "ObjectiveDecreased",
-    "ProfileInterval",
+    "bootstrap",
     "coin_mixture",
     "gaussian_mixture",
     "profile_interval",
+    "sandwich",
 ]

@@ -26,7 +26,7 @@ from scipy.special import ndtri
 from em.constrained import ConstrainedMaximum, Point
 from em.fit import Fit
 from em.mixture import Mixture
-from em.quantities import FAR, Quantity, quantity
+from em.quantities import FAR, Interval, Quantity, quantity
 from models.inputs import Floats
 
 # First step where no curvature says how far: on the log and logit scales, and in spreads of the data.
@@ -38,25 +38,7 @@ HIGHER = 1e-6
 MAX_SOLUTIONS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileInterval:
-    """Interval of one quantity from its profile likelihood.
-
-    Attributes
-    ----------
-    low, high : its ends, in the user's own units; NaN where there is none. 0 and 1 are the bounds of a probability.
-    probability : nominal
-    reason : why an end is missing, None where none is
-    """
-
-    name: str
-    low: float
-    high: float
-    probability: float
-    reason: str | None
-
-
-def profile_interval(fit: Fit[Any, Any], name: str, probability: float = 0.94) -> ProfileInterval:
+def profile_interval(fit: Fit[Any, Any], name: str, probability: float = 0.94) -> Interval:
     """Interval of one quantity from the profile likelihood of a fit.
 
     Parameters
@@ -69,7 +51,7 @@ def profile_interval(fit: Fit[Any, Any], name: str, probability: float = 0.94) -
 
     Returns
     -------
-    `em.ProfileInterval`; what is held fixed has its value as both ends
+    `em.Interval`; what is held fixed has its value as both ends
 
     Raises
     ------
@@ -81,11 +63,11 @@ def profile_interval(fit: Fit[Any, Any], name: str, probability: float = 0.94) -
     mixture = fit._mixture
     wanted = quantity(mixture, name)
     if fit.status not in ("converged", "boundary", "ridge"):
-        return ProfileInterval(name, np.nan, np.nan, probability, fit.standard_errors.reason)
+        return Interval(name, np.nan, np.nan, probability, fit.standard_errors.reason)
     vector = _inside(mixture, fit)
     if not (wanted.gradient(vector) @ mixture.basis).any():
         value = wanted.told(mixture.to_vector(fit.parameters))
-        return ProfileInterval(name, value, value, probability, None)
+        return Interval(name, value, value, probability, None)
     x = mixture.coordinates(mixture.from_vector(vector), unbounded=True)
     order = _order(mixture, vector)
     problem = ConstrainedMaximum(mixture, wanted.on_scale, order)
@@ -96,7 +78,7 @@ def profile_interval(fit: Fit[Any, Any], name: str, probability: float = 0.94) -
         best = ConstrainedMaximum(mixture, None, order).maximise(x)
         ends = [_Side(problem, wanted, best, sign, limit).end() for sign in (-1, 1)]
     reason = "; ".join(why for _, why in ends if why) or None
-    return ProfileInterval(name, ends[0][0], ends[1][0], probability, reason)
+    return Interval(name, ends[0][0], ends[1][0], probability, reason)
 
 
 def _inside(mixture: Mixture[Any, Any], fit: Fit[Any, Any]) -> Floats:

@@ -19,6 +19,24 @@ FAR = 23.0
 FAR_AWAY, FAR_LOG = 1e4, 12.0
 
 
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Interval of one quantity.
+
+    Attributes
+    ----------
+    low, high : its ends, in the user's own units; NaN where there is none. 0 and 1 are the bounds of a probability.
+    probability : nominal
+    reason : why an end is missing, None where none is
+    """
+
+    name: str
+    low: float
+    high: float
+    probability: float
+    reason: str | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantity:
     """One number of the parameters: value and gradient by the full vector, and the scale on which it has no bounds.

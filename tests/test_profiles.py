@@ -39,8 +39,8 @@ def quantity(name: str = "means[1]", **fields: Any) -> Quantity:
     return Quantity(name=name, **(values | fields))
 
 
-def interval(low: float, high: float, reason: str | None = None) -> em.ProfileInterval:
-    return em.ProfileInterval("means[1]", low, high, 0.94, reason)
+def interval(low: float, high: float, reason: str | None = None) -> em.Interval:
+    return em.Interval("means[1]", low, high, 0.94, reason)
 
 
 def uniform_draws() -> Floats:
