@@ -131,19 +131,17 @@ class _Side:
         # Half of the way that the standard error promises: the branch is not to be lost at the first step.
         step = min(0.5 * self.limit * error, FIRST_STEP * self.wanted.unit)
         edge = self.sign * self.wanted.farthest
-        inside, outside, blocked = _Trial(centre, 0.0, self.best), None, np.nan
+        inside, outside, blocked, why = _Trial(centre, 0.0, self.best), None, np.nan, ""
         if self.sign * (edge - centre) < 1e-6:
             return self._at_edge(inside)
         target = centre + self.sign * step
         for count in range(MAX_SOLUTIONS):
             target = min(target, edge) if self.sign > 0 else max(target, edge)
             trial = self._solved(inside, target)
-            if trial is None:
-                blocked = target
-            elif trial.point.value > self.best.value + HIGHER:
-                return np.nan, self._no_end(
-                    f"at {self._told(trial.point):.4g} the likelihood is higher than at the estimate"
-                )
+            if trial is None or trial.point.value > self.best.value + HIGHER:
+                # Perhaps a step too far, across a valley: what lies between decides.
+                blocked, why = target, "there is no regular maximum" if trial is None else "the likelihood is higher"
+                trial = None
             elif abs(trial.root - self.limit) < ACCURACY * self.limit:
                 return self._told(trial.point), None
             elif trial.root > self.limit:
@@ -157,8 +155,10 @@ class _Side:
             if abs(wall - inside.place) < (1e-2 if wall == blocked else 1e-10) * abs(wall - centre):
                 break
             target = self._next(trial or inside, inside, wall, 2 * step, count)
+        else:
+            return np.nan, self._no_end(f"not found in {MAX_SOLUTIONS} steps")
         if wall == blocked:
-            return np.nan, self._no_end(f"beyond {self._told(inside.point):.2g} there is no regular maximum")
+            return np.nan, self._no_end(f"beyond {self._told(inside.point):.2g} {why}")
         return self._told(inside.point), None  # where the profile jumps past the limit
 
     def _next(self, trial: _Trial, inside: _Trial, wall: float, longest: float, count: int) -> float:

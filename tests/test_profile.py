@@ -250,6 +250,16 @@ def test_an_end_beyond_the_regular_region_is_withheld_with_its_reason() -> None:
     assert interval.high > fit.parameters.standard_deviations[0, 0]
 
 
+def test_a_lesser_mode_says_where_the_likelihood_rises_above_it() -> None:
+    davis = datasets.load("davis").columns["height"].astype(float)
+    lesser = em.gaussian_mixture(np.delete(davis, 11), start=GaussianParameters([0.6, 0.4], [165, 178], [35, 41]))
+    assert lesser.log_likelihood == pytest.approx(-714.815, abs=1e-3)  # the best is -714.195, with a weight of 0.14
+    interval = em.profile_interval(lesser, "weights[1]")
+    assert math.isnan(interval.low)
+    assert str(interval.reason).startswith("no lower end: beyond 0.")
+    assert str(interval.reason).endswith("the likelihood is higher")
+
+
 def test_a_saddle_has_no_intervals() -> None:
     fit = em.coin_mixture(TWO_COIN, weights="equal", start=CoinParameters([0.5, 0.5], [0.66, 0.66]))
     interval = em.profile_interval(fit, "head_probabilities[1]")
