@@ -133,6 +133,9 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, circ
         em_se=number(error),
         em_low=number(low),
         em_high=number(high),
+        profile_low=None,
+        profile_high=None,
+        profile_reason="computed for reports alone",
         scale=scale(name),
         map=number(points.best_mode),
         posterior=summary,
@@ -175,11 +178,16 @@ def _width_problems(
     if all(empty):
         return [*problems, "EM's interval is far too wide: next to nothing of the posterior lies beyond it"]
     for tail, side in zip(tails, ("below", "above"), strict=True):
-        # The Monte Carlo error at the nominal probability at least, so that an empty tail has one too.
-        noise = BEYOND * math.sqrt(max(tail * (1 - tail), 0.03 * 0.97) / max(float(row["ess_tail"]), 1.0))
-        if not (tail + noise >= TAILS[0] and tail - noise <= TAILS[1]):
+        if not tail_fits(tail, float(row["ess_tail"])):
             problems.append(f"{tail:.1%} of the posterior lies {side} EM's interval, where 3% should")
     return problems
+
+
+def tail_fits(tail: float, ess_tail: float) -> bool:
+    """Whether a posterior probability beyond an end of an interval is within ``TAILS``, up to its Monte Carlo error."""
+    # The Monte Carlo error at the nominal probability at least, so that an empty tail has one too.
+    noise = BEYOND * math.sqrt(max(tail * (1 - tail), 0.03 * 0.97) / max(ess_tail, 1.0))
+    return tail + noise >= TAILS[0] and tail - noise <= TAILS[1]
 
 
 def explained(points: Points, mean: float, sd: float) -> Gap:

@@ -18,6 +18,7 @@ from comparisons import (
     datasets,
     label_free,
     model_checks,
+    profiles,
     provenance,
     quantities,
     sampling,
@@ -88,7 +89,9 @@ def compare(
     rows = comparison.data(dataset)
     problem = Problem.of(comparison, rows)
     judged = judge(problem, seed=seed, draws=draws, chains=chains, clock=clock)
-    fit, table = judged.fit, judged.quantities
+    fit = judged.fit
+    with clock.stage("profile intervals"):
+        table = profiles.with_profiles(problem, fit, judged.quantities, judged.values)
     with clock.stage("figures"):
         fitted_curves = curves.fitted(problem, fit.parameters, judged.posterior)
         surface = _surface(problem, fit, judged.values, table)

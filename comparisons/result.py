@@ -89,8 +89,10 @@ class Quantity:
     """One quantity: maximum likelihood by EM, mode by MAP-EM, posterior by NUTS, and whether EM is a summary of it.
 
     ``em_low``, ``em_high``: EM's Wald interval of probability ``posterior.hdi_prob``, on the log or logit ``scale``
-    where the parameter is bounded. ``tail_below``, ``tail_above``: posterior probability beyond each end. ``verdict``:
-    "agree", "differ", or "inconclusive" where no interval or no posterior exists; always with a reason.
+    where the parameter is bounded. ``profile_low``, ``profile_high``: its interval of the same probability from the
+    profile likelihood; ``profile_reason`` says why an end is missing. ``tail_below``, ``tail_above``: posterior
+    probability beyond each end of Wald's. ``verdict``: "agree", "differ", or "inconclusive" where no interval or no
+    posterior exists; always with a reason.
     """
 
     name: str
@@ -98,6 +100,9 @@ class Quantity:
     em_se: Number
     em_low: Number
     em_high: Number
+    profile_low: Number
+    profile_high: Number
+    profile_reason: str | None
     scale: Literal["identity", "log", "logit"]
     map: Number
     posterior: PosteriorSummary

@@ -137,7 +137,17 @@ def _rate(rate: Rate) -> str:
 
 def _quantities(result: Result) -> Table:
     probability = percent(result.quantities[0].posterior.hdi_prob, 0) if result.quantities else ""
-    table = _table("Quantity", "EM", "SE", f"{probability} interval", "MAP", "Mean", "SD", f"{probability} HDI")
+    table = _table(
+        "Quantity",
+        "EM",
+        "SE",
+        f"Wald {probability}",
+        f"Profile {probability}",
+        "MAP",
+        "Mean",
+        "SD",
+        f"{probability} HDI",
+    )
     for column in table.columns[1:]:
         column.justify = "right"
         # On a narrow terminal names and intervals break; a number stays whole.
@@ -150,6 +160,7 @@ def _quantities(result: Result) -> Table:
             rounded(quantity.em, d) + MARK * em_on_ridge(result, quantity),
             rounded(quantity.em_se, d),
             _interval(quantity.em_low, quantity.em_high, d),
+            _open_interval(quantity.profile_low, quantity.profile_high, d),
             rounded(quantity.map, d) + MARK * map_on_ridge(result, quantity),
             rounded(summary.mean, d),
             rounded(summary.sd, d),
@@ -175,6 +186,11 @@ def _checks(result: Result) -> Table:
 
 def _interval(low: Number, high: Number, decimals: int | None) -> str:
     return MISSING if low is None or high is None else f"{rounded(low, decimals)} to {rounded(high, decimals)}"
+
+
+def _open_interval(low: Number, high: Number, decimals: int | None) -> str:
+    """An interval of which one end may be missing."""
+    return MISSING if low is None and high is None else f"{rounded(low, decimals)} to {rounded(high, decimals)}"
 
 
 def _coloured(word: str) -> Text:

@@ -4,5 +4,20 @@ from em.climb import ObjectiveDecreased
 from em.coins import coin_mixture
 from em.fit import Fit, Mode
 from em.gaussians import gaussian_mixture
+from em.profile import profile_interval
+from em.quantities import Interval
+from em.resampling import Bootstrap, bootstrap
+from em.robust import sandwich
 
-__all__ = ["Fit", "Mode", "ObjectiveDecreased", "coin_mixture", "gaussian_mixture"]
+__all__ = [
+    "Bootstrap",
+    "Fit",
+    "Interval",
+    "Mode",
+    "ObjectiveDecreased",
+    "bootstrap",
+    "coin_mixture",
+    "gaussian_mixture",
+    "profile_interval",
+    "sandwich",
+]

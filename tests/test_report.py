@@ -194,6 +194,8 @@ def test_every_number_of_the_table_is_in_the_page_with_all_its_digits(out: Path,
             q.em_se,
             q.em_low,
             q.em_high,
+            q.profile_low,
+            q.profile_high,
             q.map,
             p.mean,
             p.sd,
@@ -210,7 +212,7 @@ def test_every_quantity_and_check_has_its_row_and_every_optimum_its_column(out: 
     result = RESULTS[name]()
     rows = page(out / name / "report.html").rows
     for quantity in result.quantities:
-        (row,) = (row for row in rows if row[0] == quantity.name and len(row) == 11)
+        (row,) = (row for row in rows if row[0] == quantity.name and len(row) == 12)
         assert row[1].startswith(rounded(quantity.em, decimals_for(quantity.em_se, quantity.posterior.sd)))
     for check in result.checks:
         assert [row[1] for row in rows if row[0] == check.title + check.name] == [check.outcome]
@@ -335,7 +337,7 @@ def test_latex_has_a_row_of_equal_length_for_each_quantity(out: Path, name: str)
     assert text == latex_table(RESULTS[name]())
     rows = text.partition("\\midrule")[2].partition("\\bottomrule")[0].strip().splitlines()
     assert len(rows) == len(RESULTS[name]().quantities)
-    assert all(len(re.findall(r"(?<!\\)&", row)) == 8 and row.endswith(r"\\") for row in rows)
+    assert all(len(re.findall(r"(?<!\\)&", row)) == 9 and row.endswith(r"\\") for row in rows)
     assert text.count("{") == text.count("}")
 
 
@@ -375,12 +377,12 @@ def test_a_report_loads_neither_engine(tmp_path: Path) -> None:
 
 def test_a_point_of_a_ridge_is_marked_wherever_it_is_printed(out: Path) -> None:
     report = page(out / "ridge" / "report.html")
-    flat, known = (row for row in report.rows if len(row) == 11 and row[0].startswith("head_probabilities"))
+    flat, known = (row for row in report.rows if len(row) == 12 and row[0].startswith("head_probabilities"))
     assert "†" in flat[1]
-    assert "†" in flat[4]
-    assert flat[10] == "–"
+    assert "†" in flat[5]
+    assert flat[11] == "–"
     assert "†" not in "".join(known)
-    assert known[10] != "–"
+    assert known[11] != "–"
     assert f"† {reservations.RIDGE}" in report.text
     assert [row["note"] for row in csv.DictReader(io.StringIO((out / "ridge" / "estimates.csv").read_text()))] == [
         "em is one point of a ridge; map is one point of a ridge",
@@ -408,8 +410,8 @@ def test_a_closed_form_has_no_rate(rate: float | None, shown: float | None) -> N
 def test_chains_that_have_not_converged_are_flagged_and_compared_with_nothing(out: Path) -> None:
     report = page(out / "unconverged" / "report.html")
     assert report.text.count(reservations.NOT_CONVERGED) == 3
-    rows = [row for row in report.rows if len(row) == 11 and row[0].startswith("head_probabilities")]
-    assert [row[8:] for row in rows] == [["–"] * 3] * 2
+    rows = [row for row in report.rows if len(row) == 12 and row[0].startswith("head_probabilities")]
+    assert [row[9:] for row in rows] == [["–"] * 3] * 2
     assert "Where the gap comes from" not in report.text
     assert "(sampled again 2 times with more draws or a higher acceptance target)" in report.text
     for row in csv.DictReader(io.StringIO((out / "unconverged" / "estimates.csv").read_text())):

@@ -67,6 +67,9 @@ def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
         "em_se": quantity.em_se,
         "em_low": quantity.em_low,
         "em_high": quantity.em_high,
+        "profile_low": quantity.profile_low,
+        "profile_high": quantity.profile_high,
+        "profile_reason": quantity.profile_reason,
         "scale": quantity.scale,
         "map": quantity.map,
         "posterior_mean": summary.mean,
@@ -103,17 +106,19 @@ def latex_table(result: Result) -> str:
             "\n", " "
         ),
         r"\begin{table}",
-        r"  \centering\small\setlength{\tabcolsep}{4pt}",
-        rf"  \caption{{{latex(result.title)}: maximum likelihood by EM with standard errors and {probability} Wald intervals, "
+        r"  \centering\footnotesize\setlength{\tabcolsep}{3pt}",
+        rf"  \caption{{{latex(result.title)}: maximum likelihood by EM with standard errors and {probability} "
+        rf"Wald and profile-likelihood intervals, "
         rf"posterior mode (MAP), and posterior mean, standard deviation and {probability} highest-density intervals (HDI) "
         rf"from {result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {latex(result.verdict)}."
         rf"{latex(notes)}}}",
         rf"  \label{{tab:{result.name}}}\medskip",
-        r"  \begin{tabular}{lrrcrrrcl}",
+        r"  \begin{tabular}{lrrccrrrcl}",
         r"    \toprule",
-        rf"    & \multicolumn{{3}}{{c}}{{EM}} & & \multicolumn{{3}}{{c}}{{{posterior}}} & \\",
-        r"    \cmidrule(lr){2-4} \cmidrule(lr){6-8}",
-        rf"    Quantity & Estimate & SE & {probability} interval & MAP & Mean & SD & {probability} HDI & Verdict \\",
+        rf"    & \multicolumn{{4}}{{c}}{{EM}} & & \multicolumn{{3}}{{c}}{{{posterior}}} & \\",
+        r"    \cmidrule(lr){2-5} \cmidrule(lr){7-9}",
+        rf"    Quantity & Estimate & SE & Wald {probability} & Profile {probability} & MAP & Mean & SD & {probability} HDI "
+        r"& Verdict \\",
         r"    \midrule",
         *(f"    {_latex_row(result, quantity)}" for quantity in result.quantities),
         r"    \bottomrule",
@@ -133,11 +138,15 @@ def _latex_row(result: Result, quantity: Quantity) -> str:
     def interval(low: Number, high: Number) -> str:
         return "--" if low is None or high is None else f"[{cell(low)}, {cell(high)}]"
 
+    # One end may be missing.
+    ends = (quantity.profile_low, quantity.profile_high)
+    profile = "--" if ends == (None, None) else f"[{cell(ends[0])}, {cell(ends[1])}]"
     cells = [
         latex(quantity.name),
         cell(quantity.em) + (latex(MARK) if em_on_ridge(result, quantity) else ""),
         cell(quantity.em_se),
         interval(quantity.em_low, quantity.em_high),
+        profile,
         cell(quantity.map) + (latex(MARK) if map_on_ridge(result, quantity) else ""),
         cell(summary.mean),
         cell(summary.sd),

@@ -1,0 +1,92 @@
+"""EM's second interval: the profile likelihood of every quantity, and whether it fits the posterior where Wald's does not."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import em
+from comparisons import adequacy
+from comparisons.engines import Problem
+from comparisons.result import Quantity, number
+from models import CoinTosses
+from models.inputs import Floats
+
+
+def with_profiles(
+    problem: Problem, fit: em.Fit[Any, Any], table: list[Quantity], values: dict[str, Floats]
+) -> list[Quantity]:
+    """Add its profile-likelihood interval to every quantity; verdicts stay as they are.
+
+    Parameters
+    ----------
+    fit : maximum likelihood by EM, components in the order of the comparison
+    values : ``(chains, draws)`` of every quantity by name
+    """
+    names = em_names(problem)
+    found = []
+    for q in table:
+        interval = em.profile_interval(fit, names[q.name], q.posterior.hdi_prob)
+        told = (
+            None if interval.reason == fit.standard_errors.reason is not None else compared(q, interval, values[q.name])
+        )
+        found.append(
+            dataclasses.replace(
+                q,
+                profile_low=number(interval.low),
+                profile_high=number(interval.high),
+                profile_reason=interval.reason,
+                reason=f"{q.reason} {told}" if told else q.reason,
+            )
+        )
+    return found
+
+
+def em_names(problem: Problem) -> dict[str, str]:
+    """EM's name of every quantity by the comparison's."""
+    c = problem.comparison
+    components = [(name, str(k + 1)) for k, name in enumerate(c.components)]
+    found = {f"weights[{name}]": f"weights[{k}]" for name, k in components}
+    if isinstance(problem.data, CoinTosses):
+        found |= {f"head_probabilities[{name}]": f"head_probabilities[{k}]" for name, k in components}
+        return found | {"chance_of_heads": "chance_of_heads"}
+    if len(c.features) == 1:
+        found |= {f"means[{name}]": f"means[{k}]" for name, k in components}
+        found |= {f"standard_deviations[{name}]": f"standard_deviations[{k}]" for name, k in components}
+        return found | {"standard_deviations": "standard_deviations[1]"}
+    features = list(zip(c.features, problem.data.features, strict=True))
+    for j, (feature, own) in enumerate(features):
+        found |= {f"means[{name}, {feature}]": f"means[{k}, {own}]" for name, k in components}
+        for other, its_own in features[: j + 1]:
+            found |= {
+                f"covariances[{name}, {other}, {feature}]": f"covariances[{k}, {own}, {its_own}]"
+                for name, k in components
+            }
+            found[f"covariances[{other}, {feature}]"] = f"covariances[1, {own}, {its_own}]"
+    return found
+
+
+def compared(quantity: Quantity, interval: em.Interval, draws: Floats) -> str | None:
+    """Whether the profile interval fits the posterior, in a sentence; None where Wald's tails already do, or none is known.
+
+    An end at a bound has no tail beyond it, so the other end alone is judged.
+    """
+    ess_tail = quantity.posterior.ess_tail or 0.0
+    tails = [quantity.tail_below, quantity.tail_above]
+    if quantity.verdict == "inconclusive" or all(t is not None and adequacy.tail_fits(t, ess_tail) for t in tails):
+        return None
+    if interval.reason is not None:
+        return f"The profile-likelihood interval has {interval.reason}."
+    inner = [
+        (side, float(beyond.mean()))
+        for side, end, beyond in (
+            ("below", interval.low, draws < interval.low),
+            ("above", interval.high, draws > interval.high),
+        )
+        if not (quantity.scale == "logit" and end in (0.0, 1.0))
+    ]
+    if not inner:
+        return "The profile-likelihood interval is everything from 0 to 1: the data alone rule out no value."
+    told = " and ".join(f"{tail:.1%} {side}" for side, tail in inner)
+    fits = all(adequacy.tail_fits(tail, ess_tail) for _, tail in inner)
+    return f"The profile-likelihood interval {'fits' if fits else 'does not fit either'}: {told} it."

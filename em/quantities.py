@@ -1,0 +1,114 @@
+"""Single numbers of the parameters by name: value, gradient, and the scale on which they have no bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from em.mixture import Mixture
+from models.inputs import Floats
+
+type Scale = Literal["identity", "log", "logit"]
+
+# Where a quantity counts as at its bound: a probability within 1e-10 of 0 or 1, which no data short of 1e9 rows tell apart.
+FAR = 23.0
+# Where it counts as unbounded, in spreads of the data (identity) or in logarithms of them (log).
+FAR_AWAY, FAR_LOG = 1e4, 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Interval of one quantity.
+
+    Attributes
+    ----------
+    low, high : its ends, in the user's own units; NaN where there is none. 0 and 1 are the bounds of a probability.
+    probability : nominal
+    reason : why an end is missing, None where none is
+    """
+
+    name: str
+    low: float
+    high: float
+    probability: float
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantity:
+    """One number of the parameters: value and gradient by the full vector, and the scale on which it has no bounds.
+
+    Attributes
+    ----------
+    unit : what is a large change, in the mixture's units, on the identity scale
+    power : what is told is this power of the value
+    """
+
+    value: Callable[[Floats], float]
+    gradient: Callable[[Floats], Floats]
+    scale: Scale
+    unit: float = 1.0
+    power: float = 1.0
+
+    def on_scale(self, vector: Floats) -> tuple[float, Floats]:
+        """Value and gradient on the scale without bounds."""
+        value, gradient = self.value(vector), self.gradient(vector)
+        if self.scale == "logit":
+            return float(np.log(value) - np.log1p(-value)), gradient / (value * (1 - value))
+        if self.scale == "log":
+            return float(np.log(value)), gradient / value
+        return value, gradient
+
+    def told(self, vector: Floats) -> float:
+        """What is told of a full vector in the user's units."""
+        return float(self.value(vector) ** self.power)
+
+    @property
+    def farthest(self) -> float:
+        """Beyond this on its scale, to either side, there is nothing to be found."""
+        return {"logit": FAR, "log": FAR_LOG, "identity": FAR_AWAY * self.unit}[self.scale]
+
+
+def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
+    """Read the name of a quantity.
+
+    Raises
+    ------
+    ValueError
+        for a name that this mixture does not have
+    """
+    names, k = mixture.names(), mixture.n_components
+    spread = float(mixture.points.std(axis=0).max())
+    variances = {f"standard_deviations{n[5:]}": _variance_of(n, names) for n in names if n.startswith("means")}
+    at_bounds = {place for place, _ in mixture.bounds()}
+
+    def entry(place: int, scale: Scale, unit: float = 1.0, power: float = 1.0) -> Quantity:
+        gradient = np.eye(len(names))[place]
+        return Quantity(lambda vector: float(vector[place]), lambda _: gradient, scale, unit, power)
+
+    if name in variances:
+        return entry(names.index(variances[name]), "log", power=0.5)
+    if name in names:
+        place = names.index(name)
+        if place < k or place in at_bounds:
+            return entry(place, "logit")
+        if name in variances.values():
+            return entry(place, "log")
+        return entry(place, "identity", unit=spread if name.startswith("means") else spread**2)
+    if name == "chance_of_heads" and at_bounds:
+        swapped = np.roll(np.arange(2 * k), k)
+        return Quantity(lambda vector: float(vector[:k] @ vector[k:]), lambda vector: vector[swapped], "logit")
+    known = [*names, *variances, *(["chance_of_heads"] if at_bounds else [])]
+    raise ValueError(f'name is "{name}"; give one of {", ".join(known)}')
+
+
+def _variance_of(mean: str, names: list[str]) -> str:
+    """The name of the variance that belongs to the name of a mean."""
+    inside = mean[len("means[") : -1]
+    if f"covariances[{inside}]" in names:
+        return f"covariances[{inside}]"
+    component, feature = inside.split(", ", 1)
+    return f"covariances[{component}, {feature}, {feature}]"

@@ -1,0 +1,60 @@
+"""Sandwich standard errors: right in large samples also where the rows do not follow the model.
+
+With ``I`` the observed information of the objective and ``s_i`` the score of row ``i``, which sum to 0 at the estimate,
+
+    covariance = I^-1 (sum_i s_i s_i') I^-1,
+
+White (1982), Econometrica 50, 1. A row that was seen c times counts c times; a labelled row has the score of its own
+component; a prior adds a share of its gradient to every row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from em.curvature import curvature
+from em.fit import Fit
+from em.mixture import Mixture, log_weights, responsibilities
+from models.inputs import Floats
+
+
+def row_scores(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
+    """``(n, p)`` gradient of each distinct row's log-likelihood by the full vector, by Fisher's identity.
+
+    It is the expectation of the complete-data gradient: the sum over components of responsibility times the gradient of
+    log w_k f_k.
+    """
+    k = mixture.n_components
+    r = responsibilities(log_weights(parameters.weights) + mixture.log_densities(parameters), mixture.labels)[0]
+    own_scores = mixture.scores(parameters)
+    scores = np.zeros((len(r), len(mixture.basis)))
+    scores[:, :k] = r / parameters.weights
+    for j in range(k):
+        scores[:, mixture.own_coordinates(j)] = r[:, j : j + 1] * own_scores[:, j]
+    return scores
+
+
+def sandwich[E](fit: Fit[Any, E]) -> E:
+    """Sandwich standard errors of a fit, in the form of ``fit.standard_errors``.
+
+    Parameters
+    ----------
+    fit : as `em.coin_mixture` or `em.gaussian_mixture` return
+
+    Returns
+    -------
+    Standard errors; NaN with the fit's own reason where its standard errors are withheld
+    """
+    mixture: Mixture[Any, Any] = fit._mixture
+    parameters = fit.path._vectors[-1]
+    parameters = mixture.from_vector(parameters)
+    p, reason = len(mixture.basis), fit.standard_errors.reason  # type: ignore[attr-defined]
+    if reason is not None:
+        return mixture.standard_errors(parameters, np.full((p, p), np.nan), reason)  # type: ignore[no-any-return]
+    prior = mixture.prior_derivatives(parameters)[0] / mixture.counts.sum()
+    scores = (row_scores(mixture, parameters) + prior) @ mixture.basis
+    meat = (scores * mixture.counts[:, None]).T @ scores
+    half = np.linalg.solve(curvature(mixture, parameters).information, mixture.basis.T)
+    return mixture.standard_errors(parameters, half.T @ meat @ half, None)  # type: ignore[no-any-return]

@@ -1,0 +1,190 @@
+"""The observed information held against two other routes: Louis' identity by brute force, and SEM; and linkage data."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import em
+from comparisons import datasets
+from em.curvature import curvature, derivatives
+from em.fit import fit_mixture
+from em.mixture import log_weights, responsibilities
+from models import CoinTosses
+from models.inputs import Floats
+
+TWO_COIN = CoinTosses(heads=[5, 9, 8, 4, 7], tosses=10)
+# Counts of four phenotypes with probabilities (1/2 + t/4, (1 - t)/4, (1 - t)/4, t/4): Rao (1973), Linear Statistical
+# Inference, 368; Dempster, Laird & Rubin (1977).
+LINKAGE = np.array([125, 18, 20, 34])
+
+
+def em_step(mixture: Any, vector: Floats) -> Floats:
+    return np.asarray(mixture.to_vector(mixture.m_step(mixture.e_step(mixture.from_vector(vector)))))
+
+
+def rates(mixture: Any, vector: Floats) -> Floats:
+    """Derivative of one EM step by the free coordinates at its fixed point, SEM's matrix DM transposed."""
+    back = np.linalg.pinv(mixture.basis)
+    columns = []
+    for direction in mixture.basis.T:
+        h = 1e-5 * max(1.0, float(np.abs(direction @ vector)))
+        columns.append(
+            back @ (em_step(mixture, vector + h * direction) - em_step(mixture, vector - h * direction)) / (2 * h)
+        )
+    return np.array(columns).T
+
+
+def sem_covariance(mixture: Any, vector: Floats) -> Floats:
+    """Meng & Rubin (1991), JASA 86, 899: (1 - DM)^-1 times the inverse of the complete-data information."""
+    complete = mixture.basis.T @ derivatives(mixture, mixture.from_vector(vector))[2] @ mixture.basis
+    return np.linalg.solve(np.eye(len(complete)) - rates(mixture, vector), np.linalg.inv(complete))
+
+
+def fits() -> list[Any]:
+    waiting = datasets.load("faithful").columns["waiting"].astype(float)
+    eruptions = datasets.load("faithful").columns["eruptions"].astype(float)
+    labels = np.where(np.arange(len(waiting)) % 7 == 0, (waiting > 67).astype(int), -1)
+    return [
+        em.coin_mixture(TWO_COIN, weights="equal"),
+        em.coin_mixture(TWO_COIN),
+        em.gaussian_mixture(waiting),
+        em.gaussian_mixture(waiting, labels=labels),
+        em.gaussian_mixture(np.column_stack([eruptions, waiting]), covariance="tied"),
+    ]
+
+
+@pytest.mark.parametrize("fit", fits(), ids=range(5))
+def test_sem_finds_the_covariance_of_the_observed_information(fit: Any) -> None:
+    mixture, vector = fit._mixture, fit.path._vectors[-1]
+    expected = np.linalg.inv(curvature(mixture, mixture.from_vector(vector)).information)
+    found = sem_covariance(mixture, vector)
+    # Central differences lose five digits of sixteen, the inverse as many as EM is slow.
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+    assert np.linalg.eigvals(rates(mixture, vector)).real.max() == pytest.approx(fit.rate, abs=1e-6)
+
+
+def test_louis_identity_by_all_labelings_is_the_observed_information() -> None:
+    fit = em.coin_mixture(TWO_COIN)
+    w, p = fit.parameters.weights[0], fit.parameters.head_probabilities
+    total, mean, outer, complete = 0.0, np.zeros(3), np.zeros((3, 3)), np.zeros((3, 3))
+    for z in itertools.product((0, 1), repeat=5):
+        chosen = np.eye(2)[list(z)]
+        bags, heads, tails = chosen.sum(axis=0), TWO_COIN.heads @ chosen, (10 - TWO_COIN.heads) @ chosen
+        chance = float(np.prod(p**heads * (1 - p) ** tails) * w ** bags[0] * (1 - w) ** bags[1])
+        score = np.array([bags[0] / w - bags[1] / (1 - w), *(heads / p - tails / (1 - p))])
+        information = np.diag([bags[0] / w**2 + bags[1] / (1 - w) ** 2, *(heads / p**2 + tails / (1 - p) ** 2)])
+        total += chance
+        mean += chance * score
+        outer += chance * np.outer(score, score)
+        complete += chance * information
+    mean, outer, complete = mean / total, outer / total, complete / total
+    # The scores of labels and tosses together average to the score of the tosses, 0 at the maximum.
+    np.testing.assert_allclose(mean, 0, atol=1e-6)
+    observed = complete - (outer - np.outer(mean, mean))
+    covariance = fit.standard_errors.covariance[np.ix_([0, 2, 3], [0, 2, 3])]
+    # The estimate is 1e-8 standard errors from the maximum; the information is worse conditioned by 1e2.
+    np.testing.assert_allclose(np.linalg.inv(observed), covariance, rtol=1e-6)
+
+
+@dataclass(frozen=True)
+class LinkageParameters:
+    weights: Floats
+    chance: Floats
+
+    @property
+    def order_keys(self) -> Floats:
+        return np.arange(2.0)[:, None]
+
+
+@dataclass(frozen=True)
+class LinkageStatistics:
+    log_likelihood: float
+    cells: Floats
+
+
+class LinkageMixture:
+    """The first cell hides two: with probability 1/2 it is seen in any case, else the cells are (t, 1 - t, 1 - t, t) / 2.
+
+    So the data are a mixture of equal weights, whose first component has no parameter that matters.
+    """
+
+    n_components = 2
+    groups = np.array([0, 1])
+    labels = np.full(4, -1)
+    counts = LINKAGE
+    points = np.arange(4.0)[:, None]
+    basis = np.eye(4)[:, 3:]
+    prior = None
+    likelihood_offset = offset = 0.0
+
+    def log_densities(self, parameters: LinkageParameters) -> Floats:
+        t = parameters.chance[1]
+        with np.errstate(divide="ignore"):
+            return np.log(np.array([[1, 0, 0, 0], [t / 2, (1 - t) / 2, (1 - t) / 2, t / 2]]).T)
+
+    def e_step(self, parameters: LinkageParameters) -> LinkageStatistics:
+        r, rows = responsibilities(log_weights(parameters.weights) + self.log_densities(parameters), self.labels)
+        return LinkageStatistics(float(rows @ self.counts), r[:, 1] * self.counts)
+
+    def m_step(self, statistics: LinkageStatistics) -> LinkageParameters:
+        cells = statistics.cells
+        return LinkageParameters(np.array([0.5, 0.5]), np.array([0.5, (cells[0] + cells[3]) / cells.sum()]))
+
+    def log_prior(self, _: LinkageParameters) -> float:
+        return 0.0
+
+    def scores(self, parameters: LinkageParameters) -> Floats:
+        t = parameters.chance[1]
+        own = np.array([1 / t, -1 / (1 - t), -1 / (1 - t), 1 / t])
+        return np.stack([np.zeros(4), own], axis=1)[:, :, None]
+
+    def complete_hessian(self, parameters: LinkageParameters, weighted: Floats) -> Floats:
+        t, cells = parameters.chance[1], weighted[:, 1]
+        curved = -(cells[0] + cells[3]) / t**2 - (cells[1] + cells[2]) / (1 - t) ** 2
+        return np.array([0.0, curved])[:, None, None]
+
+    def prior_derivatives(self, _: LinkageParameters) -> tuple[Floats, Floats]:
+        return np.zeros(4), np.zeros((4, 4))
+
+    def own_coordinates(self, component: int) -> Any:
+        return np.array([2 + component])
+
+    def bounds(self) -> list[tuple[int, float]]:
+        return [(3, 0.0), (3, 1.0)]
+
+    def names(self) -> list[str]:
+        return ["weights[1]", "weights[2]", "chance[1]", "chance[2]"]
+
+    def to_vector(self, parameters: LinkageParameters) -> Floats:
+        return np.concatenate([parameters.weights, parameters.chance])
+
+    def from_vector(self, vector: Floats) -> LinkageParameters:
+        return LinkageParameters(vector[:2], vector[2:])
+
+    def smallest_spread(self, _: LinkageParameters) -> float:
+        return np.inf
+
+    def published(self, parameters: LinkageParameters) -> LinkageParameters:
+        return parameters
+
+    def standard_errors(self, _: LinkageParameters, covariance: Floats, reason: str | None) -> Any:
+        assert reason is None
+        return np.sqrt(np.diag(covariance))
+
+
+def test_linkage_data_have_their_published_information_error_and_rate() -> None:
+    mixture: Any = LinkageMixture()
+    start = LinkageParameters(np.array([0.5, 0.5]), np.array([0.5, 0.5]))
+    fit = fit_mixture(mixture, start=start, seed=0, method="em", acceleration=None)
+    vector = fit.path._vectors[-1]
+    assert fit.parameters.chance[1] == pytest.approx((15 + np.sqrt(53809)) / 394, abs=1e-9)  # its quadratic's root
+    assert curvature(mixture, fit.parameters).information[0, 0] == pytest.approx(377.517, abs=5e-4)
+    assert fit.standard_errors[3] == pytest.approx(0.051467, abs=5e-7)
+    assert fit.rate == pytest.approx(0.132779, abs=5e-7)
+    assert rates(mixture, vector)[0, 0] == pytest.approx(0.132779, abs=5e-7)
+    assert np.sqrt(sem_covariance(mixture, vector)[0, 0]) == pytest.approx(0.051467, abs=5e-7)
