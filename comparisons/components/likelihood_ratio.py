@@ -27,6 +27,7 @@ from comparisons.engines import Parameters, Problem
 from comparisons.result import number
 from em.climb import Climb, climb
 from em.coins import CoinMixture
+from em.direct import maximise
 from em.gaussians import GaussianMixture
 from em.mixture import Mixture, log_weights, responsibilities
 from em.starts import starts
@@ -41,8 +42,8 @@ RANDOM_STARTS = 4
 # of those that satisfy the constraint.
 SHORT_STEPS = 20
 FINISHED = 2
-# A run is finished where so many accelerated steps gain less than this, in nats, or after ``MOST_STEPS``: what it may
-# still gain is far below what a p-value turns on.
+# A run is left where so many accelerated steps gain less than this, in nats, or after ``MOST_STEPS``; the best is then taken
+# all the way.
 STEPS, GAIN, MOST_STEPS = 30, 0.01, 300
 # Ratios closer than this are equal: no EM run is more exact.
 SAME_STATISTIC = 1e-6
@@ -135,15 +136,35 @@ def _mixture(problem: Problem, data: CoinTosses | Measurements) -> CoinMixture |
 def _best(mixture: Mixture[Any, Any], first: list[Any]) -> tuple[float, Any] | None:
     """Highest optimum that satisfies the constraint; None where no start leads to one."""
     begun = [climb(mixture, start, None, SHORT_STEPS) for start in first]
-    found: list[tuple[float, Any]] = []
+    found: list[Climb] = []
     for run in sorted(begun, key=lambda run: -run.trace[-1]):
         ended = _finished(mixture, run)
-        parameters = mixture.from_vector(ended.points[-1])
-        if ended.ending != "collapsed" and best_mode.ratio(mixture.published(parameters)) >= MINIMUM_RATIO:
-            found.append((ended.trace[-1], parameters))
+        if _admissible(mixture, ended):
+            found.append(ended)
         if len(found) == FINISHED:
             break
-    return max(found, key=lambda each: each[0], default=None)
+    if not found:
+        return None
+    best = _polished(mixture, max(found, key=lambda run: run.trace[-1]))
+    return best.trace[-1], mixture.from_vector(best.points[-1])
+
+
+def _admissible(mixture: Mixture[Any, Any], run: Climb) -> bool:
+    parameters = mixture.published(mixture.from_vector(run.points[-1]))
+    return run.ending != "collapsed" and best_mode.ratio(parameters) >= MINIMUM_RATIO
+
+
+def _polished(mixture: Mixture[Any, Any], run: Climb) -> Climb:
+    """The rest of the way by BFGS: where EM creeps, a gain that is nearly 0 may go on for long."""
+    if run.ending == "converged":
+        return run
+    try:
+        with np.errstate(all="ignore"):  # at a bound there are no coordinates
+            direct = maximise(mixture, mixture.from_vector(run.points[-1]), "bfgs")
+            better = direct.trace[-1] > run.trace[-1] and _admissible(mixture, direct)
+    except (FloatingPointError, ValueError, np.linalg.LinAlgError):
+        return run
+    return direct if better else run
 
 
 def _finished(mixture: Mixture[Any, Any], run: Climb) -> Climb:

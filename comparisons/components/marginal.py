@@ -9,7 +9,6 @@ trusted. One row is left out at a time: of rows that are equal, one, so their te
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +20,7 @@ from comparisons import quantities, second_route
 from comparisons.components.record import BayesFactor, Evidence, LeaveOneOut
 from comparisons.engines import Parameters, Prior, Problem
 from comparisons.result import Number, number
-from comparisons.second_route import K_HAT, SecondRoute
+from comparisons.second_route import K_HAT, LABELLINGS, SecondRoute
 from em import coins, gaussians
 from em.mixture import log_weights, responsibilities, trusted
 from models import CoinParameters, CoinPrior, GaussianParameters
@@ -78,25 +77,27 @@ def changed_priors(prior: Prior) -> dict[str, Prior]:
 def marginal(problem: Problem, map_fit: em.Fit[Any, Any], random: np.random.Generator) -> Marginal:
     """Marginal likelihood, its change with the prior, and leave-one-out, from one run of the second route.
 
+    All of it NaN where the components can be ordered in more ways than that route takes.
+
     Parameters
     ----------
     map_fit : MAP-EM under the problem's prior, with all its modes
     """
     route = second_route.sample(problem, map_fit, random)
+    if route is None:
+        unknown = Estimate(np.nan, np.nan, np.nan)
+        missing = np.full(len(problem.data.counts), np.nan)
+        return Marginal(unknown, dict.fromkeys(changed_priors(problem.prior), unknown), missing, missing, 0.0)
     # A draw that is impossible has weight 0, of which there is no logarithm.
     log_w = np.log(np.maximum(route.weights, np.finfo(float).tiny))
-    changed = changed_priors(problem.prior)
-    rows, ratios = [], []
-    for parameters in _draws(problem, route):
-        joint = log_weights(parameters.weights) + _log_densities(problem, parameters)
-        rows.append(responsibilities(joint, problem.data.labels)[1])
-        here = _log_prior(problem, parameters)
-        ratios.append([_log_prior(replace(problem, prior=other), parameters) - here for other in changed.values()])
-    log_rows, log_ratios = np.array(rows).T, np.array(ratios).T
+    drawn = _drawn(problem, route)
+    joint = log_weights(drawn.weights)[:, None, :] + _log_densities(problem, drawn)
+    log_rows = responsibilities(joint, problem.data.labels)[1].T
+    here = _log_prior(problem, drawn)
     smoothed, k_hats = _smoothed(log_w - log_rows)
     under = {}
-    for name, log_ratio in zip(changed, log_ratios, strict=True):
-        mean = _log_mean(log_w + log_ratio)
+    for name, other in changed_priors(problem.prior).items():
+        mean = _log_mean(log_w + _log_prior(replace(problem, prior=other), drawn) - here)
         under[name] = replace(mean, value=route.log_evidence + mean.value - logsumexp(log_w) + np.log(len(log_w)))
     return Marginal(
         log_evidence=Estimate(route.log_evidence, route.log_evidence_error, route.k_hat),
@@ -126,11 +127,11 @@ def _smoothed(log_weights: Floats) -> tuple[Floats, Floats]:
     return np.asarray(smoothed), np.asarray(k_hats)
 
 
-def _draws(problem: Problem, route: SecondRoute) -> Iterator[Parameters]:
+def _drawn(problem: Problem, route: SecondRoute) -> Any:
+    """The parameters of all draws, along a leading axis."""
     arrays = quantities.arrays_of(problem, route.values)
     kind: type[Any] = CoinParameters if "head_probabilities" in arrays else GaussianParameters
-    for s in range(len(route.weights)):
-        yield trusted(kind, **{name: array[s] for name, array in arrays.items()})
+    return trusted(kind, **arrays)
 
 
 def _log_densities(problem: Problem, parameters: Parameters) -> Floats:
@@ -139,7 +140,7 @@ def _log_densities(problem: Problem, parameters: Parameters) -> Floats:
     return gaussians.log_densities(parameters, problem.data.y)  # type: ignore[union-attr]
 
 
-def _log_prior(problem: Problem, parameters: Parameters) -> float:
+def _log_prior(problem: Problem, parameters: Parameters) -> Floats:
     if isinstance(parameters, CoinParameters):
         return coins.log_prior(parameters, problem.prior, problem.weights)  # type: ignore[arg-type]
     return gaussians.log_prior(parameters, problem.prior, problem.weights, problem.form)  # type: ignore[arg-type]
@@ -148,6 +149,8 @@ def _log_prior(problem: Problem, parameters: Parameters) -> float:
 def _unreliable(estimate: Estimate, what: str) -> str | None:
     if estimate.trusted:
         return None
+    if np.isnan(estimate.k_hat):
+        return f"there is no {what}: the components can be ordered in more ways than importance sampling takes, {LABELLINGS}"
     return f"the {what} cannot be relied on: k-hat is {estimate.k_hat:.2f}, above {K_HAT}"
 
 
@@ -176,7 +179,7 @@ def bayes_factor(smaller: Marginal, larger: Marginal) -> BayesFactor:
 def leave_one_out(found: Marginal, smaller: Marginal | None, counts: Any) -> LeaveOneOut:
     """Sum over the rows, each distinct one as often as it was seen, and its standard error; the same of the gain."""
     largest, unreliable = number(found.k_hats.max()), int(counts[~(found.k_hats <= K_HAT)].sum())
-    reason = _unreliable(found.log_evidence, "weights of the draws")
+    reason = _unreliable(found.log_evidence, "estimate from weighted draws")
     if reason:
         return LeaveOneOut(None, None, None, None, largest, unreliable, reason)
     elpd, error = _total(found.predictive, counts)
