@@ -180,8 +180,8 @@ def _finished(mixture: Mixture[Any, Any], run: Climb) -> Climb:
 
 def _random_starts(mixture: Mixture[Any, Any], random: np.random.Generator) -> list[Any]:
     """Some of the starts that every fit has."""
-    every = starts(mixture, random)
-    return [every[j] for j in random.permutation(len(every))[:RANDOM_STARTS]]
+    every = mixture.to_vector(starts(mixture, random))
+    return [mixture.from_vector(every[j]) for j in random.permutation(len(every))[:RANDOM_STARTS]]
 
 
 def _split(small: Mixture[Any, Any], fitted: Any, large: Mixture[Any, Any], random: np.random.Generator) -> list[Any]:
