@@ -1,4 +1,4 @@
-"""The command ``comparisons``: list, run, report, show.
+"""The command ``comparisons``: list, run, components, report, show.
 
 Exit status of ``run``: 0 every verdict reached and none ``wrong`` or ``inconclusive``; 1 some verdict is ``wrong``;
 2 wrong use; 3 some is ``inconclusive`` and none ``wrong``; 4 some comparison crashed, so that its verdict is missing,
@@ -136,6 +136,38 @@ def _print_json(out: Path, outcomes: Sequence[Outcome], *, alone: bool) -> None:
         click.echo("".join(texts))
     else:
         click.echo("[" + ",\n".join(texts) + "]")
+
+
+@main.command(short_help="How many components? Test, Bayes factors and criteria.")
+@click.argument("name", callback=_one_known)
+@click.option(
+    "--max", "most", type=click.IntRange(min=2), help="Largest number of components.  [default: one more than NAME's]"
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of all random numbers."
+)
+@click.option("--out", type=DIRECTORY, help="Directory of results: store components.json there, for the report.")
+@click.option("--json", "as_json", is_flag=True, help="Print what is stored as JSON.")
+def components(name: str, most: int | None, seed: int, out: Path | None, as_json: bool) -> None:
+    """Ask whether the second component of NAME is there at all, and a third: compare 1, 2, ... components.
+
+    Bootstrap likelihood ratio and Bayes factor for each step, AIC, BIC, ICL and leave-one-out for each number.
+    """
+    from comparisons import progress, terminal
+    from comparisons.components import comparing, record
+
+    try:
+        with progress.stages() as show:
+            found = comparing.compare(name, most, seed=seed, out=out, progress=show)
+    except comparing.NoQuestion as error:
+        raise click.UsageError(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("Interrupted; nothing was stored.", err=True)
+        sys.exit(INTERRUPTED)
+    if as_json:
+        click.echo(record.encode(found), nl=False)
+    else:
+        terminal.print_components(found)
 
 
 @main.command("report", short_help="Write reports again, from result files alone.")

@@ -62,6 +62,19 @@ def counted(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: progress.update(bar, completed=done, total=of)
 
 
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Give a function that shows the stage of a single piece of work, and how many of how many parts of it are done."""
+    if not sys.stderr.isatty():
+        yield lambda stage, done, of: None if done else print(stage, file=sys.stderr, flush=True)
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    with console.status("starting") as status:
+        yield lambda stage, done, of: status.update(f"{stage}, {done} of {of}" if of else stage)
+
+
 def line(outcome: Outcome) -> str:
     """Return what is said of a comparison that has ended."""
     if isinstance(outcome, Crashed):

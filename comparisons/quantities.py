@@ -84,6 +84,34 @@ def of_arrays(problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def arrays_of(problem: Problem, values: dict[str, Floats]) -> dict[str, Floats]:
+    """Invert `of_arrays`: the parameters ``(n, K, ...)`` of ``n`` draws from their quantities by name."""
+    c = problem.comparison
+    n, d = len(next(iter(values.values()))), len(c.features)
+
+    def stacked(variable: str) -> Floats:
+        return np.stack([values[f"{variable}[{name}]"] for name in c.components], axis=1)
+
+    held = problem.weights.fixed
+    weights = stacked("weights") if held is None else np.tile(held, (n, 1))
+    if not c.features:
+        return {"weights": weights, "head_probabilities": stacked("head_probabilities")}
+    means, covariances = np.empty((n, c.n_components, d)), np.zeros((n, c.n_components, d, d))
+    shared = problem.form.tied and c.n_components > 1
+    for k, name in enumerate(c.components):
+        for a, first in enumerate(c.features):
+            means[:, k, a] = values[f"means[{name}]" if d == 1 else f"means[{name}, {first}]"]
+            for b, second in enumerate(c.features[: a + 1]):
+                if d == 1:
+                    entry = values["standard_deviations" if shared else f"standard_deviations[{name}]"] ** 2
+                else:
+                    entry = values[
+                        f"covariances[{second}, {first}]" if shared else f"covariances[{name}, {second}, {first}]"
+                    ]
+                covariances[:, k, a, b] = covariances[:, k, b, a] = entry
+    return {"weights": weights, "means": means, "covariances": covariances}
+
+
 def _arrays(parameters: Parameters) -> dict[str, Any]:
     if isinstance(parameters, CoinParameters):
         return {"weights": parameters.weights, "head_probabilities": parameters.head_probabilities}

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from comparisons.components.record import Components
 from comparisons.processes import Crashed, Outcome
 from comparisons.progress import COLOURS
-from comparisons.report.digits import MISSING, decimals_for, percent, prose, rounded, significant, statistic
+from comparisons.report.digits import MISSING, decimals_for, percent, prose, ratio, rounded, significant, statistic
 from comparisons.report.reservations import MARK, NOT_CONVERGED, RIDGE, converged, em_on_ridge, map_on_ridge
 from comparisons.result import Number, Result
 
@@ -165,6 +166,76 @@ def _quantities(result: Result) -> Table:
             rounded(summary.mean, d),
             rounded(summary.sd, d),
             _interval(summary.hdi_low, summary.hdi_high, d),
+        )
+    return table
+
+
+def print_components(components: Components) -> None:
+    """Print what was found for each number of components, and what it says."""
+    from rich.text import Text
+
+    console = _console()
+    console.print(Text(f"{components.title}: how many components?", style="bold"))
+    console.print()
+    for table in (_criteria(components), _evidences(components), _steps(components)):
+        for column in table.columns[1:]:
+            column.justify = "right"
+        console.print(table)
+        console.print()
+    for sentence in components.conclusions:
+        console.print(f"  * {prose(sentence)}")
+    console.print()
+    console.print(f"Prior: {prose('; '.join(components.prior))}. {prose(components.prior_note)}")
+
+
+def _criteria(components: Components) -> Table:
+    table = _table("K", "Log-lik.", "Parameters", "SD ratio", "AIC", "BIC", "ICL", "Entropy")
+    for each in components.candidates:
+        c = each.criteria
+        table.add_row(
+            f"{each.n_components}{MARK if each.reservation else ''}",
+            rounded(each.log_likelihood, 3),
+            str(each.n_parameters),
+            rounded(each.smallest_ratio, 2),
+            *(rounded(value, 2) for value in (c.aic, c.bic, c.icl, c.entropy)),
+        )
+    return table
+
+
+def _evidences(components: Components) -> Table:
+    table = _table(
+        "K", "LOO elpd", "SE", "Gain on K − 1", "SE", "Largest Pareto k", "Log evidence", "MC error", "k-hat"
+    )
+    for each in components.candidates:
+        loo, evidence = each.leave_one_out, each.evidence
+        table.add_row(
+            str(each.n_components),
+            *(
+                rounded(v, 2)
+                for v in (loo.elpd, loo.standard_error, loo.difference, loo.difference_error, loo.largest_k)
+            ),
+            rounded(evidence.log_evidence, 3) if evidence.reason is None else "unreliable",
+            rounded(evidence.error, 3),
+            rounded(evidence.k_hat, 2),
+        )
+    return table
+
+
+def _steps(components: Components) -> Table:
+    steps = [each for each in components.candidates if each.bayes_factor and each.likelihood_ratio]
+    changed = list(steps[0].bayes_factor.under) if steps and steps[0].bayes_factor else []
+    table = _table("Step", "2 × gain", "Bootstrap p", "95 % interval", "Exceed", "Bayes factor", *changed)
+    for each in steps:
+        factor, test = each.bayes_factor, each.likelihood_ratio
+        assert factor is not None
+        assert test is not None
+        table.add_row(
+            f"{each.n_components - 1} → {each.n_components}",
+            rounded(test.statistic, 3),
+            rounded(test.p_value, 2),
+            _interval(test.p_low, test.p_high, 3),
+            f"{test.exceeding} of {test.samples}" if test.samples else "withheld",
+            *(prose(ratio(value)) for value in (factor.log_value, *factor.under.values())),
         )
     return table
 

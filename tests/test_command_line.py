@@ -61,7 +61,9 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return come_to
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], ["run", "tow-coin"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["components", "--help"], ["--version"], ["run", "tow-coin"]]
+)
 def test_help_and_wrong_names_load_nothing_heavy(arguments: list[str]) -> None:
     program = (
         "import sys\n"

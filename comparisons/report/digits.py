@@ -76,6 +76,22 @@ def statistic(value: float | None, threshold: float | None) -> str:
     return form(value, digits)
 
 
+def ratio(log_ratio: float | None) -> str:
+    """Return a Bayes factor from its natural logarithm, as text that `prose` sets, or that there is none to rely on.
+
+    Examples
+    --------
+    >>> ratio(0.4), ratio(57.34), ratio(-4000.0), ratio(None)
+    ('1.49', '8.0e+24', '6.6e-1738', 'unreliable')
+    """
+    if log_ratio is None:
+        return "unreliable"
+    if abs(log_ratio) < math.log(1000):
+        return f"{math.exp(log_ratio):.3g}"
+    power = math.floor(log_ratio / math.log(10))  # exp itself may overflow
+    return f"{math.exp(log_ratio - power * math.log(10)):.1f}e{power:+03d}"
+
+
 def prose(text: str) -> str:
     r"""Return a sentence with its numbers set as they are in tables: minus, powers of ten, space before the percent sign.
 

@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from comparisons import store
+from comparisons.components import record
 from comparisons.files import write_text
 from comparisons.report import digits, estimates, reservations
 from comparisons.result import Number, Quantity, Result
@@ -42,7 +43,7 @@ def write_report(directory: Path) -> Path:
     from comparisons.report.surface import figures_of_surface
 
     result, posterior = store.read(directory), store.read_posterior(directory)
-    source = _source(directory)
+    components, source = record.read(directory), _source(directory)
     with appearance.style():
         illustrations = [
             *figures_of_data(result, posterior),
@@ -63,7 +64,7 @@ def write_report(directory: Path) -> Path:
     write_text(directory / LATEX, estimates.latex_table(result))
     page = _environment().get_template("report.html.jinja")
     figures = {"figures": illustrations, "figures_of_model_checks": of_model_checks, "drawings": drawings}
-    text = page.render(result=result, source=source, **figures)
+    text = page.render(result=result, components=components, source=source, **figures)
     return write_text(directory / PAGE, text)
 
 
@@ -91,8 +92,10 @@ def write_index(out: Path, order: Sequence[str]) -> Path:
 
 
 def _source(directory: Path) -> str:
-    """Digest of all that a report is made from: the result, which names its draws, and the code of the report."""
+    """Digest of all that a report is made from: the result, which names its draws, what else is stored, and the report's code."""
     digest = hashlib.sha256((directory / store.RESULT).read_bytes())
+    if (directory / record.FILE).exists():
+        digest.update((directory / record.FILE).read_bytes())
     for path in sorted(Path(__file__).parent.rglob("*")):
         if path.suffix in (".py", ".jinja", ".css"):
             digest.update(path.read_bytes())
@@ -114,6 +117,7 @@ def _environment() -> jinja2.Environment:
         "breakable": _breakable,
         "percent": digits.percent,
         "prose": digits.prose,
+        "ratio": digits.ratio,
         "seconds": digits.seconds,
     }
     environment.globals |= {

@@ -1,0 +1,197 @@
+"""One comparison's data with one component, two, and so on: everything that says how many there are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import entr
+
+import em
+from comparisons import DEFAULT_SEED, best_mode, catalogue, datasets, provenance, words
+from comparisons.best_mode import MINIMUM_RATIO
+from comparisons.components import conclusions, likelihood_ratio, marginal, record
+from comparisons.components.marginal import Marginal
+from comparisons.components.record import SCHEMA_VERSION, Candidate, Components, Criteria
+from comparisons.declaration import Comparison
+from comparisons.engines import Problem
+from comparisons.result import Provenance
+from models import CoinTosses
+
+# Below this nobody asks how many components there are.
+LEAST = 3
+
+
+class NoQuestion(ValueError):
+    """The number of components of this comparison is not in question; the message says why and what to ask instead."""
+
+
+def compare(
+    name: str,
+    most: int | None = None,
+    *,
+    seed: int = DEFAULT_SEED,
+    out: Path | str | None = None,
+    progress: Callable[[str, int, int], None] = lambda stage, done, of: None,
+) -> Components:
+    """Compare numbers of components from 1 on for the data and options of a comparison.
+
+    Parameters
+    ----------
+    name : one of those in ``comparisons list``
+    most : largest number of components; one more than the comparison has, and at least 3, where None
+    seed : of all random numbers; what is found for K does not depend on ``most``
+    out : directory in which ``<name>/components.json`` is stored; None writes nothing
+    progress : called with the stage, and how many bootstrap samples of how many are done (0 and 0 elsewhere)
+
+    Raises
+    ------
+    comparisons.catalogue.UnknownComparison
+        No comparison has this name.
+    NoQuestion
+        Its rows are labelled or its weights are held at given numbers, so that K is part of the data; or there are fewer
+        rows than components.
+    """
+    comparison = catalogue.declaration(name)
+    dataset = datasets.load(comparison.dataset)
+    base = Problem.of(comparison, comparison.data(dataset))
+    most = max(comparison.n_components + 1, LEAST) if most is None else most
+    _refuse(base, most)
+    started, began = datetime.now(UTC), time.perf_counter()
+    problems = [with_components(base, k) for k in range(1, most + 1)]
+    candidates, seconds = _candidates(problems, seed, progress)
+    chosen = conclusions.choices(candidates)
+    told = words.model(problems[-1])
+    components = Components(
+        schema_version=SCHEMA_VERSION,
+        name=name,
+        title=comparison.title,
+        n=base.data.n,
+        data_sha256=dataset.sha256,
+        options={key: value for key, value in told.options.items() if key in ("weights", "covariance")},
+        prior=told.prior,
+        prior_note=_prior_note(comparison, base),
+        minimum_ratio=MINIMUM_RATIO,
+        candidates=candidates,
+        choices=chosen,
+        conclusions=conclusions.sentences(candidates, chosen),
+        provenance=Provenance(
+            versions=provenance.versions(),
+            seed=seed,
+            command=f"comparisons components {name} --max {most} --seed {seed}",
+            git_commit=provenance.git_commit(),
+            started=started.isoformat(timespec="seconds"),
+            seconds={**seconds, "all": round(time.perf_counter() - began, 3)},
+            key=provenance.key(name, dataset.sha256, {"components": most, "seed": seed}),
+        ),
+    )
+    if out is not None:
+        record.write(components, Path(out) / name)
+    return components
+
+
+def _refuse(problem: Problem, most: int) -> None:
+    c = problem.comparison
+    if (problem.data.labels >= 0).any():
+        twin = c.name.removesuffix("-labelled")
+        instead = f"; ask it of the same rows without labels: comparisons components {twin}" if twin != c.name else ""
+        raise NoQuestion(
+            f"rows of {c.name} are labelled, so its {c.n_components} components are known to be there{instead}"
+        )
+    if not isinstance(c.weights, str):
+        raise NoQuestion(
+            f"the weights of {c.name} are held at given numbers, which exist for {c.n_components} components alone"
+        )
+    if most > problem.data.n:
+        raise NoQuestion(f"there are {problem.data.n} rows for {most} components; ask for {problem.data.n} at most")
+
+
+def with_components(problem: Problem, k: int) -> Problem:
+    """The same data, options and prior numbers with K components, named by their canonical position."""
+    named = replace(problem.comparison, components=tuple(str(j + 1) for j in range(k)))
+    return Problem(named, problem.data, problem.prior)
+
+
+def _prior_note(comparison: Comparison, problem: Problem) -> str:
+    if isinstance(problem.data, CoinTosses):
+        return "The same for every K: coins are uniform, and free weights too, on the simplex of K weights."
+    return (
+        f"The same numbers for every K, those of the comparison's own K = {comparison.n_components}: a scale that shrank with K "
+        "would change the question from row to row. Read off the data once, with their mean and covariance."
+    )
+
+
+def _candidates(
+    problems: list[Problem], seed: int, progress: Callable[[str, int, int], None]
+) -> tuple[list[Candidate], dict[str, float]]:
+    candidates: list[Candidate] = []
+    seconds: dict[str, float] = {}
+    smaller: tuple[Problem, em.Fit[Any, Any], Marginal] | None = None
+    for k, problem in enumerate(problems, start=1):
+        began = time.perf_counter()
+        # Streams of their own, so that no number depends on how many components are asked for.
+        for_draws, for_samples = np.random.default_rng((seed, k)).spawn(2)
+        progress(f"K = {k}: EM", 0, 0)
+        fit = problem.fit(None, seed=seed)
+        progress(f"K = {k}: marginal likelihood", 0, 0)
+        found = marginal.marginal(problem, problem.fit(problem.prior, seed=seed), for_draws)
+        ratio = factor = None
+        if smaller is not None:
+            factor = marginal.bayes_factor(smaller[2], found)
+            stage = f"K = {k}: bootstrap of {k - 1} against {k}"
+            progress(stage, 0, likelihood_ratio.SAMPLES)
+
+            def one_more(done: int, stage: str = stage) -> None:
+                progress(stage, done, likelihood_ratio.SAMPLES)
+
+            ratio = likelihood_ratio.bootstrap(smaller[0], problem, smaller[1], for_samples, one_more)
+        counts = problem.data.counts
+        candidates.append(
+            Candidate(
+                n_components=k,
+                status=fit.status,
+                log_likelihood=fit.log_likelihood,
+                n_parameters=n_parameters(problem),
+                smallest_ratio=best_mode.ratio(fit.parameters),
+                reservation=_reservation(problem, fit),
+                criteria=criteria(problem, fit),
+                evidence=marginal.evidence(found),
+                leave_one_out=marginal.leave_one_out(found, None if smaller is None else smaller[2], counts),
+                bayes_factor=factor,
+                likelihood_ratio=ratio,
+            )
+        )
+        smaller = (problem, fit, found)
+        seconds[f"K = {k}"] = round(time.perf_counter() - began, 3)
+    return candidates, seconds
+
+
+def n_parameters(problem: Problem) -> int:
+    """Free parameters: weights but one, means or head probabilities, free entries of the covariances."""
+    return int(problem.mixture(None).basis.shape[1])
+
+
+def criteria(problem: Problem, fit: em.Fit[Any, Any]) -> Criteria:
+    """AIC, BIC and ICL of a maximum-likelihood fit; n is the number of rows, or of bags."""
+    p, deviance = n_parameters(problem), -2 * fit.log_likelihood
+    r = fit.responsibilities(problem.data)
+    entropy = float(problem.data.counts @ entr(r).sum(axis=1))
+    bic = deviance + p * float(np.log(problem.data.n))
+    return Criteria(aic=deviance + 2 * p, bic=bic, icl=bic + 2 * entropy, entropy=entropy)
+
+
+def _reservation(problem: Problem, fit: em.Fit[Any, Any]) -> str | None:
+    """Why the criteria may not mean what they mean at a regular maximum, None where nothing speaks against them."""
+    told = [] if fit.standard_errors.reason is None else [str(fit.standard_errors.reason)]
+    ratio = best_mode.ratio(fit.parameters)
+    if ratio < MINIMUM_RATIO:
+        told.append(
+            f"standard deviations are in a ratio of {ratio:.2g}, below {MINIMUM_RATIO}, as at the spurious maxima of every "
+            "Gaussian likelihood"
+        )
+    return "; and ".join(told) or None

@@ -1,0 +1,187 @@
+"""What a comparison of numbers of components comes to, field by field, and ``components.json``, which holds it.
+
+As with `comparisons.result` the dataclasses are the schema; a number that does not exist is null, and a reason stands
+beside it. Reading a record fits nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from comparisons.files import write_text
+from comparisons.result import Number, Provenance
+from comparisons.store import StoredResultError
+
+SCHEMA_VERSION = 1
+FILE = "components.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """Information criteria in deviance units, smaller is better.
+
+    With ``l`` the log-likelihood of EM, ``p`` free parameters and ``n`` rows: AIC = -2 l + 2 p; BIC = -2 l + p log n;
+    ICL = BIC + 2 ``entropy``, the entropy of the responsibilities in nats (Biernacki, Celeux & Govaert 2000, IEEE
+    Transactions on Pattern Analysis and Machine Intelligence 22, 719).
+    """
+
+    aic: float
+    bic: float
+    icl: float
+    entropy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Log marginal likelihood over all labellings by the second route, in nats; null where k-hat is above 0.7."""
+
+    log_evidence: Number
+    error: Number
+    k_hat: Number
+    effective: float
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOneOut:
+    """Expected log predictive density of a new row, in nats, summed over the rows, each of which counts by itself.
+
+    ``difference`` is to one component fewer, ``difference_error`` its standard error over the rows; ``largest_k`` is the
+    largest Pareto k of a row, ``unreliable_rows`` the number of rows where it is above 0.7.
+    """
+
+    elpd: Number
+    standard_error: Number
+    difference: Number
+    difference_error: Number
+    largest_k: Number
+    unreliable_rows: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BayesFactor:
+    """K components against K - 1: natural logarithm, with its Monte Carlo error, and again under other priors.
+
+    ``under`` holds the logarithm by what was changed in the prior; null where it cannot be relied on.
+    """
+
+    log_value: Number
+    error: Number
+    under: dict[str, Number]
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodRatio:
+    """Parametric bootstrap of K - 1 components against K.
+
+    ``statistic`` is twice the gain in log-likelihood, both fits held to the minimum ratio of standard deviations;
+    ``p_value`` = (1 + ``exceeding``) / (1 + ``samples``), with the exact binomial interval of probability 0.95 of the
+    share that exceeds; ``smallest_ratio`` is that of the fit with K components.
+    """
+
+    statistic: Number
+    p_value: Number
+    p_low: Number
+    p_high: Number
+    exceeding: int
+    samples: int
+    smallest_ratio: Number
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One number of components, and all that was found about it; comparisons with K - 1 are None for K = 1.
+
+    ``smallest_ratio`` is that of standard deviations at the maximum-likelihood estimate (1 for coins), ``reservation``
+    why the criteria may not mean there what they mean at a regular maximum.
+    """
+
+    n_components: int
+    status: str
+    log_likelihood: float
+    n_parameters: int
+    smallest_ratio: float
+    reservation: str | None
+    criteria: Criteria
+    evidence: Evidence
+    leave_one_out: LeaveOneOut
+    bayes_factor: BayesFactor | None
+    likelihood_ratio: LikelihoodRatio | None
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """A comparison's data with one component, two, and so on.
+
+    ``prior`` is the one of every K, ``minimum_ratio`` what the fits of the likelihood-ratio test are held to, ``choices``
+    the number of components by what chose it (null where it could not), ``conclusions`` sentences.
+    """
+
+    schema_version: int
+    name: str
+    title: str
+    n: int
+    data_sha256: str
+    options: dict[str, str]
+    prior: list[str]
+    prior_note: str
+    minimum_ratio: float
+    candidates: list[Candidate]
+    choices: dict[str, int | None]
+    conclusions: list[str]
+    provenance: Provenance
+
+
+def encode(components: Components) -> str:
+    """Return the record as strict JSON, indented."""
+    return msgspec.json.format(msgspec.json.encode(components), indent=1).decode() + "\n"
+
+
+def write(components: Components, directory: Path | str) -> Path:
+    """Store the record in the directory of its comparison, ``DIR/<name>``, in place of an older one.
+
+    Raises
+    ------
+    StoredResultError
+        A number that has to exist does not; nothing is written then.
+    """
+    path = Path(directory) / FILE
+    text = encode(components)
+    _decode(text.encode(), path)
+    return write_text(path, text)
+
+
+def read(directory: Path | str) -> Components | None:
+    """Read the record in a comparison's directory; None where there is none.
+
+    Raises
+    ------
+    StoredResultError
+        It is damaged or of another version.
+    """
+    path = Path(directory) / FILE
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return _decode(content, path)
+
+
+def _decode(content: bytes, path: Path) -> Components:
+    class Version(msgspec.Struct):
+        schema_version: int
+
+    remedy = f"make it again: comparisons components {path.parent.name} --out {path.parent.parent}"
+    try:
+        version = msgspec.json.decode(content, type=Version).schema_version
+        if version != SCHEMA_VERSION:
+            raise StoredResultError(f"{path} has schema version {version}, this program {SCHEMA_VERSION}; {remedy}")
+        return msgspec.json.decode(content, type=Components)
+    except msgspec.DecodeError as error:
+        raise StoredResultError(f"{path} is not a comparison of numbers of components: {error}; {remedy}") from error
