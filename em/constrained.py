@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from em.curvature import derivatives
-from em.fit import COLLAPSED
 from em.mixture import Mixture
+from em.search import COLLAPSED
 from models.inputs import Floats
 
 # Squared distance to the maximum in standard errors, twice the nats that are missing: far below what moves an interval.

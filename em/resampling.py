@@ -22,10 +22,11 @@ import numpy as np
 from em.climb import climb
 from em.coins import CoinMixture
 from em.curvature import derivatives
-from em.fit import COLLAPSED, Fit
+from em.fit import Fit
 from em.gaussians import GaussianMixture
 from em.mixture import Mixture, log_weights, responsibilities
 from em.quantities import Interval, quantity
+from em.search import COLLAPSED
 from models.coins import CoinTosses
 from models.gaussians import Measurements
 from models.inputs import Floats, Integers, read_only
