@@ -166,6 +166,9 @@ class LinkageMixture:
     def from_vector(self, vector: Floats) -> LinkageParameters:
         return LinkageParameters(vector[:2], vector[2:])
 
+    def exists(self, vector: Floats) -> Any:
+        return np.asarray(((vector >= 0) & (vector <= 1)).all(axis=-1))
+
     def smallest_spread(self, _: LinkageParameters) -> float:
         return np.inf
 
