@@ -15,6 +15,7 @@ import em.normal_rows
 from comparisons import checks
 from comparisons.engines import Problem
 from em.coins import CoinMixture
+from em.fit import Mode
 from em.gaussians import GaussianMixture
 from em.moments import GaussianStatistics
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Measurements
@@ -186,7 +187,12 @@ def _at(problem: Problem, fit: Any, parameters: Any) -> Any:
     likelihood, prior = checks.em_densities(problem, parameters)
     posterior = None if fit.log_posterior is None else likelihood + prior
     return dataclasses.replace(
-        fit, parameters=parameters, log_likelihood=likelihood, log_posterior=posterior, status="converged"
+        fit,
+        parameters=parameters,
+        log_likelihood=likelihood,
+        log_posterior=posterior,
+        status="converged",
+        modes=(Mode(likelihood, parameters, 1, True),),
     )
 
 
@@ -201,7 +207,6 @@ def stopped_early(problem: Problem, plant: Any) -> list[Any]:
 
 def at_the_saddle(problem: Problem, plant: Any) -> list[Any]:
     """All components equal, at the fit of a single one."""
-    plant.active = True
 
     def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
         p = fit.parameters
@@ -257,7 +262,12 @@ def no_binomial_coefficient(problem: Problem, plant: Any) -> list[Any]:
         h, t = tosses.heads[:, None], tosses.tosses[:, None]
         return sound(parameters, tosses) - (gammaln(t + 1) - gammaln(h + 1) - gammaln(t - h + 1))
 
-    return [patch.object(em.coins, "log_densities", log_densities)]
+    def e_step(sound: Any, self: Any, parameters: Any) -> Any:
+        statistics, tosses = sound(self, parameters), self.tosses
+        terms = gammaln(tosses.tosses + 1) - gammaln(tosses.heads + 1) - gammaln(tosses.tosses - tosses.heads + 1)
+        return dataclasses.replace(statistics, log_likelihood=statistics.log_likelihood - terms @ tosses.counts)
+
+    return [patch.object(em.coins, "log_densities", log_densities), *_steps("e_step", e_step)[:1]]
 
 
 def prior_forgotten(problem: Problem, plant: Any) -> list[Any]:

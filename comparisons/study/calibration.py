@@ -8,11 +8,12 @@ EM's Wald intervals are asked whether they hold the truth, or are withheld.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import numpy as np
@@ -24,9 +25,12 @@ from comparisons.study.broken_pymc import other_prior
 from comparisons.study.settings import UNIT_PRIOR, UNIT_PRIOR_2D, Setting, Simulated, simulate
 from models import CoinPrior, LogPosterior
 
+if TYPE_CHECKING:
+    import pymc as pm
+
 # Draws among which the truth is ranked, spread over all draws so that they hardly depend on each other.
 RANKED = 99
-DRAWS, CHAINS = 500, 4
+DRAWS, CHAINS = 1000, 4
 TARGET_ACCEPT = 0.9
 # Rows on which EM's intervals are tried.
 SIZES = (20, 50, 100, 200, 500)
@@ -74,28 +78,28 @@ class CalibrationRow:
 @contextmanager
 def _jacobian_dropped() -> Iterator[None]:
     """PyMC's transforms without the log of their Jacobians, so that the sampler samples another posterior."""
-    from pymc.distributions import transforms as pymc_transforms
+    sound = Problem.model
 
-    from models import inverse_wishart
+    def model(self: Problem) -> pm.Model:
+        made = sound(self)
+        for variable, transform in made.rvs_to_transforms.items():
+            if transform is not None:
+                # A copy: the transforms of PyMC's own distributions are shared by all models.
+                broken = copy.copy(transform)
+                broken.log_jac_det = _nothing(transform.log_jac_det)
+                made.rvs_to_transforms[variable] = broken
+        return made
 
-    kinds = {type(t) for t in (pymc_transforms.logodds, pymc_transforms.log, pymc_transforms.simplex)}
-    kinds.add(type(inverse_wishart.covariance_factor_transform))
-    with patch.multiple(engines, _compiled=_graphs.setdefault("jacobian-dropped", {})):
-        patches = [patch.object(kind, "log_jac_det", _nothing(kind.log_jac_det)) for kind in kinds]
-        for each in patches:
-            each.start()
-        try:
-            yield
-        finally:
-            for each in patches:
-                each.stop()
+    with patch.object(Problem, "model", model), patch.object(engines, "_compiled", _graphs):
+        yield
 
 
 def _nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, value, *inputs: 0.0 * sound(self, value, *inputs)
+    return lambda value, *inputs: 0.0 * sound(value, *inputs)
 
 
-_graphs: dict[str, dict[tuple[Any, ...], Any]] = {}
+# Compiled graphs without Jacobians, by structure.
+_graphs: dict[tuple[Any, ...], Any] = {}
 
 FAULTS = ("prior-changed", "jacobian-dropped")
 

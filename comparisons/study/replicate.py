@@ -73,6 +73,7 @@ def judged(setting_name: str, seed: int, fault_name: str = "") -> Row:
             return _densities[graph]
 
         found: Judgement | None
+        broken = [] if fault is None else fault.estimates(problem, seed)
         try:
             found = judge(
                 problem, seed=seed, draws=DRAWS, chains=CHAINS, clock=Clock(lambda stage: None), density=density
@@ -80,7 +81,7 @@ def judged(setting_name: str, seed: int, fault_name: str = "") -> Row:
         except ObjectiveDecreased:
             found = None
     seconds = time.process_time() - began
-    changed = "" if fault is None or plant is None else "yes" if fault.changed(problem, found, plant) else "no"
+    changed = "" if fault is None or plant is None else "yes" if fault.changed(problem, broken, plant, seed) else "no"
     shared = (setting.family, setting.name, seed, fault_name, problem.data.n, round(simulated.separation, 3))
     if found is None:
         return Row(*shared, "raised", "ObjectiveDecreased", "", "em", changed, 0, 0, "", round(seconds, 2))
