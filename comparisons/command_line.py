@@ -228,7 +228,7 @@ def study(study: str, replicates: int | None, seed: int, out: Path, scheduler: s
 
     from comparisons import terminal
     from comparisons.progress import counted
-    from comparisons.study import campaign
+    from comparisons.study import campaign, summary
 
     number = campaign.REPLICATES[study] if replicates is None else replicates
     kind = cast(campaign.Study, study)
@@ -241,4 +241,5 @@ def study(study: str, replicates: int | None, seed: int, out: Path, scheduler: s
         click.echo(f"Interrupted; what is in {out} is kept, and the same command goes on from there.", err=True)
         sys.exit(INTERRUPTED)
     terminal.print_study(kind, ended, as_json=as_json)
+    click.echo(f"Summary: {summary.write(out)}", err=True)
     sys.exit(CRASHED if ended.crashed else 0)

@@ -13,7 +13,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("models", "em", "comparisons")
 # What shows results and runs comparisons, and cannot change a number.
-TELLING = ("report", "command_line", "processes", "progress", "terminal", "__main__")
+TELLING = ("report", "study", "command_line", "processes", "progress", "terminal", "__main__")
 DECIDING = ("numpy", "scipy", "pymc", "pytensor", "nutpie", "arviz", "numba")
 
 

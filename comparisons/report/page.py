@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from comparisons import store
 from comparisons.components import record
 from comparisons.files import write_text
-from comparisons.report import digits, estimates, reservations
+from comparisons.report import digits, error_rates, estimates, reservations
 from comparisons.result import Number, Quantity, Result
 
 PAGE = "report.html"
@@ -99,6 +99,7 @@ def _source(directory: Path) -> str:
     for path in sorted(Path(__file__).parent.rglob("*")):
         if path.suffix in (".py", ".jinja", ".css"):
             digest.update(path.read_bytes())
+    digest.update(error_rates.PUBLISHED.read_bytes())
     digest.update(version("matplotlib").encode())
     return digest.hexdigest()
 
@@ -125,6 +126,7 @@ def _environment() -> jinja2.Environment:
         "against": _against,
         "decimals": _decimals,
         "meanings": MEANINGS,
+        "error_rates": error_rates,
         "reservations": reservations,
         "symbols": SYMBOLS,
     }

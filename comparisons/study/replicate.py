@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pymc as pm
 
 from comparisons.judgement import Clock, Judgement, judge
@@ -29,7 +30,7 @@ class Row:
     ----------
     family, setting, seed, fault : what to give `judged` to have it again; no fault is ""
     n, separation : rows, and the smallest distance of two components in sd of a row
-    verdict : of the pipeline, or "raised" where EM noticed by itself that its objective fell
+    verdict : of the pipeline, or "raised" where a broken EM ended with an error
     failed, undecided : names of the checks that failed or were inconclusive, in their order
     engine : who the verdict says is at fault
     changed : for a fault, whether it changes anything in these data; "" without a fault
@@ -73,18 +74,23 @@ def judged(setting_name: str, seed: int, fault_name: str = "") -> Row:
             return _densities[graph]
 
         found: Judgement | None
-        broken = [] if fault is None else fault.estimates(problem, seed)
+        broken: list[Any] = []
+        raised = ""
         try:
+            broken = [] if fault is None else fault.estimates(problem, seed)
             found = judge(
                 problem, seed=seed, draws=DRAWS, chains=CHAINS, clock=Clock(lambda stage: None), density=density
             )
-        except ObjectiveDecreased:
-            found = None
+        except (ObjectiveDecreased, FloatingPointError, np.linalg.LinAlgError) as error:
+            # A broken EM that stops with an error has been noticed.
+            if fault is None or fault.engines[0] != "em":
+                raise
+            found, raised = None, type(error).__name__
     seconds = time.process_time() - began
     changed = "" if fault is None or plant is None else "yes" if fault.changed(problem, broken, plant, seed) else "no"
     shared = (setting.family, setting.name, seed, fault_name, problem.data.n, round(simulated.separation, 3))
     if found is None:
-        return Row(*shared, "raised", "ObjectiveDecreased", "", "em", changed, 0, 0, "", round(seconds, 2))
+        return Row(*shared, "raised", raised, "", "em", changed, 0, 0, "", round(seconds, 2))
     failed = [c for c in found.checks if c.outcome == "fail" and c.name != "identified"]
     undecided = [c for c in found.checks if c.outcome == "inconclusive"]
     engine = next((c.engine for c in [*failed, *undecided] if c.engine), None)

@@ -1,0 +1,83 @@
+"""What the verdict's error rates are, as measured by simulation, and why each threshold is what it is.
+
+The rates are the summary of the studies that is installed with the package (``comparisons/study/rates.json``, a copy of
+``docs/calibration/rates.json``); a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from comparisons.report.digits import percent
+from comparisons.result import Result
+
+PUBLISHED = Path(__file__).resolve().parent.parent / "study" / "rates.json"
+
+# Why each check has the threshold it has; what the studies found of it stands beside.
+REASONS = {
+    "same-density": "The rounding of a sum of a thousand logarithms, with a margin of a hundred; every planted error is larger "
+    "by orders of magnitude.",
+    "stationary": "A thousandth of a standard error is three digits below anything that is printed; EM itself stops at 1e-8.",
+    "best-mode": "Two searches that end in one maximum agree to 1e-9 nats, so a gain of 1e-6 is another maximum. It fails only "
+    "where EM’s own search, run again, misses it too.",
+    "map-agrees": "As for best-mode; parameters within a thousandth of a standard error.",
+    "sampler-converged": "R-hat 1.01 and 400 effective draws after Vehtari et al. (2021); draws are added to 1500 effective "
+    "ones before the chains are given up, since a perfect sampler fails 1.01 in a third of the cases at 400.",
+    "draws-belong": "Rounding, as for same-density.",
+    "posterior-agrees": "All means and probabilities together fail with probability 0.001 where both routes are right "
+    "(Bonferroni, Student t).",
+    "identified": "Below 1e-8 of the complete-data information nothing is left but rounding.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A check's threshold in words: why, and how often it failed where both engines were right."""
+
+    title: str
+    reason: str
+    failed: str
+
+
+@cache
+def _published() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    return found
+
+
+def measured(result: Result) -> list[Measured]:
+    """Every check of the result, with its reason and its rate in the family of the result."""
+    rates = _clean(result)["failed"]
+    return [
+        Measured(check.title, REASONS[check.name], "" if check.name == "identified" else _rate(rates[check.name]))
+        for check in result.checks
+        if check.name in rates
+    ]
+
+
+def sentences(result: Result) -> list[str]:
+    """The error rates of the verdict, and how much was looked at."""
+    clean, faults = _clean(result), _published()["faults"]
+    wrong, undecided = clean["verdicts"]["wrong"], clean["verdicts"]["inconclusive"]
+    return [
+        f"On simulated data of this family with both engines right the verdict was “wrong” in {_rate(wrong)} and "
+        f"“inconclusive” in {_rate(undecided)}.",
+        f"Of {faults['of']} planted faults of {faults['faults']} kinds that changed anything, {faults['detected']} were "
+        f"detected and {faults['named']} of these laid at the right engine."
+        + (f" Not always found: {', '.join(faults['missed'])}." if faults["missed"] else ""),
+        f"This comparison looked at {len(result.quantities)} quantities and {len(result.checks)} checks; the limits on "
+        "quantities are not corrected for their number, so that among many one may differ by chance alone, which the margin "
+        "of two Monte Carlo errors makes rare.",
+    ]
+
+
+def _clean(result: Result) -> dict[str, Any]:
+    return next(each for each in _published()["clean"] if each["family"] == result.model.family)
+
+
+def _rate(rate: dict[str, Any]) -> str:
+    return f"{rate['count']} of {rate['of']} (95% interval {percent(rate['low'], 1)} to {percent(rate['high'], 1)})"

@@ -1,0 +1,214 @@
+"""The tables of the studies as a page with figures, and the rates that the reports quote.
+
+Beside the directory of the tables stands a page of the same name (``docs/calibration`` and ``docs/calibration.md``). It is
+written again after every study from whatever tables are there, each with the command that made it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from comparisons.files import write_text
+from comparisons.study import faults, figures, rates
+from comparisons.study.calibration import FAULTS as CALIBRATION_FAULTS
+from comparisons.study.campaign import REPLICATES
+from comparisons.study.rates import CalibrationRates, CleanRates, FaultRates, Rate
+from comparisons.study.settings import SETTINGS
+
+RATES = "rates.json"
+# Faults that leave no trace in any output of a whole run, and the tests of one step that find them.
+ONE_STEP = (
+    (
+        "The variance is taken about the old mean.",
+        "test_gaussians.test_one_em_step_is_the_brute_force_step",
+        "A valid generalised EM, with the same end.",
+    ),
+    (
+        "The log-likelihood is from before the last M-step.",
+        "test_mixtures.test_the_last_entry_of_the_trace_belongs_to_the_parameters_returned",
+        "Where EM has converged both are equal.",
+    ),
+    (
+        "A chain in canonical order is relabelled.",
+        "test_mixtures.test_canonical_order_permutes_within_exchangeable_components_only",
+        "The posterior is symmetric: nothing is wrong with the draws.",
+    ),
+)
+
+
+def write(directory: Path) -> Path:
+    """Write the page beside ``directory``, its figures into it, and the rates as JSON."""
+    parts = [_introduction(directory)]
+    quoted: dict[str, Any] = {}
+    if (directory / "clean.csv").exists():
+        found = rates.clean(rates.read(directory / "clean.csv"))
+        parts.append(_clean(directory, found))
+        quoted["clean"] = [_quoted_clean(each) for each in found if each.name.startswith("all ")]
+    if (directory / "faults.csv").exists():
+        planted = rates.planted(rates.read(directory / "faults.csv"))
+        parts.append(_faults(directory, planted))
+        quoted["faults"] = _quoted_faults(planted)
+    if (directory / "calibration.csv").exists():
+        rows = rates.read(directory / "calibration.csv")
+        parts.append(_calibration(directory, rows, rates.calibration(rows)))
+    write_text(directory / RATES, json.dumps(quoted, indent=2) + "\n")
+    return write_text(directory.with_suffix(".md"), "\n".join(parts))
+
+
+def _introduction(directory: Path) -> str:
+    return f"""# How often is the verdict wrong?
+
+Written by `comparisons study` from the tables in `{directory.name}/`; each section names its command. Every number is a
+count of simulated data sets with its exact (Clopper–Pearson) 95 % interval. As published a study has
+{REPLICATES["clean"]} clean data sets in each setting, {REPLICATES["faults"]} for each fault whose effect depends on chance,
+and {REPLICATES["calibration"]} simulations in each calibration setting of coins; a smaller number below is what has been
+run so far. Priors and populations are numbers fixed beforehand: `comparisons/study/settings.py`.
+"""
+
+
+def _made(directory: Path, study: str) -> str:
+    made = json.loads((directory / f"{study}.json").read_text(encoding="utf-8"))
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    return f"`{made['command']} --out docs/{directory.name}` at commit `{made['git_commit']}` ({versions})."
+
+
+def _rate(rate: Rate) -> str:
+    return f"{rate.count} of {rate.of} ({100 * rate.low:.1f} to {100 * rate.high:.1f} %)" if rate.of else "–"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
+    return "\n".join(lines)
+
+
+def _clean(directory: Path, found: list[CleanRates]) -> str:
+    figure = figures.clean(directory, [each for each in found if not each.name.startswith("all ")])
+    rows = []
+    for each in found:
+        why = "; ".join(f"{name}: {count}" for name, count in sorted(each.reasons.items()))
+        told = SETTINGS[each.name].why if each.name in SETTINGS else "**All together.**"
+        rows.append([each.name, told, *(_rate(rate) for rate in each.verdicts.values()), why])
+    checks = sorted({name for each in found for name in each.failed})
+    families = [each for each in found if each.name.startswith("all ")]
+    by_check = [
+        [name, *(_rate(each.failed[name]) if name in each.failed else "–" for each in families)] for name in checks
+    ]
+    return f"""## Clean data: false alarms
+
+{_made(directory, "clean")} Both engines are right in every data set, so `wrong` is a false alarm. Boundaries, coinciding
+coins and overlapping components are common here and no faults.
+
+{_table(["setting", "what it is", "agree", "differ", "inconclusive", "wrong", "wrong or inconclusive by"], rows)}
+
+How often each check failed ("identified" is no integrity check: it fails where the data do not identify the parameters, and
+the verdict is then `differ`):
+
+{_table(["check", *(each.name for each in families)], by_check)}
+
+![Verdicts on clean data by setting]({directory.name}/{figure})
+"""
+
+
+def _faults(directory: Path, found: list[FaultRates]) -> str:
+    figure = figures.faults(directory, found)
+    rows = [
+        [
+            each.name,
+            each.words,
+            each.kind,
+            _rate(each.changed),
+            _rate(each.detected),
+            _rate(each.named),
+            "; ".join(f"{name}: {count}" for name, count in each.by.items()),
+        ]
+        for each in found
+    ]
+    one_step = [[what, f"`{where}`", why] for what, where, why in ONE_STEP]
+    return f"""## Planted faults: detection
+
+{_made(directory, "faults")} One fault at a time, none told to a check; EM's own guard against a falling objective is off.
+"Changes anything" follows a rule that knows nothing of the checks: a fault in EM counts where one of its two estimates is
+lower than sound EM's by more than {faults.SAME_HEIGHT:g} nats or reports a height that is not its own; one in the sampler
+says itself whether it had any effect. Detected: the verdict is `wrong`, or, for the sampler, `inconclusive` with the
+sampler named.
+
+{_table(["fault", "what is wrong", "kind", "changes anything", "detected where it does", "engine named", "first check"], rows)}
+
+![Share of each planted fault that was detected]({directory.name}/{figure})
+
+No output of a whole run can show these; tests of one step do:
+
+{_table(["fault", "test", "why"], one_step)}
+"""
+
+
+def _calibration(directory: Path, rows: list[dict[str, str]], found: CalibrationRates) -> str:
+    names = figures.calibration(directory, rows, found)
+    ranks = [
+        [
+            each.setting,
+            each.fault or "none",
+            str(each.simulations),
+            f"{each.smallest:.2g}",
+            min(each.p_values, key=lambda name: each.p_values[name]),
+        ]
+        for each in found.ranks
+    ]
+    coverage = [
+        [
+            cell.family,
+            str(cell.n),
+            f"{cell.separation_from:g} to {cell.separation_to:g}"
+            if cell.separation_to
+            else f"over {cell.separation_from:g}",
+            str(cell.data_sets),
+            _rate(cell.held),
+            _rate(cell.withheld),
+        ]
+        for cell in found.coverage
+    ]
+    return f"""## Calibration: the PyMC models, and EM's intervals
+
+{_made(directory, "calibration")} Parameters are drawn from the prior, 20 rows from the model, and the truth is ranked among
+99 posterior draws, both in canonical order. The p-value is of the whole distribution function of the ranks (simultaneous
+band), the smallest over all quantities times their number. With a fault ({", ".join(CALIBRATION_FAULTS)}) it has to be small.
+
+{_table(["setting", "fault", "simulations", "smallest p", "of"], ranks)}
+
+![Ranks of the truth, with simultaneous 95 % bands]({directory.name}/{names[0]})
+
+### Where may one trust EM with its standard errors?
+
+Wald intervals of probability 94 % from the same truths, on more and more rows: how many of those that EM gives hold the
+truth, and how many it withholds. Intervals of one data set are not independent, so the binomial intervals are too narrow.
+
+{_table(["family", "rows", "separation (sd)", "data sets", "intervals that hold the truth", "withheld"], coverage)}
+
+![Coverage and refusal of EM's intervals by rows and separation]({directory.name}/{names[1]})
+"""
+
+
+def _quoted(rate: Rate) -> dict[str, float]:
+    return {"count": rate.count, "of": rate.of, "low": round(rate.low, 5), "high": round(rate.high, 5)}
+
+
+def _quoted_clean(found: CleanRates) -> dict[str, Any]:
+    return {
+        "family": found.family,
+        "verdicts": {name: _quoted(rate) for name, rate in found.verdicts.items()},
+        "failed": {name: _quoted(rate) for name, rate in found.failed.items()},
+    }
+
+
+def _quoted_faults(found: list[FaultRates]) -> dict[str, Any]:
+    detected = [each for each in found if each.detected.of]
+    return {
+        "faults": len(detected),
+        "detected": sum(each.detected.count for each in detected),
+        "of": sum(each.detected.of for each in detected),
+        "named": sum(each.named.count for each in detected),
+        "missed": [each.name for each in detected if each.detected.count < each.detected.of],
+    }
