@@ -149,6 +149,7 @@ class CoinMixture:
         self.points = (self.tosses.heads / self.tosses.tosses)[:, None]
         self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k))
         self.likelihood_offset = self.offset = 0.0
+        self.bounded = True
         tails = self.tosses.tosses - self.tosses.heads
         coefficients = gammaln(self.tosses.tosses + 1) - gammaln(self.tosses.heads + 1) - gammaln(tails + 1)
         features = np.stack([np.ones_like(coefficients), self.tosses.heads, tails, coefficients])
@@ -232,6 +233,9 @@ class CoinMixture:
 
     def start_from(self, responsibilities: Floats) -> CoinParameters:
         return m_step(_statistics(responsibilities * self.counts[:, None], np.nan, self.tosses), START, self.weights)
+
+    def constrained(self, parameters: CoinParameters) -> bool:
+        return False
 
     def published(self, parameters: CoinParameters) -> CoinParameters:
         return CoinParameters(parameters.weights, parameters.head_probabilities)

@@ -149,6 +149,15 @@ def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
     return Curvature(kind, free, information, basis, *distances, direction, flat, slow, at_bounds)
 
 
+def curvature_near_rest(mixture: Mixture[Any, Any], parameters: Any) -> Curvature | None:
+    """`curvature`, or None so far from a maximum that not even complete data would bend downward."""
+    try:
+        with np.errstate(invalid="raise"):
+            return curvature(mixture, parameters)
+    except (FloatingPointError, np.linalg.LinAlgError):
+        return None
+
+
 def _inside_bounds(
     mixture: Mixture[Any, Any], parameters: Any, gradient: Floats
 ) -> tuple[tuple[int, ...], Floats, Floats]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from em.acceleration import Acceleration
 from em.climb import MAX_ITERATIONS, Climb, climb
-from em.curvature import CREEPING, Curvature, curvature
+from em.curvature import CREEPING, Curvature, curvature, curvature_near_rest
 from em.mixture import Mixture, log_weights, responsibilities
 from em.search import COLLAPSED, PLAIN_STEPS, SAME_ROWS, Found, search
 from em.standard_errors import covariance_of, withheld_reason
@@ -51,7 +51,7 @@ class Mode[P]:
     parameters : in canonical order
     starts : how many starts reached it
     regular : False for a saddle, and where a component has collapsed (its smallest standard deviation, in any
-        direction, is under 5 % of the data's in that direction)
+        direction, is under 5 % of the data's in that direction; under a ``minimum_ratio`` none collapses)
     """
 
     log_likelihood: float
@@ -104,6 +104,8 @@ class Fit[P, E]:
     modes : every distinct optimum, best first
     rate : largest linear rate at which plain EM converges at the result; NaN where it has no meaning
     decrement : distance to the optimum in standard errors, sqrt(g' I^-1 g); NaN where not identified
+    remaining : nats between the objective and its limit, rounding apart: half the squared decrement, over the identified
+        directions alone on a ridge; NaN where there is no such limit or the fit is held at a ``minimum_ratio``
     """
 
     parameters: P
@@ -120,6 +122,7 @@ class Fit[P, E]:
     modes: tuple[Mode[P], ...]
     rate: float
     decrement: float
+    remaining: float
     _mixture: Mixture[P, Any]
 
     def responsibilities(self, data: Any) -> Floats:
@@ -232,8 +235,16 @@ def fit_mixture(
         modes=_modes(mixture, distinct),
         rate=np.nan if judged is None else judged.rate,
         decrement=np.nan if judged is None else judged.decrement,
+        remaining=_remaining(judged),
         _mixture=mixture,
     )
+
+
+def _remaining(judged: Curvature | None) -> float:
+    """Nats up to the maximum of the quadratic that has the objective's first two derivatives."""
+    if judged is None or judged.kind == "saddle":
+        return np.nan
+    return 0.5 * (judged.identified_decrement if np.isnan(judged.decrement) else judged.decrement) ** 2
 
 
 def _finished(mixture: Mixture[Any, Any], found: list[Found], steps: int) -> list[tuple[Climb, list[int]]]:
@@ -270,10 +281,12 @@ def _finished(mixture: Mixture[Any, Any], found: list[Found], steps: int) -> lis
 
 def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:
     """Whether a local maximum is within a standard error, and not on a plateau."""
+    if mixture.constrained(parameters):
+        return True
     if mixture.smallest_spread(parameters) < NEVER_REGULAR:
         return False
-    judged = curvature(mixture, parameters)
-    return judged.decrement < 1 and judged.rate < 1 - PLATEAU
+    judged = curvature_near_rest(mixture, parameters)
+    return judged is not None and judged.decrement < 1 and judged.rate < 1 - PLATEAU
 
 
 def _places(mixture: Mixture[Any, Any], permutation: Integers) -> Integers:
@@ -289,16 +302,18 @@ def _judged(mixture: Mixture[Any, Any], run: Climb) -> _Optimum:
     """What the end of a run is: a maximum, or which of the things that only look like one."""
     parameters = mixture.from_vector(run.points[-1])
     rows = _rows(mixture, parameters)
-    spread = mixture.smallest_spread(parameters)
+    spread = np.inf if mixture.bounded else mixture.smallest_spread(parameters)
     if run.ending == "collapsed" or spread < NEVER_REGULAR:
         return _Optimum(parameters, run.trace[-1], rows, "collapsed", False, None)
+    if run.ending == "iteration limit":
+        return _Optimum(parameters, run.trace[-1], rows, "iteration limit", False, None)
+    if mixture.constrained(parameters):
+        return _Optimum(parameters, run.trace[-1], rows, "boundary", True, None)
     judged = run.judged or curvature(mixture, parameters)
     if judged.kind == "maximum" and judged.rate > 1 - CREEPING:
         judged = replace(judged, kind="ridge")
     status: Status = "converged" if judged.kind == "maximum" else judged.kind
-    if run.ending == "iteration limit":
-        status = "iteration limit"
-    elif spread < COLLAPSED:
+    if spread < COLLAPSED:
         status = "collapsed"
     elif judged.kind == "ridge" and _rises_beyond(mixture, parameters, judged, run.trace[-1]):
         judged, status = replace(judged, kind="saddle"), "saddle"

@@ -122,7 +122,9 @@ def _best(mixture: Mixture[Any, Any], runs: _Runs, number: int) -> NDArray[np.bo
     """Runs that go on: the best, and those on their way to a collapse, whose objective says nothing."""
     if not runs.starts:
         return np.zeros(0, dtype=bool)
-    narrow = np.broadcast_to(mixture.smallest_spread(mixture.from_vector(runs.vectors)) < COLLAPSED, runs.values.shape)
+    narrow = np.zeros(len(runs.values), dtype=bool)
+    if not mixture.bounded:
+        narrow |= mixture.smallest_spread(mixture.from_vector(runs.vectors)) < COLLAPSED
     ranked = np.argsort(np.argsort(np.where(narrow, np.inf, -runs.values), kind="stable"))
     return np.asarray(narrow | (ranked < number))
 
