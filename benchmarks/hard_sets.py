@@ -17,7 +17,7 @@ def hard_set(number: int) -> tuple[Floats, int]:
     random = np.random.default_rng([20, number])
     k, d = 3 + number % 3, 1 + number // 3 % 2
     weights = random.dirichlet(np.full(k, 4.0))
-    component = random.choice(k, size=100 * k, p=weights)
+    component = random.choice(k, size=150 * k, p=weights)
     centres = random.normal(scale=2.5, size=(k, d))
     roots = random.normal(scale=0.2, size=(k, d, d)) + np.eye(d) * random.uniform(0.7, 1.4, size=(k, 1, 1))
     noise = random.normal(size=(len(component), d))

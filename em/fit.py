@@ -25,6 +25,10 @@ type Status = Literal["converged", "boundary", "saddle", "ridge", "collapsed", "
 REPLAY_STEPS = 30_000
 # Starts from which that is tried.
 REPLAYED = 3
+# Distinct rows up to which a search is made among all; of more, among so many drawn at random, and the best optima there are
+# where the runs over all rows start.
+SAMPLE = 3000
+OF_SAMPLE = 2
 # Nats below the best known optimum at which an unfinished search run is given up.
 HOPELESS = 5.0
 # It is given up too where it would take more than so many times its last steps to reach that optimum.
@@ -191,15 +195,26 @@ def fit_mixture(
         best, evaluations = _judged(mixture, won), won.evaluations
         distinct = [(best, 1)]
     else:
-        vectors = mixture.to_vector(starts(mixture, np.random.default_rng(seed), starting))
+        random = np.random.default_rng(seed)
+        searched = _sample(mixture, random)
+        vectors = mixture.to_vector(starts(searched, random, starting))
+        found: list[Found] = []
         if method != "em" or len(vectors) == 1:
             climbs = [(run(mixture.from_vector(v)), [j]) for j, v in enumerate(vectors)]
             evaluations = sum(c.evaluations for c, _ in climbs)
         else:
-            found, evaluations = search(mixture, mixture.from_vector(vectors), starting)
+            found, evaluations = search(searched, mixture.from_vector(vectors), starting)
+            if searched is not mixture:
+                found, vectors = _from_sample(mixture, _finished(searched, found, max_iterations))
             climbs = _finished(mixture, found, max_iterations)
             evaluations += sum(c.evaluations for c, _ in climbs)
         judged_runs = [(_judged(mixture, c), c, reached) for c, reached in climbs]
+        if method == "em" and not any(optimum.regular for optimum, *_ in judged_runs):
+            # Better a low optimum than a spike: what was given up for spikes may lead to one.
+            late = [replace(f, ending="under way") for f in found if f.ending == "given up"]
+            climbs = _finished(mixture, late, max_iterations)
+            evaluations += sum(c.evaluations for c, _ in climbs)
+            judged_runs += [(_judged(mixture, c), c, reached) for c, reached in climbs]
         best, won, reached = max(judged_runs, key=lambda j: (j[0].regular, j[0].objective))
         if method == "em" and len(vectors) > 1:
             won, more = _replayed(
@@ -245,6 +260,30 @@ def _remaining(judged: Curvature | None) -> float:
     if judged is None or judged.kind == "saddle":
         return np.nan
     return 0.5 * (judged.identified_decrement if np.isnan(judged.decrement) else judged.decrement) ** 2
+
+
+def _sample(mixture: Mixture[Any, Any], random: np.random.Generator) -> Mixture[Any, Any]:
+    """The rows among which a search is made: all, or of very many some."""
+    n = len(mixture.counts)
+    if n <= SAMPLE:
+        return mixture
+    return mixture.part(np.sort(random.choice(n, size=SAMPLE, replace=False)))
+
+
+def _from_sample(mixture: Mixture[Any, Any], climbs: list[tuple[Climb, list[int]]]) -> tuple[list[Found], Floats]:
+    """The best optima of a sample as the starts of runs over all rows, and the full vectors that they start from."""
+    best = sorted((c for c in climbs if c[0].ending == "converged"), key=lambda c: -c[0].trace[-1])[:OF_SAMPLE]
+    vectors = np.array([c.points[-1] for c, _ in best or climbs[:1]])
+    values = [_evaluated(mixture, v) for v in vectors]
+    found = [
+        Found([j], v, value, np.inf, "under way") for j, (v, value) in enumerate(zip(vectors, values, strict=True))
+    ]
+    return sorted(found, key=lambda f: -f.value), vectors
+
+
+def _evaluated(mixture: Mixture[Any, Any], vector: Floats) -> float:
+    parameters = mixture.from_vector(vector)
+    return float(mixture.e_step(parameters).log_likelihood + mixture.log_prior(parameters))
 
 
 def _finished(mixture: Mixture[Any, Any], found: list[Found], steps: int) -> list[tuple[Climb, list[int]]]:

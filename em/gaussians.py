@@ -14,6 +14,7 @@ the scatter and ``e`` to its divisor, so one M-step, one gradient and one Hessia
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -187,9 +188,7 @@ class GaussianMixture:
         if standardise:
             self.units = Units.of(distinct, np.sqrt(np.diag(covariance)), shared=form.shape == "spherical")
         self.points = self.units.rows(distinct.y)
-        self.data = trusted(
-            Measurements, y=self.points, counts=self.counts, labels=self.labels, features=distinct.features
-        )
+        self.features = distinct.features
         self.rows = NormalRows(self.points, self.counts, self.labels, k, diagonal=form.shape != "full")
         self.total = self.units.matrices(covariance)
         self.total_inverse_root = np.linalg.inv(np.linalg.cholesky(self.total))
@@ -210,6 +209,12 @@ class GaussianMixture:
             degrees_of_freedom=d + 2.0,
             scale=0.1 * (d + 2.0) * self.total,
         )
+
+    def part(self, rows: slice | Integers) -> GaussianMixture:
+        some = copy(self)
+        some.points, some.counts, some.labels = self.points[rows], self.counts[rows], self.labels[rows]
+        some.rows = NormalRows(some.points, some.counts, some.labels, self.n_components, diagonal=self.rows.diagonal)
+        return some
 
     def e_step(self, parameters: GaussianParameters) -> GaussianStatistics:
         return self.rows.statistics(parameters)
@@ -256,7 +261,7 @@ class GaussianMixture:
         return []
 
     def names(self) -> list[str]:
-        k, features = self.n_components, self.data.features
+        k, features = self.n_components, self.features
 
         def place(j: int, *which: int) -> str:
             return f"[{j + 1}]" if self.d == 1 else f"[{', '.join([str(j + 1), *(features[a] for a in which)])}]"
@@ -389,7 +394,7 @@ def gaussian_mixture(
     acceleration : ``"squarem"`` or ``"anderson"`` extrapolate the steps of EM, and never lower the objective; None leaves
         ``path[k]`` what k plain iterations give; ``"auto"`` is None below 1000 distinct rows, else ``"squarem"``
 
-    starts : ``"thorough"`` tries ten times as many starts and follows more of them to the end
+    starts : ``"thorough"`` tries four times as many starts and follows more of them to the end
     minimum_ratio : c of ``min sigma_j / sigma_k >= c`` over all components, each relative to the data's own spread in the
         same direction; under it the likelihood is bounded
 

@@ -53,6 +53,9 @@ class Mixture[P, S](Protocol):
     likelihood_offset: float
     offset: float
 
+    def part(self, rows: slice | Integers) -> Self:
+        """The same mixture of some of its rows, in the same units."""
+
     def e_step(self, parameters: P) -> S:
         """Sufficient statistics of all rows; parameters ``...`` give statistics ``...``."""
 

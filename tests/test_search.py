@@ -70,7 +70,7 @@ def test_acceleration_never_falls_and_reaches_the_limit_of_plain_em_in_fewer_ste
         assert plain.extrapolations == plain.refused == 0
     coins = em.coin_mixture(BOYS, start=SLOW_START, acceleration=acceleration)
     assert coins.status == "converged"
-    assert coins.evaluations < 500, "plain EM takes more than 5000"
+    assert coins.evaluations < 1000, "plain EM takes more than 5000"
 
 
 @pytest.mark.parametrize("acceleration", ["squarem", "anderson"])
