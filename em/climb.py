@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from em.acceleration import Acceleration, extrapolation
-from em.curvature import CREEPING, Curvature, curvature
+from em.curvature import CREEPING, Curvature, curvature_near_rest
 from em.mixture import Mixture
 from models.inputs import Floats
 
@@ -117,9 +117,13 @@ def _evaluate(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, float]:
 
 
 def _arrived(mixture: Mixture[Any, Any], parameters: Any, points: list[Floats]) -> tuple[bool, Curvature | None]:
-    if mixture.smallest_spread(parameters) < 1e-6:
+    if not mixture.bounded and mixture.smallest_spread(parameters) < 1e-6:
         return bool(np.array_equal(points[-1], points[-2])), None  # about to collapse; derivatives would overflow
-    judged = curvature(mixture, parameters)
+    if mixture.constrained(parameters):
+        return _standing(points), None
+    judged = curvature_near_rest(mixture, parameters)
+    if judged is None:
+        return False, None
     # With 1e15 tosses the distance in standard errors is never small to rounding; then parameters that stand still are it.
     still = np.abs(points[-1] - points[-2]) <= 4 * np.finfo(float).eps * np.maximum(1.0, np.abs(points[-1]))
     if judged.decrement < DISTANCE or (judged.kind != "saddle" and bool(still.all())):
@@ -127,6 +131,14 @@ def _arrived(mixture: Mixture[Any, Any], parameters: Any, points: list[Floats]) 
     if judged.kind != "saddle" and judged.rate > 1 - CREEPING:
         return judged.identified_decrement < DISTANCE and judged.step < STANDSTILL_CREEPING, judged
     return judged.step < STANDSTILL, judged
+
+
+def _standing(points: list[Floats]) -> bool:
+    """Whether what is left of the way, by Aitken's estimate from the last two steps, is rounding."""
+    if len(points) < 3:
+        return False
+    before, last = np.linalg.norm(points[-2] - points[-3]), np.linalg.norm(points[-1] - points[-2])
+    return bool(last * last <= STANDSTILL * (before - last)) or last == 0
 
 
 def _no_worse(mixture: Mixture[Any, Any], guess: Floats, least: float) -> tuple[Floats, Any, Any, float] | None:

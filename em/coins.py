@@ -10,6 +10,7 @@ Nature Biotechnology 26, 897; Dempster, Laird & Rubin (1977), JRSS B 39, 1.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,13 +150,26 @@ class CoinMixture:
         self.points = (self.tosses.heads / self.tosses.tosses)[:, None]
         self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k))
         self.likelihood_offset = self.offset = 0.0
+        self.bounded = True
+        self._collect()
+
+    def _collect(self) -> None:
+        """Features of the bags whose coin is not known, in blocks, and their sums over those of each known coin."""
         tails = self.tosses.tosses - self.tosses.heads
         coefficients = gammaln(self.tosses.tosses + 1) - gammaln(self.tosses.heads + 1) - gammaln(tails + 1)
         features = np.stack([np.ones_like(coefficients), self.tosses.heads, tails, coefficients])
         unknown = self.labels < 0
         self.blocks = blocks_of(features[:, unknown], self.counts[unknown].astype(float))
-        own = np.equal.outer(np.arange(k), self.labels)
+        own = np.equal.outer(np.arange(self.n_components), self.labels)
         self.labelled = (own * self.counts) @ features.T
+
+    def part(self, rows: slice | Integers) -> CoinMixture:
+        some, t = copy(self), self.tosses
+        fields = {"heads": t.heads[rows], "tosses": t.tosses[rows], "counts": t.counts[rows], "labels": t.labels[rows]}
+        some.tosses = trusted(CoinTosses, **fields)
+        some.points, some.counts, some.labels = self.points[rows], some.tosses.counts, some.tosses.labels
+        some._collect()
+        return some
 
     def e_step(self, parameters: CoinParameters) -> CoinStatistics:
         w, p = parameters.weights, parameters.head_probabilities
@@ -233,6 +247,9 @@ class CoinMixture:
     def start_from(self, responsibilities: Floats) -> CoinParameters:
         return m_step(_statistics(responsibilities * self.counts[:, None], np.nan, self.tosses), START, self.weights)
 
+    def constrained(self, parameters: CoinParameters) -> bool:
+        return False
+
     def published(self, parameters: CoinParameters) -> CoinParameters:
         return CoinParameters(parameters.weights, parameters.head_probabilities)
 
@@ -271,7 +288,7 @@ def coin_mixture(
     acceleration : ``"squarem"`` or ``"anderson"`` extrapolate the steps of EM, and never lower the objective; None leaves
         ``path[k]`` what k plain iterations give; ``"auto"`` is None below 1000 distinct rows, else ``"squarem"``
 
-    starts : ``"thorough"`` tries ten times as many starts and follows more of them to the end
+    starts : ``"thorough"`` tries four times as many starts and follows more of them to the end
 
     Returns
     -------

@@ -30,6 +30,8 @@ FLAT = 1e-8
 CREEPING = 1e-5
 # Directions in which a finite step is worth trying: at a coincidence of components the second derivative may vanish.
 NEARLY_FLAT = 1e-4
+# Numbers of the scores that are held at a time: 32 MB.
+NUMBERS = 2**22
 # Closer than this to a bound, with a gradient that points outward, a probability is at it.
 AT_BOUND = 1e-5
 
@@ -76,6 +78,16 @@ class Curvature:
 
 def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats, Floats]:
     """Gradient ``(p,)``, Hessian ``(p, p)`` and complete-data information ``(p, p)`` of the objective, full vector."""
+    n, p = len(mixture.counts), len(mixture.basis)
+    rows = max(NUMBERS // p, 1)
+    parts = [mixture] if n <= rows else [mixture.part(slice(start, start + rows)) for start in range(0, n, rows)]
+    gradient, hessian, complete = (sum(d) for d in zip(*(_of_rows(part, parameters) for part in parts), strict=True))
+    by_prior, prior_hessian = mixture.prior_derivatives(parameters)
+    return gradient + by_prior, hessian + prior_hessian, complete - prior_hessian
+
+
+def _of_rows(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, Any, Any]:
+    """What the rows add to the derivatives, the prior left out."""
     k, counts, labels = mixture.n_components, mixture.counts, mixture.labels
     p = len(mixture.basis)
     log_densities = mixture.log_densities(parameters)
@@ -103,8 +115,7 @@ def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Fl
         hessian[j, own] = ratio[:, j] @ weighted
         hessian[own, j] = hessian[j, own]
     hessian -= (rows * counts[:, None]).T @ rows
-    gradient, prior_hessian = mixture.prior_derivatives(parameters)
-    return gradient + counts @ rows, hessian + prior_hessian, complete - prior_hessian
+    return counts @ rows, hessian, complete
 
 
 def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
@@ -147,6 +158,15 @@ def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
     flat, slow = steps[:, np.abs(values) < FLAT * size], steps[:, np.abs(values) < NEARLY_FLAT]
     distances = (decrement, identified, step, rate)
     return Curvature(kind, free, information, basis, *distances, direction, flat, slow, at_bounds)
+
+
+def curvature_near_rest(mixture: Mixture[Any, Any], parameters: Any) -> Curvature | None:
+    """`curvature`, or None so far from a maximum that not even complete data would bend downward."""
+    try:
+        with np.errstate(invalid="raise"):
+            return curvature(mixture, parameters)
+    except (FloatingPointError, np.linalg.LinAlgError):
+        return None
 
 
 def _inside_bounds(

@@ -10,7 +10,7 @@ import numpy as np
 
 from em.acceleration import Acceleration
 from em.climb import MAX_ITERATIONS, Climb, climb
-from em.curvature import CREEPING, Curvature, curvature
+from em.curvature import CREEPING, Curvature, curvature, curvature_near_rest
 from em.mixture import Mixture, log_weights, responsibilities
 from em.search import COLLAPSED, PLAIN_STEPS, SAME_ROWS, Found, search
 from em.standard_errors import covariance_of, withheld_reason
@@ -25,6 +25,10 @@ type Status = Literal["converged", "boundary", "saddle", "ridge", "collapsed", "
 REPLAY_STEPS = 30_000
 # Starts from which that is tried.
 REPLAYED = 3
+# Distinct rows up to which a search is made among all; of more, among so many drawn at random, and the best optima there are
+# where the runs over all rows start.
+SAMPLE = 3000
+OF_SAMPLE = 2
 # Nats below the best known optimum at which an unfinished search run is given up.
 HOPELESS = 5.0
 # It is given up too where it would take more than so many times its last steps to reach that optimum.
@@ -51,7 +55,7 @@ class Mode[P]:
     parameters : in canonical order
     starts : how many starts reached it
     regular : False for a saddle, and where a component has collapsed (its smallest standard deviation, in any
-        direction, is under 5 % of the data's in that direction)
+        direction, is under 5 % of the data's in that direction; under a ``minimum_ratio`` none collapses)
     """
 
     log_likelihood: float
@@ -104,6 +108,8 @@ class Fit[P, E]:
     modes : every distinct optimum, best first
     rate : largest linear rate at which plain EM converges at the result; NaN where it has no meaning
     decrement : distance to the optimum in standard errors, sqrt(g' I^-1 g); NaN where not identified
+    remaining : nats between the objective and its limit, rounding apart: half the squared decrement, over the identified
+        directions alone on a ridge; NaN where there is no such limit or the fit is held at a ``minimum_ratio``
     """
 
     parameters: P
@@ -120,6 +126,7 @@ class Fit[P, E]:
     modes: tuple[Mode[P], ...]
     rate: float
     decrement: float
+    remaining: float
     _mixture: Mixture[P, Any]
 
     def responsibilities(self, data: Any) -> Floats:
@@ -188,15 +195,26 @@ def fit_mixture(
         best, evaluations = _judged(mixture, won), won.evaluations
         distinct = [(best, 1)]
     else:
-        vectors = mixture.to_vector(starts(mixture, np.random.default_rng(seed), starting))
+        random = np.random.default_rng(seed)
+        searched = _sample(mixture, random)
+        vectors = mixture.to_vector(starts(searched, random, starting))
+        found: list[Found] = []
         if method != "em" or len(vectors) == 1:
             climbs = [(run(mixture.from_vector(v)), [j]) for j, v in enumerate(vectors)]
             evaluations = sum(c.evaluations for c, _ in climbs)
         else:
-            found, evaluations = search(mixture, mixture.from_vector(vectors), starting)
+            found, evaluations = search(searched, mixture.from_vector(vectors), starting)
+            if searched is not mixture:
+                found, vectors = _from_sample(mixture, _finished(searched, found, max_iterations))
             climbs = _finished(mixture, found, max_iterations)
             evaluations += sum(c.evaluations for c, _ in climbs)
         judged_runs = [(_judged(mixture, c), c, reached) for c, reached in climbs]
+        if method == "em" and not any(optimum.regular for optimum, *_ in judged_runs):
+            # Better a low optimum than a spike: what was given up for spikes may lead to one.
+            late = [replace(f, ending="under way") for f in found if f.ending == "given up"]
+            climbs = _finished(mixture, late, max_iterations)
+            evaluations += sum(c.evaluations for c, _ in climbs)
+            judged_runs += [(_judged(mixture, c), c, reached) for c, reached in climbs]
         best, won, reached = max(judged_runs, key=lambda j: (j[0].regular, j[0].objective))
         if method == "em" and len(vectors) > 1:
             won, more = _replayed(
@@ -232,8 +250,40 @@ def fit_mixture(
         modes=_modes(mixture, distinct),
         rate=np.nan if judged is None else judged.rate,
         decrement=np.nan if judged is None else judged.decrement,
+        remaining=_remaining(judged),
         _mixture=mixture,
     )
+
+
+def _remaining(judged: Curvature | None) -> float:
+    """Nats up to the maximum of the quadratic that has the objective's first two derivatives."""
+    if judged is None or judged.kind == "saddle":
+        return np.nan
+    return 0.5 * (judged.identified_decrement if np.isnan(judged.decrement) else judged.decrement) ** 2
+
+
+def _sample(mixture: Mixture[Any, Any], random: np.random.Generator) -> Mixture[Any, Any]:
+    """The rows among which a search is made: all, or of very many some."""
+    n = len(mixture.counts)
+    if n <= SAMPLE:
+        return mixture
+    return mixture.part(np.sort(random.choice(n, size=SAMPLE, replace=False)))
+
+
+def _from_sample(mixture: Mixture[Any, Any], climbs: list[tuple[Climb, list[int]]]) -> tuple[list[Found], Floats]:
+    """The best optima of a sample as the starts of runs over all rows, and the full vectors that they start from."""
+    best = sorted((c for c in climbs if c[0].ending == "converged"), key=lambda c: -c[0].trace[-1])[:OF_SAMPLE]
+    vectors = np.array([c.points[-1] for c, _ in best or climbs[:1]])
+    values = [_evaluated(mixture, v) for v in vectors]
+    found = [
+        Found([j], v, value, np.inf, "under way") for j, (v, value) in enumerate(zip(vectors, values, strict=True))
+    ]
+    return sorted(found, key=lambda f: -f.value), vectors
+
+
+def _evaluated(mixture: Mixture[Any, Any], vector: Floats) -> float:
+    parameters = mixture.from_vector(vector)
+    return float(mixture.e_step(parameters).log_likelihood + mixture.log_prior(parameters))
 
 
 def _finished(mixture: Mixture[Any, Any], found: list[Found], steps: int) -> list[tuple[Climb, list[int]]]:
@@ -270,10 +320,12 @@ def _finished(mixture: Mixture[Any, Any], found: list[Found], steps: int) -> lis
 
 def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:
     """Whether a local maximum is within a standard error, and not on a plateau."""
+    if mixture.constrained(parameters):
+        return True
     if mixture.smallest_spread(parameters) < NEVER_REGULAR:
         return False
-    judged = curvature(mixture, parameters)
-    return judged.decrement < 1 and judged.rate < 1 - PLATEAU
+    judged = curvature_near_rest(mixture, parameters)
+    return judged is not None and judged.decrement < 1 and judged.rate < 1 - PLATEAU
 
 
 def _places(mixture: Mixture[Any, Any], permutation: Integers) -> Integers:
@@ -289,16 +341,18 @@ def _judged(mixture: Mixture[Any, Any], run: Climb) -> _Optimum:
     """What the end of a run is: a maximum, or which of the things that only look like one."""
     parameters = mixture.from_vector(run.points[-1])
     rows = _rows(mixture, parameters)
-    spread = mixture.smallest_spread(parameters)
+    spread = np.inf if mixture.bounded else mixture.smallest_spread(parameters)
     if run.ending == "collapsed" or spread < NEVER_REGULAR:
         return _Optimum(parameters, run.trace[-1], rows, "collapsed", False, None)
+    if run.ending == "iteration limit":
+        return _Optimum(parameters, run.trace[-1], rows, "iteration limit", False, None)
+    if mixture.constrained(parameters):
+        return _Optimum(parameters, run.trace[-1], rows, "boundary", True, None)
     judged = run.judged or curvature(mixture, parameters)
     if judged.kind == "maximum" and judged.rate > 1 - CREEPING:
         judged = replace(judged, kind="ridge")
     status: Status = "converged" if judged.kind == "maximum" else judged.kind
-    if run.ending == "iteration limit":
-        status = "iteration limit"
-    elif spread < COLLAPSED:
+    if spread < COLLAPSED:
         status = "collapsed"
     elif judged.kind == "ridge" and _rises_beyond(mixture, parameters, judged, run.trace[-1]):
         judged, status = replace(judged, kind="saddle"), "saddle"

@@ -14,6 +14,7 @@ the scatter and ``e`` to its divisor, so one M-step, one gradient and one Hessia
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,7 @@ from em.mixture import (
 )
 from em.moments import GaussianStatistics, statistics_of
 from em.normal_rows import NormalRows
+from em.spread_ratio import SpreadRatio
 from em.starts import Starts
 from em.units import Units
 from models.gaussians import (
@@ -60,7 +62,7 @@ from models.gaussians import (
     Measurements,
     sample_covariance,
 )
-from models.inputs import Floats, Integers, instance_of
+from models.inputs import Floats, Integers, finite_array, instance_of
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows, exchangeable_groups
 
 # Below this share of the data's own spread a component has no width that double precision can hold.
@@ -102,7 +104,11 @@ def e_step(parameters: GaussianParameters, data: Measurements) -> GaussianStatis
 
 
 def m_step(
-    statistics: GaussianStatistics, prior: GaussianPrior | None, weights: MixtureWeights, form: CovarianceForm
+    statistics: GaussianStatistics,
+    prior: GaussianPrior | None,
+    weights: MixtureWeights,
+    form: CovarianceForm,
+    ratio: SpreadRatio | None = None,
 ) -> GaussianParameters:
     """Mode of the conjugate posterior given the statistics; ``prior=None`` is maximum likelihood.
 
@@ -126,8 +132,10 @@ def m_step(
     elif empty.any():
         scatter = np.where(empty[..., None, None], scatter.sum(axis=-3, keepdims=True), scatter)
         divisors = np.where(empty, divisors.sum(axis=-1, keepdims=True), divisors)
-    scatter = covariance_prior.scatter + scatter
-    covariances = project(scatter / (covariance_prior.exponent + divisors)[..., None, None], form)
+    divisors = covariance_prior.exponent + divisors
+    covariances = project((covariance_prior.scatter + scatter) / divisors[..., None, None], form)
+    if ratio is not None:
+        covariances = ratio.constrain(covariances, divisors)
     return trusted(
         GaussianParameters,
         weights=mode_of_weights(rows, weights.fixed, 1.0 if prior is None else prior.concentration),
@@ -166,6 +174,7 @@ class GaussianMixture:
         form: CovarianceForm,
         prior: GaussianPrior | None,
         *,
+        minimum_ratio: float | None = None,
         standardise: bool = True,
     ) -> None:
         distinct = data.distinct()
@@ -179,12 +188,12 @@ class GaussianMixture:
         if standardise:
             self.units = Units.of(distinct, np.sqrt(np.diag(covariance)), shared=form.shape == "spherical")
         self.points = self.units.rows(distinct.y)
-        self.data = trusted(
-            Measurements, y=self.points, counts=self.counts, labels=self.labels, features=distinct.features
-        )
+        self.features = distinct.features
         self.rows = NormalRows(self.points, self.counts, self.labels, k, diagonal=form.shape != "full")
         self.total = self.units.matrices(covariance)
         self.total_inverse_root = np.linalg.inv(np.linalg.cholesky(self.total))
+        self.ratio = None if minimum_ratio is None else SpreadRatio.of(minimum_ratio, self.total, form.shape)
+        self.bounded = self.ratio is not None
         self.prior = None if prior is None else self.units.prior(prior)
         self.likelihood_offset = self.offset = -distinct.n * self.units.log_volume
         if prior is not None:
@@ -201,11 +210,17 @@ class GaussianMixture:
             scale=0.1 * (d + 2.0) * self.total,
         )
 
+    def part(self, rows: slice | Integers) -> GaussianMixture:
+        some = copy(self)
+        some.points, some.counts, some.labels = self.points[rows], self.counts[rows], self.labels[rows]
+        some.rows = NormalRows(some.points, some.counts, some.labels, self.n_components, diagonal=self.rows.diagonal)
+        return some
+
     def e_step(self, parameters: GaussianParameters) -> GaussianStatistics:
         return self.rows.statistics(parameters)
 
     def m_step(self, statistics: GaussianStatistics) -> GaussianParameters:
-        return m_step(statistics, self.prior, self.weights, self.form)
+        return m_step(statistics, self.prior, self.weights, self.form, self.ratio)
 
     def log_prior(self, parameters: GaussianParameters) -> Floats | float:
         return 0.0 if self.prior is None else log_prior(parameters, self.prior, self.weights, self.form)
@@ -246,7 +261,7 @@ class GaussianMixture:
         return []
 
     def names(self) -> list[str]:
-        k, features = self.n_components, self.data.features
+        k, features = self.n_components, self.features
 
         def place(j: int, *which: int) -> str:
             return f"[{j + 1}]" if self.d == 1 else f"[{', '.join([str(j + 1), *(features[a] for a in which)])}]"
@@ -268,9 +283,12 @@ class GaussianMixture:
         k, d = self.n_components, self.d
         entries = vector[..., k + k * d :]
         possible = np.isfinite(vector).all(axis=-1) & (vector[..., :k] >= 0).all(axis=-1)
-        if d == 1:
+        if d == 1 and self.ratio is None:
             return np.asarray(possible & (entries > NO_WIDTH**2).all(axis=-1))
-        variances = np.linalg.eigvalsh(from_lower(np.where(possible[..., None], entries, 1.0), d))
+        covariances = from_lower(np.where(possible[..., None], entries, 1.0), d)
+        if self.ratio is not None:
+            possible &= self.ratio.kept(covariances)
+        variances = np.linalg.eigvalsh(covariances)
         # Beyond rounding of the largest, so that a Cholesky factor exists.
         least = np.maximum(NO_WIDTH**2, 8 * d * np.finfo(float).eps * variances[..., -1])
         return np.asarray(possible & (variances[..., 0] > least).all(axis=-1))
@@ -304,7 +322,11 @@ class GaussianMixture:
     def start_from(self, responsibilities: Floats) -> GaussianParameters:
         expected = responsibilities * self.counts[:, None]
         means = np.zeros((*responsibilities.shape[:-2], self.n_components, self.d))
-        return m_step(statistics_of(expected, np.nan, self.points, means), self.start_prior, self.weights, self.form)
+        statistics = statistics_of(expected, np.nan, self.points, means)
+        return m_step(statistics, self.start_prior, self.weights, self.form, self.ratio)
+
+    def constrained(self, parameters: GaussianParameters) -> bool:
+        return self.ratio is not None and self.ratio.reached(parameters.covariances)
 
     def published(self, parameters: GaussianParameters) -> GaussianParameters:
         return self.units.published(parameters)
@@ -353,6 +375,7 @@ def gaussian_mixture(
     method: Method = "em",
     acceleration: Acceleration = "auto",
     starts: Starts = "default",
+    minimum_ratio: float | None = None,
 ) -> Fit[GaussianParameters, GaussianStandardErrors]:
     """Fit a mixture of normal distributions by EM.
 
@@ -371,13 +394,16 @@ def gaussian_mixture(
     acceleration : ``"squarem"`` or ``"anderson"`` extrapolate the steps of EM, and never lower the objective; None leaves
         ``path[k]`` what k plain iterations give; ``"auto"`` is None below 1000 distinct rows, else ``"squarem"``
 
-    starts : ``"thorough"`` tries ten times as many starts and follows more of them to the end
+    starts : ``"thorough"`` tries four times as many starts and follows more of them to the end
+    minimum_ratio : c of ``min sigma_j / sigma_k >= c`` over all components, each relative to the data's own spread in the
+        same direction; under it the likelihood is bounded
 
     Returns
     -------
     `em.Fit` with `models.GaussianParameters`, in every case. The likelihood of components with their own covariances
     has no maximum: it grows without limit as one collapses onto a row. What is returned is the best *regular* optimum
-    (Hathaway 1985, Annals of Statistics 13, 795); ``modes`` lists the others.
+    (Hathaway 1985, Annals of Statistics 13, 795); ``modes`` lists the others. With ``minimum_ratio`` it is the best of all;
+    where it lies at that ratio the ``status`` is "boundary" and the standard errors are withheld.
 
     Raises
     ------
@@ -407,7 +433,25 @@ def gaussian_mixture(
         if start.means.shape[1] != data.d:
             raise ValueError(f"start has {start.means.shape[1]} features but y has {data.d}; give as many of both")
         form.checked(start.covariances)
+    if minimum_ratio is not None:
+        minimum_ratio = _checked_ratio(minimum_ratio, method)
     # Nelder-Mead moves in the user's own units, as in the published example; its simplex is not invariant.
-    mixture = GaussianMixture(data, treated, form, prior, standardise=method != "nelder-mead")
+    standardise = method != "nelder-mead"
+    mixture = GaussianMixture(data, treated, form, prior, minimum_ratio=minimum_ratio, standardise=standardise)
     internal = None if start is None else mixture.units.parameters(start)
+    if internal is not None and mixture.ratio is not None and not mixture.ratio.kept(internal.covariances):
+        raise ValueError(
+            f"start.covariances have a ratio of standard deviations of {mixture.ratio.ratio(internal.covariances):.3g}, "
+            f"below minimum_ratio={minimum_ratio:g}; start from wider components"
+        )
     return fit_mixture(mixture, start=internal, seed=seed, method=method, acceleration=acceleration, starting=starts)
+
+
+def _checked_ratio(minimum_ratio: float, method: Method) -> float:
+    """A least ratio of standard deviations in (0, 1], and a method that keeps to it."""
+    ratio = float(finite_array("minimum_ratio", minimum_ratio, (0,)))
+    if not 0 < ratio <= 1:
+        raise ValueError(f"minimum_ratio is {ratio:g}; a smallest over a largest standard deviation lies in (0, 1]")
+    if method != "em":
+        raise ValueError(f'minimum_ratio is kept by EM alone; leave it out with method="{method}"')
+    return ratio

@@ -37,6 +37,8 @@ class Mixture[P, S](Protocol):
     everything else: ``(p,)``. Constraints (weights sum to 1 or are held, covariances tied, diagonal or spherical) are
     linear in it: full = constant + ``basis`` @ free.
 
+    ``bounded`` says that the likelihood is, so that no optimum is spurious for being narrow.
+
     Where a shape begins with ``...``, many sets of parameters may be given at once, along leading axes.
     """
 
@@ -47,8 +49,12 @@ class Mixture[P, S](Protocol):
     points: Floats
     basis: Floats
     prior: Any
+    bounded: bool
     likelihood_offset: float
     offset: float
+
+    def part(self, rows: slice | Integers) -> Self:
+        """The same mixture of some of its rows, in the same units."""
 
     def e_step(self, parameters: P) -> S:
         """Sufficient statistics of all rows; parameters ``...`` give statistics ``...``."""
@@ -97,6 +103,9 @@ class Mixture[P, S](Protocol):
 
     def smallest_spread(self, parameters: P) -> Floats:
         """``(...)`` smallest standard deviation of a component, relative to the smallest column's; inf where there is none."""
+
+    def constrained(self, parameters: P) -> bool:
+        """Whether the parameters are held by a declared constraint, so that their gradient need not vanish."""
 
     def start_from(self, responsibilities: Floats) -> P:
         """Start parameters from responsibilities ``(..., n, K)``: an M-step that no empty component can make singular."""

@@ -2,7 +2,7 @@
 
 The features are (1, y_a, y_a y_b for a >= b), or (1, y_a, y_a^2) where covariances have no other entries. The expanded
 square ``theta . phi`` of a component much tighter than the spread of the rows, or far from their centre, cancels: its
-error is bounded by the rounding of its largest terms. Components whose bound is above `LARGEST` are computed from
+error is the rounding of its largest terms. Components where these are above `LARGEST` are computed from
 differences to their own means instead, by Cholesky factors, and so are their moments.
 
 Rows whose component is known need no E-step: their moments about their own mean are all that is ever needed of them.
@@ -17,14 +17,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from em.compiled import available, normal_pass
 from em.covariances import from_lower
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, ROWS, Block, posterior_sums
 from em.moments import GaussianStatistics, statistics_of
 from models.gaussians import GaussianParameters
 from models.inputs import Floats, Integers
 
-# Sum of the sizes of the terms of a log density up to which it keeps twelve digits after the point.
-LARGEST = 1e4
+# Root of the summed squares of the largest terms of a log density up to which their rounding errors, which are independent,
+# leave it twelve digits after the point.
+LARGEST = 4e3
 # Features kept rather than made anew in every pass: 1 MB.
 KEPT = 2**17
 
@@ -88,6 +90,8 @@ class NormalRows:
         own = np.equal.outer(labels, np.arange(k)) * counts[:, None].astype(float)
         means = np.zeros((k, d)) if whole else own.T @ y / np.maximum(own.sum(axis=0), 1)[:, None]
         self.labelled = None if whole else statistics_of(own, 0.0, y, means)
+        self.once = bool((self.counts == 1).all())
+        self.compiled = available(len(self.y))
         few = len(self.y) * len(self.largest) <= KEPT
         self.kept = [self._block(rows) for rows in self._parts()] if few else None
 
@@ -134,7 +138,7 @@ class NormalRows:
         constants = -half_log_determinants - 0.5 * d * np.log(2 * np.pi)
         at_origin = constants - 0.5 * (turned * means).sum(axis=-1)
         theta = np.concatenate([at_origin[..., None], turned, self.twice * entries], axis=-1)
-        tight = np.abs(theta) @ self.largest > LARGEST
+        tight = (theta * theta) @ self.largest**2 > LARGEST**2
         with np.errstate(divide="ignore"):
             log_weights = np.maximum(np.log(parameters.weights), LOG_OF_ZERO)
         theta[..., 0] += log_weights
@@ -151,10 +155,14 @@ class NormalRows:
         means, d = parameters.means, self.d
         natural = self.natural(parameters)
         exact = _Tight.of(self.y, natural, means) if natural.tight.any() else None
-        blocks = self.kept if self.kept is not None else (self._block(rows) for rows in self._parts())
-        by_hand = () if exact is None else (exact.replace, exact.add)
         log_likelihood: Any
-        sums, log_likelihood = posterior_sums(natural.theta, blocks, *by_hand)
+        if exact is None and self.compiled and means.ndim == 2:
+            sums, log_likelihood, smallest = normal_pass()(natural.theta, self.y, self.counts, self.diagonal, self.once)
+            log_likelihood = np.float64(log_likelihood if smallest > IMPOSSIBLE else -np.inf)
+        else:
+            blocks = self.kept if self.kept is not None else (self._block(rows) for rows in self._parts())
+            by_hand = () if exact is None else (exact.replace, exact.add)
+            sums, log_likelihood = posterior_sums(natural.theta, blocks, *by_hand)
         rows = sums[..., 0]
         about_origin = sums[..., 1 : d + 1]
         first = about_origin - rows[..., None] * means

@@ -24,8 +24,8 @@ PLAIN_STEPS = 30
 LOOK_EVERY = 10
 # Extrapolations after which only the best runs go on, and after which those are finished one by one.
 SHORT, CYCLES = 12, 100
-# How many go on, of the default starts and of a thorough search.
-BEST, BEST_OF_MANY = 8, 40
+# How many for each component go on, of the default starts and of a thorough search.
+BEST, BEST_OF_MANY = 5, 12
 # Gain of two steps and an extrapolation, in nats, below which a run is near its end.
 NEAR = 1e-7
 # A component narrower than this share of the data's spread has collapsed.
@@ -104,7 +104,7 @@ def search(mixture: Mixture[Any, Any], starts: Any, how: Starts = "default") -> 
         if cycle % (LOOK_EVERY // 2) == 0 or cycle == SHORT:
             runs = _met(mixture, runs)
         if cycle == SHORT:
-            best = _best(mixture, runs, BEST if how == "default" else BEST_OF_MANY)
+            best = _best(mixture, runs, mixture.n_components * (BEST if how == "default" else BEST_OF_MANY))
             found += runs.found(~best, "given up")
             runs = runs.part(best)
         if not runs.starts:
@@ -122,7 +122,9 @@ def _best(mixture: Mixture[Any, Any], runs: _Runs, number: int) -> NDArray[np.bo
     """Runs that go on: the best, and those on their way to a collapse, whose objective says nothing."""
     if not runs.starts:
         return np.zeros(0, dtype=bool)
-    narrow = np.broadcast_to(mixture.smallest_spread(mixture.from_vector(runs.vectors)) < COLLAPSED, runs.values.shape)
+    narrow = np.zeros(len(runs.values), dtype=bool)
+    if not mixture.bounded:
+        narrow |= mixture.smallest_spread(mixture.from_vector(runs.vectors)) < COLLAPSED
     ranked = np.argsort(np.argsort(np.where(narrow, np.inf, -runs.values), kind="stable"))
     return np.asarray(narrow | (ranked < number))
 
@@ -184,11 +186,14 @@ def _met(mixture: Mixture[Any, Any], runs: _Runs) -> _Runs:
     joint = log_weights(parameters.weights)[:, None, :] + mixture.log_densities(parameters)
     rows = responsibilities(joint, mixture.labels)[1]
     kept: list[int] = []
+    total = float(mixture.counts.sum())
     starts = [list(s) for s in runs.starts]
     for j in np.argsort(-runs.values, kind="stable"):
-        same = [i for i in kept if np.abs(rows[i] - rows[j]).max() < SAME_ROWS]
-        if same:
-            starts[same[0]] += starts[j]
+        # Rows that agree so closely sum to values that do.
+        close = [i for i in kept if runs.values[i] - runs.values[j] <= total * SAME_ROWS]
+        same = np.flatnonzero(np.abs(rows[close] - rows[j]).max(axis=1, initial=0.0) < SAME_ROWS)
+        if len(same):
+            starts[close[same[0]]] += starts[j]
         else:
             kept.append(int(j))
     merged = _Runs(starts, runs.vectors, runs.statistics, runs.values, runs.gains)

@@ -27,10 +27,12 @@ def describe(direction: Floats, names: tuple[str, ...]) -> str:
 
 def withheld_reason(status: str, judged: Curvature | None, names: tuple[str, ...]) -> str | None:
     """Why a point of this status and curvature has no standard errors; None where it has."""
-    if judged is None or status == "collapsed":
-        return "a component has collapsed onto rows that (almost) coincide: the likelihood grows without limit there"
     if status == "iteration limit":
         return "stopped by the limit of iterations, short of the maximum"
+    if judged is None and status == "boundary":
+        return "at the declared minimum_ratio of standard deviations, where the objective is not at rest"
+    if judged is None or status == "collapsed":
+        return "a component has collapsed onto rows that (almost) coincide: the likelihood grows without limit there"
     if judged.kind == "saddle":
         return f"a saddle, not a maximum: the objective rises along {describe(judged.direction, names)}"
     if judged.kind == "ridge":

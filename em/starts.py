@@ -22,7 +22,7 @@ SPREAD_OUT_STARTS = 6
 RANDOM_ROW_STARTS = 12
 RANDOM_SHARE_STARTS = 4
 # How many times as many a thorough search makes of those that are drawn.
-THOROUGH = 10
+THOROUGH = 4
 
 type Starts = Literal["default", "thorough"]
 
@@ -32,7 +32,8 @@ def starts(mixture: Mixture[Any, Any], random: np.random.Generator, how: Starts 
     k, n = mixture.n_components, len(mixture.counts)
     if k == 1 or (mixture.labels >= 0).all():
         return mixture.start_from(_with_labels(np.full((1, n, k), 1.0 / k), mixture.labels))
-    times = THOROUGH if how == "thorough" else 1
+    # The optima multiply with the pairs of components that can be exchanged for a pair elsewhere.
+    times = (THOROUGH if how == "thorough" else 1) * k * (k - 1) // 2
     shares = _quantile_shares(mixture) + _extreme_row_shares(mixture)
     shares += [spread_out(mixture, random) for _ in range(times * SPREAD_OUT_STARTS)]
     shares += [_near_random_rows(mixture, random) for _ in range(times * RANDOM_ROW_STARTS)]

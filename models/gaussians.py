@@ -95,11 +95,13 @@ class Measurements:
     def distinct(self) -> Measurements:
         """The same data as sorted distinct (label, row) with their counts: what row order cannot change."""
         seen = self.counts > 0
-        rows = np.column_stack([self.labels[seen], self.y[seen]])
-        unique, index = np.unique(rows, axis=0, return_inverse=True)
-        counts = np.zeros(len(unique), dtype=np.int64)
-        np.add.at(counts, index.ravel(), self.counts[seen])
-        distinct = Measurements(unique[:, 1:], counts=counts, labels=unique[:, 0])
+        labels, y = self.labels[seen], self.y[seen]
+        order = np.lexsort((*y.T[::-1], labels))
+        labels, y = labels[order], y[order]
+        first = np.ones(len(y), dtype=bool)
+        first[1:] = (labels[1:] != labels[:-1]) | (y[1:] != y[:-1]).any(axis=1)
+        counts = np.add.reduceat(self.counts[seen][order], np.flatnonzero(first))
+        distinct = Measurements(y[first], counts=counts, labels=labels[first])
         object.__setattr__(distinct, "features", self.features)
         return distinct
 

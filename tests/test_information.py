@@ -121,6 +121,7 @@ class LinkageMixture:
     basis = np.eye(4)[:, 3:]
     prior = None
     likelihood_offset = offset = 0.0
+    bounded = True
 
     def log_densities(self, parameters: LinkageParameters) -> Floats:
         t = parameters.chance[1]
@@ -168,6 +169,9 @@ class LinkageMixture:
 
     def exists(self, vector: Floats) -> Any:
         return np.asarray(((vector >= 0) & (vector <= 1)).all(axis=-1))
+
+    def constrained(self, _: LinkageParameters) -> bool:
+        return False
 
     def smallest_spread(self, _: LinkageParameters) -> float:
         return np.inf

@@ -1,0 +1,98 @@
+"""One E-step, three ways to compute it: which one is taken shows in no digit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+
+from em.gaussians import m_step
+from em.normal_rows import NormalRows
+from models import GaussianParameters
+from models.gaussians import CovarianceForm
+from models.inputs import Floats
+from models.mixtures import MixtureWeights
+
+
+def rows_of(y: Floats, k: int, *, diagonal: bool = False) -> NormalRows:
+    return NormalRows(y, np.ones(len(y), dtype=np.int64), np.full(len(y), -1), k, diagonal=diagonal)
+
+
+def exact_log_likelihood(parameters: GaussianParameters, y: Floats) -> Any:
+    """With 50 digits, by the definition."""
+    with mpmath.workdps(50):
+        total = mpmath.mpf(0)
+        inverses = [mpmath.matrix(c.tolist()) ** -1 for c in parameters.covariances]
+        determinants = [mpmath.det(mpmath.matrix(c.tolist())) for c in parameters.covariances]
+        for row in y:
+            terms = []
+            for w, mean, inverse, determinant in zip(
+                parameters.weights, parameters.means, inverses, determinants, strict=True
+            ):
+                z = mpmath.matrix([mpmath.mpf(float(a)) - mpmath.mpf(float(b)) for a, b in zip(row, mean, strict=True)])
+                size = mpmath.sqrt((2 * mpmath.pi) ** len(row) * determinant)
+                terms.append(mpmath.mpf(float(w)) * mpmath.exp(-(z.T * inverse * z)[0] / 2) / size)
+            total += mpmath.log(mpmath.fsum(terms))
+        return total
+
+
+@pytest.mark.parametrize(("width", "away"), [(1.0, 0.0), (1e-3, 0.0), (1e-6, 0.0), (1e-6, 3.0), (1.0, 1e8)])
+@pytest.mark.parametrize("d", [1, 2])
+def test_tight_and_distant_components_keep_ten_digits(width: float, away: float, d: int) -> None:
+    random = np.random.default_rng(d)
+    centre = np.full(d, away)
+    y = np.concatenate([random.normal(size=(20, d)), centre + width * random.normal(size=(10, d))])
+    shape = np.eye(d) + 0.3 * (np.ones((d, d)) - np.eye(d))
+    parameters = GaussianParameters([0.7, 0.3], [np.zeros(d), centre], [np.eye(d), width**2 * shape])
+    found = rows_of(y, 2).statistics(parameters)
+    assert found.log_likelihood == pytest.approx(float(exact_log_likelihood(parameters, y)), rel=1e-10)
+    step = m_step(found, None, MixtureWeights.of("free", 2), CovarianceForm.of("full"))
+    # The rows know of the tight component's width no more than their own rounding allows.
+    rounding = np.spacing(np.abs(y).max()) / width
+    assert np.sqrt(step.covariances[1, 0, 0]) / width == pytest.approx(
+        np.std(y[20:, 0]) / width, rel=1e-6 + 10 * rounding
+    ) or (away < 5 * width or width == 1.0 or away == 0.0)
+
+
+@pytest.mark.parametrize(
+    ("d", "k", "diagonal"), [(1, 3, False), (2, 5, False), (8, 4, False), (8, 4, True), (20, 3, False)]
+)
+@pytest.mark.parametrize("counted", [False, True])
+def test_compiled_and_array_passes_agree_with_the_exact_one(d: int, k: int, diagonal: bool, counted: bool) -> None:
+    random = np.random.default_rng(d)
+    n = 1500  # no multiple of a block
+    y = random.normal(size=(n, d)) + random.integers(3, size=(n, 1))
+    counts = random.integers(1, 4, size=n) if counted else np.ones(n, dtype=np.int64)
+    roots = np.eye(d) + 0.2 * random.normal(size=(k, d, d)) / np.sqrt(d)
+    covariances = roots @ roots.swapaxes(1, 2)
+    if diagonal:
+        covariances = covariances * np.eye(d)
+    parameters = GaussianParameters(random.dirichlet(np.full(k, 5.0)), y[:k], covariances)
+    rows = NormalRows(y, counts, np.full(n, -1), k, diagonal=diagonal)
+    arrays = rows.statistics(parameters)
+    rows.compiled = True
+    compiled = rows.statistics(parameters)
+    differences = y[:, None, :] - parameters.means
+    distances = np.einsum("nka,kab,nkb->nk", differences, np.linalg.inv(covariances), differences)
+    joint = np.log(parameters.weights) - 0.5 * (distances + np.linalg.slogdet(2 * np.pi * covariances)[1])
+    row = np.logaddexp.reduce(joint, axis=1)
+    shares = np.exp(joint - row[:, None]) * counts[:, None]
+    second = np.einsum("nk,nka,nkb->kab", shares, differences, differences)
+    if diagonal:
+        second = second * np.eye(d)
+    for found in (arrays, compiled):
+        assert found.log_likelihood == pytest.approx(float(row @ counts), rel=1e-12)
+        np.testing.assert_allclose(found.rows, shares.sum(axis=0), rtol=1e-11)
+        np.testing.assert_allclose(found.second, second, rtol=1e-11, atol=1e-11 * np.abs(second).max())
+
+
+def test_a_row_that_is_impossible_to_rounding_still_belongs_somewhere() -> None:
+    y = np.concatenate([np.zeros((700, 1)), [[1e4]]])
+    rows = rows_of(y, 2)
+    parameters = GaussianParameters([0.5, 0.5], [-1.0, 1.0], [1.0, 1.0])
+    for rows.compiled in (False, True):
+        found = rows.statistics(parameters)
+        assert np.isfinite(found.log_likelihood)
+        assert found.rows.sum() == pytest.approx(701, rel=1e-13)
