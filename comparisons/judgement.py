@@ -118,6 +118,10 @@ def judge(
         table = _judged(problem, fit, map_fit, judged, values, drawn.summary, circumstances)
         thresholds = {q.name: _thresholds(q) for q in table}
         exact = quadrature.exact(problem, thresholds)
+        agreeing = draw_checks.posterior_agrees(route, exact, met, drawn.summary, values, thresholds)
+        if agreeing.outcome == "fail" and exact is None:
+            route = second_route.sample(problem, map_fit, random, second_route.CONFIRMING_DRAWS)
+            agreeing = draw_checks.posterior_agrees(route, exact, met, drawn.summary, values, thresholds)
         found = [
             same,
             checks.stationary(fit, judged, evidence.names(problem)),
@@ -125,7 +129,7 @@ def judge(
             evidence.map_agrees(problem, map_fit, maximum),
             converged,
             evidence.draws_belong(problem, log_posterior, posterior, drawn.tree),
-            draw_checks.posterior_agrees(route, exact, met, drawn.summary, values, thresholds),
+            agreeing,
             checks.identified(problem, judged, evidence.names(problem), contraction),
         ]
     reached, summary, reasons = verdict.reach(found, table, fit, problem, circumstances.several_modes)
