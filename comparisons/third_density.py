@@ -28,8 +28,10 @@ def log_likelihood(problem: Problem, parameters: Parameters) -> float:
             else:
                 raise TypeError(f"parameters of {type(parameters).__name__} do not belong to {type(data).__name__}")
             if label in (-1, k):
-                joint.append(math.log(weight) + float(density))
+                joint.append((math.log(weight) if weight > 0 else -math.inf) + float(density))
         largest = max(joint)
+        if largest == -math.inf:
+            return -math.inf
         total += int(count) * (largest + math.log(math.fsum(math.exp(value - largest) for value in joint)))
     return total
 

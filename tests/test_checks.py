@@ -12,7 +12,7 @@ import pytest
 import em
 import models
 from comparisons import best_mode as modes
-from comparisons import checks, draw_checks, engines, evidence, sampling
+from comparisons import checks, draw_checks, engines, evidence, sampling, third_density
 from comparisons.engines import Problem
 from comparisons.result import Check
 from em.curvature import curvature
@@ -98,6 +98,13 @@ def test_where_both_densities_are_off_neither_is_trusted(monkeypatch: pytest.Mon
     other = LogPosterior(declare(BAGS, prior=CoinPrior(2.0, 4.0, 1.5)).model())
     check = same_density(COINS, other)
     assert (check.outcome, check.engine) == ("fail", "comparison")
+
+
+def test_the_third_density_exists_where_a_weight_is_zero() -> None:
+    empty = CoinParameters([1.0, 0.0], [0.6, 0.5])
+    assert third_density.log_likelihood(COINS, empty) == pytest.approx(checks.em_densities(COINS, empty)[0])
+    impossible = CoinParameters([1.0, 0.0], [0.0, 0.5])
+    assert third_density.log_likelihood(COINS, impossible) == -np.inf
 
 
 def test_densities_are_compared_at_a_bound_too() -> None:
