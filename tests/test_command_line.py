@@ -211,10 +211,13 @@ def test_one_process_serves_one_comparison_after_another(tmp_path: Path) -> None
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_process_behind(by: signal.Signals, tmp_path: Path) -> None:
     program = (
+        "import signal\n"
         "from pathlib import Path\n"
         "from comparisons.processes import Task, run_all\n"
         "from tests.pretended_runs import pretend\n"
         "if __name__ == '__main__':\n"
+        # A shell that starts the tests in the background lets them inherit that interrupts are ignored.
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"    run_all([Task('sleeps', Path({str(tmp_path)!r}), 1, 100, 2, False)], 1, print, pretend)\n"
     )
     script = tmp_path / "script.py"
@@ -224,11 +227,17 @@ def test_an_interrupted_run_leaves_no_process_behind(by: signal.Signals, tmp_pat
         [sys.executable, str(script)], env=os.environ | {"PYTHONPATH": str(root)}, stderr=subprocess.DEVNULL
     )
     asleep = tmp_path / "asleep"
-    deadline = time.monotonic() + 60
-    while not (asleep.exists() and asleep.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    started.send_signal(by)
-    assert started.wait(20) != 0
+    # Generous: three interpreters start, which on a busy machine takes a minute.
+    deadline = time.monotonic() + 180
+    try:
+        while not (asleep.exists() and asleep.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        started.send_signal(by)
+        assert started.wait(60) != 0
+    finally:
+        # Whatever fails here, no later test is to find the process.
+        started.kill()
+        started.wait()
     with pytest.raises(ProcessLookupError):
         os.kill(int(asleep.read_text()), 0)
 
