@@ -100,6 +100,16 @@ def test_where_both_densities_are_off_neither_is_trusted(monkeypatch: pytest.Mon
     assert (check.outcome, check.engine) == ("fail", "comparison")
 
 
+def test_an_empty_component_is_no_difference_of_densities() -> None:
+    empty = dataclasses.replace(
+        SOUND[COINS], parameters=CoinParameters([1.0, 0.0], [0.66, 0.5]), log_likelihood=0.0, log_posterior=None
+    )
+    own = dataclasses.replace(empty, log_likelihood=checks.em_densities(COINS, empty.parameters)[0])
+    check = checks.same_density(COINS, LogPosterior(COINS.model()), [own], random())
+    assert check.outcome == "pass"
+    assert "at the estimate" not in check.explanation
+
+
 def test_the_third_density_exists_where_a_weight_is_zero() -> None:
     empty = CoinParameters([1.0, 0.0], [0.6, 0.5])
     assert third_density.log_likelihood(COINS, empty) == pytest.approx(checks.em_densities(COINS, empty)[0])
