@@ -11,12 +11,11 @@ import em
 import models
 from comparisons import checks, draw_checks
 from comparisons.best_mode import draw_values
-from comparisons.engines import Parameters, Problem
+from comparisons.engines import Problem
 from comparisons.result import Check
 from em.curvature import Curvature, curvature
-from em.mixture import log_weights, responsibilities
+from em.mixture import row_posteriors
 from models import CoinTosses, LogPosterior
-from models.inputs import Floats
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -61,16 +60,11 @@ def map_agrees(problem: Problem, map_fit: em.Fit[Any, Any], maximum: models.Maxi
     height = sum(checks.em_densities(problem, map_fit.parameters))
     if judged is None or judged.kind == "ridge":
         # What is identified is what the parameters say of the rows.
-        rows = [_row_log_likelihoods(mixture, p) for p in (there, map_fit.parameters)]
+        rows = [row_posteriors(mixture, p)[1] for p in (there, map_fit.parameters)]
         return checks.map_agrees(height, maximum, float(np.abs(rows[0] - rows[1]).max()), flat=True)
     free = np.linalg.lstsq(judged.basis, step, rcond=None)[0]
     distance = float(np.sqrt(max(free @ judged.information @ free, 0.0)))
     return checks.map_agrees(height, maximum, distance, flat=False)
-
-
-def _row_log_likelihoods(mixture: Any, parameters: Parameters) -> Floats:
-    joint = log_weights(parameters.weights) + mixture.log_densities(parameters)
-    return responsibilities(joint, mixture.labels)[1]
 
 
 def draws_belong(problem: Problem, density: LogPosterior, posterior: xr.Dataset, tree: xr.DataTree) -> Check:

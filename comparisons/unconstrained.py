@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from em.gaussians import GaussianMixture
-from em.mixture import Mixture, log_weights, responsibilities
+from em.mixture import Mixture, permuted_places, row_posteriors
 from models.inputs import Floats, Integers
 
 # Numbers in the largest array of one block, 4 MB: about ten such arrays live at once.
@@ -45,13 +45,13 @@ class UnconstrainedPosterior:
         try:
             vector, jacobian = self.mixture.from_coordinates(x, unbounded=True)
             parameters = self.mixture.from_vector(vector)
-            log_joint = log_weights(parameters.weights)[..., None, :] + self.mixture.log_densities(parameters)
+            rows = row_posteriors(self.mixture, parameters)[1]
         except (FloatingPointError, np.linalg.LinAlgError):
             if len(x) == 1:
                 return np.array([-np.inf])
             half = len(x) // 2
             return np.concatenate([self._of_block(x[:half]), self._of_block(x[half:])])
-        log_likelihood = responsibilities(log_joint, self.mixture.labels)[1] @ self.mixture.counts
+        log_likelihood = rows @ self.mixture.counts
         log_jacobian = np.linalg.slogdet(self._to_free @ jacobian)[1]
         # Parameters and their density are both in the mixture's own units; only the data's units are left to account for.
         value = log_likelihood + self.mixture.log_prior(parameters) + log_jacobian + self.mixture.likelihood_offset
@@ -97,10 +97,6 @@ class UnconstrainedPosterior:
         """The linear map whose columns are the unit vectors with their components read in this order."""
         # Coordinates of 0 are the mixture of equal components, which stays where it is: the map is linear, not only affine.
         f = self.mixture.basis.shape[1]
-        places = np.arange(len(self.mixture.basis))
-        places[: len(order)] = order
-        for j, k in enumerate(order):
-            places[self.mixture.own_coordinates(j)] = self.mixture.own_coordinates(int(k))
-        vectors = self.mixture.from_coordinates(np.eye(f), unbounded=True)[0][:, places]
+        vectors = self.mixture.from_coordinates(np.eye(f), unbounded=True)[0][:, permuted_places(self.mixture, order)]
         columns = [self.mixture.coordinates(self.mixture.from_vector(v), unbounded=True) for v in vectors]
         return np.stack(columns, axis=1)

@@ -2,8 +2,9 @@
 
 from em.climb import ObjectiveDecreased
 from em.coins import coin_mixture
-from em.fit import Fit, Mode
+from em.fit import Fit
 from em.gaussians import gaussian_mixture
+from em.optima import Mode
 from em.profile import profile_interval
 from em.quantities import Interval
 from em.resampling import Bootstrap, bootstrap

@@ -9,7 +9,7 @@ import numpy as np
 
 from em.acceleration import Acceleration, extrapolation
 from em.curvature import CREEPING, Curvature, curvature_near_rest
-from em.mixture import Mixture
+from em.mixture import Mixture, evaluated
 from models.inputs import Floats
 
 type Ending = Literal["converged", "collapsed", "iteration limit"]
@@ -112,8 +112,8 @@ def climb(
 
 
 def _evaluate(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, float]:
-    statistics = mixture.e_step(parameters)
-    return statistics, float(statistics.log_likelihood + mixture.log_prior(parameters))
+    statistics, value = evaluated(mixture, parameters)
+    return statistics, float(value)
 
 
 def _arrived(mixture: Mixture[Any, Any], parameters: Any, points: list[Floats]) -> tuple[bool, Curvature | None]:

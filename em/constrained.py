@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from em.curvature import derivatives
-from em.mixture import Mixture
+from em.mixture import Mixture, evaluated
 from em.search import COLLAPSED
 from models.inputs import Floats
 
@@ -223,8 +223,7 @@ class ConstrainedMaximum:
         return self.mixture.from_vector(self._vector(x))
 
     def _value(self, x: Floats) -> float:
-        parameters = self._parameters(x)
-        value = float(self.mixture.e_step(parameters).log_likelihood + self.mixture.log_prior(parameters))
+        value = float(evaluated(self.mixture, self._parameters(x))[1])
         return value if np.isfinite(value) else -np.inf
 
     def _exchanged(self, vector: Floats) -> frozenset[tuple[int, int]]:

@@ -15,7 +15,7 @@ EM converges: negative at a saddle, 0 on a ridge, whatever the units.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -86,10 +86,27 @@ def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Fl
     return gradient + by_prior, hessian + prior_hessian, complete - prior_hessian
 
 
-def _of_rows(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, Any, Any]:
-    """What the rows add to the derivatives, the prior left out."""
-    k, counts, labels = mixture.n_components, mixture.counts, mixture.labels
-    p = len(mixture.basis)
+class RowScores(NamedTuple):
+    """What each row adds to the gradient, and what that is made of.
+
+    Attributes
+    ----------
+    full : ``(n, p)`` gradient of each distinct row's log-likelihood by the full vector (Fisher's identity: the
+        expectation of the complete-data gradient)
+    shares : ``(n, K)`` responsibilities
+    ratio : ``(n, K)`` the same over the weights, which exists where a weight is 0
+    own : ``(n, K, q)`` gradient of each component's log density by its own parameters
+    """
+
+    full: Floats
+    shares: Floats
+    ratio: Floats
+    own: Floats
+
+
+def row_scores(mixture: Mixture[Any, Any], parameters: Any) -> RowScores:
+    """Gradients of the log-likelihoods of single rows, known labels respected."""
+    labels = mixture.labels
     log_densities = mixture.log_densities(parameters)
     r, row_log_likelihood = responsibilities(log_weights(parameters.weights) + log_densities, labels)
     # r / w, written so that a weight may be 0; a labelled row counts its own component only.
@@ -98,16 +115,24 @@ def _of_rows(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, Any, Any
     ratio[known] = 0.0
     ratio[known, labels[known]] = 1.0 / parameters.weights[labels[known]]
     # What is impossible under a component has no score there; its limit times 0 is 0.
-    scores = np.where(ratio[:, :, None] > 0, mixture.scores(parameters), 0.0)
-    rows = np.zeros((len(r), p))
-    rows[:, :k] = ratio
+    own = np.where(ratio[:, :, None] > 0, mixture.scores(parameters), 0.0)
+    full = np.zeros((len(r), len(mixture.basis)))
+    full[:, : mixture.n_components] = ratio
+    for j in range(mixture.n_components):
+        full[:, mixture.own_coordinates(j)] = r[:, j : j + 1] * own[:, j]
+    return RowScores(full, r, ratio, own)
+
+
+def _of_rows(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, Any, Any]:
+    """What the rows add to the derivatives, the prior left out."""
+    k, counts, p = mixture.n_components, mixture.counts, len(mixture.basis)
+    rows, r, ratio, scores = row_scores(mixture, parameters)
     hessian, complete = np.zeros((p, p)), np.zeros((p, p))
     curved = mixture.complete_hessian(parameters, r * counts[:, None])
     with np.errstate(divide="ignore", invalid="ignore"):
         complete[range(k), range(k)] = counts @ ratio / parameters.weights
     for j in range(k):
         own = mixture.own_coordinates(j)
-        rows[:, own] = r[:, j : j + 1] * scores[:, j]
         weighted = scores[:, j] * counts[:, None]
         block = np.ix_(own, own)
         hessian[block] += weighted.T @ rows[:, own] + curved[j]

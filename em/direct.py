@@ -13,7 +13,7 @@ import numpy as np
 
 from em.climb import Climb, Ending
 from em.curvature import derivatives
-from em.mixture import Mixture
+from em.mixture import Mixture, evaluated
 from models.inputs import Floats
 
 # Evaluations after which Nelder-Mead gives up; SciPy's own 200 per parameter stop short of an optimum in 11 dimensions.
@@ -37,7 +37,7 @@ def maximise(mixture: Mixture[Any, Any], start: Any, method: Literal["nelder-mea
         evaluations += 1
         try:
             parameters = mixture.from_vector(mixture.from_coordinates(x, unbounded=unbounded)[0])
-            value = mixture.e_step(parameters).log_likelihood + mixture.log_prior(parameters)
+            value = evaluated(mixture, parameters)[1]
         except (FloatingPointError, np.linalg.LinAlgError):
             return np.inf
         return -float(value) if np.isfinite(value) else np.inf

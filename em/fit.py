@@ -10,16 +10,16 @@ import numpy as np
 
 from em.acceleration import Acceleration
 from em.climb import MAX_ITERATIONS, Climb, climb
-from em.curvature import CREEPING, Curvature, curvature, curvature_near_rest
-from em.mixture import Mixture, log_weights, responsibilities
-from em.search import COLLAPSED, PLAIN_STEPS, SAME_ROWS, Found, search
+from em.curvature import Curvature, curvature, curvature_near_rest
+from em.mixture import Mixture, evaluated, permuted_places, responsibilities, row_posteriors
+from em.optima import NEVER_REGULAR, Mode, Optimum, Status, judged_end, modes_of, same_optimum
+from em.search import SAME_ROWS, Found, search
 from em.standard_errors import covariance_of, withheld_reason
 from em.starts import Starts, starts
-from models.inputs import Floats, Integers, read_only
+from models.inputs import Floats, read_only
 from models.mixtures import canonical_permutation
 
 type Method = Literal["em", "nelder-mead", "bfgs"]
-type Status = Literal["converged", "boundary", "saddle", "ridge", "collapsed", "iteration limit"]
 
 # Plain steps in which the way to the best optimum is shown; the slowest reference problem takes a third of them.
 REPLAY_STEPS = 30_000
@@ -37,31 +37,6 @@ PATIENCE = 1000
 STRETCH = 300
 # Rate of EM this close to 1 is a plateau's.
 PLATEAU = 1e-4
-# Two optima are one where their objectives and the log-likelihoods of every single row agree this closely, in nats.
-SAME_OBJECTIVE = 1e-6
-# What counts as rising from a ridge, in nats: what is flat rises by rounding alone.
-RISE = 1e-9
-# Narrower than this, second derivatives overflow and say nothing.
-NEVER_REGULAR = 1e-6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Mode[P]:
-    """One distinct optimum.
-
-    Attributes
-    ----------
-    log_likelihood : nats, all constants included
-    parameters : in canonical order
-    starts : how many starts reached it
-    regular : False for a saddle, and where a component has collapsed (its smallest standard deviation, in any
-        direction, is under 5 % of the data's in that direction; under a ``minimum_ratio`` none collapses)
-    """
-
-    log_likelihood: float
-    parameters: P
-    starts: int
-    regular: bool
 
 
 class Path[P](Sequence[P]):
@@ -150,18 +125,6 @@ class Fit[P, E]:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Optimum:
-    """Where a run ended, judged."""
-
-    parameters: Any
-    objective: float
-    rows: Floats
-    status: Status
-    regular: bool
-    judged: Curvature | None
-
-
 def fit_mixture(
     mixture: Mixture[Any, Any],
     *,
@@ -192,7 +155,7 @@ def fit_mixture(
     permutation = np.arange(mixture.n_components)
     if start is not None:
         won = run(start)
-        best, evaluations = _judged(mixture, won), won.evaluations
+        best, evaluations = judged_end(mixture, won), won.evaluations
         distinct = [(best, 1)]
     else:
         random = np.random.default_rng(seed)
@@ -208,24 +171,24 @@ def fit_mixture(
                 found, vectors = _from_sample(mixture, _finished(searched, found, max_iterations))
             climbs = _finished(mixture, found, max_iterations)
             evaluations += sum(c.evaluations for c, _ in climbs)
-        judged_runs = [(_judged(mixture, c), c, reached) for c, reached in climbs]
+        judged_runs = [(judged_end(mixture, c), c, reached) for c, reached in climbs]
         if method == "em" and not any(optimum.regular for optimum, *_ in judged_runs):
             # Better a low optimum than a spike: what was given up for spikes may lead to one.
             late = [replace(f, ending="under way") for f in found if f.ending == "given up"]
             climbs = _finished(mixture, late, max_iterations)
             evaluations += sum(c.evaluations for c, _ in climbs)
-            judged_runs += [(_judged(mixture, c), c, reached) for c, reached in climbs]
+            judged_runs += [(judged_end(mixture, c), c, reached) for c, reached in climbs]
         best, won, reached = max(judged_runs, key=lambda j: (j[0].regular, j[0].objective))
         if method == "em" and len(vectors) > 1:
             won, more = _replayed(
                 mixture, [mixture.from_vector(vectors[j]) for j in sorted(reached)[:REPLAYED]], best, run
             )
             evaluations += more
-            best = _judged(mixture, won)
+            best = judged_end(mixture, won)
         distinct = [(optimum, len(reached)) for optimum, _, reached in judged_runs]
         permutation = canonical_permutation(mixture.published(best.parameters).order_keys, mixture.groups)
 
-    places = _places(mixture, permutation)
+    places = permuted_places(mixture, permutation)
     final = mixture.from_vector(mixture.to_vector(best.parameters)[places])
     judged = best.judged
     if judged is not None and (permutation != np.arange(len(permutation))).any():
@@ -247,7 +210,7 @@ def fit_mixture(
         refused=won.refused,
         status=best.status,
         standard_errors=mixture.standard_errors(final, covariance, reason),
-        modes=_modes(mixture, distinct),
+        modes=modes_of(mixture, distinct),
         rate=np.nan if judged is None else judged.rate,
         decrement=np.nan if judged is None else judged.decrement,
         remaining=_remaining(judged),
@@ -274,16 +237,11 @@ def _from_sample(mixture: Mixture[Any, Any], climbs: list[tuple[Climb, list[int]
     """The best optima of a sample as the starts of runs over all rows, and the full vectors that they start from."""
     best = sorted((c for c in climbs if c[0].ending == "converged"), key=lambda c: -c[0].trace[-1])[:OF_SAMPLE]
     vectors = np.array([c.points[-1] for c, _ in best or climbs[:1]])
-    values = [_evaluated(mixture, v) for v in vectors]
+    values = [float(evaluated(mixture, mixture.from_vector(v))[1]) for v in vectors]
     found = [
         Found([j], v, value, np.inf, "under way") for j, (v, value) in enumerate(zip(vectors, values, strict=True))
     ]
     return sorted(found, key=lambda f: -f.value), vectors
-
-
-def _evaluated(mixture: Mixture[Any, Any], vector: Floats) -> float:
-    parameters = mixture.from_vector(vector)
-    return float(mixture.e_step(parameters).log_likelihood + mixture.log_prior(parameters))
 
 
 def _finished(mixture: Mixture[Any, Any], found: list[Found], steps: int) -> list[tuple[Climb, list[int]]]:
@@ -301,7 +259,7 @@ def _finished(mixture: Mixture[Any, Any], found: list[Found], steps: int) -> lis
         gain, met = run.gain, None
         for _ in range(steps // STRETCH if run.ending in ("near", "under way") else 0):
             parameters = mixture.from_vector(whole.points[-1])
-            rows, behind = _rows(mixture, parameters), best - whole.trace[-1]
+            rows, behind = row_posteriors(mixture, parameters)[1], best - whole.trace[-1]
             met = next((reached for others, reached in known if np.abs(rows - others).max() < SAME_ROWS), None)
             hopeless = behind >= min(HOPELESS, PATIENCE * gain) and not _near_a_maximum(mixture, parameters)
             if whole.ending != "iteration limit" or met is not None or hopeless:
@@ -328,80 +286,8 @@ def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:
     return judged is not None and judged.decrement < 1 and judged.rate < 1 - PLATEAU
 
 
-def _places(mixture: Mixture[Any, Any], permutation: Integers) -> Integers:
-    """Where each entry of the permuted full vector stands in the one before."""
-    places = np.arange(len(mixture.basis))
-    places[: mixture.n_components] = permutation
-    for j, k in enumerate(permutation):
-        places[mixture.own_coordinates(j)] = mixture.own_coordinates(int(k))
-    return places
-
-
-def _judged(mixture: Mixture[Any, Any], run: Climb) -> _Optimum:
-    """What the end of a run is: a maximum, or which of the things that only look like one."""
-    parameters = mixture.from_vector(run.points[-1])
-    rows = _rows(mixture, parameters)
-    spread = np.inf if mixture.bounded else mixture.smallest_spread(parameters)
-    if run.ending == "collapsed" or spread < NEVER_REGULAR:
-        return _Optimum(parameters, run.trace[-1], rows, "collapsed", False, None)
-    if run.ending == "iteration limit":
-        return _Optimum(parameters, run.trace[-1], rows, "iteration limit", False, None)
-    if mixture.constrained(parameters):
-        return _Optimum(parameters, run.trace[-1], rows, "boundary", True, None)
-    judged = run.judged or curvature(mixture, parameters)
-    if judged.kind == "maximum" and judged.rate > 1 - CREEPING:
-        judged = replace(judged, kind="ridge")
-    status: Status = "converged" if judged.kind == "maximum" else judged.kind
-    if spread < COLLAPSED:
-        status = "collapsed"
-    elif judged.kind == "ridge" and _rises_beyond(mixture, parameters, judged, run.trace[-1]):
-        judged, status = replace(judged, kind="saddle"), "saddle"
-    return _Optimum(parameters, run.trace[-1], rows, status, status in ("converged", "boundary", "ridge"), judged)
-
-
-def _rows(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
-    """``(n,)`` log-likelihood of every row."""
-    joint = log_weights(parameters.weights) + mixture.log_densities(parameters)
-    return responsibilities(joint, mixture.labels)[1]
-
-
-def _rises_beyond(mixture: Mixture[Any, Any], parameters: Any, judged: Curvature, objective: float) -> bool:
-    """Whether a point that is flat to second order is a saddle of higher order, as where tied normals coincide.
-
-    From a finite step along each flat direction to either side, a few EM steps climb above a saddle but never above a
-    ridge of maxima. A complete-data standard error is far enough for higher orders to show, and no way to other modes.
-    """
-    vector = mixture.to_vector(parameters)
-    for direction in np.hstack([judged.slow_directions, -judged.slow_directions]).T:
-        try:
-            aside = climb(mixture, mixture.from_vector(vector + direction), "squarem", PLAIN_STEPS)
-        except (FloatingPointError, np.linalg.LinAlgError, ValueError):  # outside of what parameters may be
-            continue
-        if aside.trace[-1] > objective + max(RISE, _rounding(objective)):
-            return True
-    return False
-
-
-def _rounding(objective: float) -> float:
-    """Error of an objective that is a sum over rows, in nats."""
-    return float(64 * np.finfo(float).eps * abs(objective))
-
-
-def _same(one: _Optimum, other: _Optimum) -> bool:
-    """Whether two optima are one, judged on what they say of the rows: labels and flat directions do not matter.
-
-    Collapses have no objective to compare; they are one where all but the height of their spikes is.
-    """
-    if one.status == other.status == "collapsed":
-        keys = [np.concatenate([o.parameters.weights, o.parameters.order_keys.ravel()]) for o in (one, other)]
-        return bool(np.abs(np.sort(keys[0]) - np.sort(keys[1])).max() < SAME_ROWS)
-    return abs(one.objective - other.objective) < max(SAME_OBJECTIVE, _rounding(one.objective)) and bool(
-        np.abs(one.rows - other.rows).max() < SAME_ROWS
-    )
-
-
 def _replayed(
-    mixture: Mixture[Any, Any], reached: list[Any], best: _Optimum, run: Callable[..., Climb]
+    mixture: Mixture[Any, Any], reached: list[Any], best: Optimum, run: Callable[..., Climb]
 ) -> tuple[Climb, int]:
     """The whole way to the best optimum by the steps that the user asked for, and what finding it cost.
 
@@ -414,32 +300,7 @@ def _replayed(
         evaluations += whole.evaluations
         if whole.ending == "iteration limit":
             break
-        if _same(_judged(mixture, whole), best):
+        if same_optimum(judged_end(mixture, whole), best):
             return whole, evaluations
     whole = run(best.parameters)
     return whole, evaluations + whole.evaluations
-
-
-def _modes(mixture: Mixture[Any, Any], found: list[tuple[_Optimum, int]]) -> tuple[Mode[Any], ...]:
-    """Distinct optima, regular ones first and then by objective, with the number of starts that reached each.
-
-    Runs that were given up are not among them, unless they are all there is; most reached one of the others.
-    """
-    distinct: list[tuple[_Optimum, int]] = []
-    reached_any = any(o.status != "iteration limit" for o, _ in found)
-    order = sorted(found, key=lambda f: (f[0].status == "iteration limit", not f[0].regular, -f[0].objective))
-    for optimum, starts_there in order:
-        for j, (known, reached) in enumerate(distinct):
-            if _same(known, optimum):
-                distinct[j] = (known, reached + starts_there)
-                break
-        else:
-            if optimum.status != "iteration limit" or not reached_any:
-                distinct.append((optimum, starts_there))
-    modes = []
-    for optimum, reached in distinct:
-        permutation = canonical_permutation(mixture.published(optimum.parameters).order_keys, mixture.groups)
-        vector = mixture.to_vector(optimum.parameters)[_places(mixture, permutation)]
-        value = float(optimum.rows @ mixture.counts + mixture.likelihood_offset)
-        modes.append(Mode(value, mixture.published(mixture.from_vector(vector)), reached, optimum.regular))
-    return tuple(modes)

@@ -251,3 +251,24 @@ def fitting_start(start: Floats, weights: MixtureWeights) -> None:
         )
     if weights.fixed is not None and not np.allclose(start, weights.fixed, rtol=0, atol=1e-8):
         raise ValueError(f"start.weights are {start} but the weights are held at {weights.fixed}; give the same values")
+
+
+def row_posteriors(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats]:
+    """``(..., n, K)`` responsibilities of the mixture's own distinct rows, and their ``(..., n)`` log-likelihoods."""
+    joint = log_weights(parameters.weights)[..., None, :] + mixture.log_densities(parameters)
+    return responsibilities(joint, mixture.labels)
+
+
+def evaluated(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, Floats]:
+    """Statistics of the E-step, and the objective ``(...)`` in the mixture's own units."""
+    statistics = mixture.e_step(parameters)
+    return statistics, np.asarray(statistics.log_likelihood + mixture.log_prior(parameters))
+
+
+def permuted_places(mixture: Mixture[Any, Any], permutation: Integers) -> Integers:
+    """``(p,)`` where each entry of a full vector stands in the one whose components are not permuted yet."""
+    places = np.arange(len(mixture.basis))
+    places[: mixture.n_components] = permutation
+    for j, k in enumerate(permutation):
+        places[mixture.own_coordinates(j)] = mixture.own_coordinates(int(k))
+    return places

@@ -14,26 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from em.curvature import curvature
+from em.curvature import curvature, row_scores
 from em.fit import Fit
-from em.mixture import Mixture, log_weights, responsibilities
-from models.inputs import Floats
-
-
-def row_scores(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
-    """``(n, p)`` gradient of each distinct row's log-likelihood by the full vector, by Fisher's identity.
-
-    It is the expectation of the complete-data gradient: the sum over components of responsibility times the gradient of
-    log w_k f_k.
-    """
-    k = mixture.n_components
-    r = responsibilities(log_weights(parameters.weights) + mixture.log_densities(parameters), mixture.labels)[0]
-    own_scores = mixture.scores(parameters)
-    scores = np.zeros((len(r), len(mixture.basis)))
-    scores[:, :k] = r / parameters.weights
-    for j in range(k):
-        scores[:, mixture.own_coordinates(j)] = r[:, j : j + 1] * own_scores[:, j]
-    return scores
+from em.mixture import Mixture
 
 
 def sandwich[E](fit: Fit[Any, E]) -> E:
@@ -48,13 +31,12 @@ def sandwich[E](fit: Fit[Any, E]) -> E:
     Standard errors; NaN with the fit's own reason where its standard errors are withheld
     """
     mixture: Mixture[Any, Any] = fit._mixture
-    parameters = fit.path._vectors[-1]
-    parameters = mixture.from_vector(parameters)
+    parameters = mixture.from_vector(fit.path._vectors[-1])
     p, reason = len(mixture.basis), fit.standard_errors.reason  # type: ignore[attr-defined]
     if reason is not None:
         return mixture.standard_errors(parameters, np.full((p, p), np.nan), reason)  # type: ignore[no-any-return]
     prior = mixture.prior_derivatives(parameters)[0] / mixture.counts.sum()
-    scores = (row_scores(mixture, parameters) + prior) @ mixture.basis
+    scores = (row_scores(mixture, parameters).full + prior) @ mixture.basis
     meat = (scores * mixture.counts[:, None]).T @ scores
     half = np.linalg.solve(curvature(mixture, parameters).information, mixture.basis.T)
     return mixture.standard_errors(parameters, half.T @ meat @ half, None)  # type: ignore[no-any-return]

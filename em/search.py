@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from em.mixture import Mixture, log_weights, responsibilities
+from em.mixture import Mixture, evaluated, row_posteriors
 from em.starts import Starts
 from models.inputs import Floats
 
@@ -163,9 +163,7 @@ def _cycle(mixture: Mixture[Any, Any], runs: _Runs, following: Floats, found: li
 
 
 def _evaluate(mixture: Mixture[Any, Any], vectors: Floats) -> tuple[Any, Floats]:
-    parameters = mixture.from_vector(vectors)
-    statistics = mixture.e_step(parameters)
-    return statistics, np.asarray(statistics.log_likelihood + mixture.log_prior(parameters))
+    return evaluated(mixture, mixture.from_vector(vectors))
 
 
 def _alive(mixture: Mixture[Any, Any], runs: _Runs, found: list[Found]) -> tuple[_Runs, Floats]:
@@ -182,9 +180,7 @@ def _met(mixture: Mixture[Any, Any], runs: _Runs) -> _Runs:
     """The runs that differ, the best of those that have met."""
     if len(runs.starts) < 2:
         return runs
-    parameters = mixture.from_vector(runs.vectors)
-    joint = log_weights(parameters.weights)[:, None, :] + mixture.log_densities(parameters)
-    rows = responsibilities(joint, mixture.labels)[1]
+    rows = row_posteriors(mixture, mixture.from_vector(runs.vectors))[1]
     kept: list[int] = []
     total = float(mixture.counts.sum())
     starts = [list(s) for s in runs.starts]

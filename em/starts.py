@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.mixture import Mixture
+from em.mixture import Mixture, evaluated
 from models.inputs import Floats, Integers
 
 SPREAD_OUT_STARTS = 6
@@ -55,8 +55,8 @@ def _with_bounds(mixture: Mixture[Any, Any], inside: Any) -> Any:
         return inside
     parameters = mixture.from_vector(at_bounds)
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistics = mixture.e_step(parameters)
-        possible = np.isfinite(statistics.log_likelihood + mixture.log_prior(parameters))
+        statistics, value = evaluated(mixture, parameters)
+        possible = np.isfinite(value)
         # Where no row can be of the component it would only be emptied.
         possible &= (mixture.m_step(statistics).weights > 0).all(axis=-1)
     return mixture.from_vector(np.concatenate([vectors, at_bounds[possible]]))

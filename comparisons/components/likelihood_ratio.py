@@ -29,7 +29,7 @@ from em.climb import Climb, climb
 from em.coins import CoinMixture
 from em.direct import maximise
 from em.gaussians import GaussianMixture
-from em.mixture import Mixture, log_weights, responsibilities
+from em.mixture import Mixture, row_posteriors
 from em.starts import starts
 from models import CoinParameters, CoinTosses, Measurements
 from models.inputs import Floats, Integers
@@ -186,8 +186,7 @@ def _random_starts(mixture: Mixture[Any, Any], random: np.random.Generator) -> l
 
 def _split(small: Mixture[Any, Any], fitted: Any, large: Mixture[Any, Any], random: np.random.Generator) -> list[Any]:
     """One start for each component of the smaller fit: its rows are cut in two across a random direction."""
-    joint = log_weights(fitted.weights) + small.log_densities(fitted)
-    shares = responsibilities(joint, small.labels)[0]
+    shares = row_posteriors(small, fitted)[0]
     along: Floats = small.points @ random.normal(size=small.points.shape[1])
     divided = []
     for j in range(small.n_components):

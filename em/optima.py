@@ -1,0 +1,137 @@
+"""Where runs end: a maximum told from what only looks like one, and distinct optima told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from em.climb import Climb, climb
+from em.curvature import CREEPING, Curvature, curvature
+from em.mixture import Mixture, permuted_places, row_posteriors
+from em.search import COLLAPSED, PLAIN_STEPS, SAME_ROWS
+from models.inputs import Floats
+from models.mixtures import canonical_permutation
+
+type Status = Literal["converged", "boundary", "saddle", "ridge", "collapsed", "iteration limit"]
+
+# Two optima are one where their objectives and the log-likelihoods of every single row agree this closely, in nats.
+SAME_OBJECTIVE = 1e-6
+# What counts as rising from a ridge, in nats: what is flat rises by rounding alone.
+RISE = 1e-9
+# Narrower than this, second derivatives overflow and say nothing.
+NEVER_REGULAR = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mode[P]:
+    """One distinct optimum.
+
+    Attributes
+    ----------
+    log_likelihood : nats, all constants included
+    parameters : in canonical order
+    starts : how many starts reached it
+    regular : False for a saddle, and where a component has collapsed (its smallest standard deviation, in any
+        direction, is under 5 % of the data's in that direction; under a ``minimum_ratio`` none collapses)
+    """
+
+    log_likelihood: float
+    parameters: P
+    starts: int
+    regular: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimum:
+    """Where a run ended, judged."""
+
+    parameters: Any
+    objective: float
+    rows: Floats
+    status: Status
+    regular: bool
+    judged: Curvature | None
+
+
+def judged_end(mixture: Mixture[Any, Any], run: Climb) -> Optimum:
+    """What the end of a run is: a maximum, or which of the things that only look like one."""
+    parameters = mixture.from_vector(run.points[-1])
+    rows = row_posteriors(mixture, parameters)[1]
+    spread = np.inf if mixture.bounded else mixture.smallest_spread(parameters)
+    if run.ending == "collapsed" or spread < NEVER_REGULAR:
+        return Optimum(parameters, run.trace[-1], rows, "collapsed", False, None)
+    if run.ending == "iteration limit":
+        return Optimum(parameters, run.trace[-1], rows, "iteration limit", False, None)
+    if mixture.constrained(parameters):
+        return Optimum(parameters, run.trace[-1], rows, "boundary", True, None)
+    judged = run.judged or curvature(mixture, parameters)
+    if judged.kind == "maximum" and judged.rate > 1 - CREEPING:
+        judged = replace(judged, kind="ridge")
+    status: Status = "converged" if judged.kind == "maximum" else judged.kind
+    if spread < COLLAPSED:
+        status = "collapsed"
+    elif judged.kind == "ridge" and _rises_beyond(mixture, parameters, judged, run.trace[-1]):
+        judged, status = replace(judged, kind="saddle"), "saddle"
+    return Optimum(parameters, run.trace[-1], rows, status, status in ("converged", "boundary", "ridge"), judged)
+
+
+def _rises_beyond(mixture: Mixture[Any, Any], parameters: Any, judged: Curvature, objective: float) -> bool:
+    """Whether a point that is flat to second order is a saddle of higher order, as where tied normals coincide.
+
+    From a finite step along each flat direction to either side, a few EM steps climb above a saddle but never above a
+    ridge of maxima. A complete-data standard error is far enough for higher orders to show, and no way to other modes.
+    """
+    vector = mixture.to_vector(parameters)
+    for direction in np.hstack([judged.slow_directions, -judged.slow_directions]).T:
+        try:
+            aside = climb(mixture, mixture.from_vector(vector + direction), "squarem", PLAIN_STEPS)
+        except (FloatingPointError, np.linalg.LinAlgError, ValueError):  # outside of what parameters may be
+            continue
+        if aside.trace[-1] > objective + max(RISE, _rounding(objective)):
+            return True
+    return False
+
+
+def _rounding(objective: float) -> float:
+    """Error of an objective that is a sum over rows, in nats."""
+    return float(64 * np.finfo(float).eps * abs(objective))
+
+
+def same_optimum(one: Optimum, other: Optimum) -> bool:
+    """Whether two optima are one, judged on what they say of the rows: labels and flat directions do not matter.
+
+    Collapses have no objective to compare; they are one where all but the height of their spikes is.
+    """
+    if one.status == other.status == "collapsed":
+        keys = [np.concatenate([o.parameters.weights, o.parameters.order_keys.ravel()]) for o in (one, other)]
+        return bool(np.abs(np.sort(keys[0]) - np.sort(keys[1])).max() < SAME_ROWS)
+    return abs(one.objective - other.objective) < max(SAME_OBJECTIVE, _rounding(one.objective)) and bool(
+        np.abs(one.rows - other.rows).max() < SAME_ROWS
+    )
+
+
+def modes_of(mixture: Mixture[Any, Any], found: list[tuple[Optimum, int]]) -> tuple[Mode[Any], ...]:
+    """Distinct optima, regular ones first and then by objective, with the number of starts that reached each.
+
+    Runs that were given up are not among them, unless they are all there is; most reached one of the others.
+    """
+    distinct: list[tuple[Optimum, int]] = []
+    reached_any = any(o.status != "iteration limit" for o, _ in found)
+    order = sorted(found, key=lambda f: (f[0].status == "iteration limit", not f[0].regular, -f[0].objective))
+    for optimum, starts_there in order:
+        for j, (known, reached) in enumerate(distinct):
+            if same_optimum(known, optimum):
+                distinct[j] = (known, reached + starts_there)
+                break
+        else:
+            if optimum.status != "iteration limit" or not reached_any:
+                distinct.append((optimum, starts_there))
+    modes = []
+    for optimum, reached in distinct:
+        permutation = canonical_permutation(mixture.published(optimum.parameters).order_keys, mixture.groups)
+        vector = mixture.to_vector(optimum.parameters)[permuted_places(mixture, permutation)]
+        value = float(optimum.rows @ mixture.counts + mixture.likelihood_offset)
+        modes.append(Mode(value, mixture.published(mixture.from_vector(vector)), reached, optimum.regular))
+    return tuple(modes)
