@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from comparisons.quantities import scale
-from comparisons.result import Gap, PosteriorSummary, Quantity, number
+from comparisons.result import Gap, PosteriorSummary, Quantity
+from comparisons.strict_json import number
 from models.inputs import Floats
 
 INTERVAL = 0.94

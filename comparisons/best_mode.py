@@ -19,7 +19,8 @@ import em
 from comparisons import checks
 from comparisons.checks import SAME_MAXIMUM
 from comparisons.engines import Parameters, Prior, Problem
-from comparisons.result import Check, number
+from comparisons.result import Check
+from comparisons.strict_json import number
 from models import CoinParameters
 from models.inputs import Floats
 

@@ -15,7 +15,8 @@ import numpy as np
 import em
 from comparisons import third_density
 from comparisons.engines import Parameters, Problem
-from comparisons.result import Check, Engine, number
+from comparisons.result import Check, Engine
+from comparisons.strict_json import number
 from em.coins import log_likelihood as coin_log_likelihood
 from em.coins import log_prior as coin_log_prior
 from em.curvature import Curvature

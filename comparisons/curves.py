@@ -9,7 +9,8 @@ from scipy.special import gammaln, xlog1py, xlogy
 
 from comparisons.engines import Parameters, Problem
 from comparisons.quantities import scale
-from comparisons.result import Curves, Surface, number
+from comparisons.report_data import Curves, Surface
+from comparisons.strict_json import number
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comparisons.datasets import Dataset
-from comparisons.result import Finding
+from comparisons.report_data import Finding
 from em import Fit
 from models import CoinPrior, CoinTosses, GaussianPrior, Measurements
 from models.gaussians import Covariance

@@ -13,8 +13,9 @@ from scipy.special import ndtri, stdtr
 
 from comparisons import second_route
 from comparisons.quadrature import ExactPosterior
-from comparisons.result import Check, number
+from comparisons.result import Check
 from comparisons.second_route import SecondRoute
+from comparisons.strict_json import number
 from models.inputs import Floats
 
 if TYPE_CHECKING:

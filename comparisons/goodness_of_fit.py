@@ -21,7 +21,8 @@ from scipy.special import log_ndtr, ndtr, ndtri, xlogy
 import em
 from comparisons.engines import Parameters, Problem
 from comparisons.replicates import component_shares, groups_of, outcome_probabilities, outcomes, replicates
-from comparisons.result import Distance, GoodnessOfFit, QuantilePlot, number
+from comparisons.report_data import Distance, GoodnessOfFit, QuantilePlot
+from comparisons.strict_json import number
 from em.climb import Climb, climb
 from em.coins import log_densities
 from em.gaussians import GaussianMixture

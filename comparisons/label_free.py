@@ -15,7 +15,7 @@ import em
 from comparisons import labels, words
 from comparisons.engines import Problem
 from comparisons.memberships import Memberships, all_chains
-from comparisons.result import Difference, DistributionFunction, Labels, RowMemberships
+from comparisons.report_data import Difference, DistributionFunction, Labels, RowMemberships
 from models import CoinTosses
 from models.inputs import Floats, Integers
 

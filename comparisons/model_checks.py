@@ -13,7 +13,7 @@ from comparisons.engines import Parameters, Problem
 from comparisons.goodness_of_fit import goodness_of_fit, nothing_to_test
 from comparisons.posterior_predictive import predictive_checks
 from comparisons.power_scaling import THRESHOLD, prior_sensitivity
-from comparisons.result import ModelChecks, PredictiveChecks, PriorSensitivity
+from comparisons.report_data import ModelChecks, PredictiveChecks, PriorSensitivity
 
 if TYPE_CHECKING:
     import xarray as xr

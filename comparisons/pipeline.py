@@ -29,17 +29,8 @@ from comparisons.best_mode import objective
 from comparisons.declaration import Comparison, Fitted
 from comparisons.engines import TUNE, Parameters, Problem
 from comparisons.judgement import Clock, judge
-from comparisons.result import (
-    SCHEMA_VERSION,
-    Data,
-    EMFit,
-    ModeFound,
-    Provenance,
-    Quantity,
-    SampledResult,
-    Sampler,
-    number,
-)
+from comparisons.result import SCHEMA_VERSION, Data, EMFit, ModeFound, Provenance, Quantity, SampledResult, Sampler
+from comparisons.strict_json import number
 from models import CoinTosses
 from models.inputs import Floats
 

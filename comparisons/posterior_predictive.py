@@ -17,7 +17,7 @@ import numpy as np
 from comparisons.adequacy import INTERVAL
 from comparisons.engines import Parameters, Problem
 from comparisons.replicates import replicates
-from comparisons.result import PredictiveChecks, PredictiveCurve, PredictiveStatistic
+from comparisons.report_data import PredictiveChecks, PredictiveCurve, PredictiveStatistic
 from models import CoinTosses
 from models.inputs import Floats
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from comparisons.checks import em_densities
 from comparisons.engines import Parameters, Problem
-from comparisons.result import PowerScaling, PriorSensitivity, number
+from comparisons.report_data import PowerScaling, PriorSensitivity
+from comparisons.strict_json import number
 from models import CoinPrior
 from models.inputs import Floats
 

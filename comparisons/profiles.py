@@ -8,7 +8,8 @@ from typing import Any
 import em
 from comparisons import adequacy
 from comparisons.engines import Problem
-from comparisons.result import Quantity, number
+from comparisons.result import Quantity
+from comparisons.strict_json import number
 from models import CoinTosses
 from models.inputs import Floats
 

@@ -11,7 +11,8 @@ from comparisons.processes import Crashed, Outcome
 from comparisons.progress import COLOURS
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, ratio, rounded, significant, statistic
 from comparisons.report.reservations import MARK, NOT_CONVERGED, RIDGE, converged, em_on_ridge, map_on_ridge
-from comparisons.result import Number, Result
+from comparisons.result import Result
+from comparisons.strict_json import Number
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,35 +10,37 @@ import numpy as np
 import xarray
 from numpy.typing import NDArray
 
-from comparisons.result import (
-    SCHEMA_VERSION,
-    Check,
+from comparisons.report_data import (
     Curves,
-    Data,
     Difference,
     Distance,
     DistributionFunction,
-    EMFit,
     Finding,
-    Gap,
     GoodnessOfFit,
     Labels,
-    ModeFound,
-    Model,
     ModelChecks,
-    PosteriorSummary,
     PowerScaling,
     PredictiveChecks,
     PredictiveCurve,
     PredictiveStatistic,
     PriorSensitivity,
-    Provenance,
     QuantilePlot,
-    Quantity,
     RowMemberships,
+    Surface,
+)
+from comparisons.result import (
+    SCHEMA_VERSION,
+    Check,
+    Data,
+    EMFit,
+    Gap,
+    ModeFound,
+    Model,
+    PosteriorSummary,
+    Provenance,
+    Quantity,
     SampledResult,
     Sampler,
-    Surface,
 )
 
 type Floats = NDArray[np.float64]

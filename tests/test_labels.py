@@ -14,7 +14,7 @@ import models
 from comparisons import label_free, labels, memberships
 from comparisons.engines import Problem
 from comparisons.memberships import Memberships
-from comparisons.result import Labels
+from comparisons.report_data import Labels
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats, Integers
 from models.mixtures import exchangeable_groups

@@ -16,7 +16,7 @@ from comparisons.engines import Problem
 from comparisons.goodness_of_fit import anderson_darling, at_scores, freedom, likelihood_ratio, normal_scores, pearson
 from comparisons.model_checks import NOT_CONVERGED, model_checks
 from comparisons.replicates import outcome_probabilities, outcomes, replicates, rounding_steps
-from comparisons.result import GoodnessOfFit
+from comparisons.report_data import GoodnessOfFit
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Measurements
 from tests.declared import declare
 

@@ -25,16 +25,8 @@ from comparisons.report.draws import draws_of
 from comparisons.report.em_trace import figures_of_trace
 from comparisons.report.estimates import latex, latex_table
 from comparisons.report.marginals import figures_of_ranks
-from comparisons.result import (
-    Check,
-    GoodnessOfFit,
-    Labels,
-    ModelChecks,
-    PosteriorSummary,
-    PredictiveChecks,
-    PriorSensitivity,
-    SampledResult,
-)
+from comparisons.report_data import GoodnessOfFit, Labels, ModelChecks, PredictiveChecks, PriorSensitivity
+from comparisons.result import Check, PosteriorSummary, SampledResult
 from tests.stored_results import geyser, two_coins
 
 VOID = {"meta", "link", "col", "br", "hr", "img", "input", "wbr"}

@@ -3,7 +3,7 @@
 import em
 from comparisons.datasets import Dataset
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison, Fitted
-from comparisons.result import Finding
+from comparisons.report_data import Finding
 from models import GaussianParameters, Measurements
 
 

@@ -3,7 +3,7 @@
 import em
 from comparisons.catalogue.faithful import waiting_times
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison, Fitted
-from comparisons.result import Finding
+from comparisons.report_data import Finding
 
 
 def findings(fitted: Fitted) -> list[Finding]:

@@ -5,7 +5,7 @@ import numpy as np
 import em
 from comparisons.datasets import Dataset
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison, Fitted
-from comparisons.result import Finding
+from comparisons.report_data import Finding
 from models import Measurements
 
 MISPRINT = 77  # the 78th velocity: 26690 in the file, 26960 in the source

@@ -4,7 +4,7 @@ import em
 from comparisons.catalogue.faithful import waiting_times
 from comparisons.datasets import load
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison, Fitted
-from comparisons.result import Finding
+from comparisons.report_data import Finding
 
 
 def findings(fitted: Fitted) -> list[Finding]:

@@ -6,7 +6,7 @@ import em
 from comparisons.catalogue.heights_labelled import heights_by_sex
 from comparisons.catalogue.one_normal import heights
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison, Fitted
-from comparisons.result import Finding
+from comparisons.report_data import Finding
 from models import GaussianParameters
 
 

@@ -5,7 +5,7 @@ from scipy.special import gammaln
 
 from comparisons.datasets import Dataset
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison, Fitted
-from comparisons.result import Finding
+from comparisons.report_data import Finding
 from models import GaussianPrior, Measurements
 
 SWAPPED_ROW = 11  # row 12, counted from 1: weight and height are swapped

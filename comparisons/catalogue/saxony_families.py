@@ -7,7 +7,7 @@ from scipy.special import betaln, gammaln
 import em
 from comparisons.datasets import Dataset
 from comparisons.declaration import UNIFORM, Comparison, Fitted
-from comparisons.result import Finding
+from comparisons.report_data import Finding
 from models import CoinPrior, CoinTosses
 from models.inputs import Floats
 

@@ -2,7 +2,7 @@
 
 from comparisons.datasets import Dataset
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison, Fitted
-from comparisons.result import Finding
+from comparisons.report_data import Finding
 from models import Measurements
 
 

@@ -3,7 +3,7 @@
 from comparisons.catalogue.two_coin import bags
 from comparisons.datasets import Dataset
 from comparisons.declaration import UNIFORM, Comparison, Fitted
-from comparisons.result import Finding
+from comparisons.report_data import Finding
 from models import CoinPrior, CoinTosses
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import em
 from comparisons.datasets import Dataset
 from comparisons.declaration import UNIFORM, Comparison, Fitted
-from comparisons.result import Finding
+from comparisons.report_data import Finding
 from models import CoinParameters, CoinPrior, CoinTosses
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from comparisons.components.record import Candidate, LikelihoodRatio
 from comparisons.report.digits import ratio
-from comparisons.result import Number
+from comparisons.strict_json import Number
 
 AIC, BIC, ICL, LOO, EVIDENCE, BOOTSTRAP = "AIC", "BIC", "ICL", "leave-one-out", "marginal likelihood", "bootstrap test"
 SIGNIFICANCE = 0.05

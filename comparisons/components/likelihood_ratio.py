@@ -24,7 +24,7 @@ from comparisons import best_mode
 from comparisons.best_mode import MINIMUM_RATIO
 from comparisons.components.record import LikelihoodRatio
 from comparisons.engines import Parameters, Problem
-from comparisons.result import number
+from comparisons.strict_json import number
 from em.climb import Climb, climb
 from em.coins import CoinMixture
 from em.direct import maximise

@@ -19,8 +19,8 @@ import em
 from comparisons import quantities, second_route
 from comparisons.components.record import BayesFactor, Evidence, LeaveOneOut
 from comparisons.engines import Parameters, Prior, Problem
-from comparisons.result import Number, number
 from comparisons.second_route import LABELLINGS, SecondRoute
+from comparisons.strict_json import Number, number
 from em import coins, gaussians
 from em.mixture import log_weights, responsibilities, trusted
 from models import CoinParameters, CoinPrior, GaussianParameters

@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 from comparisons.files import write_text
-from comparisons.result import Number, Provenance
+from comparisons.result import Provenance
 from comparisons.store import StoredResultError
+from comparisons.strict_json import Number
 
 SCHEMA_VERSION = 1
 FILE = "components.json"

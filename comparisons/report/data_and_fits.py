@@ -26,7 +26,8 @@ from comparisons.report.appearance import (
 )
 from comparisons.report.digits import percent
 from comparisons.report.draws import draws_of
-from comparisons.result import Curves, Result
+from comparisons.report_data import Curves
+from comparisons.result import Result
 
 if TYPE_CHECKING:
     import xarray

@@ -15,7 +15,8 @@ from comparisons.report.reservations import (
     map_on_ridge,
     readable,
 )
-from comparisons.result import Number, Quantity, Result
+from comparisons.result import Quantity, Result
+from comparisons.strict_json import Number
 
 _LATEX = str.maketrans(
     {

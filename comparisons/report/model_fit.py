@@ -18,7 +18,8 @@ from comparisons.report.appearance import (
 )
 from comparisons.report.data_and_fits import panels
 from comparisons.report.digits import percent
-from comparisons.result import PredictiveCurve, QuantilePlot, Result
+from comparisons.report_data import PredictiveCurve, QuantilePlot
+from comparisons.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

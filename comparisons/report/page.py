@@ -15,7 +15,8 @@ from comparisons import store
 from comparisons.components import record
 from comparisons.files import write_text
 from comparisons.report import digits, error_rates, estimates, reservations
-from comparisons.result import Number, Quantity, Result
+from comparisons.result import Quantity, Result
+from comparisons.strict_json import Number
 
 PAGE = "report.html"
 CSV = "estimates.csv"

@@ -19,7 +19,8 @@ from comparisons.report.appearance import (
     thinned,
 )
 from comparisons.report.draws import draws_of
-from comparisons.result import Result, Surface
+from comparisons.report_data import Surface
+from comparisons.result import Result
 
 if TYPE_CHECKING:
     import xarray
