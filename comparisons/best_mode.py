@@ -20,6 +20,7 @@ from comparisons import checks
 from comparisons.checks import SAME_MAXIMUM
 from comparisons.engines import Parameters, Prior, Problem
 from comparisons.result import Check
+from comparisons.sampling import parameters_at
 from comparisons.strict_json import number
 from models import CoinParameters
 from models.inputs import Floats
@@ -85,7 +86,7 @@ def best_mode(
     seed : of the first search; the second uses the next
     """
     starts = _starts(posterior, np.asarray(tree["sample_stats"]["logp"]))
-    points = [problem.from_pymc(draw_values(posterior, *place)) for place in starts]
+    points = [parameters_at(problem, posterior, *place) for place in starts]
     again = [problem.fit(problem.prior, start=point) for point in points]
     likelier = [problem.fit(None, start=point) for point in points]
     at_posterior = _searched(
@@ -116,11 +117,6 @@ def ratio(parameters: Parameters) -> float:
 def objective(fit: em.Fit[Any, Any]) -> float:
     """What the fit maximised, in nats."""
     return float(fit.log_likelihood if fit.log_posterior is None else fit.log_posterior)
-
-
-def draw_values(posterior: xr.Dataset, chain: int, draw: int) -> dict[str, Floats]:
-    """Every variable of one draw, by name."""
-    return {str(name): variable.values[chain, draw] for name, variable in posterior.data_vars.items()}
 
 
 def _starts(posterior: xr.Dataset, log_density: Floats) -> list[tuple[int, int]]:
@@ -172,7 +168,7 @@ def _likelihood_ratios(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Da
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
     places = np.unravel_index(np.linspace(0, chains * draws - 1, COMPARED_DRAWS).astype(int), (chains, draws))
     heights = [
-        checks.em_densities(problem, problem.from_pymc(draw_values(posterior, int(c), int(d))))[0]
+        checks.em_densities(problem, parameters_at(problem, posterior, int(c), int(d)))[0]
         for c, d in zip(*places, strict=True)
     ]
     gaps = 2 * (fit.log_likelihood - np.array(heights))

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import ndtri, stdtr
 
 from comparisons import second_route
+from comparisons.checks import SAME_DENSITY
 from comparisons.quadrature import ExactPosterior
 from comparisons.result import Check
 from comparisons.second_route import SecondRoute
@@ -21,8 +22,6 @@ from models.inputs import Floats
 if TYPE_CHECKING:
     import xarray as xr
 
-# Relative: rounding of a sum of a thousand logarithms, with a margin of a hundred.
-SAME_DENSITY = 1e-9
 R_HAT = 1.01
 ESS = 400
 E_BFMI = 0.3

@@ -10,9 +10,9 @@ import numpy as np
 import em
 import models
 from comparisons import checks, draw_checks
-from comparisons.best_mode import draw_values
 from comparisons.engines import Problem
 from comparisons.result import Check
+from comparisons.sampling import draw_values
 from em.curvature import Curvature, curvature
 from em.mixture import row_posteriors
 from models import CoinTosses, LogPosterior

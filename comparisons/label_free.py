@@ -12,7 +12,8 @@ import numpy as np
 from scipy.special import bdtr, ndtr
 
 import em
-from comparisons import labels, words
+from comparisons import labels, sampling, words
+from comparisons.adequacy import INTERVAL
 from comparisons.engines import Problem
 from comparisons.memberships import Memberships, all_chains
 from comparisons.report_data import Difference, DistributionFunction, Labels, RowMemberships
@@ -29,7 +30,6 @@ MOST_DRAWS = 4000
 # Distinct rows, evenly spread over the sorted ones, for pairs (each has a number with each) and for the figure.
 MOST_ROWS = 500
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
-INTERVAL = 0.94
 
 type Apart = Literal["told apart", "not by order", "not told apart"]
 
@@ -42,8 +42,7 @@ def compare(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset, rand
     posterior : draws in canonical order
     random : for the sampled allocations of ECR
     """
-    step = -(-posterior.sizes["chain"] * posterior.sizes["draw"] // MOST_DRAWS)
-    thinned = posterior.isel(draw=slice(None, None, step))
+    thinned = sampling.thinned(posterior, MOST_DRAWS)
     fixed = problem.weights.fixed
     memberships = Memberships.of_draws(thinned, problem.data, "free" if fixed is None else fixed)
     responsibilities = fit.responsibilities(problem.data)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import xlog1py, xlogy
 
-from em.mixture import log_weights
-from models import CoinTosses, Measurements
+import em.coins
+import em.gaussians
+from em.mixture import log_weights, responsibilities, trusted
+from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats, Integers, finite_array, read_only, row_counts
 from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
 
@@ -83,15 +84,17 @@ class Memberships:
             all_chains(posterior["weights"]) if treated.fixed is None else np.broadcast_to(treated.fixed, (n_draws, k))
         )
 
-        # Of a row whose component is known, every other component is impossible.
-        possible = (rows.labels < 0) | (rows.labels == np.arange(k)[:, None])
-
         def at(part: slice) -> Floats:
-            # Rows last, so that NumPy runs along them.
-            joint = log_weights(shares[part])[..., None] + _log_densities(rows, *(flat[name][part] for name in needed))
-            joint = np.where(possible, joint, -np.inf)
-            joint = np.exp(joint - joint.max(axis=1, keepdims=True))
-            return np.asarray((joint / joint.sum(axis=1, keepdims=True)).swapaxes(1, 2))
+            parameters = [flat[name][part] for name in needed]
+            if isinstance(rows, CoinTosses):
+                coins = trusted(CoinParameters, weights=shares[part], head_probabilities=parameters[0])
+                log_densities = em.coins.log_densities(coins, rows)
+            else:
+                normals = trusted(
+                    GaussianParameters, weights=shares[part], means=parameters[0], covariances=parameters[1]
+                )
+                log_densities = em.gaussians.log_densities(normals, rows.y)
+            return responsibilities(log_weights(shares[part])[:, None, :] + log_densities, rows.labels)[0]
 
         return cls((n_draws, len(rows.counts), k), rows.counts, exchangeable_groups(treated, rows.labels), at)
 
@@ -170,17 +173,3 @@ def all_chains(variable: Any) -> Floats:
     """``(draws of all chains, component, ...)``."""
     values = variable.transpose("chain", "draw", "component", ...).values
     return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=np.float64)
-
-
-def _log_densities(rows: CoinTosses | Measurements, *parameters: Floats) -> Floats:
-    """``(draws, K, n)``, without what is the same for every component."""
-    if isinstance(rows, CoinTosses):
-        p = parameters[0][..., None]
-        return np.asarray(xlogy(rows.heads, p) + xlog1py(rows.tosses - rows.heads, -p))
-    means, covariances = parameters
-    roots = np.linalg.inv(np.linalg.cholesky(covariances))
-    # Both sides from a centre inside the data, so that an origin far away costs no digits.
-    centre = rows.y.mean(axis=0)
-    located = roots @ (rows.y - centre).T - roots @ (means - centre)[..., None]
-    log_determinants = np.log(np.diagonal(roots, axis1=-2, axis2=-1)).sum(axis=-1)
-    return np.asarray(log_determinants[..., None] - 0.5 * (located**2).sum(axis=-2))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import em
-from comparisons import quantities
+from comparisons import quantities, sampling
 from comparisons.adequacy import INTERVAL
-from comparisons.engines import Parameters, Problem
+from comparisons.engines import Problem
 from comparisons.goodness_of_fit import goodness_of_fit, nothing_to_test
 from comparisons.posterior_predictive import predictive_checks
 from comparisons.power_scaling import THRESHOLD, prior_sensitivity
@@ -41,20 +41,13 @@ def model_checks(
         return ModelChecks(
             fitted, PredictiveChecks(NOT_CONVERGED, [], [], 0, INTERVAL), PriorSensitivity(NOT_CONVERGED, [], THRESHOLD)
         )
-    step = -(-posterior.sizes["chain"] * posterior.sizes["draw"] // MOST_DRAWS)
-    thinned = posterior.isel(draw=slice(None, None, step))
-    draws = _parameters(problem, thinned)
+    kept = sampling.thinned(posterior, MOST_DRAWS)
+    places = np.ndindex(kept.sizes["chain"], kept.sizes["draw"])
+    draws = [sampling.parameters_at(problem, kept, *place) for place in places]
     saturated = nothing_to_test(problem)
     if saturated is None:
         predictive = predictive_checks(problem, draws, random)
     else:
         predictive = PredictiveChecks(f"Not applicable. {saturated}", [], [], 0, INTERVAL)
-    sensitivity = prior_sensitivity(problem, draws, quantities.of_draws(problem, thinned))
+    sensitivity = prior_sensitivity(problem, draws, quantities.of_draws(problem, kept))
     return ModelChecks(fitted, predictive, sensitivity)
-
-
-def _parameters(problem: Problem, posterior: xr.Dataset) -> list[Parameters]:
-    """Parameters at every draw, chain after chain."""
-    arrays = {str(name): values.values.reshape(-1, *values.shape[2:]) for name, values in posterior.data_vars.items()}
-    n = posterior.sizes["chain"] * posterior.sizes["draw"]
-    return [problem.from_pymc({name: values[i] for name, values in arrays.items()}) for i in range(n)]

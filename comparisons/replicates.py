@@ -34,8 +34,7 @@ def replicates(
         assert isinstance(parameters, GaussianParameters)
         drawn = random.choice(parameters.n_components, size=len(labels), p=parameters.weights)
         component = np.where(labels < 0, drawn, labels)
-        roots = np.linalg.cholesky(parameters.covariances)[component]
-        y = parameters.means[component] + np.einsum("nab,nb->na", roots, random.normal(size=(len(labels), data.d)))
+        y = parameters.simulate(component, random)
         rounded = origin + np.rint((y - origin) / np.where(steps > 0, steps, 1.0)) * steps
         yield Measurements(np.where(steps > 0, rounded, y), labels=labels)
 

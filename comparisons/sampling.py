@@ -9,7 +9,7 @@ import numpy as np
 
 import models
 from comparisons import adequacy, draw_checks, quantities
-from comparisons.engines import Problem, exchangeable, sample
+from comparisons.engines import Parameters, Problem, exchangeable, sample
 from models import LogPosterior
 from models.inputs import Floats
 
@@ -94,3 +94,19 @@ def stored(problem: Problem, posterior: xr.Dataset, tree: xr.DataTree) -> xr.Dat
     told = ["logp", "energy", "diverging", "n_steps", "step_size"]
     statistics = tree["sample_stats"].to_dataset()[told]
     return xr.DataTree.from_dict({"posterior": kept, "sample_stats": statistics})
+
+
+def draw_values(posterior: xr.Dataset, chain: int, draw: int) -> dict[str, Floats]:
+    """Every variable of one draw, by name."""
+    return {str(name): variable.values[chain, draw] for name, variable in posterior.data_vars.items()}
+
+
+def parameters_at(problem: Problem, posterior: xr.Dataset, chain: int, draw: int) -> Parameters:
+    """The parameters of one draw."""
+    return problem.from_pymc(draw_values(posterior, chain, draw))
+
+
+def thinned(posterior: xr.Dataset, most: int) -> xr.Dataset:
+    """At most so many of the draws, every so many-th of each chain."""
+    step = -(-posterior.sizes["chain"] * posterior.sizes["draw"] // most)
+    return posterior.isel(draw=slice(None, None, step))

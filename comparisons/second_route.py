@@ -92,8 +92,6 @@ def sample(
     random : for the proposal's draws
     draws : how many
     """
-    from arviz_stats.base.array import BaseArray
-
     target = UnconstrainedPosterior(_mixture(problem))
     if target.n_labellings > LABELLINGS:
         return None
@@ -106,9 +104,7 @@ def sample(
         points = target.parameters(np.where(np.isfinite(log_target)[:, None], x, proposal.centres[0]))
         proposed = [proposal.log_density(x @ relabelled.T) for relabelled in labellings]
         raw = log_target - logsumexp(proposed, axis=0) + np.log(len(labellings))
-        # ArviZ's function is written for leave-one-out and takes the negative of the log weights.
-        possible = np.where(np.isfinite(raw), raw, raw[np.isfinite(raw)].min() - 50)
-        smoothed, k_hat = BaseArray().psislw(-possible)  # type: ignore[no-untyped-call]
+        smoothed, k_hat = pareto_smoothed(np.where(np.isfinite(raw), raw, raw[np.isfinite(raw)].min() - 50))
         weights = np.exp(smoothed - logsumexp(smoothed))
         if float(k_hat) <= K_HAT or refreshes == REFRESHES:
             break
@@ -124,6 +120,15 @@ def sample(
         log_evidence_error=error,
         refreshes=refreshes,
     )
+
+
+def pareto_smoothed(log_weights: Floats) -> tuple[Floats, Floats]:
+    """Pareto-smoothed log weights along the last axis, and the k-hat of each (Vehtari et al. 2024, JMLR 25(72))."""
+    from arviz_stats.base.array import BaseArray
+
+    # ArviZ's function is written for leave-one-out and takes the negative of the log weights.
+    smoothed, k_hats = BaseArray().psislw(-log_weights)  # type: ignore[no-untyped-call]
+    return np.asarray(smoothed), np.asarray(k_hats)
 
 
 def _mixture(problem: Problem) -> Mixture[Any, Any]:

@@ -164,12 +164,9 @@ def _simulated(mixture: Any, parameters: Any, random: np.random.Generator) -> Mi
     labels = np.where(mixture.labels[rows] >= 0, components, -1)
     if isinstance(mixture, CoinMixture):
         tosses = mixture.tosses.tosses[rows]
-        heads = random.binomial(tosses, parameters.head_probabilities[components])
+        heads = parameters.simulate(components, tosses, random)
         return CoinMixture(CoinTosses(heads, tosses, labels=labels), mixture.weights, mixture.prior)
-    roots = np.linalg.cholesky(parameters.covariances)[components]
-    noise = random.normal(size=(len(rows), mixture.d))
-    y = parameters.means[components] + np.einsum("nab,nb->na", roots, noise)
-    return _measured(mixture, y, None, labels)
+    return _measured(mixture, parameters.simulate(components, random), None, labels)
 
 
 def _measured(mixture: GaussianMixture, y: Floats, counts: Integers | None, labels: Integers) -> GaussianMixture:

@@ -144,6 +144,10 @@ class CoinParameters:
         """``(..., n_components, 2)`` what canonical order compares: head probability, then weight."""
         return np.stack([self.head_probabilities, self.weights], axis=-1)
 
+    def simulate(self, components: Integers, tosses: Integers, random: np.random.Generator) -> Integers:
+        """Toss the coins ``components`` ``(n,)``, counted from 0, ``tosses`` ``(n,)`` times each: heads ``(n,)``."""
+        return np.asarray(random.binomial(tosses, self.head_probabilities[components]))
+
     def permuted(self, permutation: ArrayLike) -> CoinParameters:
         """The same mixture with its coins read in the order ``permutation``."""
         order = np.asarray(permutation)

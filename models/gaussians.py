@@ -155,6 +155,12 @@ class GaussianParameters:
         """``(..., n_components, d + 1)`` what canonical order compares: means feature by feature, then the weight."""
         return np.concatenate([self.means, self.weights[..., None]], axis=-1)
 
+    def simulate(self, components: Integers, random: np.random.Generator) -> Floats:
+        """Draw a row ``(d,)`` from each of the ``components`` ``(n,)``, counted from 0: ``(n, d)``."""
+        roots = np.linalg.cholesky(self.covariances)[components]
+        normal = random.normal(size=(len(components), self.means.shape[-1]))
+        return np.asarray(self.means[components] + np.einsum("nab,nb->na", roots, normal))
+
     def permuted(self, permutation: ArrayLike) -> GaussianParameters:
         """The same mixture with its components read in the order ``permutation``."""
         order = np.asarray(permutation)

@@ -11,6 +11,7 @@ from scipy.stats import binom, binomtest
 
 from comparisons import best_mode, catalogue, datasets, quantities, second_route
 from comparisons.best_mode import MINIMUM_RATIO
+from comparisons.binomial import exact_interval
 from comparisons.catalogue.two_coin import log_evidence
 from comparisons.components import comparing, likelihood_ratio, marginal
 from comparisons.components.comparing import NoQuestion, criteria, n_parameters, with_components
@@ -211,7 +212,7 @@ def test_evidence_agrees_with_sequential_monte_carlo() -> None:
 @pytest.mark.parametrize(("successes", "trials"), [(0, 99), (3, 99), (50, 99), (99, 99)])
 def test_the_interval_of_a_p_value_is_exact(successes: int, trials: int) -> None:
     exact = binomtest(successes, trials).proportion_ci(0.95, method="exact")
-    assert likelihood_ratio.binomial_interval(successes, trials) == pytest.approx((exact.low, exact.high), abs=1e-12)
+    assert exact_interval(successes, trials) == pytest.approx((exact.low, exact.high), abs=1e-12)
 
 
 def bootstrap(asked: tuple[Problem, Problem], seed: int, samples: int) -> LikelihoodRatio:

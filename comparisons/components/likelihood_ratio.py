@@ -17,11 +17,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv
 
 import em
 from comparisons import best_mode
 from comparisons.best_mode import MINIMUM_RATIO
+from comparisons.binomial import exact_interval
 from comparisons.components.record import LikelihoodRatio
 from comparisons.engines import Parameters, Problem
 from comparisons.strict_json import number
@@ -47,7 +47,6 @@ FINISHED = 2
 STEPS, GAIN, MOST_STEPS = 30, 0.01, 300
 # Ratios closer than this are equal: no EM run is more exact.
 SAME_STATISTIC = 1e-6
-INTERVAL = 0.95
 
 
 def admissible(fit: em.Fit[Any, Any]) -> em.Mode[Any] | None:
@@ -84,21 +83,13 @@ def bootstrap(
         data = simulated(null, mode.parameters, random)
         exceeding += statistic(null, alternative, data, mode.parameters, random)[0] >= observed - SAME_STATISTIC
         progress(done + 1)
-    low, high = binomial_interval(exceeding, samples)
+    low, high = exact_interval(exceeding, samples)
     p_value = (1 + exceeding) / (1 + samples)
     return LikelihoodRatio(number(observed), p_value, low, high, exceeding, samples, ratio, None)
 
 
 def _withheld(reason: str) -> LikelihoodRatio:
     return LikelihoodRatio(None, None, None, None, 0, 0, None, reason)
-
-
-def binomial_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Exact interval of a probability (Clopper & Pearson 1934, Biometrika 26, 404)."""
-    tail = (1 - INTERVAL) / 2
-    low = betaincinv(successes, trials - successes + 1, tail) if successes else 0.0
-    high = betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
-    return float(low), float(high)
 
 
 def statistic(
@@ -203,8 +194,6 @@ def simulated(problem: Problem, parameters: Parameters, random: np.random.Genera
     if isinstance(data, CoinTosses):
         assert isinstance(parameters, CoinParameters)
         tosses = np.repeat(data.tosses, data.counts)
-        return CoinTosses(random.binomial(tosses, parameters.head_probabilities[hidden]), tosses)
+        return CoinTosses(parameters.simulate(hidden, tosses, random), tosses)
     assert not isinstance(parameters, CoinParameters)
-    roots = np.linalg.cholesky(parameters.covariances)[hidden]
-    normal = random.normal(size=(data.n, data.d))
-    return Measurements(parameters.means[hidden] + np.einsum("nab,nb->na", roots, normal))
+    return Measurements(parameters.simulate(hidden, random))

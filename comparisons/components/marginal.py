@@ -18,11 +18,10 @@ from scipy.special import logsumexp
 import em
 from comparisons import quantities, second_route
 from comparisons.components.record import BayesFactor, Evidence, LeaveOneOut
-from comparisons.engines import Parameters, Prior, Problem
-from comparisons.second_route import LABELLINGS, SecondRoute
+from comparisons.engines import Prior, Problem
+from comparisons.second_route import LABELLINGS, SecondRoute, pareto_smoothed
 from comparisons.strict_json import Number, number
-from em import coins, gaussians
-from em.mixture import log_weights, responsibilities, trusted
+from em.mixture import row_posteriors, trusted
 from models import CoinParameters, CoinPrior, GaussianParameters
 from models.inputs import Floats
 
@@ -95,13 +94,13 @@ def marginal(problem: Problem, map_fit: em.Fit[Any, Any], random: np.random.Gene
     # A draw that is impossible has weight 0, of which there is no logarithm.
     log_w = np.log(np.maximum(route.weights, np.finfo(float).tiny))
     drawn = _drawn(problem, route)
-    joint = log_weights(drawn.weights)[:, None, :] + _log_densities(problem, drawn)
-    log_rows = responsibilities(joint, problem.data.labels)[1].T
-    here = _log_prior(problem, drawn)
-    smoothed, k_hats = _smoothed(log_w - log_rows)
+    mixture: Any = problem.mixture(problem.prior)
+    log_rows = row_posteriors(mixture, drawn)[1].T
+    here = mixture.log_prior(drawn)
+    smoothed, k_hats = pareto_smoothed(log_w - log_rows)
     under = {}
     for name, other in changed_priors(problem.prior).items():
-        mean = _log_mean(log_w + _log_prior(replace(problem, prior=other), drawn) - here)
+        mean = _log_mean(log_w + problem.mixture(other).log_prior(drawn) - here)
         under[name] = replace(mean, value=route.log_evidence + mean.value - logsumexp(log_w) + np.log(len(log_w)))
     return Marginal(
         log_evidence=Estimate(route.log_evidence, route.log_evidence_error, route.k_hat),
@@ -118,17 +117,8 @@ def _log_mean(log_weights: Floats) -> Estimate:
     return Estimate(
         value=float(logsumexp(log_weights) - np.log(len(log_weights))),
         error=float(relative.std() / relative.mean() / np.sqrt(len(relative))),
-        k_hat=float(_smoothed(log_weights)[1]),
+        k_hat=float(pareto_smoothed(log_weights)[1]),
     )
-
-
-def _smoothed(log_weights: Floats) -> tuple[Floats, Floats]:
-    """Pareto-smoothed log weights along the last axis, and the k-hat of each."""
-    from arviz_stats.base.array import BaseArray
-
-    # ArviZ's function is written for leave-one-out and takes the negative of the log weights.
-    smoothed, k_hats = BaseArray().psislw(-log_weights)  # type: ignore[no-untyped-call]
-    return np.asarray(smoothed), np.asarray(k_hats)
 
 
 def _drawn(problem: Problem, route: SecondRoute) -> Any:
@@ -136,18 +126,6 @@ def _drawn(problem: Problem, route: SecondRoute) -> Any:
     arrays = quantities.arrays_of(problem, route.values)
     kind: type[Any] = CoinParameters if "head_probabilities" in arrays else GaussianParameters
     return trusted(kind, **arrays)
-
-
-def _log_densities(problem: Problem, parameters: Parameters) -> Floats:
-    if isinstance(parameters, CoinParameters):
-        return coins.log_densities(parameters, problem.data)  # type: ignore[arg-type]
-    return gaussians.log_densities(parameters, problem.data.y)  # type: ignore[union-attr]
-
-
-def _log_prior(problem: Problem, parameters: Parameters) -> Floats:
-    if isinstance(parameters, CoinParameters):
-        return coins.log_prior(parameters, problem.prior, problem.weights)  # type: ignore[arg-type]
-    return gaussians.log_prior(parameters, problem.prior, problem.weights, problem.form)  # type: ignore[arg-type]
 
 
 def _unreliable(estimate: Estimate, what: str) -> str | None:

@@ -143,7 +143,8 @@ def _other_data(change: Callable[[Any], Any]) -> list[Any]:
     return _steps("__init__", init)
 
 
-def _with_rows(data: Any, **fields: Any) -> Any:
+def with_rows(data: Any, **fields: Any) -> Any:
+    """The data with other columns."""
     if isinstance(data, CoinTosses):
         return CoinTosses(
             **{"heads": data.heads, "tosses": data.tosses, "counts": data.counts, "labels": data.labels, **fields}
@@ -153,12 +154,12 @@ def _with_rows(data: Any, **fields: Any) -> Any:
 
 def one_number_of_tosses(problem: Problem, plant: Any) -> list[Any]:
     """Every bag as if it had the tosses of the largest."""
-    return _other_data(lambda data: _with_rows(data, tosses=np.full_like(data.tosses, data.tosses.max())))[:1]
+    return _other_data(lambda data: with_rows(data, tosses=np.full_like(data.tosses, data.tosses.max())))[:1]
 
 
 def counts_ignored(problem: Problem, plant: Any) -> list[Any]:
     """Every distinct row once."""
-    return _other_data(lambda data: _with_rows(data, counts=np.ones_like(data.counts)))
+    return _other_data(lambda data: with_rows(data, counts=np.ones_like(data.counts)))
 
 
 def half_the_data(problem: Problem, plant: Any) -> list[Any]:
@@ -167,7 +168,7 @@ def half_the_data(problem: Problem, plant: Any) -> list[Any]:
     def half(data: Any) -> Any:
         kept = slice(0, (len(data.counts) + 1) // 2)
         names = ("heads", "tosses") if isinstance(data, CoinTosses) else ("y",)
-        return _with_rows(data, **{name: getattr(data, name)[kept] for name in (*names, "counts", "labels")})
+        return with_rows(data, **{name: getattr(data, name)[kept] for name in (*names, "counts", "labels")})
 
     return _other_data(half)
 
@@ -327,9 +328,9 @@ def neighbour(problem: Problem) -> Problem:
     if isinstance(data, CoinTosses):
         heads = np.array(data.heads)
         heads[0] += 1 if heads[0] < data.tosses[0] else -1
-        changed: Any = _with_rows(data, heads=heads)
+        changed: Any = with_rows(data, heads=heads)
     else:
         y = np.array(data.y)
         y[0] += 0.5 * y.std(axis=0)
-        changed = _with_rows(data, y=y)
+        changed = with_rows(data, y=y)
     return dataclasses.replace(problem, data=changed.distinct())

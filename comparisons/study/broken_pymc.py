@@ -12,7 +12,7 @@ import models.coins
 import models.gaussians
 import models.normal_distribution
 from comparisons.engines import Problem
-from comparisons.study.broken_em import _with_rows
+from comparisons.study.broken_em import with_rows
 from models import CoinPrior, CoinTosses
 
 
@@ -39,7 +39,7 @@ def row_dropped(problem: Problem, plant: Any) -> list[Any]:
     counts[-1] -= 1
     kept = counts > 0
     names = ("heads", "tosses", "labels") if isinstance(data, CoinTosses) else ("y", "labels")
-    fewer = _with_rows(data, counts=counts[kept], **{name: getattr(data, name)[kept] for name in names})
+    fewer = with_rows(data, counts=counts[kept], **{name: getattr(data, name)[kept] for name in names})
     return _of_another(lambda declared: dataclasses.replace(declared, data=fewer))
 
 

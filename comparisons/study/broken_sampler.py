@@ -134,8 +134,7 @@ def _reaches(problem: Problem, posterior: Any, chain: int) -> float:
     """Highest mode to which MAP-EM climbs from some draws of a chain."""
     heights = []
     for draw in np.linspace(0, posterior.sizes["draw"] - 1, 10).astype(int):
-        values = {str(name): v.values[chain, draw] for name, v in posterior.data_vars.items()}
-        start = problem.from_pymc(values)
+        start = sampling.parameters_at(problem, posterior, chain, int(draw))
         heights.append(sum(checks.em_densities(problem, problem.fit(problem.prior, start=start).parameters)))
     return float(max(heights))
 

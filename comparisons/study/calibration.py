@@ -19,8 +19,8 @@ from unittest.mock import patch
 import numpy as np
 
 from comparisons import adequacy, checks, engines, evidence, quantities, sampling
-from comparisons.best_mode import draw_values
 from comparisons.engines import Problem, exchangeable
+from comparisons.sampling import parameters_at
 from comparisons.study.broken_pymc import other_prior
 from comparisons.study.settings import UNIT_PRIOR, UNIT_PRIOR_2D, Setting, Simulated, simulate
 from models import CoinPrior, LogPosterior
@@ -153,7 +153,7 @@ def _ranks(simulated: Simulated, tree: Any, groups: Any) -> dict[str, int]:
     height = checks.em_densities(problem, simulated.truth)[0]
     where = np.unravel_index(places, (posterior.sizes["chain"], posterior.sizes["draw"]))
     heights = [
-        checks.em_densities(problem, problem.from_pymc(draw_values(posterior, int(c), int(d))))[0]
+        checks.em_densities(problem, parameters_at(problem, posterior, int(c), int(d)))[0]
         for c, d in zip(*where, strict=True)
     ]
     ranks["log_likelihood"] = int((np.array(heights) < height).sum())

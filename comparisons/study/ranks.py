@@ -21,7 +21,9 @@ POINTS = 20
 
 def uniformity(ranks: Integers, largest: int) -> float:
     """p-value of the hypothesis that ranks 0 to ``largest`` are equally likely."""
-    return float((_null(len(ranks), largest) <= _smallest(np.asarray(ranks)[None], largest)[0]).mean())
+    as_small = (_null(len(ranks), largest) <= _smallest(np.asarray(ranks)[None], largest)[0]).sum()
+    # The ranks themselves are one of the draws, so that no p-value is 0.
+    return float((1 + as_small) / (1 + SIMULATIONS))
 
 
 def band(n: int, largest: int, level: float = 0.95) -> tuple[Floats, Floats, Floats]:

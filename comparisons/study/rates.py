@@ -14,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from comparisons.binomial import exact_interval
 from comparisons.study import faults
 from comparisons.study.calibration import RANKED
 from comparisons.study.ranks import uniformity
 from models.inputs import Integers
 
-# Of the binomial intervals.
-LEVEL = 0.95
 # Bins of the distance of two components, in standard deviations of a row.
 SEPARATIONS = (0.0, 1.0, 2.0, 3.0, 5.0, float("inf"))
 
@@ -37,14 +36,8 @@ class Rate:
     @classmethod
     def counted(cls, events: Iterable[bool]) -> Rate:
         """Count what happened."""
-        from scipy.special import betaincinv
-
         happened = list(events)
-        k, n = sum(happened), len(happened)
-        tail = (1 - LEVEL) / 2
-        low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
-        high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
-        return cls(k, n, low, high)
+        return cls(sum(happened), len(happened), *exact_interval(sum(happened), len(happened)))
 
 
 @dataclass(frozen=True, slots=True)

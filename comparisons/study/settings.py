@@ -151,15 +151,10 @@ def simulate(setting: Setting, seed: int) -> Simulated:
     rows: CoinTosses | Measurements
     if isinstance(truth, CoinParameters):
         tosses = random.integers(setting.tosses[0], setting.tosses[1] + 1, size=setting.n)
-        heads = random.binomial(tosses, truth.head_probabilities[component])
-        rows = CoinTosses(heads, tosses, counts=counts, labels=labels)
+        rows = CoinTosses(truth.simulate(component, tosses, random), tosses, counts=counts, labels=labels)
     else:
-        roots = np.linalg.cholesky(truth.covariances)
-        d = truth.means.shape[1]
-        noise = random.normal(size=(setting.n, d))
-        y = truth.means[component] + np.einsum("nab,nb->na", roots[component], noise)
-        rows = Measurements(y, counts=counts, labels=labels)
-        features = ("x", "y", "z")[:d]
+        rows = Measurements(truth.simulate(component, random), counts=counts, labels=labels)
+        features = ("x", "y", "z")[: rows.d]
     comparison = Comparison(
         name=setting.name,
         title=setting.why,
