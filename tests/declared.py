@@ -141,3 +141,9 @@ def free_entries(problem: Problem, values: dict[str, Any]) -> Floats:
     d = covariances.shape[1]
     places = {"full": np.tril_indices(d), "diagonal": np.diag_indices(d), "spherical": ([0], [0])}[problem.form.shape]
     return np.concatenate([*parts, values["means"].ravel(), covariances[:, *places].ravel()])
+
+
+# Two coins under a prior that is not flat.
+BAGS = CoinTosses([5, 9, 8, 4, 7], 10)
+PRIOR = CoinPrior(2.0, 3.0, 1.5)
+COINS = declare(BAGS, prior=PRIOR)

@@ -19,7 +19,7 @@ from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats, Integers
 from models.mixtures import exchangeable_groups
 from tests.declared import CASES, Case, declare
-from tests.stored_results import tree
+from tests.result_parts import tree
 
 TOLD_BY_THE_MODEL = "the model itself tells the components apart"
 

@@ -1,0 +1,147 @@
+"""Claims about the checks of the draws: chains that have not met, copies, and draws of another model are found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import models
+from comparisons import draw_checks, evidence, sampling
+from comparisons.result import Check
+from models import (
+    CoinPrior,
+    CoinTosses,
+    LogPosterior,
+)
+from models.inputs import Floats
+from tests.declared import BAGS, COINS, PRIOR, declare, given
+
+
+@pytest.fixture(scope="module")
+def density() -> LogPosterior:
+    return LogPosterior(COINS.model())
+
+
+def chains(draws: int = 500, **changed: Any) -> Any:
+    """Four chains of independent draws of the two coins, as a sampler would return them."""
+    import xarray as xr
+
+    source = np.random.default_rng(17)
+    p = np.stack([source.beta(10, 12, (4, draws)), source.beta(24, 7, (4, draws))], axis=-1)
+    sampled: dict[str, Any] = {
+        "weights": source.dirichlet([5, 5], (4, draws)),
+        "head_probabilities": p,
+        "logp": -source.chisquare(3, (4, draws)),
+        "energy": source.normal(size=(4, draws)),
+        "diverging": np.zeros((4, draws), dtype=bool),
+        **changed,
+    }
+    component = ("chain", "draw", "component")
+    posterior = {name: (component, sampled[name]) for name in ("weights", "head_probabilities")}
+    statistics = {name: (("chain", "draw"), sampled[name]) for name in ("logp", "energy", "diverging")}
+    return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior), "sample_stats": xr.Dataset(statistics)})
+
+
+def converged(density: LogPosterior, tree: Any, regular_modes: int = 1) -> Check:
+    described = sampling.described(COINS, density, tree, 0.9, 0)
+    return draw_checks.sampler_converged(described.summary, tree, described.label_free, 0, regular_modes)
+
+
+def test_chains_that_have_met_have_converged(density: LogPosterior) -> None:
+    assert converged(density, chains()).outcome == "pass"
+
+
+def copied(values: Floats) -> Floats:
+    values = values.copy()
+    values[2] = values[0]
+    return values
+
+
+def faulty_chains() -> dict[str, tuple[Any, str]]:
+    right = chains()
+    posterior, statistics = right["posterior"].to_dataset(), right["sample_stats"].to_dataset()
+    p, log_density = posterior["head_probabilities"].values, statistics["logp"].values
+    stuck = np.array([1, 0, 0, 0])[:, None]
+    constant, missing, diverging = p.copy(), p.copy(), np.zeros((4, 500), dtype=bool)
+    constant[1], missing[3, 7, 0], diverging[2, 5] = constant[1, 0], np.nan, True
+    still = log_density.copy()
+    still[1] = still[1, 0]
+    walk = np.cumsum(np.random.default_rng(18).normal(size=(4, 500)), axis=1)
+    copies = chains(head_probabilities=copied(p), weights=copied(posterior["weights"].values), logp=copied(log_density))
+    return {
+        "a constant chain": (chains(head_probabilities=constant, logp=still), "R-hat of"),
+        "all chains constant": (chains(logp=np.zeros((4, 500))), "copies of one another"),
+        "copied chains": (copies, "hains 0 and 2 are copies of one another"),
+        "not a number": (chains(head_probabilities=missing), "R-hat of some quantity is nan"),
+        "few draws": (chains(draws=80), "the smallest effective sample size is"),
+        "a divergence": (chains(diverging=diverging), "1 transitions diverged"),
+        "low energy": (chains(energy=walk), "E-BFMI is 0.0"),
+        "energy not a number": (chains(energy=np.full((4, 500), np.nan)), "E-BFMI is nan"),
+        "two modes": (chains(head_probabilities=np.where(stuck[..., None] == 1, p * 0.5, p)), "R-hat of"),
+    }
+
+
+FAULTS = faulty_chains()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:arviz_stats")
+def test_chains_that_say_nothing_of_the_posterior_are_inconclusive(fault: str, density: LogPosterior) -> None:
+    tree, told = FAULTS[fault]
+    check = converged(density, tree)
+    assert (check.outcome, check.engine) == ("inconclusive", "sampler")
+    assert told in check.explanation
+
+
+def test_stranded_chains_are_told_of_the_modes_that_em_knows(density: LogPosterior) -> None:
+    assert "EM knows 3 regular modes" in converged(density, FAULTS["two modes"][0], regular_modes=3).explanation
+
+
+def test_one_chain_of_wider_energy_does_not_condemn_the_others(density: LogPosterior) -> None:
+    energy = np.random.default_rng(19).normal(size=(4, 500)) * [[1.0], [1.0], [1.0], [3.0]]
+    assert converged(density, chains(energy=energy)).outcome == "pass"
+
+
+def canonical(tree: Any) -> Any:
+    return models.canonical_order(tree, np.zeros(2, dtype=np.int64))["posterior"].to_dataset()
+
+
+def drawn_from(density: LogPosterior) -> Any:
+    tree = chains(draws=50)
+    values = {name: tree["posterior"][name].values for name in density.names}
+    for place in np.ndindex(4, 50):
+        x = density.unconstrained({name: value[place] for name, value in values.items()})
+        tree["sample_stats"]["logp"].values[place] = sum(density.parts(x))
+    return tree
+
+
+def test_draws_belong_to_the_model_and_data_they_were_drawn_from(density: LogPosterior) -> None:
+    tree = drawn_from(density)
+    assert evidence.draws_belong(COINS, density, canonical(tree), tree).outcome == "pass"
+
+
+def test_draws_whose_components_were_mixed_up_are_found(density: LogPosterior) -> None:
+    tree = drawn_from(density)
+    mixed = canonical(tree)
+    values = mixed["head_probabilities"]
+    mixed["head_probabilities"] = (values.dims, values.values[..., ::-1])
+    check = evidence.draws_belong(COINS, density, mixed, tree)
+    assert (check.outcome, check.engine) == ("fail", "comparison")
+
+
+def test_draws_of_other_data_or_another_prior_are_found(density: LogPosterior) -> None:
+    tree = drawn_from(density)
+    for other in (
+        declare(CoinTosses([5, 9, 8, 4, 8], 10), prior=PRIOR),
+        declare(BAGS, prior=CoinPrior(2.0, 3.1, 1.5)),
+    ):
+        check = evidence.draws_belong(other, given(other, LogPosterior(COINS.model())), canonical(tree), tree)
+        assert (check.outcome, check.engine) == ("fail", "sampler")
+
+
+def test_a_recorded_density_that_is_not_a_number_is_found() -> None:
+    assert (
+        draw_checks.draws_belong(np.array([np.nan, 1.0]), np.array([1.0, 1.0]), np.array([1.0, 1.0])).outcome == "fail"
+    )
