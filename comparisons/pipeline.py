@@ -29,7 +29,7 @@ from comparisons.best_mode import objective
 from comparisons.declaration import Comparison, Fitted
 from comparisons.engines import TUNE, Parameters, Problem
 from comparisons.judgement import Clock, judge
-from comparisons.result import SCHEMA_VERSION, Data, EMFit, ModeFound, Provenance, Quantity, SampledResult, Sampler
+from comparisons.result import SCHEMA_VERSION, Data, EMFit, ModeFound, Quantity, SampledResult, Sampler
 from comparisons.strict_json import number
 from models import CoinTosses
 from models.inputs import Floats
@@ -130,14 +130,12 @@ def compare(
         labels=told_apart,
         findings=told,
         seed=seed,
-        provenance=Provenance(
-            versions=provenance.versions(),
-            seed=seed,
-            command=f"comparisons run {comparison.name} --seed {seed} --draws {draws} --chains {chains}",
-            git_commit=provenance.git_commit(),
-            started=started.isoformat(timespec="seconds"),
-            seconds=clock.seconds,
-            key=key,
+        provenance=provenance.made(
+            f"comparisons run {comparison.name} --seed {seed} --draws {draws} --chains {chains}",
+            seed,
+            started,
+            clock.seconds,
+            key,
         ),
         posterior=sampling.stored(problem, judged.posterior, drawn.tree),
     )

@@ -88,6 +88,6 @@ def compared(quantity: Quantity, interval: em.Interval, draws: Floats) -> str | 
     ]
     if not inner:
         return "The profile-likelihood interval is everything from 0 to 1: the data alone rule out no value."
-    told = " and ".join(f"{tail:.1%} {side}" for side, tail in inner)
+    told = " and ".join(f"{tail:.1%} {side} it" for side, tail in inner)
     fits = all(adequacy.tail_fits(tail, ess_tail) for _, tail in inner)
-    return f"The profile-likelihood interval {'fits' if fits else 'does not fit either'}: {told} it."
+    return f"The profile-likelihood interval {'fits' if fits else 'does not fit either'}: of the posterior {told}."

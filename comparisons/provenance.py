@@ -6,9 +6,12 @@ import hashlib
 import json
 import platform
 import subprocess
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from comparisons.result import Provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("models", "em", "comparisons")
@@ -49,3 +52,9 @@ def key(name: str, sha256: str, settings: dict[str, Any]) -> str:
                 digest.update(path.relative_to(ROOT).as_posix().encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def made(command: str, seed: int, started: datetime, seconds: dict[str, float], key: str) -> Provenance:
+    """All that may differ between two equal runs of the command, as it is now."""
+    began = started.isoformat(timespec="seconds")
+    return Provenance(versions(), seed, command, git_commit(), began, seconds, key)

@@ -17,11 +17,11 @@ from comparisons.components import comparing, likelihood_ratio, marginal
 from comparisons.components.comparing import NoQuestion, criteria, n_parameters, with_components
 from comparisons.components.marginal import Marginal
 from comparisons.components.record import LikelihoodRatio
-from comparisons.declaration import Comparison
 from comparisons.engines import Problem
 from models import CoinTosses, GaussianPrior, Measurements
 from models.gaussians import Covariance
 from models.inputs import Floats
+from tests.declared import declare
 from tests.problems import COVARIANCES
 
 # Standard errors beyond which a right number falls once in 16,000.
@@ -35,20 +35,7 @@ def problem(name: str, k: int | None = None) -> Problem:
 
 
 def gaussian_problem(y: Floats, k: int, prior: GaussianPrior | None = None) -> Problem:
-    data = Measurements(y)
-    declared = Comparison(
-        name="rows",
-        title="",
-        question="",
-        dataset="",
-        description="",
-        unit="",
-        data=lambda dataset: data,
-        components=[str(j + 1) for j in range(k)],
-        features=[f"x{j + 1}" for j in range(data.d)],
-        prior=prior,
-    )
-    return Problem.of(declared, data)
+    return declare(Measurements(y), k, prior=prior)
 
 
 def coin_problem(tosses: CoinTosses, k: int) -> Problem:

@@ -68,9 +68,17 @@ def test_nothing_is_said_where_walds_interval_fits() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "told"),
     [
-        (0.03, 0.96, "The profile-likelihood interval fits: 3.0% below and 4.0% above it."),
-        (0.03, 0.90, "The profile-likelihood interval does not fit either: 3.0% below and 10.0% above it."),
-        (-0.5, 0.97, "The profile-likelihood interval does not fit either: 0.0% below and 3.0% above it."),
+        (0.03, 0.96, "The profile-likelihood interval fits: of the posterior 3.0% below it and 4.0% above it."),
+        (
+            0.03,
+            0.90,
+            "The profile-likelihood interval does not fit either: of the posterior 3.0% below it and 10.0% above it.",
+        ),
+        (
+            -0.5,
+            0.97,
+            "The profile-likelihood interval does not fit either: of the posterior 0.0% below it and 3.0% above it.",
+        ),
     ],
 )
 @pytest.mark.parametrize("wald", [{"tail_above": 0.1}, {"tail_below": None, "tail_above": None, "em_se": None}])
@@ -83,7 +91,7 @@ def test_where_walds_interval_fails_the_profile_is_held_against_the_posterior(
 def test_an_end_at_a_bound_has_no_tail_to_judge() -> None:
     at_a_bound = quantity("weights[1]", tail_above=0.1)
     one_sided = profiles.compared(at_a_bound, interval(0.0, 0.97), uniform_draws())
-    assert one_sided == "The profile-likelihood interval fits: 3.0% above it."
+    assert one_sided == "The profile-likelihood interval fits: of the posterior 3.0% above it."
     everything = profiles.compared(at_a_bound, interval(0.0, 1.0), uniform_draws())
     assert everything is not None
     assert "rule out no value" in everything

@@ -20,7 +20,6 @@ from comparisons.components.marginal import Marginal
 from comparisons.components.record import SCHEMA_VERSION, Candidate, Components, Criteria
 from comparisons.declaration import Comparison
 from comparisons.engines import Problem
-from comparisons.result import Provenance
 from models import CoinTosses
 
 # Below this nobody asks how many components there are.
@@ -80,14 +79,12 @@ def compare(
         candidates=candidates,
         choices=chosen,
         conclusions=conclusions.sentences(candidates, chosen),
-        provenance=Provenance(
-            versions=provenance.versions(),
-            seed=seed,
-            command=f"comparisons components {name} --max {most} --seed {seed}",
-            git_commit=provenance.git_commit(),
-            started=started.isoformat(timespec="seconds"),
-            seconds={**seconds, "all": round(time.perf_counter() - began, 3)},
-            key=provenance.key(name, dataset.sha256, {"components": most, "seed": seed}),
+        provenance=provenance.made(
+            f"comparisons components {name} --max {most} --seed {seed}",
+            seed,
+            started,
+            {**seconds, "all": round(time.perf_counter() - began, 3)},
+            provenance.key(name, dataset.sha256, {"components": most, "seed": seed}),
         ),
     )
     if out is not None:

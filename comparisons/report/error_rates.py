@@ -66,9 +66,9 @@ def sentences(result: Result) -> list[str]:
     return [
         f"On simulated data of this family with both engines right the verdict was “wrong” in {_rate(wrong)} and "
         f"“inconclusive” in {_rate(undecided)}.",
-        f"Of {faults['of']} planted faults of {faults['faults']} kinds that changed anything, {faults['detected']} were "
-        f"detected and {faults['named']} of these laid at the right engine."
-        + (f" Not always found: {', '.join(faults['missed'])}." if faults["missed"] else ""),
+        f"Of {faults['of']} data sets in which one of {faults['faults']} faults, planted on purpose, changed anything, "
+        f"{faults['detected']} were found out, and {faults['named']} of these laid at the right engine."
+        + (f" Faults that are not always found: {', '.join(faults['missed'])}." if faults["missed"] else ""),
         f"This comparison looked at {len(result.quantities)} quantities and {len(result.checks)} checks; the limits on "
         "quantities are not corrected for their number, so that among many one may differ by chance alone, which the margin "
         "of two Monte Carlo errors makes rare.",

@@ -22,7 +22,7 @@ from comparisons import adequacy, checks, engines, evidence, quantities, samplin
 from comparisons.engines import Problem, exchangeable
 from comparisons.sampling import parameters_at
 from comparisons.study.broken_pymc import other_prior
-from comparisons.study.settings import UNIT_PRIOR, UNIT_PRIOR_2D, Setting, Simulated, simulate
+from comparisons.study.settings import FLAT, UNIT_PRIOR, UNIT_PRIOR_2D, Setting, Simulated, simulate
 from models import CoinPrior, LogPosterior
 
 if TYPE_CHECKING:
@@ -38,12 +38,10 @@ SIZES = (20, 50, 100, 200, 500)
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting(name="sbc-coins-equal", family="coins", n=20, why="Two coins.", prior=CoinPrior(), weights="equal"),
-        Setting(
-            name="sbc-coins-free", family="coins", n=20, why="Two coins, weights free.", prior=CoinPrior(2.0, 2.0, 2.0)
-        ),
-        Setting(name="sbc-normals", family="gaussians", n=20, why="Two normals.", prior=UNIT_PRIOR),
-        Setting(name="sbc-normals-plane", family="gaussians", n=20, why="Two features.", prior=UNIT_PRIOR_2D),
+        Setting("sbc-coins-equal", 20, "Two coins.", FLAT, weights="equal"),
+        Setting("sbc-coins-free", 20, "Two coins, weights free.", CoinPrior(2.0, 2.0, 2.0)),
+        Setting("sbc-normals", 20, "Two normals.", UNIT_PRIOR),
+        Setting("sbc-normals-plane", 20, "Two features.", UNIT_PRIOR_2D),
     )
 }
 

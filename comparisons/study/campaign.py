@@ -214,8 +214,8 @@ def _claim(path: Path, table: Path, study: Study, replicates: int, seed: int) ->
         before = json.loads(path.read_text(encoding="utf-8"))
         if before["key"] != key:
             raise StudyError(
-                f"{table} was made by other sources or library versions (commit {before['git_commit']}); "
-                "give another --out, or remove it to begin anew"
+                f"{table} was made by other sources or library versions (commit {before['git_commit']}), whose rows cannot be "
+                "mixed with new ones; give another --out, or remove it to begin anew"
             )
         made["started"] = before["started"]
     path.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")

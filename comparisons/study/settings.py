@@ -7,7 +7,7 @@ prior, else they are the hard case that the setting is named for.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 import numpy as np
@@ -21,6 +21,7 @@ from models.mixtures import MixtureWeights
 
 type Family = Literal["coins", "gaussians"]
 
+FLAT = CoinPrior()
 # Expected variance 1 and means within some 4.5 of 0; for d features the same for each.
 UNIT_PRIOR = GaussianPrior(mean=[0.0], shrinkage=0.05, degrees_of_freedom=5.0, scale=[[3.0]], concentration=2.0)
 UNIT_PRIOR_2D = GaussianPrior(
@@ -28,7 +29,7 @@ UNIT_PRIOR_2D = GaussianPrior(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One population and the model fitted to samples of it.
 
@@ -43,17 +44,22 @@ class Setting:
     """
 
     name: str
-    family: Family
     n: int
     why: str
     prior: Prior
     truth: Parameters | None = None
+    _: KW_ONLY
     n_components: int = 2
     weights: Literal["free", "equal"] = "free"
     covariance: Covariance = "full"
     tosses: tuple[int, int] = (10, 10)
     labelled: float = 0.0
     repeated: int = 1
+
+    @property
+    def family(self) -> Family:
+        """Coins or Gaussians, by the prior."""
+        return "coins" if isinstance(self.prior, CoinPrior) else "gaussians"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,69 +77,72 @@ def _coins(p: list[float], weights: list[float] | None = None) -> CoinParameters
 
 def _normals(means: list[float], deviations: list[float], weights: list[float] | None = None) -> GaussianParameters:
     k = len(means)
-    return GaussianParameters(
-        weights or [1 / k] * k, np.array(means)[:, None], np.square(deviations)[:, None, None] * np.eye(1)
-    )
-
-
-def _coin_setting(name: str, n: int, why: str, truth: CoinParameters | None = None, **options: object) -> Setting:
-    options = {"prior": CoinPrior(), **options}
-    return Setting(name=name, family="coins", n=n, why=why, truth=truth, **options)  # type: ignore[arg-type]
-
-
-def _normal_setting(name: str, n: int, why: str, truth: GaussianParameters | None = None, **options: object) -> Setting:
-    options = {"prior": UNIT_PRIOR, **options}
-    return Setting(name=name, family="gaussians", n=n, why=why, truth=truth, **options)  # type: ignore[arg-type]
+    return GaussianParameters(weights or [1 / k] * k, means, np.square(deviations))
 
 
 CLEAN = (
-    _coin_setting("coins-equal-few", 5, "Five bags as in the tutorial, coins from the prior.", weights="equal"),
-    _coin_setting("coins-equal", 40, "Coins from the prior, equal weights.", weights="equal"),
-    _coin_setting("coins-free", 30, "Coins and weights from the prior, bags of 5 to 15.", tosses=(5, 15)),
-    _coin_setting("coins-separated", 100, "Far apart: 5.4 sd of a bag.", _coins([0.2, 0.8]), tosses=(20, 20)),
-    _coin_setting(
-        "coins-coinciding", 40, "Two coins that are one: the maximum is often a boundary.", _coins([0.5, 0.5])
+    Setting("coins-equal-few", 5, "Five bags as in the tutorial, coins from the prior.", FLAT, weights="equal"),
+    Setting("coins-equal", 40, "Coins from the prior, equal weights.", FLAT, weights="equal"),
+    Setting("coins-free", 30, "Coins and weights from the prior, bags of 5 to 15.", FLAT, tosses=(5, 15)),
+    Setting("coins-separated", 100, "Far apart: 5.4 sd of a bag.", FLAT, _coins([0.2, 0.8]), tosses=(20, 20)),
+    Setting(
+        "coins-coinciding", 40, "Two coins that are one: the maximum is often a boundary.", FLAT, _coins([0.5, 0.5])
     ),
-    _coin_setting("coins-at-bound", 30, "A coin that never falls heads: the maximum lies at 0.", _coins([0.0, 0.6])),
-    _coin_setting("coins-single-toss", 40, "One toss a bag: not identified.", _coins([0.3, 0.8]), tosses=(1, 1)),
-    _coin_setting("coins-three", 60, "Three coins from the prior.", n_components=3, tosses=(20, 20)),
-    _normal_setting("normals-few", 25, "Parameters from the prior, few rows."),
-    _normal_setting("normals-free", 80, "Parameters from the prior."),
-    _normal_setting("normals-separated", 120, "Four sd apart.", _normals([-2, 2], [1, 1])),
-    _normal_setting("normals-overlap", 80, "1.5 sd apart: one hump.", _normals([-0.75, 0.75], [1, 1])),
-    _normal_setting(
+    Setting("coins-at-bound", 30, "A coin that never falls heads: the maximum lies at 0.", FLAT, _coins([0.0, 0.6])),
+    Setting("coins-single-toss", 40, "One toss a bag: not identified.", FLAT, _coins([0.3, 0.8]), tosses=(1, 1)),
+    Setting("coins-three", 60, "Three coins from the prior.", FLAT, n_components=3, tosses=(20, 20)),
+    Setting("normals-few", 25, "Parameters from the prior, few rows.", UNIT_PRIOR),
+    Setting("normals-free", 80, "Parameters from the prior.", UNIT_PRIOR),
+    Setting("normals-separated", 120, "Four sd apart.", UNIT_PRIOR, _normals([-2, 2], [1, 1])),
+    Setting("normals-overlap", 80, "1.5 sd apart: one hump.", UNIT_PRIOR, _normals([-0.75, 0.75], [1, 1])),
+    Setting(
         "normals-nested",
         100,
         "A narrow component inside a wide one: maxima that mean nothing abound.",
+        UNIT_PRIOR,
         _normals([0.0, 0.5], [1.0, 0.3], [0.7, 0.3]),
     ),
-    _normal_setting("normals-tied", 60, "Equal weights, one variance.", weights="equal", covariance="tied"),
-    _normal_setting("normals-labelled", 60, "A third of the rows labelled.", labelled=1 / 3),
-    _normal_setting("normals-plane", 60, "Two features, full covariances.", prior=UNIT_PRIOR_2D),
+    Setting("normals-tied", 60, "Equal weights, one variance.", UNIT_PRIOR, weights="equal", covariance="tied"),
+    Setting("normals-labelled", 60, "A third of the rows labelled.", UNIT_PRIOR, labelled=1 / 3),
+    Setting("normals-plane", 60, "Two features, full covariances.", UNIT_PRIOR_2D),
 )
 
 PLANTED = (
-    _coin_setting(
-        "coins-repeated", 40, "Bags of 8 to 12 that were seen several times.", _coins([0.3, 0.75], [0.35, 0.65]),
-        tosses=(8, 12), repeated=4,
+    Setting(
+        "coins-repeated",
+        40,
+        "Bags of 8 to 12 that were seen several times.",
+        FLAT,
+        _coins([0.3, 0.75], [0.35, 0.65]),
+        tosses=(8, 12),
+        repeated=4,
     ),
-    _coin_setting(
-        "coins-informed", 30, "A prior that is not flat.", _coins([0.3, 0.75]), prior=CoinPrior(2.0, 3.0, 2.0)
+    Setting("coins-informed", 30, "A prior that is not flat.", CoinPrior(2.0, 3.0, 2.0), _coins([0.3, 0.75])),
+    Setting(
+        "normals-repeated",
+        60,
+        "Rows that were seen several times.",
+        UNIT_PRIOR,
+        _normals([-1.5, 1.5], [0.8, 1.2], [0.4, 0.6]),
+        repeated=3,
     ),
-    _normal_setting(
-        "normals-repeated", 60, "Rows that were seen several times.", _normals([-1.5, 1.5], [0.8, 1.2], [0.4, 0.6]), repeated=3
-    ),
-    _normal_setting(
-        "normals-tied-apart", 80, "One variance, equal weights.", _normals([-1.2, 1.2], [1, 1]), weights="equal",
+    Setting(
+        "normals-tied-apart",
+        80,
+        "One variance, equal weights.",
+        UNIT_PRIOR,
+        _normals([-1.2, 1.2], [1, 1]),
+        weights="equal",
         covariance="tied",
     ),
-    _normal_setting(
+    Setting(
         "normals-three-clusters",
         90,
         "Three clusters where the model has two components: several modes, and chains that stay in one.",
+        UNIT_PRIOR,
         _normals([-6.0, 0.0, 5.0], [0.6, 0.6, 0.6], [0.4, 0.35, 0.25]),
     ),
-)  # fmt: skip
+)
 
 SETTINGS = {setting.name: setting for setting in (*CLEAN, *PLANTED)}
 
