@@ -177,10 +177,10 @@ def _width_problems(
         problems.append(f"the standard error is {ratio:.2f} of the posterior sd{where}")
     empty = [tail < 0.0005 for tail in tails]
     if all(empty):
-        return [*problems, "EM's interval is far too wide: next to nothing of the posterior lies beyond it"]
+        return [*problems, "EM's interval is far wider than the posterior: next to nothing of it lies beyond"]
     for tail, side in zip(tails, ("below", "above"), strict=True):
         if not tail_fits(tail, float(row["ess_tail"])):
-            problems.append(f"{tail:.1%} of the posterior lies {side} EM's interval, where 3% should")
+            problems.append(f"{tail:.1%} of the posterior lies {side} EM's interval, against 3% nominal")
     return problems
 
 

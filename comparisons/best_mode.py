@@ -28,7 +28,7 @@ from models.inputs import Floats
 if TYPE_CHECKING:
     import xarray as xr
 
-TITLE = "EM found the best mode"
+TITLE = "No better mode than EM's was found"
 # Restarts of EM from draws: the highest and some spread-out ones of each chain.
 SPREAD_OUT_DRAWS = 3
 # A mode of the likelihood counts only with standard deviations in this ratio or closer (Hathaway 1985): with 50 to 100 rows

@@ -222,7 +222,7 @@ def identified(
     problem: Problem, judged: Curvature | None, names: tuple[str, ...], contraction: dict[str, float]
 ) -> Check:
     """The data tell the parameters apart: by structure, by the rank of the information, by contraction."""
-    title = "The parameters are identified"
+    title = "The parameters are identified at the estimate"
     k = problem.comparison.n_components
     reasons = []
     if isinstance(problem.data, CoinTosses) and k > 1 and (problem.data.labels < 0).any():

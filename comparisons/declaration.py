@@ -14,10 +14,11 @@ from models.gaussians import Covariance
 from models.mixtures import Weights
 
 WEAKLY_INFORMATIVE = (
-    "Weakly informative, read off the data: mean, scale and shrinkage after Fraley & Raftery (2007), as mclust's users know "
-    "them, with d + 4 degrees of freedom so that posterior variances and their Monte Carlo errors exist. The prior mean is "
-    "worth a twentieth of a row; for each covariance the mode counts d + 4 + d + 2 rows more, of a size that K components "
-    "sharing the data would have; free weights get one row for each component, so that the mode empties none."
+    "Read off the data: mean and scale after Fraley & Raftery (2007), as mclust's users know them. With d + 4 degrees of "
+    "freedom posterior variances and their Monte Carlo errors exist, and with a shrinkage of 0.05 the prior mean is worth a "
+    "twentieth of a row; these two are this suite's. For each covariance the mode counts 2d + 6 rows more, whose squares and "
+    "products together sum to the scale alone, so the prior pulls the spread of a component with few rows down; free weights "
+    "get one row for each component, so that the mode empties none. How much that matters is told under prior sensitivity."
 )
 UNIFORM = "Uniform: nothing is added to the tosses, and the posterior mode is the maximum of the likelihood."
 

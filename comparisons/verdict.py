@@ -60,7 +60,7 @@ def reach(
     if not differing and not unidentified:
         return (
             "agree",
-            "Both fits solve the same problem correctly, and the EM estimate with its standard errors is an adequate "
+            "No check finds a fault in either fit, and the EM estimate with its standard errors is an adequate "
             "summary of the posterior.",
             [
                 f"All {len(quantities)} quantities: none misses the bounds on interval, mean and spread beyond Monte Carlo error."
@@ -83,7 +83,7 @@ def reach(
     why = "the data do not identify all parameters" if unidentified else _why(differing, several_modes)
     return (
         "differ",
-        f"Both fits solve the same problem correctly, but the EM estimate is not an adequate summary of the posterior: {why}.",
+        f"No check finds a fault in either fit, but the EM estimate is not an adequate summary of the posterior: {why}.",
         reasons,
     )
 

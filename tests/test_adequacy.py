@@ -111,9 +111,9 @@ def test_tails_have_a_bound_of_their_own() -> None:
     # Skewed, with the mean and the sd of the estimate: an exponential less 1. It ends at -1 and has a long upper tail.
     quantity = judged(lambda u: -np.log1p(-u) - 1)
     assert quantity.verdict == "differ"
-    assert quantity.reason.startswith("0.0% of the posterior lies below EM's interval, where 3% should.")
+    assert quantity.reason.startswith("0.0% of the posterior lies below EM's interval, against 3% nominal.")
     heavy = judged(lambda u: -1.5 * np.log1p(-u) - 1.5, error=1.25, estimate=-0.2)
-    assert "of the posterior lies above EM's interval, where 3% should" in heavy.reason
+    assert "of the posterior lies above EM's interval, against 3% nominal" in heavy.reason
 
 
 def test_intervals_are_judged_on_the_scale_without_bounds() -> None:

@@ -96,7 +96,7 @@ def test_an_end_at_a_bound_has_no_tail_to_judge() -> None:
     assert everything is not None
     assert "rule out no value" in everything
     # 0 and 1 are bounds of probabilities alone.
-    assert "either: 0.0% below" in str(
+    assert "either: of the posterior 0.0% below it" in str(
         profiles.compared(quantity(tail_above=0.1), interval(0.0, 0.97), uniform_draws())
     )
 

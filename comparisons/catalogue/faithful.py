@@ -32,8 +32,8 @@ def findings(fitted: Fitted) -> list[Finding]:
             "Direct maximisation beside EM",
             f"From weight 0.5, means 50 and 80, sds 10: {'; '.join(sentences)}. EM: weight {p.weights[0]:.8f}, means "
             f"{p.means[0, 0]:.8f} and {p.means[1, 0]:.8f}, sds {p.standard_deviations[0, 0]:.8f} and "
-            f"{p.standard_deviations[1, 0]:.8f}, {fit.decrement:.0e} standard errors from the maximum. Three ways to the "
-            "same point: the likelihood is what the estimate comes from, not the algorithm.",
+            f"{p.standard_deviations[1, 0]:.8f}, {fit.decrement:.0e} standard errors from the maximum. From this start "
+            "three ways lead to the same local maximum: the estimate comes from the likelihood, not from the algorithm.",
         )
     ]
 

@@ -34,12 +34,12 @@ def findings(fitted: Fitted) -> list[Finding]:
     )
     return [
         Finding(
-            "Why these components are not women and men",
+            "Why EM's best mode is not women and men",
             f"The best regular mode, log-likelihood {fit.log_likelihood:.3f}, is {describe(fit.parameters)}: a narrow group "
             f"inside a wide one. Started from the sexes themselves EM ends at {from_sexes.log_likelihood:.3f}, "
             f"{describe(from_sexes.parameters)}; by sex the estimate is {describe(by_sex)}. One normal for everybody has "
             f"{one.log_likelihood:.3f}, and BIC prefers it ({bic[0]:.1f} against {bic[1]:.1f}; smaller is better). Two "
-            "overlapping groups of this size do not show in the heights alone, so the components are numbered, not named.",
+            "groups are not resolved by these heights alone, so the components are numbered, not named.",
         ),
         Finding(
             "With and without row 12",

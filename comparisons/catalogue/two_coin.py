@@ -54,14 +54,14 @@ def findings(fitted: Fitted) -> list[Finding]:
             f"The posterior mean, ({fitted.posterior_mean['head_probabilities[A]']:.3f}, "
             f"{fitted.posterior_mean['head_probabilities[B]']:.3f}), averages over every pair that the tosses allow; of "
             "ten tosses a bag few are excluded. On this scale the uniform prior leaves the mode where it is, and the mean "
-            "moves because the posterior is broad and skewed; under another prior it would move differently. Label switching "
-            "plays no part: the draws are put into order, the lower coin being B.",
+            "moves because the posterior is broad and skewed; under another prior it would move differently. The draws are "
+            "ordered, the lower coin being B, so that no label switches; what ordering does to the means is part of averaging.",
         ),
         Finding(
             "Where the article's ten iterations end",
             f"From (0.6, 0.5) ten EM iterations reach ({ten[0]:.5f}, {ten[1]:.5f}), printed as (0.80, 0.52); the maximum is "
-            f"({high:.10f}, {low:.10f}). Started with two equal coins EM would stay at a saddle, where the objective rises "
-            "along the difference of the coins.",
+            f"({high:.10f}, {low:.10f}). Started with two equal coins EM would go to the saddle where both have the share of all "
+            "heads and stay there, though the objective rises along their difference.",
         ),
     ]
 

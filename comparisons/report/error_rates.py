@@ -66,12 +66,14 @@ def sentences(result: Result) -> list[str]:
     return [
         f"On simulated data of this family with both engines right the verdict was “wrong” in {_rate(wrong)} and "
         f"“inconclusive” in {_rate(undecided)}.",
-        f"Of {faults['of']} data sets in which one of {faults['faults']} faults, planted on purpose, changed anything, "
+        f"Over both families, of {faults['of']} data sets in which one of {faults['faults']} faults, planted on purpose, changed "
+        f"an estimate, a density or the draws, "
         f"{faults['detected']} were found out, and {faults['named']} of these laid at the right engine."
         + (f" Faults that are not always found: {', '.join(faults['missed'])}." if faults["missed"] else ""),
-        f"This comparison looked at {len(result.quantities)} quantities and {len(result.checks)} checks; the limits on "
-        "quantities are not corrected for their number, so that among many one may differ by chance alone, which the margin "
-        "of two Monte Carlo errors makes rare.",
+        f"This comparison looked at {len(result.quantities)} quantities and {len(result.checks)} checks. These rates are of the "
+        "checks. The limits that tell “agree” from “differ”, under Estimates, are conventions without an error rate: they are "
+        "not corrected for the number of quantities, and the margin of two Monte Carlo errors that keeps chance from turning "
+        "a verdict also hides small violations.",
     ]
 
 
