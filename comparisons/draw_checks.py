@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr
 
 from comparisons import second_route
@@ -16,6 +17,7 @@ from comparisons.checks import SAME_DENSITY
 from comparisons.quadrature import ExactPosterior
 from comparisons.result import Check
 from comparisons.second_route import SecondRoute
+from comparisons.stein import Identities
 from comparisons.strict_json import number
 from models.inputs import Floats
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 R_HAT = 1.01
 ESS = 400
 E_BFMI = 0.3
+# Error of the energy, in nats, at which the sampler gives up a trajectory: that of Stan, PyMC and nutpie.
+DIVERGED = 1000.0
 # Chance that check 7 fails where both routes are right; with fifteen comparisons, one in seventy runs of all.
 FALSE_ALARMS = 0.001
 # Draws beyond a threshold below which a probability has no normal Monte Carlo error.
@@ -40,7 +44,7 @@ def sampler_converged(
     title = "The sampler has converged"
     draws = tree["posterior"].to_dataset()
     statistics = tree["sample_stats"].to_dataset()
-    divergences = int(statistics["diverging"].values.sum())
+    divergences = int(diverging(statistics).sum())
     energy = statistics["energy"].values
     with np.errstate(invalid="ignore"):
         bfmi = float(((np.diff(energy, axis=1) ** 2).mean(axis=1) / energy.var(axis=1)).min())
@@ -89,6 +93,13 @@ def sampler_converged(
     )
 
 
+def diverging(statistics: xr.Dataset) -> NDArray[np.bool_]:
+    """``(chains, draws)`` whether a transition diverged, by its flag or, if that was lost, by the error of its energy."""
+    # NaN, like an error without bound, is a divergence.
+    lost = ~(np.abs(statistics["max_energy_error"].values) < DIVERGED)
+    return np.asarray(statistics["diverging"].values.astype(bool) | lost)
+
+
 def copied_chains(label_free: dict[str, Floats]) -> tuple[int, int] | None:
     """The first two chains whose draws of a label-free quantity are the same but for noise, else None."""
     for values in label_free.values():
@@ -99,8 +110,11 @@ def copied_chains(label_free: dict[str, Floats]) -> tuple[int, int] | None:
     return None
 
 
-def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats) -> Check:
-    """The log density recomputed at stored draws is what the sampler recorded, and canonical order leaves it alone."""
+def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats, identities: Identities | None = None) -> Check:
+    """The log density recomputed at stored draws is what the sampler recorded, and canonical order leaves it alone.
+
+    ``identities`` are Stein's of the same draws, None where they cannot be asked.
+    """
     title = "The draws belong to this model and these data"
     worst = [
         float(np.max(np.where(np.isnan(errors), np.inf, errors)))
@@ -122,6 +136,19 @@ def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats) -> Check:
         remedy = "Permute all parameters of a component together, and only components that the model cannot tell apart."
         return Check("draws-belong", title, "fail", number(worst[1]), SAME_DENSITY, text, "comparison", remedy)
     text = f"{told}, as sampled and in canonical order, is what the sampler recorded, to rounding."
+    if identities is not None:
+        counted = (
+            f"{identities.n_identities} of Stein's identities, which hold of draws from the whole of this posterior"
+        )
+        if not identities.hold:
+            departs = (
+                f"{text} But of {counted}, that for the {identities.field} is off by {abs(identities.departure):.1f} Monte "
+                f"Carlo standard errors, where {identities.allowed:.1f} are allowed at a false-alarm rate of {FALSE_ALARMS:g}."
+            )
+            remedy = "Look for draws that were cut, thinned unevenly or taken from another posterior."
+            departure = number(abs(identities.departure))
+            return Check("draws-belong", title, "fail", departure, identities.allowed, departs, "sampler", remedy)
+        text += f" The {counted}, hold to {abs(identities.departure):.1f} Monte Carlo standard errors."
     return Check("draws-belong", title, "pass", max(worst), SAME_DENSITY, text)
 
 

@@ -105,6 +105,7 @@ def judge(
         same = checks.same_density(problem, log_posterior, (fit, map_fit), random)
         best = best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
         fit, map_fit = best.fit, best.map_fit
+        maximum = evidence.mode_again(problem, map_fit, log_posterior, maximum, seed)
         values = quantities.of_draws(problem, posterior)
         judged = evidence.curvature_of(problem, None, fit)
         converged = draw_checks.sampler_converged(
@@ -128,7 +129,7 @@ def judge(
             best.check,
             evidence.map_agrees(problem, map_fit, maximum),
             converged,
-            evidence.draws_belong(problem, log_posterior, posterior, drawn.tree),
+            evidence.draws_belong(problem, log_posterior, posterior, drawn.tree, map_fit if met else None),
             agreeing,
             checks.identified(problem, judged, evidence.names(problem), contraction),
         ]

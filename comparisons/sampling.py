@@ -69,7 +69,7 @@ def described(problem: Problem, density: LogPosterior, tree: xr.DataTree, target
     label_free = {"log_density": np.asarray(tree["sample_stats"]["logp"])}
     every = {**quantities.of_draws(problem, posterior), **label_free}
     summary = az.summary(az.from_dict({"posterior": every}), ci_prob=adequacy.INTERVAL, ci_kind="hdi", round_to="none")
-    divergences = int(np.asarray(tree["sample_stats"]["diverging"]).sum())
+    divergences = int(draw_checks.diverging(tree["sample_stats"].to_dataset()).sum())
     return Drawn(tree, summary, label_free, target, reruns, divergences)
 
 
@@ -91,7 +91,7 @@ def stored(problem: Problem, posterior: xr.Dataset, tree: xr.DataTree) -> xr.Dat
     for name, values in quantities.of_draws(problem, posterior).items():
         if "[" not in name and name not in kept:
             kept[name] = (("chain", "draw"), values)
-    told = ["logp", "energy", "diverging", "n_steps", "step_size"]
+    told = ["logp", "energy", "diverging", "max_energy_error", "n_steps", "step_size"]
     statistics = tree["sample_stats"].to_dataset()[told]
     return xr.DataTree.from_dict({"posterior": kept, "sample_stats": statistics})
 

@@ -92,7 +92,7 @@ def sample(
     random : for the proposal's draws
     draws : how many
     """
-    target = UnconstrainedPosterior(_mixture(problem))
+    target = UnconstrainedPosterior(mixture_of(problem))
     if target.n_labellings > LABELLINGS:
         return None
     labellings = target.labellings()
@@ -131,7 +131,7 @@ def pareto_smoothed(log_weights: Floats) -> tuple[Floats, Floats]:
     return np.asarray(smoothed), np.asarray(k_hats)
 
 
-def _mixture(problem: Problem) -> Mixture[Any, Any]:
+def mixture_of(problem: Problem) -> Mixture[Any, Any]:
     """The objective of MAP-EM, Gaussians in units of their own, in which coordinates are of size 1."""
     if isinstance(problem.data, CoinTosses):
         return problem.mixture(problem.prior)

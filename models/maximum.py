@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # Second derivatives below this, relative to the largest, are rounding error of central differences.
 FLAT = 1e-6
+# Jitter of the starts in turn. The narrow one finds modes inside, the wide one those near a bound, where a probability is 0
+# or 1: of eleven simulated coin data sets whose mode eight narrow starts missed, eight starts of both kinds found nine.
+JITTERS = (1.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +81,7 @@ def find_map(model: pm.Model | LogPosterior, starts: int = 8, seed: int = 0) -> 
 
     ends: list[tuple[float, Any]] = []
     with np.errstate(all="ignore"):
-        for origin in (density.spread_out_start(random) for _ in range(starts)):
+        for origin in (density.spread_out_start(random, JITTERS[j % len(JITTERS)]) for j in range(starts)):
             # SciPy stops earlier by itself when rounding keeps the line search from gaining anything.
             scaled = origin / density.scale
             result = minimize(falling, scaled, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 2000})

@@ -127,9 +127,9 @@ class LogPosterior:
         starts = [0, *self._ends[:-1]]
         return [x[a:b] for a, b in zip(starts, self._ends, strict=True)]
 
-    def spread_out_start(self, random: np.random.Generator) -> Floats:
-        """A start that knows nothing of any fit: PyMC's initial point jittered, and means at random rows of the data."""
-        x = self.start + random.uniform(-JITTER, JITTER, size=self.size)
+    def spread_out_start(self, random: np.random.Generator, jitter: float = JITTER) -> Floats:
+        """A start that knows nothing of any fit: PyMC's initial point with uniform jitter, means at random rows of the data."""
+        x = self.start + random.uniform(-jitter, jitter, size=self.size)
         if "means" in self.names:
             rows = self.model["observed_y"].get_value()
             place = self.names.index("means")

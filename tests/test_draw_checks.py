@@ -36,11 +36,13 @@ def chains(draws: int = 500, **changed: Any) -> Any:
         "logp": -source.chisquare(3, (4, draws)),
         "energy": source.normal(size=(4, draws)),
         "diverging": np.zeros((4, draws), dtype=bool),
+        "max_energy_error": source.normal(size=(4, draws)),
         **changed,
     }
     component = ("chain", "draw", "component")
     posterior = {name: (component, sampled[name]) for name in ("weights", "head_probabilities")}
-    statistics = {name: (("chain", "draw"), sampled[name]) for name in ("logp", "energy", "diverging")}
+    recorded = ("logp", "energy", "diverging", "max_energy_error")
+    statistics = {name: (("chain", "draw"), sampled[name]) for name in recorded}
     return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior), "sample_stats": xr.Dataset(statistics)})
 
 
