@@ -17,12 +17,13 @@ from comparisons.checks import SAME_DENSITY
 from comparisons.quadrature import ExactPosterior
 from comparisons.result import Check
 from comparisons.second_route import SecondRoute
-from comparisons.stein import Identities
 from comparisons.strict_json import number
 from models.inputs import Floats
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from comparisons.stein import Identities
 
 R_HAT = 1.01
 ESS = 400

@@ -207,6 +207,15 @@ def test_pymc_below_em_is_its_optimiser_and_pymc_above_em_is_em(maximum: models.
         assert (check.outcome, check.engine) == (outcome, engine)
 
 
+def test_a_mode_of_pymc_below_em_is_sought_again(density: LogPosterior, maximum: models.Maximum) -> None:
+    fit = COINS.fit(PRIOR)
+    lower = dataclasses.replace(maximum, log_posterior=maximum.log_posterior - 1.0)
+    found = evidence.mode_again(COINS, fit, density, lower, seed=0)
+    assert found.starts == evidence.MORE_STARTS
+    assert evidence.map_agrees(COINS, fit, found).outcome == "pass"
+    assert evidence.mode_again(COINS, fit, density, maximum, seed=0) is maximum
+
+
 def test_parameters_of_one_component_read_in_another_order_fail(maximum: models.Maximum) -> None:
     swapped = {**maximum.parameters, "weights": maximum.parameters["weights"][::-1]}
     check = evidence.map_agrees(COINS, COINS.fit(PRIOR), dataclasses.replace(maximum, parameters=swapped))

@@ -68,6 +68,8 @@ def faulty_chains() -> dict[str, tuple[Any, str]]:
     stuck = np.array([1, 0, 0, 0])[:, None]
     constant, missing, diverging = p.copy(), p.copy(), np.zeros((4, 500), dtype=bool)
     constant[1], missing[3, 7, 0], diverging[2, 5] = constant[1, 0], np.nan, True
+    energy_error = np.zeros((4, 500))
+    energy_error[0, 3], energy_error[1, 4], energy_error[2, 5] = -np.inf, np.nan, 1001.0
     still = log_density.copy()
     still[1] = still[1, 0]
     walk = np.cumsum(np.random.default_rng(18).normal(size=(4, 500)), axis=1)
@@ -79,6 +81,7 @@ def faulty_chains() -> dict[str, tuple[Any, str]]:
         "not a number": (chains(head_probabilities=missing), "R-hat of some quantity is nan"),
         "few draws": (chains(draws=80), "the smallest effective sample size is"),
         "a divergence": (chains(diverging=diverging), "1 transitions diverged"),
+        "divergences without a flag": (chains(max_energy_error=energy_error), "3 transitions diverged"),
         "low energy": (chains(energy=walk), "E-BFMI is 0.0"),
         "energy not a number": (chains(energy=np.full((4, 500), np.nan)), "E-BFMI is nan"),
         "two modes": (chains(head_probabilities=np.where(stuck[..., None] == 1, p * 0.5, p)), "R-hat of"),

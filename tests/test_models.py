@@ -194,7 +194,7 @@ def test_the_mode_that_pymc_finds_is_that_of_map_em(case: Case) -> None:
 
 def test_a_saddle_is_told_from_a_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     model = models.coin_mixture(CoinTosses([5, 9, 8, 4, 7], 10), 2, "equal")
-    monkeypatch.setattr(LogPosterior, "spread_out_start", lambda density, random: density.start)
+    monkeypatch.setattr(LogPosterior, "spread_out_start", lambda density, random, jitter: density.start)
     saddle = models.find_map(model, starts=1)
     np.testing.assert_allclose(saddle.parameters["head_probabilities"], 0.66, rtol=1e-6)
     assert saddle.kind == "saddle"
@@ -207,6 +207,13 @@ def test_a_saddle_is_told_from_a_mode(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_ridge_is_told_from_a_mode() -> None:
     maximum = models.find_map(models.coin_mixture(CoinTosses([1, 1, 0, 1, 0], 1), 2, "equal"), starts=2)
     assert maximum.kind == "ridge"
+
+
+def test_a_mode_at_a_bound_is_found() -> None:
+    # At the mode one coin always falls heads, which is infinitely far away in unconstrained coordinates; another is inside.
+    tosses = CoinTosses([5, 6, 7, 7, 10], 10)
+    maximum = models.find_map(models.coin_mixture(tosses, 2, "equal"))
+    assert maximum.log_posterior == pytest.approx(em.coin_mixture(tosses, 2, "equal", prior=CoinPrior()).log_posterior)
 
 
 def drawn(problem: Any, names: list[str], draws: int = 4000) -> list[Floats]:

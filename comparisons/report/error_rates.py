@@ -26,8 +26,10 @@ REASONS = {
     "where EM’s own search, run again, misses it too.",
     "map-agrees": "As for best-mode; parameters within a thousandth of a standard error.",
     "sampler-converged": "R-hat 1.01 and 400 effective draws after Vehtari et al. (2021); draws are added to 1500 effective "
-    "ones before the chains are given up, since a perfect sampler fails 1.01 in a third of the cases at 400.",
-    "draws-belong": "Rounding, as for same-density.",
+    "ones before the chains are given up, since a perfect sampler fails 1.01 in a third of the cases at 400. A transition whose "
+    "energy is off by 1000 nats has diverged, whatever its flag says.",
+    "draws-belong": "Rounding, as for same-density; Stein’s identities fail with probability 0.001, all together, where the "
+    "draws are right (Bonferroni).",
     "posterior-agrees": "All means and probabilities together fail with probability 0.001 where both routes are right "
     "(Bonferroni, Student t).",
     "identified": "Below 1e-8 of the complete-data information nothing is left but rounding.",

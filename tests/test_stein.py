@@ -1,0 +1,139 @@
+"""Stein's identities, asked of exact draws: accepted ones of the prior. Then of draws with something done to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from comparisons import evidence, prior_draws, proposals, second_route, stein
+from comparisons.engines import Problem
+from comparisons.stein import Identities
+from comparisons.unconstrained import UnconstrainedPosterior
+from em.mixture import evaluated
+from models import CoinTosses, GaussianPrior, LogPosterior, Measurements
+from tests.declared import COINS, declare
+
+CHAINS, DRAWS = 4, 250
+NORMALS = declare(
+    Measurements(np.array([-1.4, -0.9, 0.2, 1.1, 1.3, 2.0])[:, None]),
+    prior=GaussianPrior(mean=[0.0], shrinkage=0.2, degrees_of_freedom=5.0, scale=[[3.0]], concentration=2.0),
+)
+LABELLED = declare(
+    CoinTosses([5, 9, 8, 4, 7], 10, labels=[1, 0, 0, 1, -1]),
+    prior=COINS.prior,
+)
+PROBLEMS = {"two coins": COINS, "labelled coins": LABELLED, "two normals": NORMALS}
+
+
+@cache
+def exact(name: str) -> dict[str, Any]:
+    """Draws from the posterior: each of the prior's is kept with a chance in proportion to its likelihood."""
+    problem, random = PROBLEMS[name], np.random.default_rng(31)
+    mixture: Any = second_route.mixture_of(problem)
+    highest = float(problem.fit(problem.prior).log_likelihood) + 3.0
+    kept: list[dict[str, Any]] = []
+    while sum(len(k["weights"]) for k in kept) < CHAINS * DRAWS:
+        arrays = prior_draws.drawn(problem.prior, problem.weights, problem.form, mixture.groups, 20_000, random)
+        height = likelihoods(problem, mixture, arrays)
+        assert height.max() < highest
+        took = random.random(len(height)) < np.exp(height - highest)
+        kept.append({n: v[took] for n, v in arrays.items()})
+    return {n: np.concatenate([k[n] for k in kept])[: CHAINS * DRAWS] for n in kept[0]}
+
+
+def likelihoods(problem: Problem, mixture: Any, arrays: dict[str, Any]) -> Any:
+    names = ("head_probabilities",) if "head_probabilities" in arrays else ("means", "covariances")
+    vector = [arrays["weights"]]
+    for name in names:
+        values = arrays[name]
+        vector.append(values.reshape(len(values), -1))
+    own: Any = mixture if not hasattr(mixture, "units") else problem.mixture(problem.prior)
+    parameters = own.from_vector(np.concatenate(vector, axis=1))
+    return evaluated(own, parameters)[1] - own.log_prior(parameters)
+
+
+def posterior(arrays: dict[str, Any]) -> xr.Dataset:
+    dims = {"weights": ("component",), "head_probabilities": ("component",), "means": ("component", "feature")}
+    dims["covariances"] = ("component", "feature", "feature_2")
+    return xr.Dataset(
+        {n: (("chain", "draw", *dims[n]), v.reshape(CHAINS, -1, *v.shape[1:])) for n, v in arrays.items()}
+    )
+
+
+def asked(name: str, arrays: dict[str, Any]) -> Identities:
+    problem = PROBLEMS[name]
+    found = stein.identities(problem, problem.fit(problem.prior), posterior(arrays), evidence.names(problem))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_exact_draws_meet_all_identities(name: str) -> None:
+    found = asked(name, exact(name))
+    assert found.hold
+    assert found.n_identities == 2 * second_route.mixture_of(PROBLEMS[name]).basis.shape[1]
+
+
+def locations(arrays: dict[str, Any]) -> Any:
+    return arrays["means"][:, 0, 0] if "means" in arrays else arrays["head_probabilities"][:, 0]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_tails_that_were_cut_are_found(name: str) -> None:
+    arrays = exact(name)
+    at = locations(arrays)
+    low, high = np.quantile(at, [0.05, 0.95])
+    inside = np.flatnonzero((at >= low) & (at <= high))
+    taken = np.where((at >= low) & (at <= high), np.arange(len(at)), np.random.default_rng(3).choice(inside, len(at)))
+    found = asked(name, {n: v[taken] for n, v in arrays.items()})
+    assert not found.hold
+    assert found.field.startswith("spread")
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_draws_of_other_data_are_found(name: str) -> None:
+    problem = PROBLEMS[name]
+    if isinstance(problem.data, CoinTosses):
+        other = replace(problem, data=CoinTosses([2, 9, 8, 1, 7], 10, labels=problem.data.labels))
+    else:
+        other = replace(problem, data=Measurements(problem.data.y * [[0.6]]))
+    found = stein.identities(other, other.fit(other.prior), posterior(exact(name)), evidence.names(other))
+    assert found is not None
+    assert not found.hold
+
+
+def test_the_share_of_a_labelling_is_differentiated_too() -> None:
+    # With five bags of ten both labellings overlap, so that a share taken for a constant shows.
+    arrays = exact("two coins")
+    target = UnconstrainedPosterior(second_route.mixture_of(COINS))
+    home = proposals.at_modes(target, COINS.fit(COINS.prior)).log_density
+    x = np.stack(
+        [stein._coordinates(COINS, target, posterior(arrays), c, d) for c in range(CHAINS) for d in range(DRAWS)]
+    )
+    terms = stein.stein_terms(target, home, x)
+    swapped = x @ target.labellings()[1].T
+    np.testing.assert_allclose(stein.stein_terms(target, home, swapped), terms, rtol=1e-4, atol=1e-5)
+    departures = terms.mean(axis=0) / (terms.std(axis=0) / np.sqrt(len(terms)))
+    assert np.abs(departures).max() < 4
+
+
+def test_a_departure_fails_the_check_and_names_the_sampler() -> None:
+    density = LogPosterior(COINS.model())
+    arrays = exact("two coins")
+    p = arrays["head_probabilities"]
+    kept = np.flatnonzero(p[:, 0] > np.quantile(p[:, 0], 0.1))
+    draws = posterior({n: v[kept][np.arange(CHAINS * DRAWS) % len(kept)] for n, v in arrays.items()})
+    logp = np.empty((CHAINS, DRAWS))
+    for c, d in np.ndindex(CHAINS, DRAWS):
+        values = {n: draws[n].values[c, d] for n in density.names}
+        logp[c, d] = sum(density.parts(density.unconstrained(values)))
+    tree = xr.DataTree.from_dict({"posterior": draws, "sample_stats": xr.Dataset({"logp": (("chain", "draw"), logp)})})
+    assert evidence.draws_belong(COINS, density, draws, tree).outcome == "pass"
+    check = evidence.draws_belong(COINS, density, draws, tree, COINS.fit(COINS.prior))
+    assert (check.outcome, check.engine) == ("fail", "sampler")
+    assert "Stein" in check.explanation
