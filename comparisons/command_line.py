@@ -213,7 +213,7 @@ def show(name: str, out: Path) -> None:
 @click.option(
     "--replicates",
     type=click.IntRange(min=1),
-    help="Data sets of each setting. [default: 100 clean, 60 for a fault, 500 for calibration]",
+    help="Data sets: of each clean setting, of a fault that depends on chance, of a calibration setting. [default: 100, 60, 500]",
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of the first replicate."

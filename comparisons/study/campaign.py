@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 type Study = Literal["clean", "faults", "calibration"]
 
-# Data sets of a setting, of a statistical fault in each setting, of a calibration setting of coins.
+# Data sets of a setting, of a statistical fault in all its settings together, of a calibration setting of coins.
 REPLICATES: dict[str, int] = {"clean": 100, "faults": 60, "calibration": 500}
-# A fault whose effect does not depend on chance needs no more.
+# A fault whose effect does not depend on chance needs no more, in each setting.
 DETERMINISTIC = 5
 # Sources of this package that cannot change a row.
 COUNTING = ("__init__", "campaign", "figures", "ranks", "rates", "summary")
@@ -71,7 +71,7 @@ def plan(study: Study, replicates: int, seed: int) -> list[Task]:
             Task(setting, seed + j, fault.name)
             for fault in faults.ALL
             for setting in fault.settings
-            for j in range(replicates if fault.kind == "statistical" else min(DETERMINISTIC, replicates))
+            for j in range(-(-replicates // len(fault.settings)) if fault.kind == "statistical" else DETERMINISTIC)
         ]
     tasks = []
     for name, setting in calibration.SETTINGS.items():
