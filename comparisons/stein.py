@@ -24,9 +24,11 @@ from scipy.special import logsumexp, ndtri
 import em
 from comparisons import proposals, second_route
 from comparisons.engines import Problem
-from comparisons.sampling import parameters_at, thinned
+from comparisons.sampling import thinned
 from comparisons.unconstrained import UnconstrainedPosterior
 from em.gaussians import GaussianMixture
+from em.mixture import trusted
+from models import CoinParameters, GaussianParameters
 from models.inputs import Floats
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def _worst(
 
     draws = thinned(posterior, most)
     chains, kept = draws.sizes["chain"], draws.sizes["draw"]
-    x = np.stack([_coordinates(problem, target, draws, c, d) for c in range(chains) for d in range(kept)])
+    x = coordinates(problem, target, draws)
     terms = stein_terms(target, home, x).reshape(chains, kept, -1)
     departures = np.array([t.mean() / float(az.mcse(t, method="mean")) for t in np.moveaxis(terms, -1, 0)])
     worst = int(np.argmax(np.where(np.isfinite(departures), np.abs(departures), np.inf)))
@@ -107,11 +109,19 @@ def _worst(
     return Identities(float(departures[worst]), allowed, len(departures), field)
 
 
-def _coordinates(problem: Problem, target: UnconstrainedPosterior, draws: xr.Dataset, chain: int, draw: int) -> Floats:
-    """Unconstrained coordinates ``(f,)`` of one draw."""
-    parameters: Any = parameters_at(problem, draws, chain, draw)
+def coordinates(problem: Problem, target: UnconstrainedPosterior, draws: xr.Dataset) -> Floats:
+    """Unconstrained coordinates ``(m, f)`` of draws, chain by chain."""
+    values = {str(name): v.values.reshape(-1, *v.shape[2:]) for name, v in draws.data_vars.items()}
+    fixed, many = problem.weights.fixed, draws.sizes["chain"] * draws.sizes["draw"]
+    weights = values["weights"] if fixed is None else np.tile(fixed, (many, 1))
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    parameters: CoinParameters | GaussianParameters
     if isinstance(target.mixture, GaussianMixture):
-        parameters = target.mixture.units.parameters(parameters)
+        units = target.mixture.units
+        means, covariances = units.rows(values["means"]), units.matrices(values["covariances"])
+        parameters = trusted(GaussianParameters, weights=weights, means=means, covariances=covariances)
+    else:
+        parameters = trusted(CoinParameters, weights=weights, head_probabilities=values["head_probabilities"])
     return np.asarray(target.mixture.coordinates(parameters, unbounded=True))
 
 

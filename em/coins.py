@@ -232,7 +232,7 @@ class CoinMixture:
     def coordinates(self, parameters: CoinParameters, *, unbounded: bool) -> Floats:
         weights = weight_coordinates(parameters.weights, self.weights.fixed, unbounded=unbounded)
         p = parameters.head_probabilities
-        return np.concatenate([weights, logit(p) if unbounded else p])
+        return np.concatenate([weights, logit(p) if unbounded else p], axis=-1)
 
     def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
         k = self.n_components

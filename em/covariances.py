@@ -173,13 +173,13 @@ def _free_places(shape: Shape, d: int) -> tuple[Integers, Integers]:
 
 
 def root_coordinates(covariances: Floats, form: CovarianceForm, *, unbounded: bool) -> Floats:
-    """Free entries of the Cholesky factors as one vector; their diagonals in logarithms where ``unbounded``."""
-    roots = np.linalg.cholesky(covariances[:1] if form.tied else covariances)
-    a, b = _free_places(form.shape, covariances.shape[1])
-    x = roots[:, a, b]
+    """Free entries of the Cholesky factors of ``(..., K, d, d)``, ``(..., f)``; logarithms on diagonals if ``unbounded``."""
+    roots = np.linalg.cholesky(covariances[..., :1, :, :] if form.tied else covariances)
+    a, b = _free_places(form.shape, covariances.shape[-1])
+    x = roots[..., a, b]
     if unbounded:
-        x[:, a == b] = np.log(x[:, a == b])
-    return x.ravel()
+        x[..., a == b] = np.log(x[..., a == b])
+    return np.asarray(x.reshape(*covariances.shape[:-3], -1))
 
 
 def from_root_coordinates(x: Floats, form: CovarianceForm, k: int, d: int, *, unbounded: bool) -> tuple[Floats, Floats]:

@@ -304,7 +304,8 @@ class GaussianMixture:
     def coordinates(self, parameters: GaussianParameters, *, unbounded: bool) -> Floats:
         weights = weight_coordinates(parameters.weights, self.weights.fixed, unbounded=unbounded)
         roots = root_coordinates(parameters.covariances, self.form, unbounded=unbounded)
-        return np.concatenate([weights, parameters.means.ravel(), roots])
+        means = parameters.means.reshape(*parameters.means.shape[:-2], -1)
+        return np.concatenate([weights, means, roots], axis=-1)
 
     def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
         k, d = self.n_components, self.d

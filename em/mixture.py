@@ -96,7 +96,7 @@ class Mixture[P, S](Protocol):
         """The parameters of a full vector ``(..., p)``; raises FloatingPointError where there are none."""
 
     def coordinates(self, parameters: P, *, unbounded: bool) -> Floats:
-        """Free coordinates ``(f,)`` that an optimiser moves in; without bounds where ``unbounded``."""
+        """Free coordinates ``(..., f)`` that an optimiser moves in; without bounds where ``unbounded``."""
 
     def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
         """The full vector ``(..., p)`` at those coordinates, and its Jacobian ``(..., p, f)`` by them."""
@@ -200,10 +200,10 @@ def weight_basis(k: int, fixed: Floats | None) -> Floats:
 
 
 def weight_coordinates(weights: Floats, fixed: Floats | None, *, unbounded: bool) -> Floats:
-    """Weights as the coordinates of an optimiser: all but the last, or their log ratios to it; none where held."""
+    """Weights ``(..., K)`` as the coordinates of an optimiser: all but the last, or their log ratios to it; none where held."""
     if fixed is not None:
-        return np.zeros(0)
-    return np.asarray(np.log(weights[:-1] / weights[-1]) if unbounded else weights[:-1])
+        return np.zeros((*weights.shape[:-1], 0))
+    return np.asarray(np.log(weights[..., :-1] / weights[..., -1:]) if unbounded else weights[..., :-1])
 
 
 def from_weight_coordinates(x: Floats, fixed: Floats | None, *, unbounded: bool) -> tuple[Floats, Floats]:

@@ -112,9 +112,7 @@ def test_the_share_of_a_labelling_is_differentiated_too() -> None:
     arrays = exact("two coins")
     target = UnconstrainedPosterior(second_route.mixture_of(COINS))
     home = proposals.at_modes(target, COINS.fit(COINS.prior)).log_density
-    x = np.stack(
-        [stein._coordinates(COINS, target, posterior(arrays), c, d) for c in range(CHAINS) for d in range(DRAWS)]
-    )
+    x = stein.coordinates(COINS, target, posterior(arrays))
     terms = stein.stein_terms(target, home, x)
     swapped = x @ target.labellings()[1].T
     np.testing.assert_allclose(stein.stein_terms(target, home, swapped), terms, rtol=1e-4, atol=1e-5)

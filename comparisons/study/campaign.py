@@ -37,7 +37,7 @@ COUNTING = ("__init__", "campaign", "figures", "ranks", "rates", "summary")
 # A posterior of normals takes three times as long as one of coins.
 NORMALS_SHARE = 0.3
 # Simulations of each fault that calibration has to find, as a share of the sound ones.
-BROKEN_SHARE = 0.4
+BROKEN_SHARE = 0.3
 
 
 class StudyError(RuntimeError):
