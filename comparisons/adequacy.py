@@ -121,13 +121,19 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, circ
         gap = explained(points, mean, sd)
         below, above = float((draws < low).mean()), float((draws > high).mean())
         shift = _shift_problem(estimate, mean, sd, mcse)
-        problems = [shift] if shift else []
-        problems += _width_problems(name, estimate, error, draws, row, (below, above))
+        problems = shift + _width_problems(name, estimate, error, draws, row, (below, above))
         verdict = "differ" if problems else "agree"
-        reason = "No limit is shown to be violated."
+        reason = "Within all limits."
         if problems:
             why = _why(gap, sd, draws, circumstances) if shift else "It is the width or the shape that EM misses."
             reason = f"{'; '.join(problems)}. {why}"
+        else:
+            close = _shift_problem(estimate, mean, sd, mcse, beyond=0.0)
+            close += _width_problems(name, estimate, error, draws, row, (below, above), beyond=0.0)
+            if close:
+                reason = (
+                    f"{'; '.join(close)}: beyond a limit, but by less than two Monte Carlo errors, which shows nothing."
+                )
     return Quantity(
         name=name,
         em=number(estimate),
@@ -148,18 +154,24 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, circ
     )
 
 
-def _shift_problem(estimate: float, mean: float, sd: float, mcse: float) -> str | None:
-    """What is wrong with the centre, beyond Monte Carlo error."""
+def _shift_problem(estimate: float, mean: float, sd: float, mcse: float, beyond: float = BEYOND) -> list[str]:
+    """What is wrong with the centre, beyond so many Monte Carlo errors."""
     shift = (mean - estimate) / sd
-    if abs(shift) - BEYOND * mcse / sd <= SHIFT:
-        return None
-    return f"the posterior mean lies {abs(shift):.2f} posterior sd {'above' if shift > 0 else 'below'} the estimate"
+    if abs(shift) - beyond * mcse / sd <= SHIFT:
+        return []
+    return [f"the posterior mean lies {abs(shift):.2f} posterior sd {'above' if shift > 0 else 'below'} the estimate"]
 
 
 def _width_problems(
-    name: str, estimate: float, error: float, draws: Floats, row: Any, tails: tuple[float, float]
+    name: str,
+    estimate: float,
+    error: float,
+    draws: Floats,
+    row: Any,
+    tails: tuple[float, float],
+    beyond: float = BEYOND,
 ) -> list[str]:
-    """What is wrong with the width and the tails, each beyond Monte Carlo error."""
+    """What is wrong with the width and the tails, each beyond so many Monte Carlo errors."""
     problems = []
     kind = scale(name)
     if kind == "logit":
@@ -171,7 +183,7 @@ def _width_problems(
         spread, local = float(np.std(draws)), error
     # The relative Monte Carlo error of a standard deviation hardly depends on the scale.
     ratio = local / spread
-    slack = BEYOND * ratio * float(row["mcse_sd"]) / float(row["sd"])
+    slack = beyond * ratio * float(row["mcse_sd"]) / float(row["sd"])
     if not (ratio + slack >= RATIO[0] and ratio - slack <= RATIO[1]):
         where = "" if kind == "identity" else f" on the {kind} scale"
         problems.append(f"the standard error is {ratio:.2f} of the posterior sd{where}")
@@ -179,15 +191,15 @@ def _width_problems(
     if all(empty):
         return [*problems, "EM's interval is far wider than the posterior: next to nothing of it lies beyond"]
     for tail, side in zip(tails, ("below", "above"), strict=True):
-        if not tail_fits(tail, float(row["ess_tail"])):
+        if not tail_fits(tail, float(row["ess_tail"]), beyond):
             problems.append(f"{tail:.1%} of the posterior lies {side} EM's interval, against 3% nominal")
     return problems
 
 
-def tail_fits(tail: float, ess_tail: float) -> bool:
-    """Whether a posterior probability beyond an end of an interval is within ``TAILS``, up to its Monte Carlo error."""
+def tail_fits(tail: float, ess_tail: float, beyond: float = BEYOND) -> bool:
+    """Whether a posterior probability beyond an end of an interval is within ``TAILS``, up to so many Monte Carlo errors."""
     # The Monte Carlo error at the nominal probability at least, so that an empty tail has one too.
-    noise = BEYOND * math.sqrt(max(tail * (1 - tail), 0.03 * 0.97) / max(ess_tail, 1.0))
+    noise = beyond * math.sqrt(max(tail * (1 - tail), 0.03 * 0.97) / max(ess_tail, 1.0))
     return tail + noise >= TAILS[0] and tail - noise <= TAILS[1]
 
 
@@ -214,7 +226,8 @@ def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances) -> st
     }
     large = {name: value for name, value in terms.items() if abs(value) > NOTICEABLE * sd}
     if len(large) == 1:
-        return f"All of the gap ({gap.total / sd:+.2f} sd) is due to {next(iter(large))}."
+        name, value = next(iter(large.items()))
+        return f"Of the gap of {gap.total / sd:+.2f} sd, {value / sd:+.2f} sd is due to {name}."
     told = [f"{value / sd:+.2f} sd due to {name}" for name, value in large.items()]
     return f"The gap of {gap.total / sd:+.2f} sd is the sum of {' and '.join(told) or 'small parts'}."
 
@@ -222,9 +235,9 @@ def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances) -> st
 def shape(draws: Floats, several_modes: bool) -> str:
     """What in the shape of the posterior keeps its mean from its mode."""
     if several_modes:
-        return "averaging over several modes"
+        return "averaging over a posterior with several modes"
     centred = draws - draws.mean()
     skewness = float((centred**3).mean() / draws.std() ** 3)
     if abs(skewness) >= SKEWED:
-        return f"a skewed posterior (skewness {skewness:+.1f})"
-    return "a broad posterior whose mode in all parameters together is not at the middle of each"
+        return f"averaging over a skewed posterior (skewness {skewness:+.1f}), whose mode in all parameters is not its mean"
+    return "averaging over a broad posterior, whose mode in all parameters is not its mean"

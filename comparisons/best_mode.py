@@ -22,6 +22,7 @@ from comparisons.engines import Parameters, Prior, Problem
 from comparisons.result import Check
 from comparisons.sampling import parameters_at
 from comparisons.strict_json import number
+from em.curvature import curvature
 from models import CoinParameters
 from models.inputs import Floats
 
@@ -157,10 +158,13 @@ def _basins(problem: Problem, map_fit: em.Fit[Any, Any], reached: list[tuple[int
             visited.append(height)
     modes = "one regular mode" if len(known) == 1 else f"{len(known)} regular modes"
     basins = "one basin" if len(visited) == 1 else f"{len(visited)} basins"
-    return (
-        f"EM's own starts know {modes} of the posterior; the restarts end in {basins}, in the best one from "
-        f"{len(best)} of {len(chains)} chains."
-    )
+    opening = f"EM's own starts know {modes} of the posterior"
+    if map_fit.status == "ridge":
+        opening, basins = (
+            "The posterior mode is one of a ridge",
+            "one height" if len(visited) == 1 else f"{len(visited)} heights",
+        )
+    return f"{opening}; the restarts end in {basins}, in the best one from {len(best)} of {len(chains)} chains."
 
 
 def _likelihood_ratios(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset) -> str:
@@ -172,13 +176,15 @@ def _likelihood_ratios(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Da
         for c, d in zip(*places, strict=True)
     ]
     gaps = 2 * (fit.log_likelihood - np.array(heights))
-    free = problem.mixture(None).basis.shape[1]
+    mixture = problem.mixture(None)
+    flat = curvature(mixture, fit.parameters).flat_directions.shape[1] if fit.status == "ridge" else 0
+    free = mixture.basis.shape[1] - flat
     likelier = int((gaps < 0).sum())
     told = f" {likelier} of {len(gaps)} draws are likelier than it, through narrower components." if likelier else ""
     return (
         f"Twice the log-likelihood ratio of EM's estimate to the draws has median {np.median(gaps):.1f}; in a regular model "
-        f"with much data it would be near {float(chdtri(free, 0.5)):.1f}, the median of chi-squared with {free} degrees of "
-        f"freedom.{told}"
+        f"with much data it would be near {float(chdtri(free, 0.5)):.1f}, the median of chi-squared with {free} "
+        f"degree{'' if free == 1 else 's'} of freedom{', one for each direction that is identified' if flat else ''}.{told}"
     )
 
 

@@ -20,7 +20,11 @@ WEAKLY_INFORMATIVE = (
     "products together sum to the scale alone, so the prior pulls the spread of a component with few rows down; free weights "
     "get one row for each component, so that the mode empties none. How much that matters is told under prior sensitivity."
 )
-UNIFORM = "Uniform: nothing is added to the tosses, and the posterior mode is the maximum of the likelihood."
+UNIFORM = (
+    "Uniform in the weights, where they are free, and in the head probabilities: the posterior mode in these is the maximum of "
+    "the likelihood. What is computed from several of them, such as chance_of_heads, has a prior that is not uniform but highest "
+    "in the middle, and posterior means feel it."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,18 +138,20 @@ def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats, identitie
         return Check("draws-belong", title, "fail", number(worst[1]), SAME_DENSITY, text, "comparison", remedy)
     text = f"{told}, as sampled and in canonical order, is what the sampler recorded, to rounding."
     if identities is not None:
-        counted = (
-            f"{identities.n_identities} of Stein's identities, which hold of draws from the whole of this posterior"
-        )
+        counted = f"{identities.n_identities} of Stein's identities"
         if not identities.hold:
             departs = (
-                f"{text} But of {counted}, that for the {identities.field} is off by {abs(identities.departure):.1f} Monte "
-                f"Carlo standard errors, where {identities.allowed:.1f} are allowed at a false-alarm rate of {FALSE_ALARMS:g}."
+                f"{text} But of {counted} of draws from this posterior, that for the {identities.field} is off by "
+                f"{abs(identities.departure):.1f} Monte Carlo standard errors, where {identities.allowed:.1f} are allowed at a "
+                f"false-alarm rate of {FALSE_ALARMS:g}."
             )
             remedy = "Look for draws that were cut, thinned unevenly or taken from another posterior."
             departure = number(abs(identities.departure))
             return Check("draws-belong", title, "fail", departure, identities.allowed, departs, "sampler", remedy)
-        text += f" The {counted}, hold to {abs(identities.departure):.1f} Monte Carlo standard errors."
+        text += (
+            f" The {counted} that were asked hold to {abs(identities.departure):.1f} Monte Carlo standard errors: no sign of "
+            "tails that were cut. Of modes that no chain visited they say nothing."
+        )
     return Check("draws-belong", title, "pass", max(worst), SAME_DENSITY, text)
 
 
@@ -221,6 +223,8 @@ def _told(route: SecondRoute | None, exact: ExactPosterior | None) -> str:
     doubt = "."
     if not route.trusted:
         doubt = f", but a k-hat above {second_route.K_HAT} means that it cannot be trusted here."
+    elif exact is None:
+        doubt = ". It draws around the modes that EM knows; a mode far from all of them it would miss."
     sentences.append(
         f"Importance sampling guided by EM ({route.effective:.0f} effective draws, Pareto k-hat {route.k_hat:.2f}) puts the "
         f"log marginal likelihood at {route.log_evidence:.3f} (standard error {route.log_evidence_error:.3f}){doubt}"

@@ -252,11 +252,16 @@ def _sentence(problem: Problem, distances: list[Distance], left_out: int) -> str
         which = " and ".join(features[j] for j in departing or range(len(features)))
         found = f"The distribution of {which} {'departs' if departing else 'shows no departure'} from"
     close = ", which is within Monte Carlo error" if any(abs(p - LEVEL) < 2 * error for _, p, error in tested) else ""
-    told = "; ".join(f"{d.name} = {d.value:.3g}, p = {p:.2g} ± {error:.1g}" for d, p, error in tested)
+    # No p-value is smaller than that of data further off than every sample.
+    least = 1.5 / (REPLICATES - left_out + 1)
+    told = "; ".join(
+        f"{d.name} = {d.value:.3g}, p = {p:.2g}{', the least there is' if p < least else f' ± {error:.1g}'}"
+        for d, p, error in tested
+    )
     freedom_told = f" on {distances[0].degrees_of_freedom} degrees of freedom" if coins else ""
-    collapsed = f", {left_out} left out because a component collapsed" if left_out else ""
+    collapsed = f", {left_out} more left out because a component collapsed" if left_out else ""
     few = f" With {problem.data.n} bags only a gross misfit could show." if coins and problem.data.n < FEW_BAGS else ""
     return (
         f"{found} the fitted model at the {LEVEL:.0%} level{close} ({told}{freedom_told}; parametric bootstrap of "
-        f"{REPLICATES} samples, each refitted{collapsed}; ± is the Monte Carlo standard error).{few}"
+        f"{REPLICATES - left_out} samples, each refitted{collapsed}; ± is the Monte Carlo standard error).{few}"
     )

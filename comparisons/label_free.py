@@ -83,7 +83,7 @@ def _told(k: int, hidden: bool, shares: list[float | None]) -> tuple[Any, str]:
         if not hidden:
             why = "there is one component" if k == 1 else "the component of every row is known"
         return "nothing to tell apart", f"No draw can have its labels switched: {why}."
-    worst, other = max((ordering_ecr, "ECR"), (ordering_stephens, "Stephens' algorithm"))
+    (least, third), (worst, other) = sorted([(ordering_ecr, "ECR"), (ordering_stephens, "Stephens' algorithm")])
     if worst <= THRESHOLD:
         alike = "in every draw" if worst == 0 else f"in all but {_percent(worst)} of the draws"
         return "told apart", (
@@ -91,6 +91,7 @@ def _told(k: int, hidden: bool, shares: list[float | None]) -> tuple[Any, str]:
             f"algorithm, name them alike {alike}."
         )
     cannot = "cannot be told apart" if k == 2 else "cannot all be told apart"
+    spared = f"; their order and {third} never do" if least == 0 else ""
     if ecr_stephens <= THRESHOLD and min(ordering_ecr, ordering_stephens) > THRESHOLD:
         return "not by order", (
             f"The components {cannot} by their order: in {_percent(worst)} of the draws it names them otherwise than {other}, "
@@ -98,8 +99,9 @@ def _told(k: int, hidden: bool, shares: list[float | None]) -> tuple[Any, str]:
             "components mixes them up; draws aligned by ECR would not."
         )
     return "not told apart", (
-        f"The components {cannot}: their order and {other} name them differently in {_percent(worst)} of the draws, more than "
-        f"{THRESHOLD:.0%}. What is told of single components depends on how the draws are labelled; what has no labels does not."
+        f"The components {cannot} in all draws: their order and {other} name them differently in {_percent(worst)} of the draws "
+        f"looked at, more than {THRESHOLD:.0%}{spared}. To that extent what is told of single components depends on the rule by "
+        "which draws are labelled; what has no labels does not."
     )
 
 

@@ -123,6 +123,6 @@ def _sentence(found: list[PredictiveStatistic], n: int) -> str:
         for s in missed
     )
     return (
-        f"Data replicated from the posterior do not reproduce {len(missed)} of the {len(found)} statistics looked at ({told}; "
-        f"{INTERVAL:.0%} intervals, {n} replicates)."
+        f"Of the {len(found)} statistics looked at {len(missed)} lie outside the {INTERVAL:.0%} of data replicated from the "
+        f"posterior, where chance alone puts some {(1 - INTERVAL) * len(found):.1f} ({told}; {n} replicates)."
     )

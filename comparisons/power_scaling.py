@@ -80,7 +80,7 @@ def _sentence(found: list[PowerScaling], flat: bool) -> str:
     if flat:
         return (
             "Not applicable to this prior: it is uniform, and a uniform density raised to any power is the same density, so "
-            "power-scaling cannot move the posterior; how another shape of prior would move it, it cannot say."
+            "power-scaling cannot move the posterior. The prior may matter nevertheless: a uniform one is a prior too."
         )
     concerned = {
         words: [f"{q.name} ({q.prior:.2g})" for q in found if q.diagnosis == words]

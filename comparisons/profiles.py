@@ -90,4 +90,5 @@ def compared(quantity: Quantity, interval: em.Interval, draws: Floats) -> str | 
         return "The profile-likelihood interval is everything from 0 to 1: the data alone rule out no value."
     told = " and ".join(f"{tail:.1%} {side} it" for side, tail in inner)
     fits = all(adequacy.tail_fits(tail, ess_tail) for _, tail in inner)
-    return f"The profile-likelihood interval {'fits' if fits else 'does not fit either'}: of the posterior {told}."
+    judged = "violates no limit beyond Monte Carlo error" if fits else "does not fit either"
+    return f"The profile-likelihood interval {judged}: of the posterior {told}."

@@ -83,24 +83,32 @@ def reach(
     why = "the data do not identify all parameters" if unidentified else _why(differing, several_modes)
     return (
         "differ",
-        f"No check finds a fault in either fit, but the EM estimate is not an adequate summary of the posterior: {why}.",
+        f"No check finds a fault in either fit, but for {len(differing)} of {len(quantities)} quantities EM's estimate and "
+        f"interval are further from the posterior than the limits of this suite allow: {why}.",
         reasons,
     )
 
 
 def _why(differing: list[Quantity], several_modes: bool) -> str:
-    """The causes of what differs, in a few words."""
-    prior = switch = averaging = 0.0
+    """The causes of what differs, in a few words, each with the quantities that it moves most."""
+    shape = "the posterior has several modes" if several_modes else "the posterior mean is not at the posterior mode"
+    sizes: dict[str, dict[str, float]] = {
+        "the prior moves the mode": {},
+        "the best posterior mode is another": {},
+        shape: {},
+    }
     for q in differing:
         if q.gap is not None and not q.gap.cancelling and q.posterior.sd:
-            prior = max(prior, abs(q.gap.prior) / q.posterior.sd)
-            switch = max(switch, abs(q.gap.mode_switch) / q.posterior.sd)
-            averaging = max(averaging, abs(q.gap.averaging) / q.posterior.sd)
-    shape = "the posterior has several modes" if several_modes else "the posterior mean is not at the posterior mode"
-    causes = {"the prior moves the estimate": prior, "the best posterior mode is another": switch, shape: averaging}
-    largest = max(causes.values())
-    names = ", ".join(q.name for q in differing[:3]) + (" and others" if len(differing) > 3 else "")
+            terms = (q.gap.prior, q.gap.mode_switch, q.gap.averaging)
+            for told, term in zip(sizes.values(), terms, strict=True):
+                told[q.name] = abs(term) / q.posterior.sd
+    largest = max((size for told in sizes.values() for size in told.values()), default=0.0)
     if largest <= SHIFT / 2:
-        return f"its interval does not fit the posterior of {names}"
+        return f"its interval does not fit the posterior of {_some([q.name for q in differing])}"
     # What is at least half as large as the largest is named too.
-    return f"{' and '.join(c for c, size in causes.items() if size >= largest / 2)} ({names})"
+    moved = {cause: [name for name, size in told.items() if size >= largest / 2] for cause, told in sizes.items()}
+    return " and ".join(f"{cause} ({_some(names)})" for cause, names in moved.items() if names)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")

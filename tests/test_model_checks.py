@@ -230,7 +230,7 @@ def test_replicates_of_one_coin_do_not_vary_as_two_do() -> None:
     assert variance.mean == pytest.approx((draws * (1 - draws)).mean() / 10 * 39 / 40, rel=0.03)
     assert variance.p_value == 0
     assert variance.observed > variance.high
-    assert "do not reproduce" in found.sentence
+    assert "lie outside the 94% of data replicated" in found.sentence
     (curve,) = found.curves
     assert curve.observed == [0, 10, 10, 0, 0, 0, 0, 0, 10, 10, 0]
     assert sum(curve.mean) == pytest.approx(40)
@@ -349,7 +349,7 @@ def test_replicates_in_which_a_component_collapses_are_left_out_and_counted() ->
     y = np.concatenate([np.random.default_rng(14).normal(size=30), [8.0, 8.9]])
     found = goodness(declare(Measurements(y), 2))
     assert 0 < found.left_out < found.replicates
-    assert f"{found.left_out} left out because a component collapsed" in found.sentence
+    assert f"{found.left_out} more left out because a component collapsed" in found.sentence
 
 
 def test_a_refit_that_is_narrow_is_no_fit() -> None:

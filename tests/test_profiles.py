@@ -68,7 +68,12 @@ def test_nothing_is_said_where_walds_interval_fits() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "told"),
     [
-        (0.03, 0.96, "The profile-likelihood interval fits: of the posterior 3.0% below it and 4.0% above it."),
+        (
+            0.03,
+            0.96,
+            "The profile-likelihood interval violates no limit beyond Monte Carlo error: of the posterior 3.0% below it and 4.0% "
+            "above it.",
+        ),
         (
             0.03,
             0.90,
@@ -91,7 +96,10 @@ def test_where_walds_interval_fails_the_profile_is_held_against_the_posterior(
 def test_an_end_at_a_bound_has_no_tail_to_judge() -> None:
     at_a_bound = quantity("weights[1]", tail_above=0.1)
     one_sided = profiles.compared(at_a_bound, interval(0.0, 0.97), uniform_draws())
-    assert one_sided == "The profile-likelihood interval fits: of the posterior 3.0% above it."
+    assert (
+        one_sided
+        == "The profile-likelihood interval violates no limit beyond Monte Carlo error: of the posterior 3.0% above it."
+    )
     everything = profiles.compared(at_a_bound, interval(0.0, 1.0), uniform_draws())
     assert everything is not None
     assert "rule out no value" in everything

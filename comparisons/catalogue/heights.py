@@ -38,14 +38,13 @@ def findings(fitted: Fitted) -> list[Finding]:
             f"The best regular mode, log-likelihood {fit.log_likelihood:.3f}, is {describe(fit.parameters)}: a narrow group "
             f"inside a wide one. Started from the sexes themselves EM ends at {from_sexes.log_likelihood:.3f}, "
             f"{describe(from_sexes.parameters)}; by sex the estimate is {describe(by_sex)}. One normal for everybody has "
-            f"{one.log_likelihood:.3f}, and BIC prefers it ({bic[0]:.1f} against {bic[1]:.1f}; smaller is better). Two "
-            "groups are not resolved by these heights alone, so the components are numbered, not named.",
+            f"{one.log_likelihood:.3f}, and BIC prefers it ({bic[0]:.1f} against {bic[1]:.1f}; smaller is better). So "
+            "the components are numbered, not named; whether there are two at all is asked by `comparisons components heights`.",
         ),
         Finding(
             "With and without row 12",
             "Row 12 has weight and height swapped (166 kg, 57 cm). This comparison leaves it out. With it, "
-            f"{with_row}. A prior on the variances, as in the posterior here, keeps it finite, and the posterior "
-            "mode would spend one of the two components on a single wrong row.",
+            f"{with_row}. A prior on the variances, as in the posterior here, keeps it finite.",
         ),
     ]
 

@@ -30,9 +30,9 @@ def findings(fitted: Fitted) -> list[Finding]:
             "A single toss shows heads with probability weight[A] p[A] + (1 - weight[A]) p[B], and nothing else can be "
             f"learned from single tosses. With (weight[A], p[A], p[B]) as in the book: {'; '.join(sentences)}. From every "
             "start one step leads to a fixed point; the likelihood is flat in two of the three directions, and no estimate of "
-            "the three numbers by itself means anything. The posterior says the same more honestly: it leaves the ordered prior "
+            "the three numbers by itself means anything. The posterior says the same in another way: it leaves the ordered prior "
             f"(means 0.33 and 0.67) only in so far as a mixture of the two coins must show heads about as often as was seen "
-            f"(means {low:.2f} and {high:.2f}), while the chance of heads of a toss is known as well as ten tosses allow.",
+            f"(means {low:.2f} and {high:.2f}), while the chance of heads of a toss is identified.",
         )
     ]
 

@@ -38,11 +38,12 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A check's threshold in words: why, and how often it failed where both engines were right."""
+    """A check's threshold in words: why, and how often it failed or could not decide where both engines were right."""
 
     title: str
     reason: str
     failed: str
+    undecided: str
 
 
 @cache
@@ -53,12 +54,15 @@ def _published() -> dict[str, Any]:
 
 def measured(result: Result) -> list[Measured]:
     """Every check of the result, with its reason and its rate in the family of the result."""
-    rates = _clean(result)["failed"]
-    return [
-        Measured(check.title, REASONS[check.name], "" if check.name == "identified" else _rate(rates[check.name]))
-        for check in result.checks
-        if check.name in rates
-    ]
+    rates = _clean(result)
+    told = []
+    for check in result.checks:
+        if check.name in rates["failed"]:
+            failed, undecided = (_rate(rates[outcome][check.name]) for outcome in ("failed", "undecided"))
+            if check.name == "identified":  # no integrity check: it fails where the data do not identify the parameters
+                failed = undecided = ""
+            told.append(Measured(check.title, REASONS[check.name], failed, undecided))
+    return told
 
 
 def sentences(result: Result) -> list[str]:
@@ -66,12 +70,13 @@ def sentences(result: Result) -> list[str]:
     clean, faults = _clean(result), _published()["faults"]
     wrong, undecided = clean["verdicts"]["wrong"], clean["verdicts"]["inconclusive"]
     return [
-        f"On simulated data of this family with both engines right the verdict was “wrong” in {_rate(wrong)} and "
-        f"“inconclusive” in {_rate(undecided)}.",
+        f"On simulated data of this family with both engines right the verdict was “wrong” (an integrity check failed) in "
+        f"{_rate(wrong)} and “inconclusive” (a check could not decide) in {_rate(undecided)}: averages over the populations that "
+        "were simulated, easy and hard on purpose, which need not be those of data like these.",
         f"Over both families, of {faults['of']} data sets in which one of {faults['faults']} faults, planted on purpose, changed "
         f"an estimate, a density or the draws, "
-        f"{faults['detected']} were found out, and {faults['named']} of these laid at the right engine."
-        + (f" Faults that are not always found: {', '.join(faults['missed'])}." if faults["missed"] else ""),
+        f"{faults['detected']} were found out, and {faults['named']} of these laid at the right engine. Other or smaller faults "
+        "may not be." + (f" Not always found: {'; '.join(faults['missed'])}." if faults["missed"] else ""),
         f"This comparison looked at {len(result.quantities)} quantities and {len(result.checks)} checks. These rates are of the "
         "checks. The limits that tell “agree” from “differ”, under Estimates, are conventions without an error rate: they are "
         "not corrected for the number of quantities, and the margin of two Monte Carlo errors that keeps chance from turning "

@@ -44,13 +44,14 @@ class Rate:
 class CleanRates:
     """Verdicts on sound engines in one setting, or in a whole family.
 
-    ``failed`` counts by check, over the same replicates.
+    ``failed`` and ``undecided`` count by check, over the same replicates.
     """
 
     name: str
     family: str
     verdicts: dict[str, Rate]
     failed: dict[str, Rate]
+    undecided: dict[str, Rate]
     reasons: dict[str, int]
 
 
@@ -97,6 +98,7 @@ def clean(rows: list[dict[str, str]]) -> list[CleanRates]:
                     for v in ("agree", "differ", "inconclusive", "wrong")
                 },
                 {name: Rate.counted(name in row["failed"].split() for row in chosen) for name in names},
+                {name: Rate.counted(name in row["undecided"].split() for row in chosen) for name in names},
                 dict(reasons),
             )
         )

@@ -200,6 +200,7 @@ def _quoted_clean(found: CleanRates) -> dict[str, Any]:
         "family": found.family,
         "verdicts": {name: _quoted(rate) for name, rate in found.verdicts.items()},
         "failed": {name: _quoted(rate) for name, rate in found.failed.items()},
+        "undecided": {name: _quoted(rate) for name, rate in found.undecided.items()},
     }
 
 
@@ -210,5 +211,9 @@ def _quoted_faults(found: list[FaultRates]) -> dict[str, Any]:
         "detected": sum(each.detected.count for each in detected),
         "of": sum(each.detected.of for each in detected),
         "named": sum(each.named.count for each in detected),
-        "missed": [each.name for each in detected if each.detected.count < each.detected.of],
+        "missed": [
+            f"{each.words.rstrip('.')} ({each.detected.count} of {each.detected.of})"
+            for each in detected
+            if each.detected.count < each.detected.of
+        ],
     }
