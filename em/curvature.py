@@ -42,7 +42,7 @@ class Curvature:
 
     Attributes
     ----------
-    kind : what the point would be if the gradient were 0
+    kind : what the point would be if the gradient were 0; a ridge may be at bounds as well
     gradient : ``(f,)`` by the free coordinates that are not at a bound
     information : ``(f, f)`` observed information, minus the Hessian
     basis : ``(p, f)`` the free coordinates in the full vector
@@ -170,7 +170,8 @@ def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
         direction *= np.sign(direction[np.argmax(np.abs(direction) > 1 - 1e-6)])
     if values[0] < -FLAT * size:
         kind = "saddle"
-    elif values[0] < FLAT * size and kind == "maximum":
+    elif values[0] < FLAT * size and kind != "saddle":
+        # At a bound too: of three coins one may never fall heads while the other two are one and the same.
         kind = "ridge"
     projected = vectors.T @ (turn @ free)
     decrement = np.nan

@@ -65,7 +65,8 @@ class Ended:
 def plan(study: Study, replicates: int, seed: int) -> list[Task]:
     """All replicates of a study, those that share a compiled model side by side."""
     if study == "clean":
-        return [Task(s.name, seed + j) for s in settings.CLEAN for j in range(replicates)]
+        # Normals, which take longest, first.
+        return [Task(s.name, seed + j) for s in reversed(settings.CLEAN) for j in range(replicates)]
     if study == "faults":
         return [
             Task(setting, seed + j, fault.name)
