@@ -174,7 +174,7 @@ def test_more_coins_than_the_data_tell_apart_are_a_ridge() -> None:
 
 @pytest.mark.parametrize(
     ("heads", "k", "expected"),
-    [([10, 10, 10], 1, [1]), ([0, 0], 1, [0]), ([10, 0, 10, 0], 2, [0, 1]), ([10, 10], 2, [1, 1])],
+    [([10, 10, 10], 1, [1]), ([0, 0], 1, [0]), ([10, 0, 10, 0], 2, [0, 1])],
 )
 def test_a_coin_that_always_falls_alike_is_at_a_bound(heads: list[int], k: int, expected: list[float]) -> None:
     fit = em.coin_mixture(CoinTosses(heads, 10), k)
@@ -251,3 +251,15 @@ def test_tosses_in_distinct_form_are_the_same_data() -> None:
         (5, 10, 3, -1),
         (4, 8, 4, 1),
     ]
+
+
+def test_a_maximum_at_a_bound_where_two_coins_coincide_is_a_ridge() -> None:
+    # One coin always falls heads, the other two are one and the same, with any weights that have the same sum.
+    tosses = CoinTosses([16, 17, 18, 19, 20], 20, counts=[1, 1, 12, 18, 28])
+    fit = em.coin_mixture(tosses, 3)
+    assert fit.status == "ridge"
+    np.testing.assert_allclose(fit.parameters.head_probabilities, [0.9521588, 0.9521588, 1.0], rtol=1e-6)
+    assert str(fit.standard_errors.reason).startswith("not identified: the objective is flat along weights[1]")
+    both = em.coin_mixture(CoinTosses([10, 10], 10), 2)
+    assert both.status == "ridge", "any weights do"
+    np.testing.assert_allclose(both.parameters.head_probabilities, 1, atol=1e-12)
