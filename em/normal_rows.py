@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from em.compiled import available, normal_pass
+from em.compiled import available, normal_sums
 from em.covariances import from_lower
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, ROWS, Block, posterior_sums
 from em.moments import GaussianStatistics, statistics_of
@@ -157,7 +157,9 @@ class NormalRows:
         exact = _Tight.of(self.y, natural, means) if natural.tight.any() else None
         log_likelihood: Any
         if exact is None and self.compiled and means.ndim == 2:
-            sums, log_likelihood, smallest = normal_pass()(natural.theta, self.y, self.counts, self.diagonal, self.once)
+            counts = self.counts[: 0 if self.once else None]
+            columns = np.ascontiguousarray(self.y.T)
+            sums, log_likelihood, smallest = normal_sums(natural.theta, columns, counts, diagonal=self.diagonal)
             log_likelihood = np.float64(log_likelihood if smallest > IMPOSSIBLE else -np.inf)
         else:
             blocks = self.kept if self.kept is not None else (self._block(rows) for rows in self._parts())
