@@ -17,8 +17,8 @@ from models.inputs import Floats
 
 # Rows from which compiling is used: an import of numba costs as much as some hundred passes over so many.
 MANY_ROWS = 50_000
-# Rows of a chunk, a multiple of a block: 0.1 ms and more, some hundred times what handing it to a thread takes.
-CHUNK = 2**14
+# Multiplications of a chunk, so that it takes a millisecond or two, and an exponential's worth of them; rows at least.
+CHUNK, EXPONENTIAL, CHUNK_ROWS = 2**24, 20, 2**13
 CACHE_LINE = 64
 
 
@@ -30,7 +30,7 @@ def available(n: int) -> bool:
 def threads() -> int:
     """``OMP_NUM_THREADS`` where it is set, as BLAS has it, else the processors that this process may use."""
     told = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, int(told)) if told.isdecimal() else len(os.sched_getaffinity(0))
+    return max(1, int(told)) if told.isdecimal() else getattr(os, "process_cpu_count", os.cpu_count)() or 1
 
 
 def normal_sums(theta: Floats, columns: Floats, counts: Floats, *, diagonal: bool) -> tuple[Floats, float, float]:
@@ -52,20 +52,21 @@ def normal_sums(theta: Floats, columns: Floats, counts: Floats, *, diagonal: boo
     a, b = np.zeros((2, f4), dtype=np.int64)
     b[1 : d + 1] = np.arange(1, d + 1)
     a[d + 1 : f], b[d + 1 : f] = (np.arange(1, d + 1),) * 2 if diagonal else np.add(np.tril_indices(d), 1)
-    flat = columns.reshape(-1)
+    fixed = filled.reshape(-1), STRIDE * a, STRIDE * b, k, columns.reshape(-1), counts
+    # A block, its counts, joint densities, expected counts, largest, total, and the sums: all multiples of a cache line.
+    ends = np.cumsum([(1 + d) * STRIDE, ROWS, k4 * GROUP, k4 * STRIDE, ROWS, ROWS, k4 * f4 * PARTS])
+    rows = max(CHUNK_ROWS, CHUNK // (k * (f + EXPONENTIAL)) // ROWS * ROWS)
 
     def of_chunk(begin: int) -> tuple[Floats, float, float]:
-        x, weights, joint, expected = (_aligned(size) for size in ((1 + d) * STRIDE, ROWS, k4 * GROUP, k4 * STRIDE))
-        largest, total, sums = _aligned(ROWS), _aligned(ROWS), _aligned(k4 * f4 * PARTS)
+        # The pass lets go of Python's lock, and what it writes to is its own.
+        space = np.split(_aligned(ends[-1]), ends[:-1])
+        x, weights, *_, largest, total, sums = space
         x[:ROWS] = weights[:] = 1.0
-        logs = pass_over(
-            *(filled.reshape(-1), STRIDE * a, STRIDE * b, k, flat, counts, begin, min(begin + CHUNK, n)),
-            *(x, weights, joint, expected, largest, total, sums),
-        )
+        logs = pass_over(*fixed, begin, min(begin + rows, n), *space)
         parts = sums.reshape(k4, f4, PARTS)[:k, :f].sum(axis=-1)
         return parts, logs + largest[:GROUP].sum(), total[:GROUP].min()
 
-    starts = range(0, n, CHUNK)
+    starts = range(0, n, rows)
     workers = min(threads(), len(starts))
     if workers == 1:
         return _added(map(of_chunk, starts))

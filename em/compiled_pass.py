@@ -64,6 +64,7 @@ def expected_counts(joint: Any, k: int, counts: Any, at: int, expected: Any, lar
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
 def add_to(sums: Any, at: int, s0: Any, s1: Any) -> None:
+    """Add the moments of one component and two features."""
     store(sums, at, add(load(sums, at, PARTS), folded(s0)))
     store(sums, at + PARTS, add(load(sums, at + PARTS, PARTS), folded(s1)))
 
