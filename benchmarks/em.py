@@ -251,9 +251,9 @@ def main() -> None:
         **dict(zip(keys, rows, strict=True)),
         "fits": small_fits(),
     }
-    print(tables(result))
     if options.json is not None:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
+    print(tables(result))
 
 
 if __name__ == "__main__":

@@ -78,13 +78,15 @@ def tables(result: dict[str, Any]) -> str:
     if result["coins"]:
         lines = []
         for r in result["coins"]:
-            whole = (f"{r['row_by_row_ms']:.3g}", f"{r['ratio']:.0f}×", f"{r['ratio_with_collapse']:.0f}×")
-            lines.append([f"{r['bags']:,}", f"{r['ms']:.3g}", *(whole if "ratio" in r else ("–", "–", "as counts"))])
+            cells = ["–", "–", "as counts"]
+            if "ratio" in r:
+                cells = [f"{r['row_by_row_ms']:.3g}", f"{r['ratio']:.0f}×", f"{r['ratio_with_collapse']:.0f}×"]
+            lines.append([f"{r['bags']:,}", f"{r['ms']:.3g}", *cells])
         head = ["bags", "step, ms", "row by row, ms", "ratio", "collapse and 100 steps"]
         text = "A step of two coins on distinct bags, beside the step over all with `scipy.stats.binom`:\n\n"
         parts.append(text + _table(head, lines))
-    fits = "".join(f"; {name} {taken:.0f} ms" for name, taken in result["fits"].items())
-    parts.append(f"Whole fits of small data, default starts and standard errors{fits}.")
+    fits = "; ".join(f"{name} {taken:.0f} ms" for name, taken in result["fits"].items())
+    parts.append(f"Whole fits of small data, default starts and standard errors: {fits}.")
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
     where = f"{result['machine']}, {result['processors']} processors, Python {result['python']}, {versions}"
     parts.append(f"Measured by `{result['command']}` on {where}; load {result['load']:.1f} at the end.")
@@ -113,7 +115,7 @@ def figure(result: dict[str, Any], file: Path) -> None:
     axes.set_xticks([j + width * (len(peers) - 1) / 2 for j in range(len(rows))], [row["workload"] for row in rows])
     axes.set_xlabel("workload")
     axes.set_ylabel("times faster, one step")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper right")
     drawn.savefig(file, dpi=150)
 
 
