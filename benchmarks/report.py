@@ -109,13 +109,16 @@ def figure(result: dict[str, Any], file: Path) -> None:
             goal = GOALS.get(peer, {}).get(row["workload"])
             if goal is not None:
                 edge = bar.get_width() / 2
-                label = "goal" if (i, x) == (0, at[0][0]) else None
+                label = "goal" if (i, x) == (0, at[0][0]) else "_one of many"
                 axes.hlines(goal, x - edge, x + edge, color="black", linewidth=2, label=label)
     axes.set_yscale("log")
+    axes.set_ylim(bottom=1)
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter("{x:g}×")
     axes.set_xticks([j + width * (len(peers) - 1) / 2 for j in range(len(rows))], [row["workload"] for row in rows])
     axes.set_xlabel("workload")
     axes.set_ylabel("times faster, one step")
-    axes.legend(frameon=False, loc="upper right")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     drawn.savefig(file, dpi=150)
 
 
