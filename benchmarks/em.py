@@ -1,26 +1,27 @@
-"""Speed of EM beside scikit-learn on the same data from the same start: ``python -m benchmarks.em``.
+"""Speed of EM beside what a user would pick instead, from the same start: ``python -m benchmarks.em``.
 
-    python -m benchmarks.em [--workload iii ...] [--alternations 5] [--peers scikit-learn] [--json FILE]
+    python -m benchmarks.em [--workload iii ...] [--peers scikit-learn mclust ...] [--alternations 5] [--json FILE]
 
-Times are of the processor, one BLAS thread; each row alternates between the contestants and keeps medians, so that what
-else the machine does falls on all alike. Only the ratios are to be trusted. "To target" is until the log-likelihood is
-within 1e-6 nats per row of the optimum: for the peer, whose step is the same, the number of plain steps that takes times
-its time for a step.
+Times are of the processor, one BLAS thread and one of our own; contestants and the floor take turns, so that what else the
+machine does falls on all alike, and the ratios are medians over the turns. The floor is what the matrix products and
+exponentials of a step take by themselves, in NumPy, on arrays of the best size. "To target" is until the log-likelihood is
+truly within 1e-6 nats per row of the optimum; scikit-learn is run there in full. A peer that is not installed is listed.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 import argparse
 import json
 import platform
+import sys
 import time
+import tracemalloc
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ import numpy as np
 from scipy import stats
 
 import em
+from benchmarks.peers import PEERS, Missing, Peer, scikit_learn_steps, seconds
+from benchmarks.report import tables
 from benchmarks.workloads import WORKLOADS, Workload, coins
 from em.climb import Climb, climb
 
@@ -36,76 +39,142 @@ from em.climb import Climb, climb
 TARGET = 1e-6
 # Steps after which a plain and an accelerated run are ended.
 MOST_STEPS, FAST_STEPS = 2500, 400
+# Seconds that a measured stretch takes at least: our step is repeated, as it is in a fit.
+STRETCH = 0.05
+# Order of the matrices and numbers of exponentials that the floor is measured with.
+ORDER, EXPONENTIALS = 768, 4096
+# Iterations over which coins are compared with their collapse to distinct bags included.
+COIN_STEPS = 100
+
+type Table = list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the table; milliseconds, and how many times faster than the peer."""
+def floor(workload: Workload) -> Callable[[], float]:
+    """Seconds that the matrix products and exponentials of a step take at the machine's best, measured at each call."""
+    square, product = np.random.default_rng(0).random((ORDER, ORDER)), np.empty((ORDER, ORDER))
+    exponents, powers = np.linspace(-5.0, 0.0, EXPONENTIALS), np.empty(EXPONENTIALS)
+    n, k, f = len(workload.mixture.points), workload.k, len(workload.mixture.rows.largest)
 
-    workload: str
-    rows: int
-    step: float
-    peer_step: float
-    step_ratio: float
-    plain_steps: int | None
-    evaluations: int | None
-    to_target_ratio: float | None
+    def measured() -> float:
+        multiplication = seconds(lambda: np.dot(square, square, product)) / ORDER**3
+        exponential = seconds(lambda: [np.exp(exponents, powers) for _ in range(1000)]) / (1000 * EXPONENTIALS)
+        return float(n * k * (2 * f * multiplication + exponential))
 
-
-def seconds(run: Callable[[], Any]) -> float:
-    began = time.process_time()
-    run()
-    return time.process_time() - began
+    return measured
 
 
-def peer_step(workload: Workload) -> Callable[[], Any]:
-    """One EM iteration of scikit-learn from the workload's start."""
-    from sklearn.mixture import GaussianMixture
-    from sklearn.mixture._gaussian_mixture import _compute_precision_cholesky
+def one_step(workload: Workload) -> Callable[[], Any]:
+    mixture, start = workload.mixture, workload.start
+    return lambda: mixture.m_step(mixture.e_step(start))
 
-    kind = {"full": "full", "diagonal": "diag"}[workload.covariance]
-    start, y = workload.start, np.asarray(workload.mixture.points)
-    model = GaussianMixture(workload.k, covariance_type=kind, reg_covar=0)
-    full = kind == "full"
-    covariances = start.covariances if full else np.diagonal(start.covariances, axis1=1, axis2=2).copy()
 
-    def step() -> None:
-        model.weights_, model.means_, model.covariances_ = start.weights, start.means, covariances
-        model.precisions_cholesky_ = _compute_precision_cholesky(covariances, kind)
-        model._m_step(y, model._e_step(y)[1])
+def step_row(workload: Workload, names: list[str], alternations: int) -> dict[str, Any]:
+    """Our step, the floor and every peer's step in turn."""
+    ours, at_best = one_step(workload), floor(workload)
+    ours()
+    times = max(1, int(STRETCH / seconds(ours)))
+    missing: dict[str, str] = {}
+    with ExitStack() as stack:
+        peers: list[Peer] = []
+        for name in names:
+            try:
+                peers.append(stack.enter_context(PEERS[name](workload)))
+            except Missing as reason:
+                missing[name] = str(reason)
+        turns = np.array(
+            [
+                (seconds(lambda: [ours() for _ in range(times)]) / times, at_best(), *(p.step() for p in peers))
+                for _ in range(alternations)
+            ]
+        )
+    own, best, *others = np.median(turns, axis=0)
+    ratios = np.median(turns / turns[:, :1], axis=0)
+    return {
+        "workload": workload.name,
+        "rows": len(workload.mixture.points),
+        "ms": 1e3 * own,
+        "floor_ms": 1e3 * best,
+        "to_floor": float(np.median(turns[:, 0] / turns[:, 1])),
+        "peers": {
+            p.name: {"version": p.version, "ms": 1e3 * t, "ratio": float(ratio)}
+            for p, t, ratio in zip(peers, others, ratios[2:], strict=True)
+        },
+        "missing": missing,
+    }
 
-    return step
+
+def memory_row(workload: Workload) -> dict[str, Any]:
+    """Most megabytes beyond the data that a step holds at any time."""
+
+    def peak(run: Callable[[], Any]) -> float:
+        run()
+        tracemalloc.start()
+        run()
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most / 1e6
+
+    data = np.asarray(workload.mixture.points).nbytes / 1e6
+    theirs = scikit_learn_steps(workload)
+    return {
+        "workload": workload.name,
+        "data_mb": data,
+        "ours_mb": peak(one_step(workload)),
+        "scikit_learn_mb": peak(lambda: theirs(1)),
+    }
+
+
+def thread_row(workload: Workload, alternations: int) -> dict[str, Any]:
+    """Time on the clock of a step on one thread and on two, and whether the statistics are the same to the bit."""
+    found: dict[str, Any] = {}
+
+    def elapsed(threads: str) -> float:
+        os.environ["OMP_NUM_THREADS"] = threads
+        began = time.perf_counter()
+        found[threads] = workload.mixture.e_step(workload.start)
+        taken = time.perf_counter() - began
+        os.environ["OMP_NUM_THREADS"] = "1"
+        return taken
+
+    elapsed("1")
+    turns = np.array([(elapsed("1"), elapsed("2")) for _ in range(alternations)])
+    one, two = found["1"], found["2"]
+    parts = [(one.rows, two.rows), (one.first, two.first), (one.second, two.second)]
+    same = one.log_likelihood == two.log_likelihood and all(np.array_equal(a, b) for a, b in parts)
+    ratio = float(np.median(turns[:, 0] / turns[:, 1]))
+    return {"workload": workload.name, "ratio": ratio, "same_bits": bool(same), "processors": os.cpu_count()}
 
 
 def steps_to(run: Climb, target: float) -> int | None:
-    """E-steps until the log-likelihood was ``target``, all refused guesses among them; None where it never was."""
-    if run.trace[-1] < target:
-        return None
-    return int(np.argmax(np.array(run.trace) >= target)) + 1 + run.refused
+    """Iterations until the log-likelihood was ``target``; None where it never was."""
+    return int(np.argmax(np.array(run.trace) >= target)) if run.trace[-1] >= target else None
 
 
-def measured(workload: Workload, alternations: int, *, to_target: bool) -> Row:
-    mixture, start = workload.mixture, workload.start
-    theirs = peer_step(workload)
+def target_row(workload: Workload) -> dict[str, Any]:
+    """Seconds until truly within `TARGET` of the optimum, ours accelerated and scikit-learn's, both run in full."""
+    mixture, start, n = workload.mixture, workload.start, len(workload.mixture.counts)
+    fast, slow = climb(mixture, start, "squarem", FAST_STEPS), climb(mixture, start, None, MOST_STEPS)
+    target = max(fast.trace[-1], slow.trace[-1]) - TARGET * n
+    few, many = steps_to(fast, target), steps_to(slow, target)
+    row: dict[str, Any] = {"workload": workload.name, "plain_steps": many}
+    if few is None:
+        return row
+    row["ours_s"] = seconds(lambda: row.update(evaluations=climb(mixture, start, "squarem", few).evaluations))
+    if many is not None:
+        value = 0.0
 
-    def ours() -> Any:
-        return mixture.m_step(mixture.e_step(start))
+        def theirs() -> None:
+            nonlocal value
+            value = scikit_learn_steps(workload)(many + 1)  # its values are those before a step
 
-    ours()
-    times = np.array([(seconds(ours), seconds(theirs)) for _ in range(alternations)])
-    own, peer = np.median(times, axis=0)
-    ratio = float(np.median(times[:, 1] / times[:, 0]))
-    plain = evaluations = gained = None
-    if to_target:
-        fast, slow = climb(mixture, start, "squarem", FAST_STEPS), climb(mixture, start, None, MOST_STEPS)
-        target = max(fast.trace[-1], slow.trace[-1]) - TARGET * len(mixture.counts)
-        plain, evaluations = steps_to(slow, target), steps_to(fast, target)
-        gained = None if plain is None or evaluations is None else ratio * plain / evaluations
-    return Row(workload.name, len(mixture.counts), 1e3 * own, 1e3 * peer, ratio, plain, evaluations, gained)
+        row["scikit_learn_s"] = seconds(theirs) * many / (many + 1)
+        row["scikit_learn_short_of_target"] = target / n - value
+        row["ratio"] = row["scikit_learn_s"] / row["ours_s"]
+    return row
 
 
-def coin_row(n: int, alternations: int) -> Row:
-    """A step on the distinct bags, beside the classic step over all rows with `scipy.stats`."""
+def coin_row(n: int, alternations: int) -> dict[str, Any]:
+    """A step on the distinct bags, beside the classic step over all bags with `scipy.stats`."""
     tosses, mixture, start = coins(n)
 
     def theirs() -> None:
@@ -114,12 +183,26 @@ def coin_row(n: int, alternations: int) -> Row:
         _ = shares.mean(axis=0), (tosses.heads @ shares) / (tosses.tosses @ shares)
 
     def ours() -> None:
-        for _ in range(100):
+        for _ in range(COIN_STEPS):
             mixture.m_step(mixture.e_step(start))
 
-    times = np.array([(seconds(ours) / 100, seconds(theirs)) for _ in range(alternations)])
-    own, peer = np.median(times, axis=0)
-    return Row("coins", n, 1e3 * own, 1e3 * peer, float(np.median(times[:, 1] / times[:, 0])), None, None, None)
+    turns = np.array([(seconds(ours) / COIN_STEPS, seconds(theirs)) for _ in range(alternations)])
+    collapse = float(np.median([seconds(lambda: coins(n, tosses.heads)) for _ in range(alternations)]))
+    own, peer = np.median(turns, axis=0)
+    return {
+        "bags": n,
+        "ms": 1e3 * own,
+        "row_by_row_ms": 1e3 * peer,
+        "ratio": float(np.median(turns[:, 1] / turns[:, 0])),
+        "collapse_ms": 1e3 * collapse,
+        "ratio_with_collapse": COIN_STEPS * peer / (collapse + COIN_STEPS * own),
+    }
+
+
+def counted_coin_row(n: int) -> dict[str, Any]:
+    """A step on so many bags that are given as counts of the distinct ones."""
+    _, mixture, start = coins(100_000, times=n // 100_000)
+    return {"bags": n, "ms": 10.0 * seconds(lambda: [mixture.m_step(mixture.e_step(start)) for _ in range(COIN_STEPS)])}
 
 
 def small_fits() -> dict[str, float]:
@@ -128,58 +211,49 @@ def small_fits() -> dict[str, float]:
 
     waiting = load("faithful").columns["waiting"]
     tosses = coins(30)[0]
-    runs = {
+    runs: dict[str, Callable[[], Any]] = {
         "Old Faithful waiting": lambda: em.gaussian_mixture(waiting),
         "30 bags of coins": lambda: em.coin_mixture(tosses),
     }
     return {name: 1e3 * min(seconds(run) for _ in range(5)) for name, run in runs.items()}
 
 
-def table(rows: list[Row]) -> str:
-    head = "| workload | rows | step, ms | peer, ms | ratio | plain steps | evaluations, SQUAREM | to target |\n"
-    head += "|---|---|---|---|---|---|---|---|\n"
-
-    def cell(value: float | None, form: str) -> str:
-        return "–" if value is None else format(value, form)
-
-    lines = [
-        f"| {r.workload} | {r.rows} | {r.step:.3g} | {r.peer_step:.3g} | {r.step_ratio:.1f}× | {cell(r.plain_steps, 'd')} "
-        f"| {cell(r.evaluations, 'd')} | {cell(r.to_target_ratio, '.0f')}{'' if r.to_target_ratio is None else '×'} |"
-        for r in rows
-    ]
-    return head + "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--workload", nargs="*", default=[*WORKLOADS, "coins"], help="i, ii, iii, iv, iv-diagonal, v, coins"
-    )
+    parser.add_argument("--workload", nargs="*", default=[*WORKLOADS, "coins"], help="i, ii, iii, iv, ..., coins")
+    parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS))
     parser.add_argument("--alternations", type=int, default=5)
-    parser.add_argument("--peers", default="scikit-learn", choices=["scikit-learn"])
-    parser.add_argument("--to-target", nargs="*", default=["i", "ii"], help="workloads that are also run to the target")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--to-target", nargs="*", default=["ii"], help="workloads that are also run to the target")
+    parser.add_argument("--json", type=Path, help="where to keep the result; benchmarks.report makes the page of it")
     options = parser.parse_args()
-    rows: list[Row] = []
+    keys = ("steps", "targets", "memory", "threads", "coins")
+    steps, targets, memory, threads, coin_rows = rows = tuple([] for _ in keys)  # type: tuple[Table, ...]
     for name in options.workload:
+        print(f"{name} ...", file=sys.stderr, flush=True)
         if name == "coins":
-            rows += [coin_row(n, options.alternations) for n in (5, 1000, 1_000_000)]
-        else:
-            rows.append(measured(WORKLOADS[name](), options.alternations, to_target=name in options.to_target))
-        print(table(rows[-1:] if name != "coins" else rows[-3:]), flush=True)
-    machine = {
+            coin_rows += [coin_row(n, options.alternations) for n in (5, 1000, 1_000_000)]
+            coin_rows.append(counted_coin_row(100_000_000))
+            continue
+        workload = WORKLOADS[name]()
+        steps.append(step_row(workload, options.peers, options.alternations))
+        if workload.mixture.rows.compiled:
+            memory.append(memory_row(workload))
+            threads.append(thread_row(workload, options.alternations))
+        if name in options.to_target:
+            targets.append(target_row(workload))
+    result = {
+        "command": f"python -m benchmarks.em {' '.join(sys.argv[1:])}".strip(),
         "machine": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "versions": {p: version(p) for p in ("numpy", "scipy", "scikit-learn", "numba")},
-        "python": platform.python_version(),
+        "processors": os.cpu_count(),
         "load": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in ("numpy", "scipy", "numba")},
+        **dict(zip(keys, rows, strict=True)),
+        "fits": small_fits(),
     }
-    fits = small_fits()
-    print(table(rows), fits, machine, sep="\n")
     if options.json is not None:
-        options.json.write_text(
-            json.dumps({"rows": [asdict(r) for r in rows], "fits": fits, **machine}, indent=1) + "\n"
-        )
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    print(tables(result))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from em.coins import CoinMixture
 from em.gaussians import GaussianMixture
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.gaussians import Covariance, CovarianceForm
-from models.inputs import Floats
+from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights
 
 
@@ -62,9 +62,11 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
 }
 
 
-def coins(n: int) -> tuple[CoinTosses, CoinMixture, CoinParameters]:
-    """Bags of ten tosses with one of two coins."""
-    random = np.random.default_rng(5)
-    tosses = CoinTosses(random.binomial(10, np.where(random.random(n) < 0.5, 0.45, 0.75)), 10)
+def coins(n: int, heads: Integers | None = None, times: int = 1) -> tuple[CoinTosses, CoinMixture, CoinParameters]:
+    """Bags of ten tosses with one of two coins, drawn unless ``heads`` are given, each seen so many ``times``."""
+    if heads is None:
+        random = np.random.default_rng(5)
+        heads = random.binomial(10, np.where(random.random(n) < 0.5, 0.45, 0.75))
+    tosses = CoinTosses(heads, 10, counts=None if times == 1 else np.full(n, times))
     mixture = CoinMixture(tosses, MixtureWeights.of("free", 2), None)
     return tosses, mixture, CoinParameters([0.5, 0.5], [0.4, 0.7])

@@ -1,33 +1,25 @@
-"""The pass of `em.kernel.posterior_sums` over many rows of normals, compiled by numba, which is loaded at the first call.
+"""Many rows of normals: the compiled pass over chunks of them, on one or several threads, to the same bits.
 
-The matrix products are BLAS, as there. What compiling saves is the memory traffic between them: features are made, and
-exponentials taken, a block at a time in the core's own cache. The exponential is a polynomial of degree 12 on
-``|r| <= log(2) / 2``, whose remainder is below 2e-16, times a power of two that is written as bits, so that the compiler
-can take several at once; below -700 it is 0. Where every row counts once, one logarithm serves a run of rows: that of the
-product of their sums, each between 1 and K.
+Chunks are the same whatever the number of threads, and their sums are added in the order of the rows. numba is loaded, and
+the pass compiled or read from numba's cache on disk, when the first data of so many rows come.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from functools import cache
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 
 from models.inputs import Floats
 
-# Rows from which compiling is used: an import of numba costs as much as some twenty passes over so many.
+# Rows from which compiling is used: an import of numba costs as much as some hundred passes over so many.
 MANY_ROWS = 50_000
-# Rows of a block; a multiple of RUN.
-ROWS = 256
-# Rows that share a logarithm: 2^10 components to this power are below the largest number.
-RUN = 32
-LOG2E, LN2_HIGH, LN2_LOW = 1.4426950408889634, 6.93147180369123816490e-01, 1.90821492927058770002e-10
-# Taylor coefficients of exp from degree 12 down to 0.
-COEFFICIENTS = tuple(1.0 / math.factorial(n) for n in range(12, -1, -1))
+# Multiplications of a chunk, so that it takes a millisecond or two, and an exponential's worth of them; rows at least.
+CHUNK, EXPONENTIAL, CHUNK_ROWS = 2**24, 20, 2**13
+CACHE_LINE = 64
 
 
 def available(n: int) -> bool:
@@ -35,89 +27,62 @@ def available(n: int) -> bool:
     return n >= MANY_ROWS and find_spec("numba") is not None
 
 
-@cache
-def normal_pass() -> Callable[[Floats, Floats, Floats, bool, bool], tuple[Floats, float, float]]:
-    """The compiled pass: ``(theta, y, counts, diagonal, once)`` to sums, log-likelihood and smallest row maximum."""
-    from numba import njit
+def threads() -> int:
+    """``OMP_NUM_THREADS`` where it is set, as BLAS has it, else the processors that this process may use."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(told)) if told.isdecimal() else getattr(os, "process_cpu_count", os.cpu_count)() or 1
 
-    c12, c11, c10, c9, c8, c7, c6, c5, c4, c3, c2, c1, c0 = COEFFICIENTS
 
-    @njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
-    def pass_over(theta: Any, y: Any, counts: Any, diagonal: bool, once: bool) -> Any:
-        k, f = theta.shape
-        n, d = y.shape
-        features, joint = np.zeros((f, ROWS)), np.empty((k, ROWS))
-        largest, total = np.empty(ROWS), np.empty(ROWS)
-        bits = np.empty(ROWS, dtype=np.int64)
-        powers = bits.view(np.float64)
-        sums, part = np.zeros((k, f)), np.empty((k, f))
-        log_likelihood, smallest = 0.0, np.inf
-        features[0] = 1.0
-        for start in range(0, n, ROWS):
-            m = min(ROWS, n - start)
-            for a in range(d):
-                for i in range(m):
-                    features[1 + a, i] = y[start + i, a]
-            at = d + 1
-            for a in range(d):
-                for b in range(a if diagonal else 0, a + 1):
-                    for i in range(m):
-                        features[at, i] = features[1 + a, i] * features[1 + b, i]
-                    at += 1
-            np.dot(theta, features, joint)
-            for i in range(ROWS):
-                largest[i] = joint[0, i]
-            for j in range(1, k):
-                for i in range(ROWS):
-                    largest[i] = max(largest[i], joint[j, i])
-            total[:] = 0.0
-            for j in range(k):
-                for i in range(ROWS):
-                    x = max(joint[j, i] - largest[i], -700.0)
-                    whole = np.floor(x * LOG2E + 0.5)
-                    r = (x - whole * LN2_HIGH) - whole * LN2_LOW
-                    q = c12
-                    q = q * r + c11
-                    q = q * r + c10
-                    q = q * r + c9
-                    q = q * r + c8
-                    q = q * r + c7
-                    q = q * r + c6
-                    q = q * r + c5
-                    q = q * r + c4
-                    q = q * r + c3
-                    q = q * r + c2
-                    q = q * r + c1
-                    q = q * r + c0
-                    bits[i] = (np.int64(whole) + 1023) << 52
-                    joint[j, i] = q if x > -700.0 else 0.0
-                for i in range(ROWS):
-                    joint[j, i] *= powers[i]
-                    total[i] += joint[j, i]
-            for i in range(m):
-                smallest = min(smallest, largest[i])
-            if once:
-                for i in range(m):
-                    log_likelihood += largest[i]
-                for first in range(0, m, RUN):
-                    product = 1.0
-                    for i in range(first, min(first + RUN, m)):
-                        product *= total[i]
-                    log_likelihood += np.log(product)
-                for i in range(ROWS):
-                    total[i] = 1.0 / total[i]
-            else:
-                for i in range(m):
-                    log_likelihood += counts[start + i] * (largest[i] + np.log(total[i]))
-                    total[i] = counts[start + i] / total[i]
-            for i in range(m, ROWS):
-                total[i] = 0.0
-            for j in range(k):
-                for i in range(ROWS):
-                    joint[j, i] *= total[i]
-            np.dot(joint, features.T, part)
-            sums += part
-        return sums, log_likelihood, smallest
+def normal_sums(theta: Floats, columns: Floats, counts: Floats, *, diagonal: bool) -> tuple[Floats, float, float]:
+    """Features summed with the responsibilities, log-likelihood, and the smallest of the rows' largest log densities.
 
-    compiled: Any = pass_over
-    return compiled  # type: ignore[no-any-return]
+    Parameters
+    ----------
+    theta : ``(K, F)`` natural parameters
+    columns : ``(d, n)`` rows, one feature after the other
+    counts : ``(n,)`` of the rows; empty where each counts once
+    diagonal : whether features are squares only, and no products
+    """
+    from em.compiled_pass import COMPONENTS, FEATURES, GROUP, PARTS, ROWS, STRIDE, pass_over
+
+    (k, f), (d, n) = theta.shape, columns.shape
+    filled = np.zeros((f + -f % FEATURES, k + -k % COMPONENTS))
+    filled[:f, :k] = theta.T
+    f4, k4 = filled.shape
+    a, b = np.zeros((2, f4), dtype=np.int64)
+    b[1 : d + 1] = np.arange(1, d + 1)
+    a[d + 1 : f], b[d + 1 : f] = (np.arange(1, d + 1),) * 2 if diagonal else np.add(np.tril_indices(d), 1)
+    fixed = filled.reshape(-1), STRIDE * a, STRIDE * b, k, columns.reshape(-1), counts
+    # A block, its counts, joint densities, expected counts, largest, total, and the sums: all multiples of a cache line.
+    ends = np.cumsum([(1 + d) * STRIDE, ROWS, k4 * GROUP, k4 * STRIDE, ROWS, ROWS, k4 * f4 * PARTS])
+    rows = max(CHUNK_ROWS, CHUNK // (k * (f + EXPONENTIAL)) // ROWS * ROWS)
+
+    def of_chunk(begin: int) -> tuple[Floats, float, float]:
+        # The pass lets go of Python's lock, and what it writes to is its own.
+        space = np.split(_aligned(ends[-1]), ends[:-1])
+        x, weights, *_, largest, total, sums = space
+        x[:ROWS] = weights[:] = 1.0
+        logs = pass_over(*fixed, begin, min(begin + rows, n), *space)
+        parts = sums.reshape(k4, f4, PARTS)[:k, :f].sum(axis=-1)
+        return parts, logs + largest[:GROUP].sum(), total[:GROUP].min()
+
+    starts = range(0, n, rows)
+    workers = min(threads(), len(starts))
+    if workers == 1:
+        return _added(map(of_chunk, starts))
+    with ThreadPoolExecutor(workers) as pool:
+        return _added(pool.map(of_chunk, starts))
+
+
+def _aligned(size: int) -> Floats:
+    """Zeros that begin at a cache line: a vector that lies across two is read at half the speed."""
+    zeros = np.zeros(size + CACHE_LINE // 8)
+    start = -zeros.ctypes.data % CACHE_LINE // 8
+    return zeros[start : start + size]
+
+
+def _added(chunks: Iterable[tuple[Floats, float, float]]) -> tuple[Floats, float, float]:
+    sums, log_likelihood, smallest = np.zeros(()), 0.0, np.inf
+    for part, logs, low in chunks:
+        sums, log_likelihood, smallest = sums + part, log_likelihood + logs, min(smallest, low)
+    return sums, log_likelihood, smallest

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from em.compiled import available, normal_pass
+from em.compiled import available, normal_sums
 from em.covariances import from_lower
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, ROWS, Block, posterior_sums
 from em.moments import GaussianStatistics, statistics_of
@@ -79,8 +79,10 @@ class NormalRows:
         unknown = labels < 0
         self.diagonal = diagonal or y.shape[1] == 1
         whole = bool(unknown.all())
-        self.y = y if whole else y[unknown]
-        self.counts = counts[unknown].astype(float)
+        # Column after column, as features are made of them; rows that already are so are not copied.
+        self.y = np.asfortranarray(y if whole else y[unknown])
+        self.once = bool((counts[unknown] == 1).all())
+        self.counts = np.broadcast_to(1.0, len(self.y)) if self.once else counts[unknown].astype(float)
         self.d = d = y.shape[1]
         self.lower = np.tril_indices(d)
         a, b = (np.arange(d),) * 2 if self.diagonal else self.lower
@@ -90,7 +92,6 @@ class NormalRows:
         own = np.equal.outer(labels, np.arange(k)) * counts[:, None].astype(float)
         means = np.zeros((k, d)) if whole else own.T @ y / np.maximum(own.sum(axis=0), 1)[:, None]
         self.labelled = None if whole else statistics_of(own, 0.0, y, means)
-        self.once = bool((self.counts == 1).all())
         self.compiled = available(len(self.y))
         few = len(self.y) * len(self.largest) <= KEPT
         self.kept = [self._block(rows) for rows in self._parts()] if few else None
@@ -157,7 +158,8 @@ class NormalRows:
         exact = _Tight.of(self.y, natural, means) if natural.tight.any() else None
         log_likelihood: Any
         if exact is None and self.compiled and means.ndim == 2:
-            sums, log_likelihood, smallest = normal_pass()(natural.theta, self.y, self.counts, self.diagonal, self.once)
+            counts = self.counts[: 0 if self.once else None]
+            sums, log_likelihood, smallest = normal_sums(natural.theta, self.y.T, counts, diagonal=self.diagonal)
             log_likelihood = np.float64(log_likelihood if smallest > IMPOSSIBLE else -np.inf)
         else:
             blocks = self.kept if self.kept is not None else (self._block(rows) for rows in self._parts())

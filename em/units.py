@@ -40,8 +40,10 @@ class Units:
         return float(np.log(self.unit).sum())
 
     def rows(self, y: Floats) -> Floats:
-        """Rows, or means, inside."""
-        return (y - self.location) / self.unit
+        """Rows, or means, inside, column after column in memory."""
+        inside = np.subtract(y, self.location, out=np.empty(y.shape, order="F"))
+        inside /= self.unit
+        return inside
 
     def matrices(self, covariances: Floats) -> Floats:
         """Covariances inside."""

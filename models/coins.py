@@ -10,6 +10,7 @@ What it does not do: overdispersed bags (beta-binomial), coins that depend on co
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,9 @@ from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
 
 if TYPE_CHECKING:
     import pymc as pm
+
+# Kinds of bags for which counting needs no sorting, however few the bags: half a megabyte of counts.
+FEW_KINDS = 2**16
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
@@ -95,11 +99,19 @@ class CoinTosses:
     def distinct(self) -> CoinTosses:
         """The same data as sorted distinct (label, tosses, heads) with their counts: what row order cannot change."""
         seen = self.counts > 0
-        rows = np.column_stack([self.labels, self.tosses, self.heads])[seen]
-        unique, index = np.unique(rows, axis=0, return_inverse=True)
-        counts = np.zeros(len(unique), dtype=np.int64)
-        np.add.at(counts, index.ravel(), self.counts[seen])
-        return CoinTosses(heads=unique[:, 2], tosses=unique[:, 1], counts=counts, labels=unique[:, 0])
+        counted = self.counts[seen]
+        rows = np.column_stack([self.labels + 1, self.tosses, self.heads])[seen]
+        kinds = tuple(1 + int(largest) for largest in rows.max(axis=0, initial=0))
+        if math.prod(kinds) <= max(len(rows), FEW_KINDS):  # a place for each kind of bag, and nothing to sort
+            counts = np.zeros(math.prod(kinds), dtype=np.int64)
+            np.add.at(counts, np.ravel_multi_index(tuple(rows.T), kinds), counted)
+            unique = np.column_stack(np.unravel_index(np.flatnonzero(counts), kinds))
+            counts = counts[counts > 0]
+        else:
+            unique, index = np.unique(rows, axis=0, return_inverse=True)
+            counts = np.zeros(len(unique), dtype=np.int64)
+            np.add.at(counts, index.ravel(), counted)
+        return CoinTosses(heads=unique[:, 2], tosses=unique[:, 1], counts=counts, labels=unique[:, 0] - 1)
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)

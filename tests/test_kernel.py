@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
 
+from em.compiled import normal_sums
 from em.gaussians import m_step
 from em.normal_rows import NormalRows
 from models import GaussianParameters
@@ -96,3 +98,52 @@ def test_a_row_that_is_impossible_to_rounding_still_belongs_somewhere() -> None:
         found = rows.statistics(parameters)
         assert np.isfinite(found.log_likelihood)
         assert found.rows.sum() == pytest.approx(701, rel=1e-13)
+
+
+def problem(n: int, d: int, k: int) -> tuple[Floats, Floats]:
+    """Natural parameters ``(k, F)`` of normals with identity covariances, and columns ``(d, n)``."""
+    random = np.random.default_rng(n)
+    means, columns = random.normal(size=(k, d)), random.normal(size=(d, n))
+    squares = np.where(np.equal(*np.tril_indices(d)), -0.5, 0.0)
+    at_origin = -0.5 * (means * means).sum(axis=1, keepdims=True)
+    return np.concatenate([at_origin, means, np.tile(squares, (k, 1))], axis=1), columns
+
+
+def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    theta, columns = problem(60_001, 8, 8)
+    found = []
+    for threads in ("1", "2", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        found.append(normal_sums(theta, columns, np.zeros(0), diagonal=False))
+    for other in found[1:]:
+        np.testing.assert_array_equal(other[0], found[0][0])
+        assert other[1:] == found[0][1:]
+
+
+def test_a_pass_needs_no_memory_of_the_size_of_the_data() -> None:
+    theta, columns = problem(400_000, 8, 8)  # 26 MB, and as much again for responsibilities if there were any
+    normal_sums(theta, columns[:, :1000].copy(), np.zeros(0), diagonal=False)
+    tracemalloc.start()
+    normal_sums(theta, columns, np.zeros(0), diagonal=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10e6
+
+
+def test_the_exponential_is_that_of_the_library_to_rounding() -> None:
+    from numba import njit
+
+    from em.lanes import LEAST_EXPONENT, exponential, load, store
+
+    @njit  # type: ignore[untyped-decorator]
+    def apply(x: Any, out: Any) -> None:
+        for at in range(0, x.size, 8):
+            store(out, at, exponential(load(x, at, 8)))
+
+    x = -np.concatenate([np.geomspace(1e-20, -LEAST_EXPONENT, 99_999), [0.0], np.linspace(0, 699.9, 100_000)])
+    found = np.empty_like(x)
+    apply(x, found)
+    # Half a unit in the last place of the last sum, one of the polynomial's, and what is left of log(2)'s two parts.
+    inside = x > LEAST_EXPONENT
+    np.testing.assert_allclose(found[inside], np.exp(x[inside]), rtol=2 * np.finfo(float).eps, atol=0)
+    assert (found[~inside] == 0).all()

@@ -1,0 +1,125 @@
+"""What a user would pick instead, each ready to make one EM iteration from a workload's start and say how long it took."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.workloads import Workload
+
+
+class Missing(Exception):
+    """A peer is not installed, or has no such mixture; the text says which."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A peer with a workload's data and start: ``step`` makes one iteration and returns its seconds of processor time."""
+
+    name: str
+    version: str
+    step: Callable[[], float]
+
+
+def seconds(run: Callable[[], Any]) -> float:
+    """Processor time of this process."""
+    began = time.process_time()
+    run()
+    return time.process_time() - began
+
+
+def scikit_learn_steps(workload: Workload) -> Callable[[int], float]:
+    """Make so many iterations of scikit-learn from the start; returns the log-likelihood per row before the last."""
+    from sklearn.mixture import GaussianMixture
+    from sklearn.mixture._gaussian_mixture import _compute_precision_cholesky
+
+    kind = {"full": "full", "diagonal": "diag"}[workload.covariance]
+    start, y = workload.start, np.ascontiguousarray(workload.mixture.points)
+    model = GaussianMixture(workload.k, covariance_type=kind, reg_covar=0)
+    covariances = start.covariances if kind == "full" else np.diagonal(start.covariances, axis1=1, axis2=2).copy()
+
+    def steps(number: int) -> float:
+        model.weights_, model.means_, model.covariances_ = start.weights, start.means, covariances
+        model.precisions_cholesky_ = _compute_precision_cholesky(covariances, kind)
+        value = np.nan
+        for _ in range(number):
+            value, log_responsibilities = model._e_step(y)
+            model._m_step(y, log_responsibilities)
+        return float(value)
+
+    return steps
+
+
+@contextmanager
+def scikit_learn(workload: Workload) -> Iterator[Peer]:
+    if find_spec("sklearn") is None:
+        raise Missing("scikit-learn is not installed")
+    steps = scikit_learn_steps(workload)
+    yield Peer("scikit-learn", version("scikit-learn"), lambda: seconds(lambda: steps(1)))
+
+
+@contextmanager
+def _of_r(package: str, debian: str, model: str, workload: Workload) -> Iterator[Peer]:
+    """A process of R that holds the data and makes an iteration for every line it is sent."""
+    if shutil.which("Rscript") is None:
+        raise Missing(f"{package} is not installed; apt-get install r-base-core {debian}")
+    y, start = np.asarray(workload.mixture.points), workload.start
+    numbers = [[len(y), y.shape[1], workload.k], y.T, start.weights, start.means, start.covariances]
+    with tempfile.TemporaryDirectory() as place:
+        data = Path(place) / "data"
+        data.write_bytes(b"".join(np.ascontiguousarray(part, dtype=float).tobytes() for part in numbers))
+        command = ["Rscript", str(Path(__file__).with_name("peers.R")), package, model, str(data)]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            sent, answers, errors = process.stdin, process.stdout, process.stderr
+            assert sent is not None
+            assert answers is not None
+            assert errors is not None
+            number = answers.readline().strip()
+            if not number:
+                raise Missing(f"{package} does not start: {errors.read().strip()}")
+
+            def step() -> float:
+                sent.write("\n")
+                sent.flush()
+                return float(answers.readline())
+
+            yield Peer(package, number, step)
+            sent.close()
+
+
+@contextmanager
+def mclust(workload: Workload) -> Iterator[Peer]:
+    full = "V" if workload.mixture.d == 1 else "VVV"
+    model = {"full": full, "diagonal": "VVI"}[workload.covariance]
+    with _of_r("mclust", "r-cran-mclust", model, workload) as peer:
+        yield peer
+
+
+@contextmanager
+def mixtools(workload: Workload) -> Iterator[Peer]:
+    if workload.mixture.d > 1:
+        raise Missing("mixtools takes minutes for an iteration of so many rows of several features; one feature only")
+    with _of_r("mixtools", "r-cran-mixtools", "", workload) as peer:
+        yield peer
+
+
+@contextmanager
+def pomegranate(workload: Workload) -> Iterator[Peer]:
+    raise Missing("pomegranate needs PyTorch, which is more than a gigabyte, and is not installed")
+    yield  # so that it is a context like the others
+
+
+PEERS = {"scikit-learn": scikit_learn, "mclust": mclust, "mixtools": mixtools, "pomegranate": pomegranate}
