@@ -10,7 +10,7 @@ import numpy as np
 
 from em.acceleration import Acceleration
 from em.climb import MAX_ITERATIONS, Climb, climb
-from em.curvature import Curvature, curvature, curvature_near_rest
+from em.curvature import Curvature, curvature_near_rest
 from em.mixture import Mixture, evaluated, permuted_places, responsibilities, row_posteriors
 from em.optima import NEVER_REGULAR, Mode, Optimum, Status, judged_end, modes_of, same_optimum
 from em.search import SAME_ROWS, Found, search
@@ -180,20 +180,15 @@ def fit_mixture(
             judged_runs += [(judged_end(mixture, c), c, reached) for c, reached in climbs]
         best, won, reached = max(judged_runs, key=lambda j: (j[0].regular, j[0].objective))
         if method == "em" and len(vectors) > 1:
-            won, more = _replayed(
-                mixture, [mixture.from_vector(vectors[j]) for j in sorted(reached)[:REPLAYED]], best, run
-            )
+            firsts = [mixture.from_vector(vectors[j]) for j in sorted(reached)[:REPLAYED]]
+            best, won, more = _replayed(mixture, firsts, best, run)
             evaluations += more
-            best = judged_end(mixture, won)
         distinct = [(optimum, len(reached)) for optimum, _, reached in judged_runs]
         permutation = canonical_permutation(mixture.published(best.parameters).order_keys, mixture.groups)
 
     places = permuted_places(mixture, permutation)
     final = mixture.from_vector(mixture.to_vector(best.parameters)[places])
-    judged = best.judged
-    if judged is not None and (permutation != np.arange(len(permutation))).any():
-        # In the order of ``final``; of what kind the point is has been judged, and by more than its curvature.
-        judged = replace(curvature(mixture, final), kind=judged.kind)
+    judged = None if best.judged is None else best.judged.permuted(places)
     reason = withheld_reason(best.status, judged, tuple(mixture.names()))
     covariance = covariance_of(judged, reason, len(mixture.basis))
     log_likelihood = mixture.e_step(final).log_likelihood
@@ -211,16 +206,18 @@ def fit_mixture(
         status=best.status,
         standard_errors=mixture.standard_errors(final, covariance, reason),
         modes=modes_of(mixture, distinct),
-        rate=np.nan if judged is None else judged.rate,
+        rate=won.rate if judged is None else judged.rate,
         decrement=np.nan if judged is None else judged.decrement,
-        remaining=_remaining(judged),
+        remaining=_remaining(won, judged),
         _mixture=mixture,
     )
 
 
-def _remaining(judged: Curvature | None) -> float:
-    """Nats up to the maximum of the quadratic that has the objective's first two derivatives."""
-    if judged is None or judged.kind == "saddle":
+def _remaining(won: Climb, judged: Curvature | None) -> float:
+    """Nats up to the maximum of the quadratic that has the objective's first two derivatives; else Aitken's estimate."""
+    if judged is None:
+        return won.remaining
+    if judged.kind == "saddle":
         return np.nan
     return 0.5 * (judged.identified_decrement if np.isnan(judged.decrement) else judged.decrement) ** 2
 
@@ -288,8 +285,8 @@ def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:
 
 def _replayed(
     mixture: Mixture[Any, Any], reached: list[Any], best: Optimum, run: Callable[..., Climb]
-) -> tuple[Climb, int]:
-    """The whole way to the best optimum by the steps that the user asked for, and what finding it cost.
+) -> tuple[Optimum, Climb, int]:
+    """The best optimum at the end of the whole way there by the steps that the user asked for, and what finding it cost.
 
     The search accelerates, so a start near the border of two basins may go elsewhere in plain steps; then the next is
     tried, and at last, or where plain steps take too long, the optimum itself is the start.
@@ -300,7 +297,8 @@ def _replayed(
         evaluations += whole.evaluations
         if whole.ending == "iteration limit":
             break
-        if same_optimum(judged_end(mixture, whole), best):
-            return whole, evaluations
+        end = judged_end(mixture, whole)
+        if same_optimum(end, best):
+            return end, whole, evaluations
     whole = run(best.parameters)
-    return whole, evaluations + whole.evaluations
+    return judged_end(mixture, whole), whole, evaluations + whole.evaluations

@@ -158,6 +158,8 @@ def responsibilities(log_joint: Floats, labels: Integers) -> tuple[Floats, Float
 
 def log_weights(weights: Floats) -> Floats:
     """Logarithm of the weights, -inf where a component is empty."""
+    if weights.min() > 0:  # silencing a warning takes longer than the logarithm
+        return np.asarray(np.log(weights))
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(weights))
 
@@ -167,7 +169,7 @@ def mode_of_weights(component_counts: Floats, fixed: Floats | None, concentratio
     if fixed is not None:
         return fixed if component_counts.ndim == 1 else np.broadcast_to(fixed, component_counts.shape)
     mode = component_counts + (concentration - 1)
-    return np.asarray(mode / mode.sum(axis=-1, keepdims=True))
+    return np.asarray(mode / np.add.reduce(mode, axis=-1, keepdims=True))
 
 
 def log_dirichlet(weights: Floats, fixed: Floats | None, concentration: float) -> Floats | float:
