@@ -31,7 +31,7 @@ STANDSTILL_CREEPING = 1e-7
 # Gain of a step over the rounding of the objective, above which it says what a step of its length gains.
 MEASURED = 1e3
 # Steps that the estimate looks back on: after an extrapolation the slowest direction is missing from some.
-LOOK_BACK = 10
+LOOK_BACK = 20
 # Parameters up to which the information is computed: of p parameters it costs as much as p / 8 E-steps.
 MOST_PARAMETERS = 1000
 

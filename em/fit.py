@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from em.acceleration import Acceleration
+from em.arrival import MOST_PARAMETERS
 from em.climb import MAX_ITERATIONS, Climb, climb
 from em.curvature import Curvature, curvature_near_rest
 from em.mixture import Mixture, evaluated, permuted_places, responsibilities, row_posteriors
@@ -78,13 +79,16 @@ class Fit[P, E]:
     iterations : steps of that run
     evaluations : E-steps (or calls of the objective) over all runs
     extrapolations, refused : guesses of an acceleration that were taken in that run, and those that were not
-    status : "converged" to a maximum, or "boundary", "saddle", "ridge", "collapsed", "iteration limit"
+    status : "converged" to a maximum, or "boundary", "saddle", "ridge", "collapsed", "iteration limit"; above 1000
+        parameters "converged" to a point of rest, which may be a saddle or on a ridge
     standard_errors : same fields and shapes as the parameters, with ``reason`` where withheld
     modes : every distinct optimum, best first
     rate : largest linear rate at which plain EM converges at the result; NaN where it has no meaning
-    decrement : distance to the optimum in standard errors, sqrt(g' I^-1 g); NaN where not identified
+    decrement : distance to the optimum in standard errors, sqrt(g' I^-1 g); NaN where not identified, or where the
+        information I was not computed
     remaining : nats between the objective and its limit, rounding apart: half the squared decrement, over the identified
-        directions alone on a ridge; NaN where there is no such limit or the fit is held at a ``minimum_ratio``
+        directions alone on a ridge; Aitken's estimate from the last steps above 1000 parameters, where the information would
+        cost more than the fit, and where the fit is held at a ``minimum_ratio``; NaN where there is no such limit
     """
 
     parameters: P
@@ -190,7 +194,7 @@ def fit_mixture(
     final = mixture.from_vector(mixture.to_vector(best.parameters)[places])
     judged = None if best.judged is None else best.judged.permuted(places)
     reason = withheld_reason(best.status, judged, tuple(mixture.names()))
-    covariance = covariance_of(judged, reason, len(mixture.basis))
+    covariance = covariance_of(judged, reason, len(places))
     log_likelihood = mixture.e_step(final).log_likelihood
     log_posterior = None if mixture.prior is None else float(log_likelihood + mixture.log_prior(final) + mixture.offset)
     return Fit(
@@ -277,7 +281,7 @@ def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:
     """Whether a local maximum is within a standard error, and not on a plateau."""
     if mixture.constrained(parameters):
         return True
-    if mixture.smallest_spread(parameters) < NEVER_REGULAR:
+    if mixture.smallest_spread(parameters) < NEVER_REGULAR or len(mixture.names()) > MOST_PARAMETERS:
         return False
     judged = curvature_near_rest(mixture, parameters)
     return judged is not None and judged.decrement < 1 and judged.rate < 1 - PLATEAU

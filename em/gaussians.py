@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -210,7 +211,6 @@ class GaussianMixture:
         self.least = np.repeat([0.0, -np.finfo(float).max], [k, k * (d + len(self.directions))])
         if d == 1:
             self.least[2 * k :] = NO_WIDTH**2
-        self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k * d), free_entries(form, k, d))
         # Starts: a tenth of the data's own covariance, worth d + 2 rows, keeps the smallest cluster from a width of 0.
         self.start_prior = GaussianPrior(
             mean=np.average(self.points, axis=0, weights=self.counts),
@@ -218,6 +218,11 @@ class GaussianMixture:
             degrees_of_freedom=d + 2.0,
             scale=0.1 * (d + 2.0) * self.total,
         )
+
+    @cached_property
+    def basis(self) -> Floats:
+        k, d = self.n_components, self.d
+        return block_diagonal(weight_basis(k, self.weights.fixed), np.eye(k * d), free_entries(self.form, k, d))
 
     def part(self, rows: slice | Integers) -> GaussianMixture:
         some = copy(self)
@@ -359,7 +364,7 @@ class GaussianMixture:
         covariances = from_lower(sizes[k + k * d :], d)
         variances = np.diagonal(covariances, axis1=1, axis2=2)
         with np.errstate(over="ignore", under="ignore"):  # variances of covariances, in units to the fourth power
-            scaled = covariance * units * units[:, None]
+            scaled = covariance if reason is not None else covariance * units * units[:, None]
         return GaussianStandardErrors(
             weights=sizes[:k],
             means=sizes[k : k + k * d].reshape(k, d),

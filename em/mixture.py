@@ -47,11 +47,14 @@ class Mixture[P, S](Protocol):
     labels: Integers
     counts: Integers
     points: Floats
-    basis: Floats
     prior: Any
     bounded: bool
     likelihood_offset: float
     offset: float
+
+    @property
+    def basis(self) -> Floats:
+        """``(p, f)`` directions in which the full vector may move."""
 
     def part(self, rows: slice | Integers) -> Self:
         """The same mixture of some of its rows, in the same units."""
@@ -269,7 +272,7 @@ def evaluated(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, Floats]
 
 def permuted_places(mixture: Mixture[Any, Any], permutation: Integers) -> Integers:
     """``(p,)`` where each entry of a full vector stands in the one whose components are not permuted yet."""
-    places = np.arange(len(mixture.basis))
+    places = np.arange(mixture.own_coordinates(mixture.n_components - 1)[-1] + 1)
     places[: mixture.n_components] = permutation
     for j, k in enumerate(permutation):
         places[mixture.own_coordinates(j)] = mixture.own_coordinates(int(k))
