@@ -81,7 +81,7 @@ def steps_to(run: Climb, target: float) -> int | None:
     """E-steps until the log-likelihood was ``target``, all refused guesses among them; None where it never was."""
     if run.trace[-1] < target:
         return None
-    return int(np.argmax(np.array(run.trace) >= target)) + 1 + run.evaluations - len(run.trace)
+    return int(np.argmax(np.array(run.trace) >= target)) + 1 + run.refused
 
 
 def measured(workload: Workload, alternations: int, *, to_target: bool) -> Row:

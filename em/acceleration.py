@@ -1,9 +1,8 @@
 """Steps beyond the next EM step, guessed from the last ones: SQUAREM and Anderson's method.
 
-An extrapolation is a guess. It, or the EM step from it, is taken only where the objective is at least what it was, so that
-every accelerated run rises as EM does; where it is not, the EM step is made that it was guessed from. After a refusal more
-and more plain steps are made before the next guess, so that a problem on which guesses fail costs next to nothing more than
-EM.
+An extrapolation is a guess. It is taken only where the objective is at least what it was, so that every accelerated run
+rises as EM does; where it is not, the EM step is made that it was guessed from. After a refusal more and more plain steps
+are made before the next guess, so that a problem on which guesses fail costs next to nothing more than EM.
 
 Both work on the full vector of parameters: a combination whose factors sum to 1 keeps every linear constraint.
 
@@ -28,8 +27,6 @@ MANY_ROWS = 1000
 DEPTH = 10
 # Relative size of a direction of the remembered steps that is taken for rounding.
 DEPENDENT = 1e-10
-# Plain steps after a refusal at most: a refusal costs two evaluations, so that where all fail they are a sixteenth of all.
-LONGEST_PAUSE = 31
 
 
 class Extrapolation(Protocol):
@@ -68,7 +65,7 @@ class Squarem:
 
     def learn(self, *, taken: bool) -> None:
         self.before = None
-        self.pause = 0 if taken else min(2 * self.pause + 1, LONGEST_PAUSE)
+        self.pause = 0 if taken else min(2 * self.pause + 1, 15)
         self.waiting = self.pause
 
 
@@ -109,7 +106,7 @@ class Anderson:
             self.pause = 0
             return
         self.points, self.steps = [], []
-        self.pause = min(2 * self.pause + 1, LONGEST_PAUSE)
+        self.pause = min(2 * self.pause + 1, 15)
         self.waiting = self.pause
 
 

@@ -14,8 +14,6 @@ from em.curvature import Curvature
 from em.mixture import Mixture, evaluated
 from models.inputs import Floats
 
-# A full vector with its parameters, the statistics of its E-step and the objective.
-type _Jump = tuple[Floats, Any, Any, float]
 type Ending = Literal["converged", "collapsed", "iteration limit"]
 
 # Plain EM on the slowest reference problem (a binomial mixture at rate 0.999) takes about 20,000.
@@ -77,26 +75,23 @@ def climb(
     trace = [value]
     ahead, arrival = extrapolation(acceleration, len(mixture.counts)), Arrival(mixture, points, trace)
     taken = refused = 0
-    evaluations = 1
 
     def ended(ending: Ending) -> Climb:
-        judged = arrival.judged if ending == "converged" else None
+        evaluations, judged = len(trace) + refused, arrival.judged if ending == "converged" else None
         return Climb(points, trace, ending, evaluations, taken, refused, judged, arrival.rate, arrival.remaining)
 
     while len(trace) <= max_iterations:
         parameters = mixture.m_step(statistics)
         following = mixture.to_vector(parameters)
         guess = ahead.beyond(points[-1], following)
-        jump = None
+        jump = None if guess is None else _no_worse(mixture, guess, trace[-1])
         if guess is not None:
-            jump, made = _no_worse(mixture, guess, trace[-1])
             ahead.learn(taken=jump is not None)
-            taken, refused, evaluations = taken + (jump is not None), refused + (jump is None), evaluations + made
+            taken, refused = taken + (jump is not None), refused + (jump is None)
         if jump is not None:
             following, parameters, statistics, value = jump
         elif mixture.exists(following):
             statistics, value = _evaluate(mixture, parameters)
-            evaluations += 1
         else:
             return ended("collapsed")
         if not value >= trace[-1] - ROUNDING * max(1.0, abs(value)):
@@ -113,24 +108,12 @@ def _evaluate(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, float]:
     return statistics, float(value)
 
 
-def _no_worse(mixture: Mixture[Any, Any], guess: Floats, least: float) -> tuple[_Jump | None, int]:
-    """A guess, or the EM step from it, whose objective is at least ``least``; and the evaluations that took.
-
-    A guess may fall by errors in the directions in which EM is fast; its next step takes them away.
-    """
+def _no_worse(mixture: Mixture[Any, Any], guess: Floats, least: float) -> tuple[Floats, Any, Any, float] | None:
+    """A guess with its parameters, statistics and objective; None where it has none or the objective is below."""
     # Long jumps multiply rounding, and weights whose sum is off by 1e-10 would seem to gain n times that.
     guess[: mixture.n_components] /= guess[: mixture.n_components].sum()
     if not mixture.exists(guess):
-        return None, 0
+        return None
     parameters = mixture.from_vector(guess)
     statistics, value = _evaluate(mixture, parameters)
-    if value >= least:
-        return (guess, parameters, statistics, value), 1
-    if not np.isfinite(value):
-        return None, 1
-    parameters = mixture.m_step(statistics)
-    following = mixture.to_vector(parameters)
-    if not mixture.exists(following):
-        return None, 1
-    statistics, value = _evaluate(mixture, parameters)
-    return ((following, parameters, statistics, value) if value >= least else None), 2
+    return (guess, parameters, statistics, value) if value >= least else None

@@ -11,7 +11,7 @@ import numpy as np
 from em.acceleration import Acceleration
 from em.arrival import MOST_PARAMETERS
 from em.climb import MAX_ITERATIONS, Climb, climb
-from em.curvature import Curvature, curvature_near_rest
+from em.curvature import curvature_near_rest
 from em.mixture import Mixture, evaluated, permuted_places, responsibilities, row_posteriors
 from em.optima import NEVER_REGULAR, Mode, Optimum, Status, judged_end, modes_of, same_optimum
 from em.search import SAME_ROWS, Found, search
@@ -210,17 +210,25 @@ def fit_mixture(
         status=best.status,
         standard_errors=mixture.standard_errors(final, covariance, reason),
         modes=modes_of(mixture, distinct),
-        rate=won.rate if judged is None else judged.rate,
+        rate=_rate(best, won),
         decrement=np.nan if judged is None else judged.decrement,
-        remaining=_remaining(won, judged),
+        remaining=_remaining(best, won),
         _mixture=mixture,
     )
 
 
-def _remaining(won: Climb, judged: Curvature | None) -> float:
+def _rate(best: Optimum, won: Climb) -> float:
+    """The largest rate of plain EM by the curvature; Aitken's estimate where a run came to rest without one."""
+    if best.judged is not None:
+        return best.judged.rate
+    return won.rate if best.status in ("converged", "boundary") else np.nan
+
+
+def _remaining(best: Optimum, won: Climb) -> float:
     """Nats up to the maximum of the quadratic that has the objective's first two derivatives; else Aitken's estimate."""
+    judged = best.judged
     if judged is None:
-        return won.remaining
+        return won.remaining if best.status in ("converged", "boundary") else np.nan
     if judged.kind == "saddle":
         return np.nan
     return 0.5 * (judged.identified_decrement if np.isnan(judged.decrement) else judged.decrement) ** 2
