@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from em.acceleration import Acceleration, extrapolation
-from em.curvature import CREEPING, Curvature, curvature_near_rest
+from em.arrival import Arrival
+from em.curvature import Curvature
 from em.mixture import Mixture, evaluated
 from models.inputs import Floats
 
@@ -18,14 +20,6 @@ type Ending = Literal["converged", "collapsed", "iteration limit"]
 MAX_ITERATIONS = 200_000
 # The objective may fall by rounding, relative to its size, and by no more.
 ROUNDING = 1e-10
-# Change of the objective, in nats, above which no run stops.
-CHANGE = 1e-12
-# Standard errors to the optimum within which a run may stop.
-DISTANCE = 1e-8
-# Complete-data standard errors below which a step is rounding error.
-STANDSTILL = 1e-10
-# The same where EM creeps, as it does ever more slowly to where two components coincide.
-STANDSTILL_CREEPING = 1e-7
 
 
 class ObjectiveDecreased(ArithmeticError):
@@ -44,6 +38,7 @@ class Climb:
     evaluations : E-steps made
     extrapolations, refused : guesses that were taken, and those that were not since the objective fell
     judged : the curvature at the end, where it was looked at
+    rate, remaining : Aitken's estimates at the end, NaN where it was not at rest: of plain steps, and in nats to the limit
     """
 
     points: list[Floats]
@@ -53,6 +48,8 @@ class Climb:
     extrapolations: int = 0
     refused: int = 0
     judged: Curvature | None = None
+    rate: float = math.nan
+    remaining: float = math.nan
 
 
 def climb(
@@ -63,9 +60,7 @@ def climb(
 ) -> Climb:
     """Raise the objective from ``start`` until it is at a stationary value, or a component has no width.
 
-    A small step proves nothing where EM is slow. Once the change is below ``CHANGE`` or below rounding, the distance to
-    the optimum, sqrt(g' I^-1 g) standard errors, must be below ``DISTANCE`` too; where the information is not positive
-    definite (a saddle, a ridge) or nearly so, the next step must be nothing but rounding, or EM might be passing by.
+    When it stops says `em.arrival`.
 
     Raises
     ------
@@ -78,11 +73,12 @@ def climb(
     if not np.isfinite(value):
         raise ValueError("the start gives the data probability 0; move its probabilities off 0 and 1")
     trace = [value]
-    ahead = extrapolation(acceleration, len(mixture.counts))
-    taken = refused = next_check = 0
+    ahead, arrival = extrapolation(acceleration, len(mixture.counts)), Arrival(mixture, points, trace)
+    taken = refused = 0
 
-    def ended(ending: Ending, judged: Curvature | None = None) -> Climb:
-        return Climb(points, trace, ending, len(trace) + refused, taken, refused, judged)
+    def ended(ending: Ending) -> Climb:
+        evaluations, judged = len(trace) + refused, arrival.judged if ending == "converged" else None
+        return Climb(points, trace, ending, evaluations, taken, refused, judged, arrival.rate, arrival.remaining)
 
     while len(trace) <= max_iterations:
         parameters = mixture.m_step(statistics)
@@ -100,45 +96,16 @@ def climb(
             return ended("collapsed")
         if not value >= trace[-1] - ROUNDING * max(1.0, abs(value)):
             raise ObjectiveDecreased(f"step {len(trace)} lowered the objective from {trace[-1]!r} to {value!r}")
-        change = value - trace[-1]
         points.append(following)
         trace.append(value)
-        if change <= max(CHANGE, 4 * np.finfo(float).eps * abs(value)) and len(trace) >= next_check:
-            arrived, judged = _arrived(mixture, parameters, points)
-            if arrived:
-                return ended("converged", judged)
-            next_check = int(len(trace) * 1.1) + 10
+        if arrival.reached(parameters, plain=jump is None):
+            return ended("converged")
     return ended("iteration limit")
 
 
 def _evaluate(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, float]:
     statistics, value = evaluated(mixture, parameters)
     return statistics, float(value)
-
-
-def _arrived(mixture: Mixture[Any, Any], parameters: Any, points: list[Floats]) -> tuple[bool, Curvature | None]:
-    if not mixture.bounded and mixture.smallest_spread(parameters) < 1e-6:
-        return bool(np.array_equal(points[-1], points[-2])), None  # about to collapse; derivatives would overflow
-    if mixture.constrained(parameters):
-        return _standing(points), None
-    judged = curvature_near_rest(mixture, parameters)
-    if judged is None:
-        return False, None
-    # With 1e15 tosses the distance in standard errors is never small to rounding; then parameters that stand still are it.
-    still = np.abs(points[-1] - points[-2]) <= 4 * np.finfo(float).eps * np.maximum(1.0, np.abs(points[-1]))
-    if judged.decrement < DISTANCE or (judged.kind != "saddle" and bool(still.all())):
-        return True, judged
-    if judged.kind != "saddle" and judged.rate > 1 - CREEPING:
-        return judged.identified_decrement < DISTANCE and judged.step < STANDSTILL_CREEPING, judged
-    return judged.step < STANDSTILL, judged
-
-
-def _standing(points: list[Floats]) -> bool:
-    """Whether what is left of the way, by Aitken's estimate from the last two steps, is rounding."""
-    if len(points) < 3:
-        return False
-    before, last = np.linalg.norm(points[-2] - points[-3]), np.linalg.norm(points[-1] - points[-2])
-    return bool(last * last <= STANDSTILL * (before - last)) or last == 0
 
 
 def _no_worse(mixture: Mixture[Any, Any], guess: Floats, least: float) -> tuple[Floats, Any, Any, float] | None:

@@ -18,7 +18,7 @@ from models.inputs import Floats, Integers, read_only
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CovariancePrior:
-    """A prior on covariances as the exponent and scatter that it adds; zeros where there is none.
+    """A prior on covariances as the exponent and scatter that it adds.
 
     Attributes
     ----------
@@ -32,10 +32,8 @@ class CovariancePrior:
     log_constant: float
 
     @classmethod
-    def of(cls, prior: GaussianPrior | None, form: CovarianceForm, d: int) -> CovariancePrior:
+    def of(cls, prior: GaussianPrior, form: CovarianceForm, d: int) -> CovariancePrior:
         """Inverse-Wishart for full covariances, inverse-gamma for diagonal and spherical ones."""
-        if prior is None:
-            return cls(0.0, np.zeros((d, d)), 0.0)
         nu, scale = prior.degrees_of_freedom, prior.scale
         if form.shape == "full":
             determinant = np.linalg.slogdet(scale)[1]

@@ -14,13 +14,13 @@ EM converges: negative at a saddle, 0 on a ridge, whatever the units.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from em.mixture import Mixture, log_weights, responsibilities
-from models.inputs import Floats
+from models.inputs import Floats, Integers
 
 type Kind = Literal["maximum", "boundary", "saddle", "ridge"]
 
@@ -74,6 +74,14 @@ class Curvature:
     def covariance(self) -> Floats:
         """``(p, p)`` inverse of the observed information, in the full vector."""
         return self.basis @ np.linalg.solve(self.information, self.basis.T)
+
+    def permuted(self, places: Integers) -> Curvature:
+        """The same with the full vector in another order: entry ``j`` is what stands at ``places[j]`` here."""
+        held = tuple(int(j) for j in np.flatnonzero(np.isin(places, self.at_bounds)))
+        turned = {
+            name: getattr(self, name)[places] for name in ("basis", "direction", "flat_directions", "slow_directions")
+        }
+        return replace(self, at_bounds=held, **turned)
 
 
 def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats, Floats]:

@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from em.acceleration import Acceleration
+from em.arrival import MOST_PARAMETERS
 from em.climb import MAX_ITERATIONS, Climb, climb
-from em.curvature import Curvature, curvature, curvature_near_rest
+from em.curvature import curvature_near_rest
 from em.mixture import Mixture, evaluated, permuted_places, responsibilities, row_posteriors
 from em.optima import NEVER_REGULAR, Mode, Optimum, Status, judged_end, modes_of, same_optimum
 from em.search import SAME_ROWS, Found, search
@@ -78,13 +79,16 @@ class Fit[P, E]:
     iterations : steps of that run
     evaluations : E-steps (or calls of the objective) over all runs
     extrapolations, refused : guesses of an acceleration that were taken in that run, and those that were not
-    status : "converged" to a maximum, or "boundary", "saddle", "ridge", "collapsed", "iteration limit"
+    status : "converged" to a maximum, or "boundary", "saddle", "ridge", "collapsed", "iteration limit"; above 1000
+        parameters "converged" to a point of rest, which may be a saddle or on a ridge
     standard_errors : same fields and shapes as the parameters, with ``reason`` where withheld
     modes : every distinct optimum, best first
     rate : largest linear rate at which plain EM converges at the result; NaN where it has no meaning
-    decrement : distance to the optimum in standard errors, sqrt(g' I^-1 g); NaN where not identified
+    decrement : distance to the optimum in standard errors, sqrt(g' I^-1 g); NaN where not identified, or where the
+        information I was not computed
     remaining : nats between the objective and its limit, rounding apart: half the squared decrement, over the identified
-        directions alone on a ridge; NaN where there is no such limit or the fit is held at a ``minimum_ratio``
+        directions alone on a ridge; Aitken's estimate from the last steps above 1000 parameters, where the information would
+        cost more than the fit, and where the fit is held at a ``minimum_ratio``; NaN where there is no such limit
     """
 
     parameters: P
@@ -180,22 +184,17 @@ def fit_mixture(
             judged_runs += [(judged_end(mixture, c), c, reached) for c, reached in climbs]
         best, won, reached = max(judged_runs, key=lambda j: (j[0].regular, j[0].objective))
         if method == "em" and len(vectors) > 1:
-            won, more = _replayed(
-                mixture, [mixture.from_vector(vectors[j]) for j in sorted(reached)[:REPLAYED]], best, run
-            )
+            firsts = [mixture.from_vector(vectors[j]) for j in sorted(reached)[:REPLAYED]]
+            best, won, more = _replayed(mixture, firsts, best, run)
             evaluations += more
-            best = judged_end(mixture, won)
         distinct = [(optimum, len(reached)) for optimum, _, reached in judged_runs]
         permutation = canonical_permutation(mixture.published(best.parameters).order_keys, mixture.groups)
 
     places = permuted_places(mixture, permutation)
     final = mixture.from_vector(mixture.to_vector(best.parameters)[places])
-    judged = best.judged
-    if judged is not None and (permutation != np.arange(len(permutation))).any():
-        # In the order of ``final``; of what kind the point is has been judged, and by more than its curvature.
-        judged = replace(curvature(mixture, final), kind=judged.kind)
+    judged = None if best.judged is None else best.judged.permuted(places)
     reason = withheld_reason(best.status, judged, tuple(mixture.names()))
-    covariance = covariance_of(judged, reason, len(mixture.basis))
+    covariance = covariance_of(judged, reason, len(places))
     log_likelihood = mixture.e_step(final).log_likelihood
     log_posterior = None if mixture.prior is None else float(log_likelihood + mixture.log_prior(final) + mixture.offset)
     return Fit(
@@ -211,16 +210,26 @@ def fit_mixture(
         status=best.status,
         standard_errors=mixture.standard_errors(final, covariance, reason),
         modes=modes_of(mixture, distinct),
-        rate=np.nan if judged is None else judged.rate,
+        rate=_rate(best, won),
         decrement=np.nan if judged is None else judged.decrement,
-        remaining=_remaining(judged),
+        remaining=_remaining(best, won),
         _mixture=mixture,
     )
 
 
-def _remaining(judged: Curvature | None) -> float:
-    """Nats up to the maximum of the quadratic that has the objective's first two derivatives."""
-    if judged is None or judged.kind == "saddle":
+def _rate(best: Optimum, won: Climb) -> float:
+    """The largest rate of plain EM by the curvature; Aitken's estimate where a run came to rest without one."""
+    if best.judged is not None:
+        return best.judged.rate
+    return won.rate if best.status in ("converged", "boundary") else np.nan
+
+
+def _remaining(best: Optimum, won: Climb) -> float:
+    """Nats up to the maximum of the quadratic that has the objective's first two derivatives; else Aitken's estimate."""
+    judged = best.judged
+    if judged is None:
+        return won.remaining if best.status in ("converged", "boundary") else np.nan
+    if judged.kind == "saddle":
         return np.nan
     return 0.5 * (judged.identified_decrement if np.isnan(judged.decrement) else judged.decrement) ** 2
 
@@ -280,7 +289,7 @@ def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:
     """Whether a local maximum is within a standard error, and not on a plateau."""
     if mixture.constrained(parameters):
         return True
-    if mixture.smallest_spread(parameters) < NEVER_REGULAR:
+    if mixture.smallest_spread(parameters) < NEVER_REGULAR or len(mixture.names()) > MOST_PARAMETERS:
         return False
     judged = curvature_near_rest(mixture, parameters)
     return judged is not None and judged.decrement < 1 and judged.rate < 1 - PLATEAU
@@ -288,8 +297,8 @@ def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:
 
 def _replayed(
     mixture: Mixture[Any, Any], reached: list[Any], best: Optimum, run: Callable[..., Climb]
-) -> tuple[Climb, int]:
-    """The whole way to the best optimum by the steps that the user asked for, and what finding it cost.
+) -> tuple[Optimum, Climb, int]:
+    """The best optimum at the end of the whole way there by the steps that the user asked for, and what finding it cost.
 
     The search accelerates, so a start near the border of two basins may go elsewhere in plain steps; then the next is
     tried, and at last, or where plain steps take too long, the optimum itself is the start.
@@ -300,7 +309,8 @@ def _replayed(
         evaluations += whole.evaluations
         if whole.ending == "iteration limit":
             break
-        if same_optimum(judged_end(mixture, whole), best):
-            return whole, evaluations
+        end = judged_end(mixture, whole)
+        if same_optimum(end, best):
+            return end, whole, evaluations
     whole = run(best.parameters)
-    return whole, evaluations + whole.evaluations
+    return judged_end(mixture, whole), whole, evaluations + whole.evaluations

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -71,6 +72,10 @@ NO_WIDTH = 1e-10
 
 def log_densities(parameters: GaussianParameters, y: Floats) -> Floats:
     """``(..., n, n_components)`` log density of each row ``y`` ``(n, d)`` under each component."""
+    if y.shape[1] == 1:
+        means, variances = parameters.means[..., 0], parameters.covariances[..., 0, 0]
+        distances = (y - means[..., None, :]) ** 2 / variances[..., None, :]
+        return np.asarray(-0.5 * distances - 0.5 * np.log(2 * np.pi * variances)[..., None, :])
     inverse_cholesky = np.linalg.inv(np.linalg.cholesky(parameters.covariances))
     half_log_determinant = -np.log(np.diagonal(inverse_cholesky, axis1=-2, axis2=-1)).sum(axis=-1)[..., None, :]
     *many, k, d = parameters.means.shape
@@ -115,7 +120,6 @@ def m_step(
     A component that nothing was assigned to, without a prior, has no mode; any values serve, and it keeps its mean and
     is given the covariance of all.
     """
-    covariance_prior = CovariancePrior.of(prior, form, statistics.means.shape[-1])
     rows, first, second = statistics.rows, statistics.first, statistics.second
     located = divisors = rows
     if prior is not None:
@@ -124,16 +128,18 @@ def m_step(
         first = first + prior.shrinkage * difference
         second = second + prior.shrinkage * (difference[..., :, None] * difference[..., None, :])
         located, divisors = rows + prior.shrinkage, rows + 1.0
-    empty = located <= 0
-    shift = first / np.where(empty, 1.0, located)[..., None]
-    scatter = second - located[..., None, None] * (shift[..., :, None] * shift[..., None, :])
+    empty = None if located.min() > 0 else located <= 0
+    shift = first / (located if empty is None else np.where(empty, 1.0, located))[..., None]
+    scatter = second - first[..., :, None] * shift[..., None, :]
     if form.tied:
         scatter, divisors = scatter.sum(axis=-3, keepdims=True), divisors.sum(axis=-1, keepdims=True)
-    elif empty.any():
+    elif empty is not None:
         scatter = np.where(empty[..., None, None], scatter.sum(axis=-3, keepdims=True), scatter)
         divisors = np.where(empty, divisors.sum(axis=-1, keepdims=True), divisors)
-    divisors = covariance_prior.exponent + divisors
-    covariances = project((covariance_prior.scatter + scatter) / divisors[..., None, None], form)
+    if prior is not None:
+        covariance_prior = CovariancePrior.of(prior, form, first.shape[-1])
+        scatter, divisors = scatter + covariance_prior.scatter, divisors + covariance_prior.exponent
+    covariances = project(scatter / divisors[..., None, None], form)
     if ratio is not None:
         covariances = ratio.constrain(covariances, divisors)
     return trusted(
@@ -201,7 +207,10 @@ class GaussianMixture:
             self.offset -= self.units.log_volume * (k + entries * (1 if form.tied else k))
         self.lower = np.tril_indices(d)
         self.directions = lower_directions(d)
-        self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k * d), free_entries(form, k, d))
+        # No entry of a full vector may be below these; for several features eigenvalues decide as well.
+        self.least = np.repeat([0.0, -np.finfo(float).max], [k, k * (d + len(self.directions))])
+        if d == 1:
+            self.least[2 * k :] = NO_WIDTH**2
         # Starts: a tenth of the data's own covariance, worth d + 2 rows, keeps the smallest cluster from a width of 0.
         self.start_prior = GaussianPrior(
             mean=np.average(self.points, axis=0, weights=self.counts),
@@ -209,6 +218,11 @@ class GaussianMixture:
             degrees_of_freedom=d + 2.0,
             scale=0.1 * (d + 2.0) * self.total,
         )
+
+    @cached_property
+    def basis(self) -> Floats:
+        k, d = self.n_components, self.d
+        return block_diagonal(weight_basis(k, self.weights.fixed), np.eye(k * d), free_entries(self.form, k, d))
 
     def part(self, rows: slice | Integers) -> GaussianMixture:
         some = copy(self)
@@ -276,15 +290,15 @@ class GaussianMixture:
     def to_vector(self, parameters: GaussianParameters) -> Floats:
         a, b = self.lower
         many = parameters.weights.shape[:-1]
-        entries = parameters.covariances[..., a, b].reshape(*many, -1)
+        entries = parameters.covariances if self.d == 1 else parameters.covariances[..., a, b]
+        entries = entries.reshape(*many, -1)
         return np.concatenate([parameters.weights, parameters.means.reshape(*many, -1), entries], axis=-1)
 
     def exists(self, vector: Floats) -> NDArray[np.bool_]:
-        k, d = self.n_components, self.d
-        entries = vector[..., k + k * d :]
-        possible = np.isfinite(vector).all(axis=-1) & (vector[..., :k] >= 0).all(axis=-1)
+        d, entries = self.d, vector[..., self.n_components * (1 + self.d) :]
+        possible = ((vector >= self.least) & (vector < np.inf)).all(axis=-1)
         if d == 1 and self.ratio is None:
-            return np.asarray(possible & (entries > NO_WIDTH**2).all(axis=-1))
+            return np.asarray(possible)
         covariances = from_lower(np.where(possible[..., None], entries, 1.0), d)
         if self.ratio is not None:
             possible &= self.ratio.kept(covariances)
@@ -350,7 +364,7 @@ class GaussianMixture:
         covariances = from_lower(sizes[k + k * d :], d)
         variances = np.diagonal(covariances, axis1=1, axis2=2)
         with np.errstate(over="ignore", under="ignore"):  # variances of covariances, in units to the fourth power
-            scaled = covariance * units * units[:, None]
+            scaled = covariance if reason is not None else covariance * units * units[:, None]
         return GaussianStandardErrors(
             weights=sizes[:k],
             means=sizes[k : k + k * d].reshape(k, d),

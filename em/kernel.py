@@ -58,9 +58,8 @@ def posterior_sums(
     """
     *many, k, f = theta.shape
     flat = theta.reshape(-1, f)
-    sums = np.zeros_like(flat)
+    sums = np.zeros(flat.shape)
     log_likelihood = np.zeros(many)
-    possible = np.ones(many, dtype=bool)
     for block in blocks:
         joint = (flat @ block.features).reshape(*many, k, -1)
         if replace is not None:
@@ -73,11 +72,11 @@ def posterior_sums(
         np.log(total, out=total)
         total += largest
         log_likelihood += total @ block.counts
-        possible &= np.minimum.reduce(largest, axis=-1, initial=np.inf) > IMPOSSIBLE
         sums += joint.reshape(len(flat), -1) @ block.features.T
         if also is not None:
             also(joint, block)
-    return sums.reshape(theta.shape), np.where(possible, log_likelihood, -np.inf)
+    # A row that is impossible has a log density so low that the sum is as low as no other data are.
+    return sums.reshape(theta.shape), np.where(log_likelihood > IMPOSSIBLE, log_likelihood, -np.inf)
 
 
 def blocks_of(features: Floats, counts: Floats) -> list[Block]:

@@ -47,11 +47,14 @@ class Mixture[P, S](Protocol):
     labels: Integers
     counts: Integers
     points: Floats
-    basis: Floats
     prior: Any
     bounded: bool
     likelihood_offset: float
     offset: float
+
+    @property
+    def basis(self) -> Floats:
+        """``(p, f)`` directions in which the full vector may move."""
 
     def part(self, rows: slice | Integers) -> Self:
         """The same mixture of some of its rows, in the same units."""
@@ -158,6 +161,8 @@ def responsibilities(log_joint: Floats, labels: Integers) -> tuple[Floats, Float
 
 def log_weights(weights: Floats) -> Floats:
     """Logarithm of the weights, -inf where a component is empty."""
+    if weights.min() > 0:  # silencing a warning takes longer than the logarithm
+        return np.asarray(np.log(weights))
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(weights))
 
@@ -167,7 +172,7 @@ def mode_of_weights(component_counts: Floats, fixed: Floats | None, concentratio
     if fixed is not None:
         return fixed if component_counts.ndim == 1 else np.broadcast_to(fixed, component_counts.shape)
     mode = component_counts + (concentration - 1)
-    return np.asarray(mode / mode.sum(axis=-1, keepdims=True))
+    return np.asarray(mode / np.add.reduce(mode, axis=-1, keepdims=True))
 
 
 def log_dirichlet(weights: Floats, fixed: Floats | None, concentration: float) -> Floats | float:
@@ -267,7 +272,7 @@ def evaluated(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, Floats]
 
 def permuted_places(mixture: Mixture[Any, Any], permutation: Integers) -> Integers:
     """``(p,)`` where each entry of a full vector stands in the one whose components are not permuted yet."""
-    places = np.arange(len(mixture.basis))
+    places = np.arange(mixture.own_coordinates(mixture.n_components - 1)[-1] + 1)
     places[: mixture.n_components] = permutation
     for j, k in enumerate(permutation):
         places[mixture.own_coordinates(j)] = mixture.own_coordinates(int(k))

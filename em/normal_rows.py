@@ -10,6 +10,7 @@ Rows whose component is known need no E-step: their moments about their own mean
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from em.compiled import available, normal_sums
 from em.covariances import from_lower
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, ROWS, Block, posterior_sums
+from em.mixture import log_weights as log_of_weights
 from em.moments import GaussianStatistics, statistics_of
 from models.gaussians import GaussianParameters
 from models.inputs import Floats, Integers
@@ -27,17 +29,17 @@ from models.inputs import Floats, Integers
 # Root of the summed squares of the largest terms of a log density up to which their rounding errors, which are independent,
 # leave it twelve digits after the point.
 LARGEST = 4e3
+LOG_2PI = math.log(2 * math.pi)
 # Features kept rather than made anew in every pass: 1 MB.
 KEPT = 2**17
 
 
-class _Natural(NamedTuple):
-    """Parameters as the kernel takes them, ``(..., K, F)``, and what the exact way needs of the components it takes."""
+class _Exact(NamedTuple):
+    """Which components ``(..., K)`` are computed the exact way, their ``m`` constants and inverse Cholesky factors."""
 
-    theta: Floats
+    tight: NDArray[np.bool_]
     constants: Floats
     inverse_roots: Floats
-    tight: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,29 +47,28 @@ class _Tight:
     """The components that are computed exactly: log densities in place of the kernel's, and moments about their means."""
 
     y: Floats
-    natural: _Natural
+    exact: _Exact
     means: Floats
     first: Floats
     second: Floats
 
     @classmethod
-    def of(cls, y: Floats, natural: _Natural, means: Floats) -> _Tight:
-        m, d = int(natural.tight.sum()), means.shape[-1]
-        return cls(y, natural, means[natural.tight], np.zeros((m, d)), np.zeros((m, d, d)))
+    def of(cls, y: Floats, exact: _Exact, means: Floats) -> _Tight:
+        m, d = int(exact.tight.sum()), means.shape[-1]
+        return cls(y, exact, means[exact.tight], np.zeros((m, d)), np.zeros((m, d, d)))
 
     def differences(self, block: Block) -> Floats:
         """``(m, n, d)`` rows about the mean of each such component."""
         return np.asarray(self.y[block.rows] - self.means[:, None, :])
 
     def replace(self, joint: Floats, block: Block) -> None:
-        tight, roots = self.natural.tight, self.natural.inverse_roots
-        standardised = self.differences(block) @ roots.swapaxes(-1, -2)
+        standardised = self.differences(block) @ self.exact.inverse_roots.swapaxes(-1, -2)
         distances = np.einsum("mij,mij->mi", standardised, standardised)
-        joint[tight] = self.natural.constants[tight][:, None] - 0.5 * distances
+        joint[self.exact.tight] = self.exact.constants[:, None] - 0.5 * distances
 
     def add(self, expected: Floats, block: Block) -> None:
         differences = self.differences(block)
-        weighted = differences * expected[self.natural.tight][:, :, None]
+        weighted = differences * expected[self.exact.tight][:, :, None]
         self.first[...] += weighted.sum(axis=-2)
         self.second[...] += weighted.swapaxes(-1, -2) @ differences
 
@@ -88,6 +89,7 @@ class NormalRows:
         a, b = (np.arange(d),) * 2 if self.diagonal else self.lower
         largest = np.abs(self.y).max(axis=0, initial=0.0)
         self.largest = np.concatenate([[1.0], largest, largest[a] * largest[b]])
+        self.largest_squared = self.largest**2
         self.twice = np.where(a == b, -0.5, -1.0)  # an entry off the diagonal stands in a precision twice
         own = np.equal.outer(labels, np.arange(k)) * counts[:, None].astype(float)
         means = np.zeros((k, d)) if whole else own.T @ y / np.maximum(own.sum(axis=0), 1)[:, None]
@@ -113,8 +115,8 @@ class NormalRows:
                 at += a + 1
         return Block(rows, features, self.counts[rows])
 
-    def natural(self, parameters: GaussianParameters) -> _Natural:
-        """Natural parameters of every component.
+    def natural(self, parameters: GaussianParameters) -> tuple[Floats, _Exact | None]:
+        """Natural parameters ``(..., K, F)`` of every component, and what is needed of those that are too tight for them.
 
         Raises
         ------
@@ -122,61 +124,63 @@ class NormalRows:
             if a covariance is not positive definite
         """
         means, d = parameters.means, self.d
+        inverse_roots = None
         if self.diagonal:
-            variances = np.diagonal(parameters.covariances, axis1=-2, axis2=-1)
-            if not (variances > 0).all():
+            variances = parameters.covariances[..., 0]
+            if d > 1:
+                variances = np.diagonal(parameters.covariances, axis1=-2, axis2=-1)
+            if not variances.min() > 0:
                 raise np.linalg.LinAlgError("a variance is not positive")
             entries = 1.0 / variances
             turned = entries * means
-            half_log_determinants = 0.5 * np.log(variances).sum(axis=-1)
-            inverse_roots = np.sqrt(entries)
+            log_determinants = np.add.reduce(np.log(variances), axis=-1)
         else:
             inverse_roots = np.linalg.inv(np.linalg.cholesky(parameters.covariances))
             precisions = inverse_roots.swapaxes(-1, -2) @ inverse_roots
             entries = precisions[..., *self.lower]
             turned = (precisions @ means[..., None])[..., 0]
-            half_log_determinants = -np.log(np.diagonal(inverse_roots, axis1=-2, axis2=-1)).sum(axis=-1)
-        constants = -half_log_determinants - 0.5 * d * np.log(2 * np.pi)
-        at_origin = constants - 0.5 * (turned * means).sum(axis=-1)
-        theta = np.concatenate([at_origin[..., None], turned, self.twice * entries], axis=-1)
-        tight = (theta * theta) @ self.largest**2 > LARGEST**2
-        with np.errstate(divide="ignore"):
-            log_weights = np.maximum(np.log(parameters.weights), LOG_OF_ZERO)
+            log_determinants = -2 * np.log(np.diagonal(inverse_roots, axis1=-2, axis2=-1)).sum(axis=-1)
+        theta = np.empty((*means.shape[:-1], len(self.largest)))
+        constants = -0.5 * (log_determinants + d * LOG_2PI)
+        theta[..., 0] = constants - 0.5 * np.add.reduce(turned * means, axis=-1)
+        theta[..., 1 : d + 1] = turned
+        np.multiply(self.twice, entries, out=theta[..., d + 1 :])
+        sizes = (theta * theta) @ self.largest_squared
+        log_weights = np.maximum(log_of_weights(parameters.weights), LOG_OF_ZERO)
         theta[..., 0] += log_weights
-        if not tight.any():
-            return _Natural(theta, constants, inverse_roots, tight)
+        if sizes.max() <= LARGEST**2:
+            return theta, None
+        tight = ~(sizes <= LARGEST**2)
         theta[tight] = 0.0
-        inverse_roots = inverse_roots[tight]
-        if self.diagonal:
-            inverse_roots = inverse_roots[..., None] * np.eye(d)
-        return _Natural(theta, constants + log_weights, inverse_roots, tight)
+        roots = np.sqrt(entries[tight])[..., None] * np.eye(d) if inverse_roots is None else inverse_roots[tight]
+        return theta, _Exact(tight, (constants + log_weights)[tight], roots)
 
     def statistics(self, parameters: GaussianParameters) -> GaussianStatistics:
         """Expected moments of all rows about the means of the parameters, and the log-likelihood."""
         means, d = parameters.means, self.d
-        natural = self.natural(parameters)
-        exact = _Tight.of(self.y, natural, means) if natural.tight.any() else None
+        theta, which = self.natural(parameters)
+        exact = None if which is None else _Tight.of(self.y, which, means)
         log_likelihood: Any
         if exact is None and self.compiled and means.ndim == 2:
             counts = self.counts[: 0 if self.once else None]
-            sums, log_likelihood, smallest = normal_sums(natural.theta, self.y.T, counts, diagonal=self.diagonal)
+            sums, log_likelihood, smallest = normal_sums(theta, self.y.T, counts, diagonal=self.diagonal)
             log_likelihood = np.float64(log_likelihood if smallest > IMPOSSIBLE else -np.inf)
         else:
             blocks = self.kept if self.kept is not None else (self._block(rows) for rows in self._parts())
             by_hand = () if exact is None else (exact.replace, exact.add)
-            sums, log_likelihood = posterior_sums(natural.theta, blocks, *by_hand)
+            sums, log_likelihood = posterior_sums(theta, blocks, *by_hand)
         rows = sums[..., 0]
         about_origin = sums[..., 1 : d + 1]
         first = about_origin - rows[..., None] * means
         if self.diagonal:
             squares = sums[..., d + 1 :] - means * (about_origin + first)
-            second = squares[..., None] * np.eye(d)
+            second = squares[..., None] if d == 1 else squares[..., None] * np.eye(d)
         else:
             second = from_lower(sums[..., d + 1 :].reshape(*sums.shape[:-2], -1), d)
             second -= means[..., :, None] * about_origin[..., None, :]
             second -= first[..., :, None] * means[..., None, :]
         if exact is not None:
-            first[natural.tight], second[natural.tight] = exact.first, exact.second
+            first[exact.exact.tight], second[exact.exact.tight] = exact.first, exact.second
         statistics = GaussianStatistics(log_likelihood[()], rows, first, second, means)
         return statistics if self.labelled is None else statistics + self._of_labelled(parameters)
 
@@ -190,8 +194,7 @@ class NormalRows:
         inverse_roots = np.linalg.inv(np.linalg.cholesky(parameters.covariances))
         distances = np.einsum("...kab,...kbc,...kac->...k", inverse_roots, second, inverse_roots)
         half_log_determinants = -np.log(np.diagonal(inverse_roots, axis1=-2, axis2=-1)).sum(axis=-1)
-        with np.errstate(divide="ignore"):
-            logs = np.maximum(np.log(parameters.weights), LOG_OF_ZERO) - half_log_determinants
+        logs = np.maximum(log_of_weights(parameters.weights), LOG_OF_ZERO) - half_log_determinants
         logs -= 0.5 * self.d * np.log(2 * np.pi)
         log_likelihood: Any = (rows * logs - 0.5 * distances).sum(axis=-1)
         log_likelihood = np.where(log_likelihood > IMPOSSIBLE, log_likelihood, -np.inf)[()]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from em.arrival import MOST_PARAMETERS
 from em.climb import Climb, climb
 from em.curvature import CREEPING, Curvature, curvature
 from em.mixture import Mixture, permuted_places, row_posteriors
@@ -66,6 +67,10 @@ def judged_end(mixture: Mixture[Any, Any], run: Climb) -> Optimum:
         return Optimum(parameters, run.trace[-1], rows, "iteration limit", False, None)
     if mixture.constrained(parameters):
         return Optimum(parameters, run.trace[-1], rows, "boundary", True, None)
+    if len(run.points[-1]) > MOST_PARAMETERS:
+        # What a look at the curvature would tell of a saddle or a ridge is not known; the run has come to rest.
+        regular = bool(spread >= COLLAPSED)
+        return Optimum(parameters, run.trace[-1], rows, "converged" if regular else "collapsed", regular, None)
     judged = run.judged or curvature(mixture, parameters)
     if judged.kind == "maximum" and judged.rate > 1 - CREEPING:
         judged = replace(judged, kind="ridge")

@@ -8,7 +8,7 @@ and never to a lower objective. After Biernacki, Celeux & Govaert (2003), Comput
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -32,6 +32,8 @@ NEAR = 1e-7
 COLLAPSED = 0.05
 # Runs have met where the log-likelihoods of every single row agree this closely, in nats.
 SAME_ROWS = 1e-3
+# Rows on which all runs are compared, before all rows are on which some agree.
+FEW_ROWS = 8
 
 
 type RunEnding = Literal["collapsed", "near", "under way", "given up"]
@@ -89,10 +91,10 @@ def search(mixture: Mixture[Any, Any], starts: Any, how: Starts = "default") -> 
     found: list[Found] = []
     evaluations = len(vectors)
     for step in range(1, PLAIN_STEPS + 1):
-        runs, following = _alive(mixture, runs, found)
-        if not runs.starts:
+        runs, following, parameters = _alive(mixture, runs, found)
+        if len(runs.starts) < 2:
             break
-        statistics, values = _evaluate(mixture, following)
+        statistics, values = evaluated(mixture, parameters)
         evaluations += len(values)
         runs = _Runs(runs.starts, following, statistics, values, values - runs.values)
         if step % LOOK_EVERY == 0:
@@ -107,15 +109,18 @@ def search(mixture: Mixture[Any, Any], starts: Any, how: Starts = "default") -> 
             best = _best(mixture, runs, mixture.n_components * (BEST if how == "default" else BEST_OF_MANY))
             found += runs.found(~best, "given up")
             runs = runs.part(best)
-        if not runs.starts:
+        runs, following, parameters = _alive(mixture, runs, found)
+        if len(runs.starts) < 2:  # nothing to choose among
             break
-        runs, following = _alive(mixture, runs, found)
-        if not runs.starts:
-            break
-        runs, made = _cycle(mixture, runs, following, found)
+        runs, made = _cycle(mixture, runs, following, parameters, found)
         evaluations += made
     found += runs.found(np.ones(len(runs.starts), dtype=bool), "under way")
-    return sorted(found, key=lambda f: -f.value), evaluations
+    ended = [f for f in found if f.ending in ("collapsed", "given up")]
+    going = [f for f in found if f.ending in ("near", "under way")]
+    vectors = np.array([f.vector for f in going]).reshape(len(going), -1)
+    for group in _groups(mixture, vectors, np.array([f.value for f in going])):
+        ended.append(replace(going[group[0]], starts=[start for j in group for start in going[j].starts]))
+    return sorted(ended, key=lambda f: -f.value), evaluations
 
 
 def _best(mixture: Mixture[Any, Any], runs: _Runs, number: int) -> NDArray[np.bool_]:
@@ -129,13 +134,15 @@ def _best(mixture: Mixture[Any, Any], runs: _Runs, number: int) -> NDArray[np.bo
     return np.asarray(narrow | (ranked < number))
 
 
-def _cycle(mixture: Mixture[Any, Any], runs: _Runs, following: Floats, found: list[Found]) -> tuple[_Runs, int]:
+def _cycle(
+    mixture: Mixture[Any, Any], runs: _Runs, following: Floats, parameters: Any, found: list[Found]
+) -> tuple[_Runs, int]:
     """One EM step and an extrapolation from it, of every run; where that is lower, the step alone."""
-    statistics, values = _evaluate(mixture, following)
+    statistics, values = evaluated(mixture, parameters)
     stepped = _Runs(runs.starts, following, statistics, values, values - runs.values)
     made, first = len(values), runs.vectors
     index = {starts[0]: j for j, starts in enumerate(stepped.starts)}
-    stepped, third = _alive(mixture, stepped, found)
+    stepped, third, _ = _alive(mixture, stepped, found)
     if not stepped.starts:
         return stepped, made
     kept = [index[starts[0]] for starts in stepped.starts]
@@ -166,35 +173,49 @@ def _evaluate(mixture: Mixture[Any, Any], vectors: Floats) -> tuple[Any, Floats]
     return evaluated(mixture, mixture.from_vector(vectors))
 
 
-def _alive(mixture: Mixture[Any, Any], runs: _Runs, found: list[Found]) -> tuple[_Runs, Floats]:
+def _alive(mixture: Mixture[Any, Any], runs: _Runs, found: list[Found]) -> tuple[_Runs, Floats, Any]:
     """The runs whose next EM step exists, and that step; the others have collapsed and are added to ``found``."""
-    following = mixture.to_vector(mixture.m_step(runs.statistics))
+    if not runs.starts:
+        return runs, runs.vectors, None
+    parameters = mixture.m_step(runs.statistics)
+    following = mixture.to_vector(parameters)
     exists = mixture.exists(following)
     if exists.all():
-        return runs, following
+        return runs, following, parameters
     found += runs.found(~exists, "collapsed")
-    return runs.part(exists), following[exists]
+    return runs.part(exists), following[exists], mixture.from_vector(following[exists])
 
 
 def _met(mixture: Mixture[Any, Any], runs: _Runs) -> _Runs:
     """The runs that differ, the best of those that have met."""
-    if len(runs.starts) < 2:
-        return runs
-    rows = row_posteriors(mixture, mixture.from_vector(runs.vectors))[1]
-    kept: list[int] = []
-    total = float(mixture.counts.sum())
-    starts = [list(s) for s in runs.starts]
-    for j in np.argsort(-runs.values, kind="stable"):
-        # Rows that agree so closely sum to values that do.
-        close = [i for i in kept if runs.values[i] - runs.values[j] <= total * SAME_ROWS]
-        same = np.flatnonzero(np.abs(rows[close] - rows[j]).max(axis=1, initial=0.0) < SAME_ROWS)
-        if len(same):
-            starts[close[same[0]]] += starts[j]
-        else:
-            kept.append(int(j))
-    merged = _Runs(starts, runs.vectors, runs.statistics, runs.values, runs.gains)
-    which: NDArray[Any] = np.isin(np.arange(len(starts)), kept)
-    return merged.part(which)
+    groups = _groups(mixture, runs.vectors, runs.values)
+    best = np.zeros(len(runs.starts), dtype=bool)
+    best[[group[0] for group in groups]] = True
+    starts = {group[0]: [start for j in group for start in runs.starts[j]] for group in groups}
+    kept = runs.part(best)
+    kept.starts = [starts[int(j)] for j in np.flatnonzero(best)]
+    return kept
+
+
+def _groups(mixture: Mixture[Any, Any], vectors: Floats, values: Floats) -> list[list[int]]:
+    """Which of several full vectors say the same of every row, the best of each group first."""
+    if len(vectors) < 2:
+        return [[j] for j in range(len(vectors))]
+    rows = row_posteriors(mixture, mixture.from_vector(vectors))[1]
+    few = rows[:, :: max(rows.shape[1] // FEW_ROWS, 1)]
+    alike = np.abs(few[:, None] - few).max(axis=2) < SAME_ROWS
+    groups: list[list[int]] = []
+    left = np.ones(len(rows), dtype=bool)
+    for j in np.argsort(-values, kind="stable"):
+        if not left[j]:
+            continue
+        left[j] = False
+        others = np.flatnonzero(alike[j] & left)
+        if len(others):
+            others = others[np.abs(rows[others] - rows[j]).max(axis=1) < SAME_ROWS]
+            left[others] = False
+        groups.append([int(j), *others.tolist()])
+    return groups
 
 
 def _each(statistics: Any, change: Any) -> Any:

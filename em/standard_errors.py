@@ -29,6 +29,8 @@ def withheld_reason(status: str, judged: Curvature | None, names: tuple[str, ...
     """Why a point of this status and curvature has no standard errors; None where it has."""
     if status == "iteration limit":
         return "stopped by the limit of iterations, short of the maximum"
+    if judged is None and status == "converged":
+        return f"not computed: of {len(names)} parameters the information would cost more than the fit"
     if judged is None and status == "boundary":
         return "at the declared minimum_ratio of standard deviations, where the objective is not at rest"
     if judged is None or status == "collapsed":
@@ -44,7 +46,7 @@ def withheld_reason(status: str, judged: Curvature | None, names: tuple[str, ...
 
 
 def covariance_of(judged: Curvature | None, reason: str | None, p: int) -> Floats:
-    """``(p, p)`` covariance of the full vector, NaN where withheld."""
+    """``(p, p)`` covariance of the full vector, NaN where withheld: one that takes no memory."""
     if judged is None or reason is not None:
-        return np.full((p, p), np.nan)
+        return np.broadcast_to(np.nan, (p, p))
     return judged.covariance

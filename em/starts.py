@@ -36,7 +36,7 @@ def starts(mixture: Mixture[Any, Any], random: np.random.Generator, how: Starts 
     times = (THOROUGH if how == "thorough" else 1) * k * (k - 1) // 2
     shares = _quantile_shares(mixture) + _extreme_row_shares(mixture)
     shares += [spread_out(mixture, random) for _ in range(times * SPREAD_OUT_STARTS)]
-    shares += [_near_random_rows(mixture, random) for _ in range(times * RANDOM_ROW_STARTS)]
+    shares += _near_random_rows(mixture, random, times * RANDOM_ROW_STARTS)
     shares += [random.dirichlet(np.ones(k), size=len(mixture.counts)) for _ in range(times * RANDOM_SHARE_STARTS)]
     return _with_bounds(mixture, mixture.start_from(_with_labels(np.stack(shares), mixture.labels)))
 
@@ -128,12 +128,16 @@ def spread_out(mixture: Mixture[Any, Any], random: np.random.Generator) -> Float
     return share
 
 
-def _near_random_rows(mixture: Mixture[Any, Any], random: np.random.Generator) -> Floats:
+def _near_random_rows(mixture: Mixture[Any, Any], random: np.random.Generator, number: int) -> list[Floats]:
     """Responsibilities of K equal normals about random rows, each with 1 / sqrt(K) of the variances of the data."""
-    points, counts, k = mixture.points, mixture.counts, mixture.n_components
-    rows = random.choice(len(points), size=k, replace=len(points) < k, p=counts / counts.sum())
-    variances = np.average((points - np.average(points, axis=0, weights=counts)) ** 2, axis=0, weights=counts)
+    points, k = mixture.points, mixture.n_components
+    chance = mixture.counts / mixture.counts.sum()
+    variances = chance @ (points - chance @ points) ** 2
     scaled = points * np.sqrt(np.divide(np.sqrt(k), variances, out=np.zeros_like(variances), where=variances > 0))
-    distances = ((scaled[:, None, :] - scaled[rows]) ** 2).sum(axis=2)
-    shares = np.exp(-0.5 * (distances - distances.min(axis=1, keepdims=True)))
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+    found = []
+    for _ in range(number):
+        rows = random.choice(len(points), size=k, replace=len(points) < k, p=chance)
+        distances = ((scaled[:, None, :] - scaled[rows]) ** 2).sum(axis=2)
+        shares = np.exp(-0.5 * (distances - distances.min(axis=1, keepdims=True)))
+        found.append(shares / shares.sum(axis=1, keepdims=True))
+    return found

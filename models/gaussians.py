@@ -40,10 +40,7 @@ from models.inputs import (
     row_labels,
     weight_vector,
 )
-from models.mixture_distribution import add_weights
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
-from models.normal_components import add_diagonal, add_full
-from models.normal_distribution import diagonal_logp, diagonal_random, full_logp, full_random
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -330,6 +327,10 @@ def gaussian_mixture(
     Fraley & Raftery (2007), Journal of Classification 24, 155.
     """
     import pymc as pm
+
+    from models.mixture_distribution import add_weights
+    from models.normal_components import add_diagonal, add_full
+    from models.normal_distribution import diagonal_logp, diagonal_random, full_logp, full_random
 
     if isinstance(y, Measurements) and not (labels is None and counts is None):
         raise ValueError("y is Measurements, which has labels and counts of its own; give them there, not beside it")

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ast
+import os
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+import em
+import models
 
 ROOT = Path(__file__).parent.parent
 FAMILIES = ("coins", "gaussians")
@@ -79,6 +85,33 @@ def test_imports_load_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] False"
+
+
+def test_an_import_of_em_costs_a_tenth_more_than_one_of_numpy_and_scipy_special(tmp_path: Path) -> None:
+    """Processor time, bytecode cached as it is after an installation; both in one process, so under the same load."""
+    code = (
+        "import time, numpy, scipy.special\n"
+        "before = time.process_time()\n"
+        "import em\n"
+        "print(time.process_time() / before)"
+    )
+    cached = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    cached["PYTHONPYCACHEPREFIX"] = str(tmp_path)
+
+    def ratio() -> float:
+        command = [sys.executable, "-c", code]
+        return float(subprocess.run(command, cwd=ROOT, env=cached, capture_output=True, text=True, check=True).stdout)
+
+    ratio()  # compiles
+    assert statistics.median(ratio() for _ in range(7)) < 1.1
+
+
+@pytest.mark.parametrize("package", [em, models])
+def test_a_package_offers_what_it_says(package: Any) -> None:
+    assert set(package.__all__) <= set(dir(package))
+    assert all(hasattr(package, name) for name in package.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = package.nothing
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -12,6 +12,7 @@ import em
 from comparisons import catalogue, datasets, profiles, quantities
 from comparisons.engines import Problem
 from comparisons.result import PosteriorSummary, Quantity
+from em.quantities import quantity as quantity_of
 from models.inputs import Floats
 
 NOT_YET = PosteriorSummary(0.5, 0.1, 0.3, 0.7, 0.94, 4000.0, 4000.0, 1.0, 0.001)
@@ -57,7 +58,7 @@ def test_every_quantity_of_every_comparison_is_the_one_that_em_names(name: str) 
     told = quantities.of_parameters(problem, parameters)
     names = profiles.em_names(problem)
     for quantity_name, value in told.items():
-        found = em.quantities.quantity(mixture, names[quantity_name]).told(mixture.to_vector(parameters))
+        found = quantity_of(mixture, names[quantity_name]).told(mixture.to_vector(parameters))
         assert found == pytest.approx(value, rel=1e-12)
 
 
