@@ -25,9 +25,7 @@ type Method = Literal["em", "nelder-mead", "bfgs"]
 REPLAY_STEPS = 30_000
 # Starts from which that is tried.
 REPLAYED = 3
-# Distinct rows up to which a search is made among all; of more, among so many drawn at random, and the best optima there are
-# where the runs over all rows start.
-SAMPLE = 3000
+# Optima of a sample from which runs over all rows start.
 OF_SAMPLE = 2
 # Nats below the best known optimum at which an unfinished search run is given up.
 HOPELESS = 5.0
@@ -159,7 +157,7 @@ def fit_mixture(
         distinct = [(best, 1)]
     else:
         random = np.random.default_rng(seed)
-        searched = _sample(mixture, random)
+        searched = mixture.sample(seed)
         vectors = mixture.to_vector(starts(searched, random, starting))
         found: list[Found] = []
         if method != "em" or len(vectors) == 1:
@@ -223,14 +221,6 @@ def _remaining(judged: Curvature | None) -> float:
     if judged is None or judged.kind == "saddle":
         return np.nan
     return 0.5 * (judged.identified_decrement if np.isnan(judged.decrement) else judged.decrement) ** 2
-
-
-def _sample(mixture: Mixture[Any, Any], random: np.random.Generator) -> Mixture[Any, Any]:
-    """The rows among which a search is made: all, or of very many some."""
-    n = len(mixture.counts)
-    if n <= SAMPLE:
-        return mixture
-    return mixture.part(np.sort(random.choice(n, size=SAMPLE, replace=False)))
 
 
 def _from_sample(mixture: Mixture[Any, Any], climbs: list[tuple[Climb, list[int]]]) -> tuple[list[Found], Floats]:

@@ -14,6 +14,7 @@ the scatter and ``e`` to its divisor, so one M-step, one gradient and one Hessia
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from em.acceleration import Acceleration
+from em.chunks import chunks_of
 from em.covariances import (
     CovariancePrior,
     component_prior_derivatives,
@@ -36,6 +38,7 @@ from em.covariances import (
 )
 from em.fit import Fit, Method, fit_mixture
 from em.mixture import (
+    Sum,
     block_diagonal,
     fitting_start,
     from_weight_coordinates,
@@ -51,6 +54,7 @@ from em.mixture import (
 )
 from em.moments import GaussianStatistics, statistics_of
 from em.normal_rows import NormalRows
+from em.sample import SAMPLE, drawn, keys
 from em.spread_ratio import SpreadRatio
 from em.starts import Starts
 from em.units import Units
@@ -164,6 +168,28 @@ class GaussianStandardErrors:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Summary:
+    """What has to be known of all rows before any of them is fitted.
+
+    Attributes
+    ----------
+    n : rows, each counted as often as it was seen
+    mean, covariance : ``(d,)`` and ``(d, d)``, divisor n - 1
+    labels : those that are known of some row
+    """
+
+    n: int
+    mean: Floats
+    covariance: Floats
+    labels: Integers
+
+    @classmethod
+    def of(cls, data: Measurements) -> Summary:
+        """Summarise rows in memory; data without a covariance of full rank are refused."""
+        return cls(data.n, np.average(data.y, axis=0, weights=data.counts), sample_covariance(data), data.labels)
+
+
 class GaussianMixture:
     """The Gaussian family as the shared layers see it, in units of its own; see `em.mixture.Mixture`."""
 
@@ -176,26 +202,27 @@ class GaussianMixture:
         *,
         minimum_ratio: float | None = None,
         standardise: bool = True,
+        summary: Summary | None = None,
     ) -> None:
         distinct = data.distinct()
-        covariance = sample_covariance(distinct)
+        summary = summary or Summary.of(distinct)
         self.weights, self.form = weights, form
-        self.labels, self.counts = distinct.labels, distinct.counts
         self.n_components = k = weights.n_components
-        self.groups = exchangeable_groups(weights, self.labels)
+        self.groups = exchangeable_groups(weights, summary.labels)
         self.d = d = distinct.d
         self.units = Units(np.zeros(d), np.ones(d))
         if standardise:
-            self.units = Units.of(distinct, np.sqrt(np.diag(covariance)), shared=form.shape == "spherical")
-        self.points = self.units.rows(distinct.y)
+            deviations = np.sqrt(np.diag(summary.covariance))
+            self.units = Units.of(summary.mean, deviations, shared=form.shape == "spherical")
         self.features = distinct.features
-        self.rows = NormalRows(self.points, self.counts, self.labels, k, diagonal=form.shape != "full")
-        self.total = self.units.matrices(covariance)
+        self.keys = keys(distinct.labels, distinct.y) if len(distinct.y) > SAMPLE else None
+        self._hold(self.units.rows(distinct.y), distinct.counts, distinct.labels)
+        self.total = self.units.matrices(summary.covariance)
         self.total_inverse_root = np.linalg.inv(np.linalg.cholesky(self.total))
         self.ratio = None if minimum_ratio is None else SpreadRatio.of(minimum_ratio, self.total, form.shape)
         self.bounded = self.ratio is not None
         self.prior = None if prior is None else self.units.prior(prior)
-        self.likelihood_offset = self.offset = -distinct.n * self.units.log_volume
+        self.likelihood_offset = self.offset = -summary.n * self.units.log_volume
         if prior is not None:
             entries = {"full": d + 1.0, "diagonal": 2.0, "spherical": 2.0 / d}[form.shape]
             self.offset -= self.units.log_volume * (k + entries * (1 if form.tied else k))
@@ -204,17 +231,27 @@ class GaussianMixture:
         self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k * d), free_entries(form, k, d))
         # Starts: a tenth of the data's own covariance, worth d + 2 rows, keeps the smallest cluster from a width of 0.
         self.start_prior = GaussianPrior(
-            mean=np.average(self.points, axis=0, weights=self.counts),
+            mean=self.units.rows(summary.mean),
             shrinkage=1e-3,
             degrees_of_freedom=d + 2.0,
             scale=0.1 * (d + 2.0) * self.total,
         )
 
+    def _hold(self, points: Floats, counts: Integers, labels: Integers) -> None:
+        self.points, self.counts, self.labels = points, counts, labels
+        self.rows = NormalRows(points, counts, labels, self.n_components, diagonal=self.form.shape != "full")
+
     def part(self, rows: slice | Integers) -> GaussianMixture:
         some = copy(self)
-        some.points, some.counts, some.labels = self.points[rows], self.counts[rows], self.labels[rows]
-        some.rows = NormalRows(some.points, some.counts, some.labels, self.n_components, diagonal=self.rows.diagonal)
+        some.keys = None
+        some._hold(self.points[rows], self.counts[rows], self.labels[rows])
         return some
+
+    def sample(self, seed: int) -> GaussianMixture:
+        return self if self.keys is None else self.part(np.flatnonzero(drawn(self.keys, self.labels, seed)))
+
+    def summed[T: Sum](self, of: Callable[[GaussianMixture], T]) -> T:
+        return of(self)
 
     def e_step(self, parameters: GaussianParameters) -> GaussianStatistics:
         return self.rows.statistics(parameters)
@@ -417,28 +454,23 @@ def gaussian_mixture(
     ----------
     McLachlan & Peel (2000), Finite Mixture Models; Fraley & Raftery (2007), Journal of Classification 24, 155.
     """
-    data = Measurements(y, counts, labels)
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
-    enough_rows(data.n, n_components)
-    checked_labels(data.labels, n_components)
-    if prior is not None:
-        instance_of("prior", prior, GaussianPrior)
-        if len(prior.mean) != data.d:
-            raise ValueError(
-                f"prior is for {len(prior.mean)} features but y has {data.d}; give one prior mean per feature"
-            )
-        has_mode("concentration", prior.concentration)
-    if start is not None:
-        instance_of("start", start, GaussianParameters)
-        fitting_start(start.weights, treated)
-        if start.means.shape[1] != data.d:
-            raise ValueError(f"start has {start.means.shape[1]} features but y has {data.d}; give as many of both")
-        form.checked(start.covariances)
     if minimum_ratio is not None:
         minimum_ratio = _checked_ratio(minimum_ratio, method)
+    chunks = chunks_of(y, counts, labels)
     # Nelder-Mead moves in the user's own units, as in the published example; its simplex is not invariant.
     standardise = method != "nelder-mead"
-    mixture = GaussianMixture(data, treated, form, prior, minimum_ratio=minimum_ratio, standardise=standardise)
+    if chunks is None:
+        data = Measurements(y, counts, labels)
+        enough_rows(data.n, n_components)
+        checked_labels(data.labels, n_components)
+        _check_numbers(data.d, prior, start, treated, form)
+        mixture = GaussianMixture(data, treated, form, prior, minimum_ratio=minimum_ratio, standardise=standardise)
+    else:
+        from em.chunked import over_chunks
+
+        _check_numbers(len(chunks.features), prior, start, treated, form)
+        mixture = over_chunks(chunks, seed, treated, form, prior, minimum_ratio=minimum_ratio, standardise=standardise)
     internal = None if start is None else mixture.units.parameters(start)
     if internal is not None and mixture.ratio is not None and not mixture.ratio.kept(internal.covariances):
         raise ValueError(
@@ -446,6 +478,27 @@ def gaussian_mixture(
             f"below minimum_ratio={minimum_ratio:g}; start from wider components"
         )
     return fit_mixture(mixture, start=internal, seed=seed, method=method, acceleration=acceleration, starting=starts)
+
+
+def _check_numbers(
+    d: int,
+    prior: GaussianPrior | None,
+    start: GaussianParameters | None,
+    weights: MixtureWeights,
+    form: CovarianceForm,
+) -> None:
+    """Refuse a prior or a start of other than ``d`` features, or that fits neither weights nor form."""
+    if prior is not None:
+        instance_of("prior", prior, GaussianPrior)
+        if len(prior.mean) != d:
+            raise ValueError(f"prior is for {len(prior.mean)} features but y has {d}; give one prior mean per feature")
+        has_mode("concentration", prior.concentration)
+    if start is not None:
+        instance_of("start", start, GaussianParameters)
+        fitting_start(start.weights, weights)
+        if start.means.shape[1] != d:
+            raise ValueError(f"start has {start.means.shape[1]} features but y has {d}; give as many of both")
+        form.checked(start.covariances)
 
 
 def _checked_ratio(minimum_ratio: float, method: Method) -> float:
