@@ -11,7 +11,6 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -32,12 +31,14 @@ class Survey:
     Attributes
     ----------
     n : rows, each counted as often as it was seen
+    rows : the same, each counted once
     low, high : ``(d,)``
     labels : that are known of some row
     sample : of the distinct rows
     """
 
     n: int
+    rows: int
     low: Floats
     high: Floats
     labels: Integers
@@ -60,6 +61,7 @@ class Survey:
         """What both passes tell together."""
         return Survey(
             self.n + other.n,
+            self.rows + other.rows,
             np.minimum(self.low, other.low),
             np.maximum(self.high, other.high),
             np.union1d(self.labels, other.labels),
@@ -82,7 +84,7 @@ def _surveyed(rows: Rows, n_components: int, seed: int) -> Survey | None:
     if seen is not None:
         data = Measurements(data.y[seen], data.counts[seen], data.labels[seen])
     low, high = data.y.min(axis=0), data.y.max(axis=0)
-    return Survey(data.n, low, high, np.unique(data.labels), Sample.of(data, seed))
+    return Survey(data.n, len(data.y), low, high, np.unique(data.labels), Sample.of(data, seed))
 
 
 def _moments(rows: Rows, origin: Floats, size: Floats) -> GaussianStatistics | None:
@@ -143,18 +145,22 @@ def over_chunks(
         standardise=standardise,
         summary=None if few else summary_of(chunks, survey),
     )
-    return mixture if few else ChunkedGaussianMixture(mixture, chunks)
+    if few:
+        return mixture
+    ends = [mixture.units.rows(survey.low), mixture.units.rows(survey.high)]
+    return ChunkedGaussianMixture(mixture, chunks, (survey.rows, np.abs(ends).max(axis=0)))
 
 
 class ChunkedGaussianMixture(GaussianMixture):
     """The Gaussian family over chunks: in all but what speaks of all rows it is the mixture of their sample."""
 
-    def __init__(self, drawn: GaussianMixture, chunks: Chunks) -> None:
+    def __init__(self, drawn: GaussianMixture, chunks: Chunks, extent: tuple[int, Floats]) -> None:
         drawn.keys = None
         vars(self).update(vars(drawn))
         self.drawn, self.chunks = drawn, chunks
         # What goes to the chunks, and to the workers of a cluster: all but the rows.
         self.rowless = copy(drawn)
+        self.rowless.extent = extent
         self.rowless._hold(drawn.points[:0], drawn.counts[:0], drawn.labels[:0])
 
     def sample(self, seed: int) -> GaussianMixture:

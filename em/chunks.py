@@ -16,8 +16,8 @@ import numpy as np
 
 from em.mixture import Sum
 
-# Numbers of a chunk, and of what is computed of a larger one at a time: 2 MB.
-NUMBERS = 2**18
+# Numbers of a chunk, and of what is computed of a larger one at a time: 1 MB.
+NUMBERS = 2**17
 
 
 class Rows(NamedTuple):

@@ -34,6 +34,8 @@ CREEPING = 1e-5
 NEARLY_FLAT = 1e-4
 # Numbers of the scores that are held at a time: 1 MB, and what is computed of them a few times that.
 NUMBERS = 2**17
+# Rows that are worth the products of matrices of their parameters.
+LEAST_ROWS = 256
 # Closer than this to a bound, with a gradient that points outward, a probability is at it.
 AT_BOUND = 1e-5
 
@@ -88,7 +90,7 @@ def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Fl
 
 def parts(mixture: Mixture[Any, Any]) -> Iterator[Mixture[Any, Any]]:
     """The rows in parts whose scores take little memory."""
-    n, rows = len(mixture.counts), max(NUMBERS // len(mixture.basis), 1)
+    n, rows = len(mixture.counts), max(NUMBERS // len(mixture.basis), LEAST_ROWS)
     return iter([mixture]) if n <= rows else (mixture.part(slice(start, start + rows)) for start in range(0, n, rows))
 
 

@@ -216,6 +216,8 @@ class GaussianMixture:
             self.units = Units.of(summary.mean, deviations, shared=form.shape == "spherical")
         self.features = distinct.features
         self.keys = keys(distinct.labels, distinct.y) if len(distinct.y) > SAMPLE else None
+        # Where rows come in chunks, how many there are in all and the largest size in each column.
+        self.extent: tuple[int, Floats] | None = None
         self._hold(self.units.rows(distinct.y), distinct.counts, distinct.labels)
         self.total = self.units.matrices(summary.covariance)
         self.total_inverse_root = np.linalg.inv(np.linalg.cholesky(self.total))
@@ -239,7 +241,8 @@ class GaussianMixture:
 
     def _hold(self, points: Floats, counts: Integers, labels: Integers) -> None:
         self.points, self.counts, self.labels = points, counts, labels
-        self.rows = NormalRows(points, counts, labels, self.n_components, diagonal=self.form.shape != "full")
+        diagonal = self.form.shape != "full"
+        self.rows = NormalRows(points, counts, labels, self.n_components, diagonal=diagonal, extent=self.extent)
 
     def part(self, rows: slice | Integers) -> GaussianMixture:
         some = copy(self)

@@ -8,12 +8,14 @@ and never to a lower objective. After Biernacki, Celeux & Govaert (2003), Comput
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from em.kernel import ROWS
 from em.mixture import Mixture, evaluated, row_posteriors
 from em.starts import Starts
 from models.inputs import Floats
@@ -32,6 +34,8 @@ NEAR = 1e-7
 COLLAPSED = 0.05
 # Runs have met where the log-likelihoods of every single row agree this closely, in nats.
 SAME_ROWS = 1e-3
+# Numbers that are computed at a time: 1 MB, which stays in the cache.
+AT_A_TIME = 2**17
 
 
 type RunEnding = Literal["collapsed", "near", "under way", "given up"]
@@ -163,7 +167,18 @@ def _cycle(mixture: Mixture[Any, Any], runs: _Runs, following: Floats, found: li
 
 
 def _evaluate(mixture: Mixture[Any, Any], vectors: Floats) -> tuple[Any, Floats]:
-    return evaluated(mixture, mixture.from_vector(vectors))
+    done = [evaluated(mixture, some) for some in _few_at_a_time(mixture, vectors, ROWS)]
+    if len(done) == 1:
+        return done[0]
+    kind = type(done[0][0])
+    joined = kind(*(np.concatenate([getattr(s, field.name) for s, _ in done]) for field in fields(kind)))
+    return joined, np.concatenate([values for _, values in done])
+
+
+def _few_at_a_time(mixture: Mixture[Any, Any], vectors: Floats, rows: int) -> Iterator[Any]:
+    """The parameters of some runs after the others, so that what is computed of so many rows takes little memory."""
+    some = max(AT_A_TIME // (mixture.n_components * rows), 1)
+    return (mixture.from_vector(vectors[j : j + some]) for j in range(0, len(vectors), some))
 
 
 def _alive(mixture: Mixture[Any, Any], runs: _Runs, found: list[Found]) -> tuple[_Runs, Floats]:
@@ -180,7 +195,8 @@ def _met(mixture: Mixture[Any, Any], runs: _Runs) -> _Runs:
     """The runs that differ, the best of those that have met."""
     if len(runs.starts) < 2:
         return runs
-    rows = row_posteriors(mixture, mixture.from_vector(runs.vectors))[1]
+    groups = _few_at_a_time(mixture, runs.vectors, len(mixture.counts))
+    rows = np.concatenate([row_posteriors(mixture, some)[1] for some in groups])
     kept: list[int] = []
     total = float(mixture.counts.sum())
     starts = [list(s) for s in runs.starts]
