@@ -71,16 +71,15 @@ class Survey:
 
 def _surveyed(rows: Rows, n_components: int, seed: int) -> Survey | None:
     """One chunk, checked; None where no row of it was seen."""
-    counts = rows.counts
-    seen = None if counts is None else np.asarray(counts) != 0
+    seen = None if rows.counts is None else np.asarray(rows.counts) != 0
+    if seen is not None and not seen.any():
+        rows._replace(counts=None).checked()
+        return None
+    data = rows.checked()
     try:
-        if seen is not None and not seen.any():
-            Measurements(rows.y, None, rows.labels)
-            return None
-        data = Measurements(rows.y, counts, rows.labels)
         checked_labels(data.labels, n_components)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"in {rows.place}: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"in {rows.place}: {error}") from None
     if seen is not None:
         data = Measurements(data.y[seen], data.counts[seen], data.labels[seen])
     low, high = data.y.min(axis=0), data.y.max(axis=0)
@@ -125,6 +124,7 @@ def over_chunks(
     *,
     minimum_ratio: float | None,
     standardise: bool,
+    told: Callable[[int, Floats | float], None] | None,
 ) -> GaussianMixture:
     """The mixture of rows in chunks; where few of them are distinct, these with their counts, in memory.
 
@@ -144,6 +144,7 @@ def over_chunks(
         minimum_ratio=minimum_ratio,
         standardise=standardise,
         summary=None if few else summary_of(chunks, survey),
+        told=told,
     )
     if few:
         return mixture
@@ -160,7 +161,8 @@ class ChunkedGaussianMixture(GaussianMixture):
         self.drawn, self.chunks = drawn, chunks
         # What goes to the chunks, and to the workers of a cluster: all but the rows.
         self.rowless = copy(drawn)
-        self.rowless.extent = extent
+        self.rowless.extent = self.extent = extent
+        self.rowless.told = None
         self.rowless._hold(drawn.points[:0], drawn.counts[:0], drawn.labels[:0])
 
     def sample(self, seed: int) -> GaussianMixture:
@@ -173,7 +175,10 @@ class ChunkedGaussianMixture(GaussianMixture):
         return self.chunks.summed(partial(_of_chunk, mixture=self.rowless, of=of))
 
     def e_step(self, parameters: GaussianParameters) -> GaussianStatistics:
-        return self.summed(partial(_expected, parameters=parameters))
+        statistics = self.summed(partial(_expected, parameters=parameters))
+        if self.told is not None and self.extent is not None:
+            self.told(self.extent[0], statistics.log_likelihood + self.likelihood_offset)
+        return statistics
 
 
 def _of_chunk[T](rows: Rows, mixture: GaussianMixture, of: Callable[[GaussianMixture], T]) -> T:

@@ -7,7 +7,7 @@ one chunk, and its copy in the units of a fit.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from em.mixture import Sum
+from models.gaussians import Measurements
+from models.inputs import Floats
 
 # Numbers of a chunk, and of what is computed of a larger one at a time: 1 MB.
 NUMBERS = 2**17
@@ -35,6 +37,13 @@ class Rows(NamedTuple):
     labels: Any
     place: str
 
+    def checked(self) -> Measurements:
+        """The rows as measurements; what is refused is said with its place."""
+        try:
+            return Measurements(self.y, self.counts, self.labels)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"in {self.place}: {error}") from None
+
 
 class Chunks(Protocol):
     """Rows that come in chunks."""
@@ -46,6 +55,9 @@ class Chunks(Protocol):
     def summed[T: Sum](self, of: Callable[[Rows], T | None]) -> T:
         """Sum of what ``of`` says of some rows, over all; None says nothing."""
 
+    def mapped(self, of: Callable[[Rows], Floats], columns: int) -> Any:
+        """``(n, columns)`` what ``of`` says of each row; in memory, or of a cluster's rows a Dask array."""
+
 
 def added[T: Sum](parts: Iterable[T | None]) -> T | None:
     """The sum of all that is there, from the first to the last."""
@@ -54,6 +66,15 @@ def added[T: Sum](parts: Iterable[T | None]) -> T | None:
         if part is not None:
             total = part if total is None else total + part
     return total
+
+
+def _joined(parts: Iterable[Floats], shape: tuple[int, int]) -> Floats:
+    """Parts one below the other."""
+    joined, start = np.empty(shape), 0
+    for part in parts:
+        joined[start : start + len(part)] = part
+        start += len(part)
+    return joined
 
 
 def rows_at_a_time(d: int) -> int:
@@ -94,6 +115,9 @@ class MappedRows:
     def summed[T: Sum](self, of: Callable[[Rows], T | None]) -> T:
         return not_empty(added(of(rows) for rows in self))
 
+    def mapped(self, of: Callable[[Rows], Floats], columns: int) -> Floats:
+        return _joined((of(rows) for rows in self), (len(self.y), columns))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArrowRows:
@@ -105,11 +129,11 @@ class ArrowRows:
     features: tuple[str, ...]
 
     @classmethod
-    def of(cls, dataset: Any, counts: Any, labels: Any) -> ArrowRows:
+    def of(cls, dataset: Any, counts: Any, labels: Any, wanted: Sequence[str] = ()) -> ArrowRows:
         """Refuse columns that are not there or hold no numbers."""
         import pyarrow.types as kinds
 
-        features = feature_names(dataset.schema.names, counts, labels)
+        features = feature_names(dataset.schema.names, counts, labels, wanted)
         for name in features:
             kind = dataset.schema.field(name).type
             if not (kinds.is_integer(kind) or kinds.is_floating(kind)):
@@ -136,14 +160,17 @@ class ArrowRows:
     def summed[T: Sum](self, of: Callable[[Rows], T | None]) -> T:
         return not_empty(added(of(rows) for rows in self))
 
+    def mapped(self, of: Callable[[Rows], Floats], columns: int) -> Floats:
+        return _joined((of(rows) for rows in self), (self.dataset.count_rows(), columns))
+
 
 def _column(batch: Any, name: str) -> Any:
     """A column; a value that is missing is NaN, which is refused."""
     return batch.column(name).to_numpy(zero_copy_only=False)
 
 
-def feature_names(columns: Iterable[str], counts: Any, labels: Any) -> tuple[str, ...]:
-    """The columns of a table that are neither counts nor labels, which have to be names of columns."""
+def feature_names(columns: Iterable[str], counts: Any, labels: Any, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The columns of a table that are ``wanted``, if it has them, else all but counts and labels, which have to be names."""
     names = tuple(columns)
     for argument, name in (("counts", counts), ("labels", labels)):
         if name is not None and not isinstance(name, str):
@@ -155,6 +182,8 @@ def feature_names(columns: Iterable[str], counts: Any, labels: Any) -> tuple[str
             raise ValueError(
                 f"{argument} is {name!r}, which is no column of y; give one of {', '.join(map(str, names))}"
             )
+    if wanted and set(wanted) <= set(names):
+        return tuple(wanted)
     features = tuple(name for name in names if name not in (counts, labels))
     if not features:
         raise ValueError("y has no columns but its counts and labels; give at least one column of measurements")
@@ -168,8 +197,8 @@ def not_empty[T](total: T | None) -> T:
     return total
 
 
-def chunks_of(y: Any, counts: Any, labels: Any) -> Chunks | None:
-    """What reads the rows of ``y`` chunk by chunk; None where they are in memory.
+def chunks_of(y: Any, counts: Any, labels: Any, wanted: Sequence[str] = ()) -> Chunks | None:
+    """What reads the rows of ``y``, of a table the columns ``wanted``, chunk by chunk; None where they are in memory.
 
     Raises
     ------
@@ -184,11 +213,11 @@ def chunks_of(y: Any, counts: Any, labels: Any) -> Chunks | None:
     if library == "dask":
         from em.dask_chunks import DaskRows
 
-        return DaskRows.of(y, counts, labels)
+        return DaskRows.of(y, counts, labels, wanted)
     if isinstance(y, Path):
-        return ArrowRows.of(_dataset(y), counts, labels)
+        return ArrowRows.of(_dataset(y), counts, labels, wanted)
     if library == "pyarrow" and hasattr(y, "to_batches") and hasattr(y, "replace_schema"):
-        return ArrowRows.of(y, counts, labels)
+        return ArrowRows.of(y, counts, labels, wanted)
     return None
 
 

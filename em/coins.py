@@ -269,6 +269,9 @@ class CoinMixture:
         labels = checked_labels(data.labels, self.n_components)
         return log_weights(published.weights) + log_densities(published, data), labels
 
+    def by_chunks(self, data: Any, published: CoinParameters) -> None:
+        return None
+
     def standard_errors(self, _: CoinParameters, covariance: Floats, reason: str | None) -> CoinStandardErrors:
         sizes, k = np.sqrt(np.diag(covariance)), self.n_components
         return CoinStandardErrors(sizes[:k], sizes[k:], reason, covariance, tuple(self.names()))

@@ -102,17 +102,22 @@ class Fit[P, E]:
     remaining: float
     _mixture: Mixture[P, Any]
 
-    def responsibilities(self, data: Any) -> Floats:
+    def responsibilities(self, data: Any) -> Any:
         """Posterior probability of each component for each row of ``data``, known labels respected.
 
         Parameters
         ----------
-        data : what was fitted or new rows: `models.CoinTosses`; or y ``(n,)`` or ``(n, d)``, or `models.Measurements`
+        data : what was fitted or new rows: `models.CoinTosses`; or `models.Measurements`; or y as `em.gaussian_mixture`
+            takes it, of a table the columns that were fitted
 
         Returns
         -------
-        ``(n, n_components)``, each row summing to 1
+        ``(n, n_components)``, each row summing to 1: of Dask's rows a `dask.array.Array` that is not computed yet, else
+        an array in memory, for which files and mapped arrays are read a chunk at a time
         """
+        parts = self._mixture.by_chunks(data, self.parameters)
+        if parts is not None:
+            return parts
         return responsibilities(*self._mixture.log_joint(data, self.parameters))[0]
 
     def __repr__(self) -> str:

@@ -132,6 +132,9 @@ class Mixture[P, S](Protocol):
     def log_joint(self, data: Any, published: P) -> tuple[Floats, Integers]:
         """Log of weight times density ``(n, K)``, and the labels ``(n,)``, of the user's data at published parameters."""
 
+    def by_chunks(self, data: Any, published: P) -> Any:
+        """Responsibilities ``(n, K)`` of rows that are not in memory; None of rows that are."""
+
     def standard_errors(self, parameters: P, covariance: Floats, reason: str | None) -> Any:
         """The covariance of the full vector, ``(p, p)``, as the family's standard errors in the user's own units."""
 

@@ -57,8 +57,8 @@ class Measurements:
     Parameters
     ----------
     y : ``(n,)`` or ``(n, d)``, an array or a DataFrame, in any units
-    counts : ``(n,)`` how many such rows were seen; 1 each where left out
-    labels : ``(n,)`` index of the component, -1 where not known; all unknown where left out
+    counts : ``(n,)`` how many such rows were seen, or the name of that column of y; 1 each where left out
+    labels : ``(n,)`` index of the component, -1 where not known, or the name of that column of y; all unknown where left out
 
     Raises
     ------
@@ -74,6 +74,7 @@ class Measurements:
     features: tuple[str, ...]
 
     def __init__(self, y: ArrayLike, counts: ArrayLike | None = None, labels: ArrayLike | None = None) -> None:
+        y, counts, labels = _columns_taken(y, counts, labels)
         array = finite_array("y", y, (1, 2))
         columns: Any = getattr(y, "columns", None)
         rows = array.reshape(len(array), -1)
@@ -105,6 +106,24 @@ class Measurements:
         distinct = Measurements(y[first], counts=counts, labels=labels[first])
         object.__setattr__(distinct, "features", self.features)
         return distinct
+
+
+def _columns_taken(y: Any, counts: Any, labels: Any) -> tuple[Any, Any, Any]:
+    """Rows, counts and labels, the last two taken out of the table y where they are names of its columns."""
+    columns = getattr(y, "columns", ())
+    taken = []
+    for argument, given in (("counts", counts), ("labels", labels)):
+        if not isinstance(given, str):
+            continue
+        if given not in columns:
+            raise ValueError(
+                f"{argument} is {given!r}, which is no column of y; give the name of one, or a value for each row"
+            )
+        taken.append(given)
+    if not taken:
+        return y, counts, labels
+    counts, labels = (y[given] if isinstance(given, str) else given for given in (counts, labels))
+    return y.drop(columns=taken), counts, labels
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
