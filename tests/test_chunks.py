@@ -24,7 +24,7 @@ from em import chunks
 from em.compiled import available, normal_pass
 from em.dask_chunks import DaskRows
 from em.sample import SAMPLE, Sample, drawn, keys
-from models import GaussianParameters, GaussianPrior, Measurements
+from models import CoinTosses, GaussianParameters, GaussianPrior, Measurements
 from models.inputs import Floats, Integers
 
 N = 5000
@@ -294,6 +294,33 @@ def test_a_worker_killed_in_the_middle_of_a_fit_loses_nothing(monkeypatch: pytes
         fit = em.gaussian_mixture(y, 3, start=start())
     assert len(asked) > 20
     same(fit, em.gaussian_mixture(Y, 3, start=start()))
+
+
+@pytest.mark.parametrize("where", ["mapped", "files", "cluster"])
+def test_bags_of_coins_are_counted_in_chunks(where: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(6)
+    bags = pd.DataFrame({"tosses": random.integers(1, 12, size=N), "n": COUNTS, "z": LABELS})
+    bags["heads"] = random.binomial(bags["tosses"], 0.4)
+    rows: Any = mapped(tmp_path, "bags", bags[["heads", "tosses"]])
+    given: Any = (COUNTS, LABELS)
+    if where != "mapped":
+        rows = parquet(tmp_path, bags) if where == "files" else dask.dataframe.from_pandas(bags, npartitions=3)
+        given = ("n", "z")
+    counted = em.distinct_tosses(rows, *given)
+    expected = CoinTosses(bags["heads"], bags["tosses"], COUNTS, LABELS).distinct()
+    for name in ("heads", "tosses", "counts", "labels"):
+        assert np.array_equal(getattr(counted, name), getattr(expected, name))
+
+
+def test_a_bag_that_cannot_be_is_named_with_its_chunk(tmp_path: Path) -> None:
+    rows = np.full((N, 2), 7)
+    rows[1500, 0] = 8
+    with pytest.raises(ValueError, match=r"in y from row 1000 on, counted from there: heads\[500\] is 8 but only 7"):
+        em.distinct_tosses(mapped(tmp_path, "rows", rows))
+    with pytest.raises(ValueError, match="y has the columns 1, 2, 3; give two: heads, and the tosses of each bag"):
+        em.distinct_tosses(mapped(tmp_path, "three", np.full((N, 3), 7)))
+    with pytest.raises(TypeError, match=r"y is in memory; give its columns to models\.CoinTosses"):
+        em.distinct_tosses(rows)
 
 
 TWO = GaussianParameters([0.5, 0.5], CENTRES[1:], [100 * np.eye(2)] * 2)
