@@ -227,7 +227,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to keep the result; benchmarks.report makes the page of it")
     options = parser.parse_args()
     keys = ("steps", "targets", "memory", "threads", "coins")
-    steps, targets, memory, threads, coin_rows = rows = tuple([] for _ in keys)  # type: tuple[Table, ...]
+    rows: list[Table] = [[] for _ in keys]
+    steps, targets, memory, threads, coin_rows = rows
     for name in options.workload:
         print(f"{name} ...", file=sys.stderr, flush=True)
         if name == "coins":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from em.climb import ObjectiveDecreased
 from em.coins import coin_mixture
+from em.distinct_tosses import distinct_tosses
 from em.fit import Fit
 from em.gaussians import gaussian_mixture
 from em.optima import Mode
@@ -23,6 +24,7 @@ __all__ = [
     "ObjectiveDecreased",
     "bootstrap",
     "coin_mixture",
+    "distinct_tosses",
     "gaussian_mixture",
     "profile_interval",
     "sandwich",

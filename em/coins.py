@@ -10,6 +10,7 @@ Nature Biotechnology 26, 897; Dempster, Laird & Rubin (1977), JRSS B 39, 1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from em.acceleration import Acceleration
 from em.fit import Fit, Method, fit_mixture
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, blocks_of, posterior_sums
 from em.mixture import (
+    Sum,
     block_diagonal,
     fitting_start,
     from_weight_coordinates,
@@ -35,6 +37,7 @@ from em.mixture import (
     weight_coordinates,
     weight_prior_derivatives,
 )
+from em.sample import SAMPLE, drawn, keys
 from em.starts import Starts
 from models.coins import CoinParameters, CoinPrior, CoinTosses
 from models.inputs import Floats, Integers, instance_of
@@ -171,6 +174,15 @@ class CoinMixture:
         some._collect()
         return some
 
+    def sample(self, seed: int) -> CoinMixture:
+        if len(self.counts) <= SAMPLE:
+            return self
+        numbers = np.stack([self.tosses.tosses, self.tosses.heads], axis=1).astype(float)
+        return self.part(np.flatnonzero(drawn(keys(self.labels, numbers), self.labels, seed)))
+
+    def summed[T: Sum](self, of: Callable[[CoinMixture], T]) -> T:
+        return of(self)
+
     def e_step(self, parameters: CoinParameters) -> CoinStatistics:
         w, p = parameters.weights, parameters.head_probabilities
         with np.errstate(divide="ignore"):
@@ -256,6 +268,9 @@ class CoinMixture:
     def log_joint(self, data: CoinTosses, published: CoinParameters) -> tuple[Floats, Integers]:
         labels = checked_labels(data.labels, self.n_components)
         return log_weights(published.weights) + log_densities(published, data), labels
+
+    def by_chunks(self, data: Any, published: CoinParameters) -> None:
+        return None
 
     def standard_errors(self, _: CoinParameters, covariance: Floats, reason: str | None) -> CoinStandardErrors:
         sizes, k = np.sqrt(np.diag(covariance)), self.n_components

@@ -14,7 +14,9 @@ EM converges: negative at a saddle, 0 on a ridge, whatever the units.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -30,8 +32,10 @@ FLAT = 1e-8
 CREEPING = 1e-5
 # Directions in which a finite step is worth trying: at a coincidence of components the second derivative may vanish.
 NEARLY_FLAT = 1e-4
-# Numbers of the scores that are held at a time: 32 MB.
-NUMBERS = 2**22
+# Numbers of the scores that are held at a time: 1 MB, and what is computed of them a few times that.
+NUMBERS = 2**17
+# Rows that are worth the products of matrices of their parameters.
+LEAST_ROWS = 256
 # Closer than this to a bound, with a gradient that points outward, a probability is at it.
 AT_BOUND = 1e-5
 
@@ -86,12 +90,16 @@ class Curvature:
 
 def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats, Floats]:
     """Gradient ``(p,)``, Hessian ``(p, p)`` and complete-data information ``(p, p)`` of the objective, full vector."""
-    n, p = len(mixture.counts), len(mixture.basis)
-    rows = max(NUMBERS // p, 1)
-    parts = [mixture] if n <= rows else [mixture.part(slice(start, start + rows)) for start in range(0, n, rows)]
-    gradient, hessian, complete = (sum(d) for d in zip(*(_of_rows(part, parameters) for part in parts), strict=True))
+    p = len(mixture.basis)
+    gradient, hessian, complete = np.split(mixture.summed(partial(_of_rows, parameters=parameters)), [1, p + 1])
     by_prior, prior_hessian = mixture.prior_derivatives(parameters)
-    return gradient + by_prior, hessian + prior_hessian, complete - prior_hessian
+    return gradient[0] + by_prior, hessian + prior_hessian, complete - prior_hessian
+
+
+def parts(mixture: Mixture[Any, Any]) -> Iterator[Mixture[Any, Any]]:
+    """The rows in parts whose scores take little memory."""
+    n, rows = len(mixture.counts), max(NUMBERS // len(mixture.basis), LEAST_ROWS)
+    return iter([mixture]) if n <= rows else (mixture.part(slice(start, start + rows)) for start in range(0, n, rows))
 
 
 class RowScores(NamedTuple):
@@ -131,11 +139,17 @@ def row_scores(mixture: Mixture[Any, Any], parameters: Any) -> RowScores:
     return RowScores(full, r, ratio, own)
 
 
-def _of_rows(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, Any, Any]:
-    """What the rows add to the derivatives, the prior left out."""
+def _of_rows(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
+    """``(1 + 2 p, p)`` what the rows add to the gradient, the Hessian and the complete-data information."""
+    return np.asarray(sum(_of_part(part, parameters) for part in parts(mixture)))
+
+
+def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
+    """The same of rows that are few enough to hold their scores."""
     k, counts, p = mixture.n_components, mixture.counts, len(mixture.basis)
     rows, r, ratio, scores = row_scores(mixture, parameters)
-    hessian, complete = np.zeros((p, p)), np.zeros((p, p))
+    gradient, hessian, complete = derived = np.split(np.zeros((1 + 2 * p, p)), [1, p + 1])
+    gradient[0] = counts @ rows
     curved = mixture.complete_hessian(parameters, r * counts[:, None])
     with np.errstate(divide="ignore", invalid="ignore"):
         complete[range(k), range(k)] = counts @ ratio / parameters.weights
@@ -148,7 +162,7 @@ def _of_rows(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, Any, Any
         hessian[j, own] = ratio[:, j] @ weighted
         hessian[own, j] = hessian[j, own]
     hessian -= (rows * counts[:, None]).T @ rows
-    return counts @ rows, hessian, complete
+    return np.concatenate(derived)
 
 
 def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:

@@ -26,9 +26,7 @@ type Method = Literal["em", "nelder-mead", "bfgs"]
 REPLAY_STEPS = 30_000
 # Starts from which that is tried.
 REPLAYED = 3
-# Distinct rows up to which a search is made among all; of more, among so many drawn at random, and the best optima there are
-# where the runs over all rows start.
-SAMPLE = 3000
+# Optima of a sample from which runs over all rows start.
 OF_SAMPLE = 2
 # Nats below the best known optimum at which an unfinished search run is given up.
 HOPELESS = 5.0
@@ -108,17 +106,22 @@ class Fit[P, E]:
     remaining: float
     _mixture: Mixture[P, Any]
 
-    def responsibilities(self, data: Any) -> Floats:
+    def responsibilities(self, data: Any) -> Any:
         """Posterior probability of each component for each row of ``data``, known labels respected.
 
         Parameters
         ----------
-        data : what was fitted or new rows: `models.CoinTosses`; or y ``(n,)`` or ``(n, d)``, or `models.Measurements`
+        data : what was fitted or new rows: `models.CoinTosses`; or `models.Measurements`; or y as `em.gaussian_mixture`
+            takes it, of a table the columns that were fitted
 
         Returns
         -------
-        ``(n, n_components)``, each row summing to 1
+        ``(n, n_components)``, each row summing to 1: of Dask's rows a `dask.array.Array` that is not computed yet, else
+        an array in memory, for which files and mapped arrays are read a chunk at a time
         """
+        parts = self._mixture.by_chunks(data, self.parameters)
+        if parts is not None:
+            return parts
         return responsibilities(*self._mixture.log_joint(data, self.parameters))[0]
 
     def __repr__(self) -> str:
@@ -163,7 +166,7 @@ def fit_mixture(
         distinct = [(best, 1)]
     else:
         random = np.random.default_rng(seed)
-        searched = _sample(mixture, random)
+        searched = mixture.sample(seed)
         vectors = mixture.to_vector(starts(searched, random, starting))
         found: list[Found] = []
         if method != "em" or len(vectors) == 1:
@@ -232,14 +235,6 @@ def _remaining(best: Optimum, won: Climb) -> float:
     if judged.kind == "saddle":
         return np.nan
     return 0.5 * (judged.identified_decrement if np.isnan(judged.decrement) else judged.decrement) ** 2
-
-
-def _sample(mixture: Mixture[Any, Any], random: np.random.Generator) -> Mixture[Any, Any]:
-    """The rows among which a search is made: all, or of very many some."""
-    n = len(mixture.counts)
-    if n <= SAMPLE:
-        return mixture
-    return mixture.part(np.sort(random.choice(n, size=SAMPLE, replace=False)))
 
 
 def _from_sample(mixture: Mixture[Any, Any], climbs: list[tuple[Climb, list[int]]]) -> tuple[list[Found], Floats]:

@@ -14,14 +14,17 @@ the scatter and ``e`` to its divisor, so one M-step, one gradient and one Hessia
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from em.acceleration import Acceleration
+from em.chunks import Rows, chunks_of
 from em.covariances import (
     CovariancePrior,
     component_prior_derivatives,
@@ -37,6 +40,7 @@ from em.covariances import (
 )
 from em.fit import Fit, Method, fit_mixture
 from em.mixture import (
+    Sum,
     block_diagonal,
     fitting_start,
     from_weight_coordinates,
@@ -52,6 +56,8 @@ from em.mixture import (
 )
 from em.moments import GaussianStatistics, statistics_of
 from em.normal_rows import NormalRows
+from em.progress import Progress
+from em.sample import SAMPLE, drawn, keys
 from em.spread_ratio import SpreadRatio
 from em.starts import Starts
 from em.units import Units
@@ -170,6 +176,28 @@ class GaussianStandardErrors:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Summary:
+    """What has to be known of all rows before any of them is fitted.
+
+    Attributes
+    ----------
+    n : rows, each counted as often as it was seen
+    mean, covariance : ``(d,)`` and ``(d, d)``, divisor n - 1
+    labels : those that are known of some row
+    """
+
+    n: int
+    mean: Floats
+    covariance: Floats
+    labels: Integers
+
+    @classmethod
+    def of(cls, data: Measurements) -> Summary:
+        """Summarise rows in memory; data without a covariance of full rank are refused."""
+        return cls(data.n, np.average(data.y, axis=0, weights=data.counts), sample_covariance(data), data.labels)
+
+
 class GaussianMixture:
     """The Gaussian family as the shared layers see it, in units of its own; see `em.mixture.Mixture`."""
 
@@ -182,26 +210,31 @@ class GaussianMixture:
         *,
         minimum_ratio: float | None = None,
         standardise: bool = True,
+        summary: Summary | None = None,
+        told: Callable[[int, Floats | float], None] | None = None,
     ) -> None:
         distinct = data.distinct()
-        covariance = sample_covariance(distinct)
+        summary = summary or Summary.of(distinct)
+        self.told = told
         self.weights, self.form = weights, form
-        self.labels, self.counts = distinct.labels, distinct.counts
         self.n_components = k = weights.n_components
-        self.groups = exchangeable_groups(weights, self.labels)
+        self.groups = exchangeable_groups(weights, summary.labels)
         self.d = d = distinct.d
         self.units = Units(np.zeros(d), np.ones(d))
         if standardise:
-            self.units = Units.of(distinct, np.sqrt(np.diag(covariance)), shared=form.shape == "spherical")
-        self.points = self.units.rows(distinct.y)
+            deviations = np.sqrt(np.diag(summary.covariance))
+            self.units = Units.of(summary.mean, deviations, shared=form.shape == "spherical")
         self.features = distinct.features
-        self.rows = NormalRows(self.points, self.counts, self.labels, k, diagonal=form.shape != "full")
-        self.total = self.units.matrices(covariance)
+        self.keys = keys(distinct.labels, distinct.y) if len(distinct.y) > SAMPLE else None
+        # Where rows come in chunks, how many there are in all and the largest size in each column.
+        self.extent: tuple[int, Floats] | None = None
+        self._hold(self.units.rows(distinct.y), distinct.counts, distinct.labels)
+        self.total = self.units.matrices(summary.covariance)
         self.total_inverse_root = np.linalg.inv(np.linalg.cholesky(self.total))
         self.ratio = None if minimum_ratio is None else SpreadRatio.of(minimum_ratio, self.total, form.shape)
         self.bounded = self.ratio is not None
         self.prior = None if prior is None else self.units.prior(prior)
-        self.likelihood_offset = self.offset = -distinct.n * self.units.log_volume
+        self.likelihood_offset = self.offset = -summary.n * self.units.log_volume
         if prior is not None:
             entries = {"full": d + 1.0, "diagonal": 2.0, "spherical": 2.0 / d}[form.shape]
             self.offset -= self.units.log_volume * (k + entries * (1 if form.tied else k))
@@ -213,7 +246,7 @@ class GaussianMixture:
             self.least[2 * k :] = NO_WIDTH**2
         # Starts: a tenth of the data's own covariance, worth d + 2 rows, keeps the smallest cluster from a width of 0.
         self.start_prior = GaussianPrior(
-            mean=np.average(self.points, axis=0, weights=self.counts),
+            mean=self.units.rows(summary.mean),
             shrinkage=1e-3,
             degrees_of_freedom=d + 2.0,
             scale=0.1 * (d + 2.0) * self.total,
@@ -224,14 +257,28 @@ class GaussianMixture:
         k, d = self.n_components, self.d
         return block_diagonal(weight_basis(k, self.weights.fixed), np.eye(k * d), free_entries(self.form, k, d))
 
+    def _hold(self, points: Floats, counts: Integers, labels: Integers) -> None:
+        self.points, self.counts, self.labels = points, counts, labels
+        diagonal = self.form.shape != "full"
+        self.rows = NormalRows(points, counts, labels, self.n_components, diagonal=diagonal, extent=self.extent)
+
     def part(self, rows: slice | Integers) -> GaussianMixture:
         some = copy(self)
-        some.points, some.counts, some.labels = self.points[rows], self.counts[rows], self.labels[rows]
-        some.rows = NormalRows(some.points, some.counts, some.labels, self.n_components, diagonal=self.rows.diagonal)
+        some.keys = None
+        some._hold(self.points[rows], self.counts[rows], self.labels[rows])
         return some
 
+    def sample(self, seed: int) -> GaussianMixture:
+        return self if self.keys is None else self.part(np.flatnonzero(drawn(self.keys, self.labels, seed)))
+
+    def summed[T: Sum](self, of: Callable[[GaussianMixture], T]) -> T:
+        return of(self)
+
     def e_step(self, parameters: GaussianParameters) -> GaussianStatistics:
-        return self.rows.statistics(parameters)
+        statistics = self.rows.statistics(parameters)
+        if self.told is not None:
+            self.told(len(self.counts), statistics.log_likelihood + self.likelihood_offset)
+        return statistics
 
     def m_step(self, statistics: GaussianStatistics) -> GaussianParameters:
         return m_step(statistics, self.prior, self.weights, self.form, self.ratio)
@@ -346,12 +393,24 @@ class GaussianMixture:
     def published(self, parameters: GaussianParameters) -> GaussianParameters:
         return self.units.published(parameters)
 
-    def log_joint(self, data: ArrayLike | Measurements, published: GaussianParameters) -> tuple[Floats, Integers]:
+    def log_joint(self, data: Any, published: GaussianParameters) -> tuple[Floats, Integers]:
+        if len(getattr(data, "columns", ())) > self.d and set(self.features) <= set(data.columns):
+            data = data[list(self.features)]
         rows = data if isinstance(data, Measurements) else Measurements(data)
         if rows.d != self.d:
             raise ValueError(f"data has {rows.d} features but the fit has {self.d}; give the features that were fitted")
         inside = log_densities(self.units.parameters(published), self.units.rows(rows.y))
         return log_weights(published.weights) + inside, checked_labels(rows.labels, self.n_components)
+
+    def by_chunks(self, data: Any, published: GaussianParameters) -> Any:
+        chunks = chunks_of(data, None, None, self.features)
+        if chunks is None:
+            return None
+        if len(chunks.features) != self.d:
+            raise ValueError(
+                f"data has {len(chunks.features)} features but the fit has {self.d}; give the features that were fitted"
+            )
+        return chunks.mapped(partial(_shares, units=self.units, published=published), self.n_components)
 
     def standard_errors(
         self, parameters: GaussianParameters, covariance: Floats, reason: str | None
@@ -377,12 +436,12 @@ class GaussianMixture:
 
 
 def gaussian_mixture(
-    y: ArrayLike,
+    y: Any,
     n_components: int = 2,
     covariance: Covariance = "full",
     weights: Weights = "free",
-    labels: ArrayLike | None = None,
-    counts: ArrayLike | None = None,
+    labels: Any = None,
+    counts: Any = None,
     prior: GaussianPrior | None = None,
     *,
     start: GaussianParameters | None = None,
@@ -391,17 +450,18 @@ def gaussian_mixture(
     acceleration: Acceleration = "auto",
     starts: Starts = "default",
     minimum_ratio: float | None = None,
+    progress: bool = True,
 ) -> Fit[GaussianParameters, GaussianStandardErrors]:
     """Fit a mixture of normal distributions by EM.
 
     Parameters
     ----------
-    y : ``(n,)`` or ``(n, d)``, an array or a DataFrame, in any units
+    y : ``(n,)`` or ``(n, d)`` in any units, in memory or in one of the other places of the table below
     n_components : K
     covariance : ``"full"``, ``"tied"``, ``"diagonal"``, ``"spherical"``, ``"tied-diagonal"`` or ``"tied-spherical"``
     weights : ``"free"``, ``"equal"``, or ``(K,)`` values held fixed
-    labels : ``(n,)`` known component of each row, -1 where unknown
-    counts : ``(n,)`` how many times each row was seen
+    labels : ``(n,)`` known component of each row, -1 where unknown; of a table also the name of a column
+    counts : ``(n,)`` how many times each row was seen; of a table also the name of a column
     prior : maximise the log posterior under it; maximum likelihood where None
     start : where to start, its labelling kept; several starts and canonical order where None
     seed : of the random starts
@@ -412,6 +472,7 @@ def gaussian_mixture(
     starts : ``"thorough"`` tries four times as many starts and follows more of them to the end
     minimum_ratio : c of ``min sigma_j / sigma_k >= c`` over all components, each relative to the data's own spread in the
         same direction; under it the likelihood is bounded
+    progress : say on standard error how far a fit is that takes more than 5 seconds
 
     Returns
     -------
@@ -427,39 +488,94 @@ def gaussian_mixture(
     ObjectiveDecreased
         if the objective falls beyond rounding
 
+    Notes
+    -----
+    Where the rows may be, and what memory a fit takes beside them:
+
+    ======================================  =====================================  =====================================
+    y                                       labels and counts                      memory
+    ======================================  =====================================  =====================================
+    array, list                             ``(n,)`` arrays                        some copies of the rows
+    `pandas.DataFrame`                      ``(n,)`` arrays, or names of columns   the same
+    `numpy.memmap`                          ``(n,)`` arrays, also mapped           10 MB
+    `pathlib.Path` of a Parquet or Arrow    names of columns                       10 MB, and what pyarrow takes to read
+    file or a directory of them, or                                                a row group
+    `pyarrow.dataset.Dataset`
+    `dask.array.Array`                      Dask arrays cut alike, or arrays       10 MB here and on each thread of a
+                                                                                   worker, beside a partition
+    `dask.dataframe.DataFrame`              names of columns                       the same, and a copy of the partition
+    ======================================  =====================================  =====================================
+
+    All but the first two are read in chunks of 1 MB, again and again: some hundred times for a fit. Memory grows with the
+    square of the number of parameters and, where there are more than six components, with the number of starts: 24 kB for
+    each of the ``22 K (K - 1) / 2``. Dask's rows stay where they are; ``y.persist()`` keeps them there between two passes,
+    on the cluster of the active `distributed.Client` if there is one. The fit is the one that the same rows in memory have:
+    the search is made in the same sample of 3000 distinct rows, and sums differ by rounding.
+
     References
     ----------
     McLachlan & Peel (2000), Finite Mixture Models; Fraley & Raftery (2007), Journal of Classification 24, 155.
     """
-    data = Measurements(y, counts, labels)
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
-    enough_rows(data.n, n_components)
-    checked_labels(data.labels, n_components)
-    if prior is not None:
-        instance_of("prior", prior, GaussianPrior)
-        if len(prior.mean) != data.d:
-            raise ValueError(
-                f"prior is for {len(prior.mean)} features but y has {data.d}; give one prior mean per feature"
-            )
-        has_mode("concentration", prior.concentration)
-    if start is not None:
-        instance_of("start", start, GaussianParameters)
-        fitting_start(start.weights, treated)
-        if start.means.shape[1] != data.d:
-            raise ValueError(f"start has {start.means.shape[1]} features but y has {data.d}; give as many of both")
-        form.checked(start.covariances)
     if minimum_ratio is not None:
         minimum_ratio = _checked_ratio(minimum_ratio, method)
     # Nelder-Mead moves in the user's own units, as in the published example; its simplex is not invariant.
     standardise = method != "nelder-mead"
-    mixture = GaussianMixture(data, treated, form, prior, minimum_ratio=minimum_ratio, standardise=standardise)
+    shown = Progress()
+    told = shown.step if progress else None
+    options: dict[str, Any] = {"minimum_ratio": minimum_ratio, "standardise": standardise, "told": told}
+    chunks = chunks_of(y, counts, labels)
+    if chunks is None:
+        data = Measurements(y, counts, labels)
+        enough_rows(data.n, n_components)
+        checked_labels(data.labels, n_components)
+        _check_numbers(data.d, prior, start, treated, form)
+        mixture = GaussianMixture(data, treated, form, prior, **options)
+    else:
+        from em.chunked import over_chunks
+
+        _check_numbers(len(chunks.features), prior, start, treated, form)
+        mixture = over_chunks(chunks, seed, treated, form, prior, **options)
     internal = None if start is None else mixture.units.parameters(start)
     if internal is not None and mixture.ratio is not None and not mixture.ratio.kept(internal.covariances):
         raise ValueError(
             f"start.covariances have a ratio of standard deviations of {mixture.ratio.ratio(internal.covariances):.3g}, "
             f"below minimum_ratio={minimum_ratio:g}; start from wider components"
         )
-    return fit_mixture(mixture, start=internal, seed=seed, method=method, acceleration=acceleration, starting=starts)
+    try:
+        return fit_mixture(
+            mixture, start=internal, seed=seed, method=method, acceleration=acceleration, starting=starts
+        )
+    finally:
+        shown.end()
+
+
+def _shares(rows: Rows, units: Units, published: GaussianParameters) -> Floats:
+    """``(n, K)`` responsibilities of some rows, none with a label."""
+    data = rows.checked()
+    joint = log_weights(published.weights) + log_densities(units.parameters(published), units.rows(data.y))
+    return responsibilities(joint, data.labels)[0]
+
+
+def _check_numbers(
+    d: int,
+    prior: GaussianPrior | None,
+    start: GaussianParameters | None,
+    weights: MixtureWeights,
+    form: CovarianceForm,
+) -> None:
+    """Refuse a prior or a start of other than ``d`` features, or that fits neither weights nor form."""
+    if prior is not None:
+        instance_of("prior", prior, GaussianPrior)
+        if len(prior.mean) != d:
+            raise ValueError(f"prior is for {len(prior.mean)} features but y has {d}; give one prior mean per feature")
+        has_mode("concentration", prior.concentration)
+    if start is not None:
+        instance_of("start", start, GaussianParameters)
+        fitting_start(start.weights, weights)
+        if start.means.shape[1] != d:
+            raise ValueError(f"start has {start.means.shape[1]} features but y has {d}; give as many of both")
+        form.checked(start.covariances)
 
 
 def _checked_ratio(minimum_ratio: float, method: Method) -> float:

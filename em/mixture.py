@@ -10,6 +10,7 @@ responsibility there, and its part of the log-likelihood is ``log w_k + log f_k`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -30,6 +31,13 @@ class Statistics(Protocol):
         """Statistics of both sets of rows together."""
 
 
+class Sum(Protocol):
+    """What adds over rows."""
+
+    def __add__(self, other: Self, /) -> Self:
+        """Return the same of both sets of rows together."""
+
+
 class Mixture[P, S](Protocol):
     """Data, options and prior of one fit: what a family file provides, and all that the shared layers see.
 
@@ -37,7 +45,9 @@ class Mixture[P, S](Protocol):
     everything else: ``(p,)``. Constraints (weights sum to 1 or are held, covariances tied, diagonal or spherical) are
     linear in it: full = constant + ``basis`` @ free.
 
-    ``bounded`` says that the likelihood is, so that no optimum is spurious for being narrow.
+    ``bounded`` says that the likelihood is, so that no optimum is spurious for being narrow. Where the rows are too many for
+    memory, ``labels``, ``counts`` and ``points``, and what is asked of single rows, are those of a sample; `e_step` and
+    `summed` speak of all.
 
     Where a shape begins with ``...``, many sets of parameters may be given at once, along leading axes.
     """
@@ -58,6 +68,12 @@ class Mixture[P, S](Protocol):
 
     def part(self, rows: slice | Integers) -> Self:
         """The same mixture of some of its rows, in the same units."""
+
+    def sample(self, seed: int) -> Self:
+        """The mixture of the rows among which a search is made: all, or of very many a sample."""
+
+    def summed[T: Sum](self, of: Callable[[Mixture[P, S]], T]) -> T:
+        """What ``of`` says of all rows: of all at once, or chunk by chunk and added up."""
 
     def e_step(self, parameters: P) -> S:
         """Sufficient statistics of all rows; parameters ``...`` give statistics ``...``."""
@@ -118,6 +134,9 @@ class Mixture[P, S](Protocol):
 
     def log_joint(self, data: Any, published: P) -> tuple[Floats, Integers]:
         """Log of weight times density ``(n, K)``, and the labels ``(n,)``, of the user's data at published parameters."""
+
+    def by_chunks(self, data: Any, published: P) -> Any:
+        """Responsibilities ``(n, K)`` of rows that are not in memory; None of rows that are."""
 
     def standard_errors(self, parameters: P, covariance: Floats, reason: str | None) -> Any:
         """The covariance of the full vector, ``(p, p)``, as the family's standard errors in the user's own units."""

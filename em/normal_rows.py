@@ -74,9 +74,21 @@ class _Tight:
 
 
 class NormalRows:
-    """Rows ``y`` ``(n, d)`` about their centre, in units of their spread; ``diagonal`` where no covariance is estimated."""
+    """Rows ``y`` ``(n, d)`` about their centre, in units of their spread; ``diagonal`` where no covariance is estimated.
 
-    def __init__(self, y: Floats, counts: Integers, labels: Integers, k: int, *, diagonal: bool) -> None:
+    ``extent`` is given to some of many rows: how many there are in all, and the largest size in each column ``(d,)``.
+    """
+
+    def __init__(
+        self,
+        y: Floats,
+        counts: Integers,
+        labels: Integers,
+        k: int,
+        *,
+        diagonal: bool,
+        extent: tuple[int, Floats] | None = None,
+    ) -> None:
         unknown = labels < 0
         self.diagonal = diagonal or y.shape[1] == 1
         whole = bool(unknown.all())
@@ -87,14 +99,12 @@ class NormalRows:
         self.d = d = y.shape[1]
         self.lower = np.tril_indices(d)
         a, b = (np.arange(d),) * 2 if self.diagonal else self.lower
-        largest = np.abs(self.y).max(axis=0, initial=0.0)
+        n, largest = extent or (len(self.y), np.abs(self.y).max(axis=0, initial=0.0))
         self.largest = np.concatenate([[1.0], largest, largest[a] * largest[b]])
         self.largest_squared = self.largest**2
         self.twice = np.where(a == b, -0.5, -1.0)  # an entry off the diagonal stands in a precision twice
-        own = np.equal.outer(labels, np.arange(k)) * counts[:, None].astype(float)
-        means = np.zeros((k, d)) if whole else own.T @ y / np.maximum(own.sum(axis=0), 1)[:, None]
-        self.labelled = None if whole else statistics_of(own, 0.0, y, means)
-        self.compiled = available(len(self.y))
+        self.labelled = None if whole else _of_known(y[~unknown], counts[~unknown], labels[~unknown], k)
+        self.compiled = available(n)
         few = len(self.y) * len(self.largest) <= KEPT
         self.kept = [self._block(rows) for rows in self._parts()] if few else None
 
@@ -199,3 +209,10 @@ class NormalRows:
         log_likelihood: Any = (rows * logs - 0.5 * distances).sum(axis=-1)
         log_likelihood = np.where(log_likelihood > IMPOSSIBLE, log_likelihood, -np.inf)[()]
         return GaussianStatistics(log_likelihood, np.broadcast_to(rows, logs.shape), first, second, parameters.means)
+
+
+def _of_known(y: Floats, counts: Integers, labels: Integers, k: int) -> GaussianStatistics:
+    """Moments about their own means of rows that all have a label."""
+    own = np.equal.outer(labels, np.arange(k)) * counts[:, None].astype(float)
+    means = own.T @ y / np.maximum(own.sum(axis=0), 1)[:, None]
+    return statistics_of(own, 0.0, y, means)

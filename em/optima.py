@@ -17,7 +17,7 @@ from models.mixtures import canonical_permutation
 
 type Status = Literal["converged", "boundary", "saddle", "ridge", "collapsed", "iteration limit"]
 
-# Two optima are one where their objectives and the log-likelihoods of every single row agree this closely, in nats.
+# Two optima are one where their objectives and the log-likelihoods of every single row in memory agree this closely, in nats.
 SAME_OBJECTIVE = 1e-6
 # What counts as rising from a ridge, in nats: what is flat rises by rounding alone.
 RISE = 1e-9
@@ -137,6 +137,6 @@ def modes_of(mixture: Mixture[Any, Any], found: list[tuple[Optimum, int]]) -> tu
     for optimum, reached in distinct:
         permutation = canonical_permutation(mixture.published(optimum.parameters).order_keys, mixture.groups)
         vector = mixture.to_vector(optimum.parameters)[permuted_places(mixture, permutation)]
-        value = float(optimum.rows @ mixture.counts + mixture.likelihood_offset)
+        value = float(optimum.objective - mixture.log_prior(optimum.parameters) + mixture.likelihood_offset)
         modes.append(Mode(value, mixture.published(mixture.from_vector(vector)), reached, optimum.regular))
     return tuple(modes)

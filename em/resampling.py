@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from em.chunked import ChunkedGaussianMixture
 from em.climb import climb
 from em.coins import CoinMixture
 from em.curvature import derivatives
@@ -94,13 +95,17 @@ def bootstrap[E](
     Raises
     ------
     ValueError
-        for another kind, or fewer than two replicates
+        for another kind, fewer than two replicates, or a fit of rows that are not in memory
     """
     if kind not in ("parametric", "nonparametric"):
         raise ValueError(f'kind is {kind!r}; give "parametric" or "nonparametric"')
     if replicates < 2:
         raise ValueError(f"replicates is {replicates}; give at least 2")
     mixture: Any = fit._mixture
+    if isinstance(mixture, ChunkedGaussianMixture):
+        raise ValueError(
+            "fit is of rows that are not in memory, which are not drawn again; take em.sandwich(fit) instead"
+        )
     estimate = mixture.from_vector(fit.path._vectors[-1])
     withheld: str | None = fit.standard_errors.reason  # type: ignore[attr-defined]
     vectors, lost, ambiguous = [], 0, 0

@@ -10,13 +10,15 @@ component; a prior adds a share of its gradient to every row.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from em.curvature import curvature, row_scores
+from em.curvature import curvature, parts, row_scores
 from em.fit import Fit
 from em.mixture import Mixture
+from models.inputs import Floats
 
 
 def sandwich[E](fit: Fit[Any, E]) -> E:
@@ -35,8 +37,22 @@ def sandwich[E](fit: Fit[Any, E]) -> E:
     p, reason = len(mixture.basis), fit.standard_errors.reason  # type: ignore[attr-defined]
     if reason is not None:
         return mixture.standard_errors(parameters, np.full((p, p), np.nan), reason)  # type: ignore[no-any-return]
-    prior = mixture.prior_derivatives(parameters)[0] / mixture.counts.sum()
-    scores = (row_scores(mixture, parameters).full + prior) @ mixture.basis
-    meat = (scores * mixture.counts[:, None]).T @ scores
+    n = mixture.summed(_number)
+    prior = mixture.prior_derivatives(parameters)[0] / n
+    meat = mixture.summed(partial(_products, parameters=parameters, prior=prior))
     half = np.linalg.solve(curvature(mixture, parameters).information, mixture.basis.T)
     return mixture.standard_errors(parameters, half.T @ meat @ half, None)  # type: ignore[no-any-return]
+
+
+def _number(mixture: Mixture[Any, Any]) -> int:
+    return int(mixture.counts.sum())
+
+
+def _products(mixture: Mixture[Any, Any], parameters: Any, prior: Floats) -> Floats:
+    """``(f, f)`` sum of the outer products of the rows' scores by the free coordinates."""
+    f = mixture.basis.shape[1]
+    meat = np.zeros((f, f))
+    for part in parts(mixture):
+        scores = (row_scores(part, parameters).full + prior) @ mixture.basis
+        meat += (scores * part.counts[:, None]).T @ scores
+    return meat

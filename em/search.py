@@ -8,12 +8,14 @@ and never to a lower objective. After Biernacki, Celeux & Govaert (2003), Comput
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from em.kernel import ROWS
 from em.mixture import Mixture, evaluated, row_posteriors
 from em.starts import Starts
 from models.inputs import Floats
@@ -34,6 +36,8 @@ COLLAPSED = 0.05
 SAME_ROWS = 1e-3
 # Rows on which all runs are compared, before all rows are on which some agree.
 FEW_ROWS = 8
+# Numbers that are computed at a time: 1 MB, which stays in the cache.
+AT_A_TIME = 2**17
 
 
 type RunEnding = Literal["collapsed", "near", "under way", "given up"]
@@ -170,7 +174,18 @@ def _cycle(
 
 
 def _evaluate(mixture: Mixture[Any, Any], vectors: Floats) -> tuple[Any, Floats]:
-    return evaluated(mixture, mixture.from_vector(vectors))
+    done = [evaluated(mixture, some) for some in _few_at_a_time(mixture, vectors, ROWS)]
+    if len(done) == 1:
+        return done[0]
+    kind = type(done[0][0])
+    joined = kind(*(np.concatenate([getattr(s, field.name) for s, _ in done]) for field in fields(kind)))
+    return joined, np.concatenate([values for _, values in done])
+
+
+def _few_at_a_time(mixture: Mixture[Any, Any], vectors: Floats, rows: int) -> Iterator[Any]:
+    """The parameters of some runs after the others, so that what is computed of so many rows takes little memory."""
+    some = max(AT_A_TIME // (mixture.n_components * rows), 1)
+    return (mixture.from_vector(vectors[j : j + some]) for j in range(0, len(vectors), some))
 
 
 def _alive(mixture: Mixture[Any, Any], runs: _Runs, found: list[Found]) -> tuple[_Runs, Floats, Any]:
@@ -201,7 +216,8 @@ def _groups(mixture: Mixture[Any, Any], vectors: Floats, values: Floats) -> list
     """Which of several full vectors say the same of every row, the best of each group first."""
     if len(vectors) < 2:
         return [[j] for j in range(len(vectors))]
-    rows = row_posteriors(mixture, mixture.from_vector(vectors))[1]
+    parts = _few_at_a_time(mixture, vectors, len(mixture.counts))
+    rows = np.concatenate([row_posteriors(mixture, some)[1] for some in parts])
     few = rows[:, :: max(rows.shape[1] // FEW_ROWS, 1)]
     alike = np.abs(few[:, None] - few).max(axis=2) < SAME_ROWS
     groups: list[list[int]] = []

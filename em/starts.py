@@ -11,6 +11,8 @@ responsibilities.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import batched, chain
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +25,8 @@ RANDOM_ROW_STARTS = 12
 RANDOM_SHARE_STARTS = 4
 # How many times as many a thorough search makes of those that are drawn.
 THOROUGH = 4
+# Numbers of the responsibilities that are held at a time: 1 MB.
+AT_A_TIME = 2**17
 
 type Starts = Literal["default", "thorough"]
 
@@ -34,25 +38,29 @@ def starts(mixture: Mixture[Any, Any], random: np.random.Generator, how: Starts 
         return mixture.start_from(_with_labels(np.full((1, n, k), 1.0 / k), mixture.labels))
     # The optima multiply with the pairs of components that can be exchanged for a pair elsewhere.
     times = (THOROUGH if how == "thorough" else 1) * k * (k - 1) // 2
-    shares = _quantile_shares(mixture) + _extreme_row_shares(mixture)
-    shares += [spread_out(mixture, random) for _ in range(times * SPREAD_OUT_STARTS)]
-    shares += _near_random_rows(mixture, random, times * RANDOM_ROW_STARTS)
-    shares += [random.dirichlet(np.ones(k), size=len(mixture.counts)) for _ in range(times * RANDOM_SHARE_STARTS)]
-    return _with_bounds(mixture, mixture.start_from(_with_labels(np.stack(shares), mixture.labels)))
+    shares = chain(
+        _quantile_shares(mixture),
+        _extreme_row_shares(mixture),
+        (spread_out(mixture, random) for _ in range(times * SPREAD_OUT_STARTS)),
+        _near_random_rows(mixture, random, times * RANDOM_ROW_STARTS),
+        (random.dirichlet(np.ones(k), size=n) for _ in range(times * RANDOM_SHARE_STARTS)),
+    )
+    some = max(AT_A_TIME // (n * max(k, mixture.points.shape[1])), 1)
+    inside = (mixture.start_from(_with_labels(np.stack(few), mixture.labels)) for few in batched(shares, some))
+    return _with_bounds(mixture, np.concatenate([mixture.to_vector(parameters) for parameters in inside]))
 
 
-def _with_bounds(mixture: Mixture[Any, Any], inside: Any) -> Any:
+def _with_bounds(mixture: Mixture[Any, Any], vectors: Floats) -> Any:
     """The starts, and the first of them once more for each bound, with that one parameter there.
 
     EM gets to a bound only in the limit, and from between two components it turns to the nearer optimum; started at the
     bound it stays there, which is where the maximum often is when components overlap.
     """
-    vectors = mixture.to_vector(inside)
     at_bounds = np.repeat(vectors[:1], len(mixture.bounds()), axis=0)
     for vector, (place, bound) in zip(at_bounds, mixture.bounds(), strict=True):
         vector[place] = bound
     if not len(at_bounds):
-        return inside
+        return mixture.from_vector(vectors)
     parameters = mixture.from_vector(at_bounds)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistics, value = evaluated(mixture, parameters)
@@ -80,26 +88,23 @@ def _axes(mixture: Mixture[Any, Any]) -> tuple[Floats, list[Floats]]:
     return centred, axes
 
 
-def _quantile_shares(mixture: Mixture[Any, Any]) -> list[Floats]:
+def _quantile_shares(mixture: Mixture[Any, Any]) -> Iterator[Floats]:
     """Equal parts along each axis."""
     counts, k = mixture.counts, mixture.n_components
     centred, axes = _axes(mixture)
-    shares = []
     for axis in axes:
         order = np.argsort(centred @ axis, kind="stable")
         passed = np.cumsum(counts[order]) - 0.5 * counts[order]
         part = np.minimum((passed / counts.sum() * k).astype(int), k - 1)
         share = np.zeros((len(counts), k))
         share[order, part] = 1.0
-        shares.append(share)
-    return shares
+        yield share
 
 
-def _extreme_row_shares(mixture: Mixture[Any, Any]) -> list[Floats]:
+def _extreme_row_shares(mixture: Mixture[Any, Any]) -> Iterator[Floats]:
     """The lowest or the highest row along an axis alone, the others in equal parts."""
     counts, k = mixture.counts, mixture.n_components
     centred, axes = _axes(mixture)
-    shares = []
     for axis in axes:
         for sign in (1, -1):
             order = np.argsort(sign * (centred @ axis), kind="stable")
@@ -108,8 +113,7 @@ def _extreme_row_shares(mixture: Mixture[Any, Any]) -> list[Floats]:
             share = np.zeros((len(counts), k))
             share[order, part] = 1.0
             share[order[0]] = np.eye(k)[0]
-            shares.append(share)
-    return shares
+            yield share
 
 
 def spread_out(mixture: Mixture[Any, Any], random: np.random.Generator) -> Floats:
@@ -128,16 +132,14 @@ def spread_out(mixture: Mixture[Any, Any], random: np.random.Generator) -> Float
     return share
 
 
-def _near_random_rows(mixture: Mixture[Any, Any], random: np.random.Generator, number: int) -> list[Floats]:
+def _near_random_rows(mixture: Mixture[Any, Any], random: np.random.Generator, number: int) -> Iterator[Floats]:
     """Responsibilities of K equal normals about random rows, each with 1 / sqrt(K) of the variances of the data."""
     points, k = mixture.points, mixture.n_components
     chance = mixture.counts / mixture.counts.sum()
     variances = chance @ (points - chance @ points) ** 2
     scaled = points * np.sqrt(np.divide(np.sqrt(k), variances, out=np.zeros_like(variances), where=variances > 0))
-    found = []
     for _ in range(number):
         rows = random.choice(len(points), size=k, replace=len(points) < k, p=chance)
         distances = ((scaled[:, None, :] - scaled[rows]) ** 2).sum(axis=2)
         shares = np.exp(-0.5 * (distances - distances.min(axis=1, keepdims=True)))
-        found.append(shares / shares.sum(axis=1, keepdims=True))
-    return found
+        yield shares / shares.sum(axis=1, keepdims=True)

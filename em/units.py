@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from em.mixture import trusted
-from models.gaussians import GaussianParameters, GaussianPrior, Measurements
+from models.gaussians import GaussianParameters, GaussianPrior
 from models.inputs import Floats, read_only
 
 
@@ -28,11 +28,11 @@ class Units:
     unit: Floats
 
     @classmethod
-    def of(cls, data: Measurements, standard_deviations: Floats, *, shared: bool) -> Units:
-        """Units for data of this spread; one for all features where ``shared``, as a common variance needs."""
+    def of(cls, mean: Floats, standard_deviations: Floats, *, shared: bool) -> Units:
+        """Units for data of this mean and spread; one for all features where ``shared``, as a common variance needs."""
         exponents = np.rint(np.log2(standard_deviations))
         unit = np.exp2(np.full_like(exponents, exponents.max()) if shared else exponents)
-        return cls(np.average(data.y, axis=0, weights=data.counts), unit)
+        return cls(mean, unit)
 
     @property
     def log_volume(self) -> float:

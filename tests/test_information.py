@@ -128,6 +128,9 @@ class LinkageMixture:
         with np.errstate(divide="ignore"):
             return np.log(np.array([[1, 0, 0, 0], [t / 2, (1 - t) / 2, (1 - t) / 2, t / 2]]).T)
 
+    def summed(self, of: Any) -> Any:
+        return of(self)
+
     def e_step(self, parameters: LinkageParameters) -> LinkageStatistics:
         r, rows = responsibilities(log_weights(parameters.weights) + self.log_densities(parameters), self.labels)
         return LinkageStatistics(float(rows @ self.counts), r[:, 1] * self.counts)

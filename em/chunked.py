@@ -1,0 +1,192 @@
+"""A mixture of normals whose rows are not in memory: what is known of all of them, and sums over their chunks.
+
+Two passes come first: one checks every number and draws a sample of the distinct rows, one takes mean and covariance. The
+search for optima is made in the sample, which is the one that is drawn from rows in memory; the runs from there, their ends
+and the standard errors are of all rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from em.chunks import Chunks, Rows
+from em.gaussians import GaussianMixture, Summary
+from em.mixture import Sum
+from em.moments import GaussianStatistics, statistics_of
+from em.sample import SAMPLE, Sample
+from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior, Measurements, of_full_rank, spread_of
+from models.inputs import Floats, Integers
+from models.mixtures import MixtureWeights, checked_labels, enough_rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """What one pass over the rows tells.
+
+    Attributes
+    ----------
+    n : rows, each counted as often as it was seen
+    rows : the same, each counted once
+    low, high : ``(d,)``
+    labels : that are known of some row
+    sample : of the distinct rows
+    """
+
+    n: int
+    rows: int
+    low: Floats
+    high: Floats
+    labels: Integers
+    sample: Sample
+
+    @classmethod
+    def of(cls, chunks: Chunks, n_components: int, seed: int) -> Survey:
+        """Look at all rows.
+
+        Raises
+        ------
+        TypeError, ValueError
+            as `models.Measurements` does, with the chunk where the value is
+        """
+        found = chunks.summed(partial(_surveyed, n_components=n_components, seed=seed))
+        object.__setattr__(found.sample.rows, "features", chunks.features)
+        return found
+
+    def __add__(self, other: Survey) -> Survey:
+        """What both passes tell together."""
+        return Survey(
+            self.n + other.n,
+            self.rows + other.rows,
+            np.minimum(self.low, other.low),
+            np.maximum(self.high, other.high),
+            np.union1d(self.labels, other.labels),
+            self.sample + other.sample,
+        )
+
+
+def _surveyed(rows: Rows, n_components: int, seed: int) -> Survey | None:
+    """One chunk, checked; None where no row of it was seen."""
+    seen = None if rows.counts is None else np.asarray(rows.counts) != 0
+    if seen is not None and not seen.any():
+        rows._replace(counts=None).checked()
+        return None
+    data = rows.checked()
+    try:
+        checked_labels(data.labels, n_components)
+    except ValueError as error:
+        raise ValueError(f"in {rows.place}: {error}") from None
+    if seen is not None:
+        data = Measurements(data.y[seen], data.counts[seen], data.labels[seen])
+    low, high = data.y.min(axis=0), data.y.max(axis=0)
+    return Survey(data.n, len(data.y), low, high, np.unique(data.labels), Sample.of(data, seed))
+
+
+def _moments(rows: Rows, origin: Floats, size: Floats) -> GaussianStatistics | None:
+    """Moments of one chunk about an origin, in units of the range."""
+    y, counts, _ = _numbers(rows)
+    inside = (y - origin) / size
+    return statistics_of(counts[:, None].astype(float), 0.0, inside, np.zeros((1, len(origin))))
+
+
+def _numbers(rows: Rows) -> tuple[Floats, Integers, Integers]:
+    """Rows ``(n, d)``, counts and labels of a chunk that was checked."""
+    y = np.asarray(rows.y, dtype=np.float64)
+    n = len(y)
+    counts = np.ones(n, dtype=np.int64) if rows.counts is None else np.asarray(rows.counts).astype(np.int64)
+    labels = np.full(n, -1, dtype=np.int64) if rows.labels is None else np.asarray(rows.labels).astype(np.int64)
+    return y.reshape(n, -1), counts, labels
+
+
+def summary_of(chunks: Chunks, survey: Survey) -> Summary:
+    """Mean and covariance of all rows; data without a covariance of full rank are refused."""
+    size = spread_of(survey.n, survey.low, survey.high, chunks.features)
+    # About the middle of the sample, so that neither an origin far away nor rare large values cost digits.
+    drawn = survey.sample.rows
+    origin = np.average(drawn.y, axis=0, weights=drawn.counts)
+    moments = chunks.summed(partial(_moments, origin=origin, size=size))
+    shift = moments.first[0] / survey.n
+    covariance = (moments.second[0] - survey.n * np.outer(shift, shift)) / (survey.n - 1)
+    covariance = of_full_rank(covariance, chunks.features) * size * size[:, None]
+    return Summary(survey.n, origin + shift * size, covariance, survey.labels)
+
+
+def over_chunks(
+    chunks: Chunks,
+    seed: int,
+    weights: MixtureWeights,
+    form: CovarianceForm,
+    prior: GaussianPrior | None,
+    *,
+    minimum_ratio: float | None,
+    standardise: bool,
+    told: Callable[[int, Floats | float], None] | None,
+) -> GaussianMixture:
+    """The mixture of rows in chunks; where few of them are distinct, these with their counts, in memory.
+
+    Raises
+    ------
+    TypeError, ValueError
+        as `em.gaussian_mixture` does for the same data in memory
+    """
+    survey = Survey.of(chunks, weights.n_components, seed)
+    enough_rows(survey.n, weights.n_components)
+    few = survey.sample.whole and len(survey.sample.rows.y) <= SAMPLE
+    mixture = GaussianMixture(
+        survey.sample.rows,
+        weights,
+        form,
+        prior,
+        minimum_ratio=minimum_ratio,
+        standardise=standardise,
+        summary=None if few else summary_of(chunks, survey),
+        told=told,
+    )
+    if few:
+        return mixture
+    ends = [mixture.units.rows(survey.low), mixture.units.rows(survey.high)]
+    return ChunkedGaussianMixture(mixture, chunks, (survey.rows, np.abs(ends).max(axis=0)))
+
+
+class ChunkedGaussianMixture(GaussianMixture):
+    """The Gaussian family over chunks: in all but what speaks of all rows it is the mixture of their sample."""
+
+    def __init__(self, drawn: GaussianMixture, chunks: Chunks, extent: tuple[int, Floats]) -> None:
+        drawn.keys = None
+        vars(self).update(vars(drawn))
+        self.drawn, self.chunks = drawn, chunks
+        # What goes to the chunks, and to the workers of a cluster: all but the rows.
+        self.rowless = copy(drawn)
+        self.rowless.extent = self.extent = extent
+        self.rowless.told = None
+        self.rowless._hold(drawn.points[:0], drawn.counts[:0], drawn.labels[:0])
+
+    def sample(self, seed: int) -> GaussianMixture:
+        return self.drawn
+
+    def part(self, rows: slice | Integers) -> GaussianMixture:
+        return self.drawn.part(rows)
+
+    def summed[T: Sum](self, of: Callable[[GaussianMixture], T]) -> T:
+        return self.chunks.summed(partial(_of_chunk, mixture=self.rowless, of=of))
+
+    def e_step(self, parameters: GaussianParameters) -> GaussianStatistics:
+        statistics = self.summed(partial(_expected, parameters=parameters))
+        if self.told is not None and self.extent is not None:
+            self.told(self.extent[0], statistics.log_likelihood + self.likelihood_offset)
+        return statistics
+
+
+def _of_chunk[T](rows: Rows, mixture: GaussianMixture, of: Callable[[GaussianMixture], T]) -> T:
+    y, counts, labels = _numbers(rows)
+    some = copy(mixture)
+    some._hold(mixture.units.rows(y), counts, labels)
+    return of(some)
+
+
+def _expected(mixture: GaussianMixture, parameters: GaussianParameters) -> GaussianStatistics:
+    return mixture.e_step(parameters)

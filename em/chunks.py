@@ -1,0 +1,234 @@
+"""Data that are read a chunk at a time: memory-mapped arrays, Parquet and Arrow files; Dask's are in `em.dask_chunks`.
+
+Whatever is asked of the rows is a function of a few of them whose results add up, in the order of the rows. So memory holds
+one chunk, and its copy in the units of a fit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from em.mixture import Sum
+from models.gaussians import Measurements
+from models.inputs import Floats
+
+# Numbers of a chunk, and of what is computed of a larger one at a time: 1 MB.
+NUMBERS = 2**17
+
+
+class Rows(NamedTuple):
+    """Some rows as they are stored.
+
+    Attributes
+    ----------
+    y : ``(n,)`` or ``(n, d)``
+    counts, labels : ``(n,)``, or None where there are none
+    place : where they stand, for a message
+    """
+
+    y: Any
+    counts: Any
+    labels: Any
+    place: str
+
+    def checked(self) -> Measurements:
+        """The rows as measurements; what is refused is said with its place."""
+        try:
+            return Measurements(self.y, self.counts, self.labels)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"in {self.place}: {error}") from None
+
+
+class Chunks(Protocol):
+    """Rows that come in chunks."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the columns of y."""
+
+    def summed[T: Sum](self, of: Callable[[Rows], T | None]) -> T:
+        """Sum of what ``of`` says of some rows, over all; None says nothing."""
+
+    def mapped(self, of: Callable[[Rows], Floats], columns: int) -> Any:
+        """``(n, columns)`` what ``of`` says of each row; in memory, or of a cluster's rows a Dask array."""
+
+
+def added[T: Sum](parts: Iterable[T | None]) -> T | None:
+    """The sum of all that is there, from the first to the last."""
+    total: T | None = None
+    for part in parts:
+        if part is not None:
+            total = part if total is None else total + part
+    return total
+
+
+def _joined(parts: Iterable[Floats], shape: tuple[int, int]) -> Floats:
+    """Parts one below the other."""
+    joined, start = np.empty(shape), 0
+    for part in parts:
+        joined[start : start + len(part)] = part
+        start += len(part)
+    return joined
+
+
+def rows_at_a_time(d: int) -> int:
+    """How many rows of ``d`` numbers are a chunk."""
+    return max(NUMBERS // d, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MappedRows:
+    """Rows of an array, most often memory-mapped, with arrays of counts and labels beside it; `Chunks`."""
+
+    y: Any
+    counts: Any
+    labels: Any
+    features: tuple[str, ...]
+    place: str = "y"
+
+    @classmethod
+    def of(cls, y: Any, counts: Any, labels: Any) -> MappedRows:
+        """Refuse what is no table, and counts and labels of another length."""
+        if y.ndim not in (1, 2):
+            raise ValueError(f"y must be a vector or a table of rows and columns, but has shape {y.shape}")
+        for name, values in (("counts", counts), ("labels", labels)):
+            if values is not None and np.shape(values) != (len(y),):
+                raise ValueError(
+                    f"{name} has shape {np.shape(values)} but y has {len(y)} rows; give one of the {name} per row"
+                )
+        counts, labels = (None if v is None else np.asanyarray(v) for v in (counts, labels))
+        return cls(y, counts, labels, tuple(str(j + 1) for j in range(1 if y.ndim == 1 else y.shape[1])))
+
+    def __iter__(self) -> Iterator[Rows]:
+        step = rows_at_a_time(len(self.features))
+        for start in range(0, len(self.y), step):
+            some = slice(start, start + step)
+            counts, labels = (None if v is None else v[some] for v in (self.counts, self.labels))
+            yield Rows(self.y[some], counts, labels, f"{self.place} from row {start} on, counted from there")
+
+    def summed[T: Sum](self, of: Callable[[Rows], T | None]) -> T:
+        return not_empty(added(of(rows) for rows in self))
+
+    def mapped(self, of: Callable[[Rows], Floats], columns: int) -> Floats:
+        return _joined((of(rows) for rows in self), (len(self.y), columns))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrowRows:
+    """Rows of Parquet or Arrow files, their counts and labels in columns of their own; `Chunks`."""
+
+    dataset: Any
+    counts: str | None
+    labels: str | None
+    features: tuple[str, ...]
+
+    @classmethod
+    def of(cls, dataset: Any, counts: Any, labels: Any, wanted: Sequence[str] = ()) -> ArrowRows:
+        """Refuse columns that are not there or hold no numbers."""
+        import pyarrow.types as kinds
+
+        features = feature_names(dataset.schema.names, counts, labels, wanted)
+        for name in features:
+            kind = dataset.schema.field(name).type
+            if not (kinds.is_integer(kind) or kinds.is_floating(kind)):
+                raise TypeError(
+                    f"column {name!r} of y is of type {kind}, but y must hold numbers; leave it out: give "
+                    "pyarrow.dataset.dataset(path).replace_schema(...) with the columns that are meant"
+                )
+        return cls(dataset, counts, labels, features)
+
+    def __iter__(self) -> Iterator[Rows]:
+        step, start = rows_at_a_time(len(self.features)), 0
+        wanted = [*self.features, *(name for name in (self.counts, self.labels) if name is not None)]
+        batches = self.dataset.to_batches(
+            columns=wanted, batch_size=step, batch_readahead=1, fragment_readahead=1, cache_metadata=False
+        )
+        for batch in batches:
+            counts, labels = (None if name is None else _column(batch, name) for name in (self.counts, self.labels))
+            y = np.empty((batch.num_rows, len(self.features)))
+            for j, name in enumerate(self.features):
+                y[:, j] = _column(batch, name)
+            yield Rows(y, counts, labels, f"y from row {start} on, counted from there")
+            start += batch.num_rows
+
+    def summed[T: Sum](self, of: Callable[[Rows], T | None]) -> T:
+        return not_empty(added(of(rows) for rows in self))
+
+    def mapped(self, of: Callable[[Rows], Floats], columns: int) -> Floats:
+        return _joined((of(rows) for rows in self), (self.dataset.count_rows(), columns))
+
+
+def _column(batch: Any, name: str) -> Any:
+    """A column; a value that is missing is NaN, which is refused."""
+    return batch.column(name).to_numpy(zero_copy_only=False)
+
+
+def feature_names(columns: Iterable[str], counts: Any, labels: Any, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The columns of a table that are ``wanted``, if it has them, else all but counts and labels, which have to be names."""
+    names = tuple(columns)
+    for argument, name in (("counts", counts), ("labels", labels)):
+        if name is not None and not isinstance(name, str):
+            raise TypeError(
+                f"{argument} must be the name of a column where y is a table on disk or on a cluster, but is of type "
+                f"{type(name).__name__}; give one of {', '.join(map(str, names))}"
+            )
+        if name is not None and name not in names:
+            raise ValueError(
+                f"{argument} is {name!r}, which is no column of y; give one of {', '.join(map(str, names))}"
+            )
+    if wanted and set(wanted) <= set(names):
+        return tuple(wanted)
+    features = tuple(name for name in names if name not in (counts, labels))
+    if not features:
+        raise ValueError("y has no columns but its counts and labels; give at least one column of measurements")
+    return features
+
+
+def not_empty[T](total: T | None) -> T:
+    """What rows add up to, of which there is at least one."""
+    if total is None:
+        raise ValueError("y is empty; give at least one row that was seen")
+    return total
+
+
+def chunks_of(y: Any, counts: Any, labels: Any, wanted: Sequence[str] = ()) -> Chunks | None:
+    """What reads the rows of ``y``, of a table the columns ``wanted``, chunk by chunk; None where they are in memory.
+
+    Raises
+    ------
+    TypeError, ValueError
+        if counts or labels are not what belongs to such data
+    ModuleNotFoundError
+        for files, where pyarrow is not installed
+    """
+    if isinstance(y, np.memmap):
+        return MappedRows.of(y, counts, labels)
+    library = type(y).__module__.partition(".")[0]
+    if library == "dask":
+        from em.dask_chunks import DaskRows
+
+        return DaskRows.of(y, counts, labels, wanted)
+    if isinstance(y, Path):
+        return ArrowRows.of(_dataset(y), counts, labels, wanted)
+    if library == "pyarrow" and hasattr(y, "to_batches") and hasattr(y, "replace_schema"):
+        return ArrowRows.of(y, counts, labels, wanted)
+    return None
+
+
+def _dataset(path: Path) -> Any:
+    """Files as `pyarrow.dataset` reads them: Arrow's own by their suffix, else Parquet."""
+    try:
+        import pyarrow.dataset
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"reading {os.fspath(path)} needs pyarrow, which is not installed; pip install em-comparisons[dask]"
+        ) from error
+    first = next((p for p in sorted(path.rglob("*")) if p.is_file()), path) if path.is_dir() else path
+    kind = "ipc" if first.suffix in (".arrow", ".feather", ".ipc") else "parquet"
+    return pyarrow.dataset.dataset(path, format=kind)

@@ -1,0 +1,341 @@
+"""Rows that are not in memory, read chunk by chunk or on a cluster, give the fit that the same rows in memory give."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dask.array
+import dask.dataframe
+import distributed
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.dataset
+import pytest
+
+import em
+from em import chunks
+from em.compiled import available, normal_sums
+from em.dask_chunks import DaskRows
+from em.sample import SAMPLE, Sample, drawn, keys
+from models import CoinTosses, GaussianParameters, GaussianPrior, Measurements
+from models.inputs import Floats, Integers
+
+N = 5000
+# Both fits end within 1e-8 standard errors of the same maximum, and a standard error here is under a tenth of a column's
+# standard deviation.
+PARAMETERS = 1e-9
+LOG_LIKELIHOOD = 1e-10
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk is a thousand rows here."""
+    monkeypatch.setattr(chunks, "NUMBERS", 2000)
+
+
+def table() -> pd.DataFrame:
+    """Three clusters in two features of different units, one far from 0, with a few labels and counts from 0 to 3."""
+    random = np.random.default_rng(1)
+    z = random.choice(3, size=N, p=[0.5, 0.3, 0.2])
+    y = np.array([[0.0, 0.0], [4.0, 1.0], [-2.0, 5.0]])[z] + random.normal(size=(N, 2)) * [1.0, 0.7]
+    labels = np.where(random.random(N) < 0.01, z, -1)
+    return pd.DataFrame({"u": y[:, 0] + 1e4, "v": 30 * y[:, 1], "n": random.integers(0, 4, size=N), "z": labels})
+
+
+TABLE = table()
+Y: Floats = TABLE[["u", "v"]].to_numpy()
+COUNTS: Integers = TABLE["n"].to_numpy()
+LABELS: Integers = TABLE["z"].to_numpy()
+
+
+def mapped(folder: Path, name: str, array: Any) -> Any:
+    np.save(folder / f"{name}.npy", array)
+    return np.load(folder / f"{name}.npy", mmap_mode="r")
+
+
+def parquet(folder: Path, table: pd.DataFrame) -> Path:
+    """A directory of two files of several row groups each."""
+    (folder / "rows").mkdir()
+    for part in range(2):
+        half = table.iloc[part * N // 2 : (part + 1) * N // 2]
+        half.to_parquet(folder / "rows" / f"{part}.parquet", row_group_size=700, index=False)
+    return folder / "rows"
+
+
+def in_memory_map(folder: Path, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    return mapped(folder, "y", Y), {name: mapped(folder, name, values) for name, values in options.items()}
+
+
+def in_files(folder: Path, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    return parquet(folder, TABLE[["u", "v", *_columns(options).values()]]), _columns(options)
+
+
+def in_dataset(folder: Path, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    rows = pyarrow.Table.from_pandas(TABLE[["u", "v", *_columns(options).values()]])
+    with pyarrow.OSFile(str(folder / "rows.arrow"), "wb") as file, pyarrow.ipc.new_file(file, rows.schema) as writer:
+        writer.write_table(rows, max_chunksize=900)
+    return pyarrow.dataset.dataset(folder / "rows.arrow", format="ipc"), _columns(options)
+
+
+def in_dask_array(_: Path, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    y = dask.array.from_array(Y, chunks=(1300, 1))
+    return y, {name: dask.array.from_array(values, chunks=1000) for name, values in options.items()}
+
+
+def in_dask_frame(_: Path, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    frame = dask.dataframe.from_pandas(TABLE[["u", "v", *_columns(options).values()]], npartitions=11)
+    return frame[frame["u"] > -np.inf], _columns(options)
+
+
+def _columns(options: dict[str, Any]) -> dict[str, str]:
+    return {name: {"counts": "n", "labels": "z"}[name] for name in options}
+
+
+PLACES = [in_memory_map, in_files, in_dataset, in_dask_array, in_dask_frame]
+
+
+def same(one: Any, other: Any) -> None:
+    """Log-likelihood, parameters in standard deviations of their columns, and standard errors."""
+    assert one.status == other.status == "converged"
+    assert abs(one.log_likelihood - other.log_likelihood) <= LOG_LIKELIHOOD * abs(other.log_likelihood)
+    unit = Y.std(axis=0)
+    for name, size in (("weights", 1.0), ("means", unit), ("covariances", unit * unit[:, None])):
+        assert np.abs((getattr(one.parameters, name) - getattr(other.parameters, name)) / size).max() < PARAMETERS
+    errors, others = one.standard_errors.covariance, other.standard_errors.covariance
+    scale = np.sqrt(np.outer(np.diag(others), np.diag(others)))
+    assert np.abs((errors - others) / np.where(scale == 0, 1.0, scale)).max() < 1e-6
+    assert [m.regular for m in one.modes] == [m.regular for m in other.modes]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("given", [{}, {"counts": COUNTS, "labels": LABELS}], ids=["rows", "counts and labels"])
+def test_a_fit_is_the_same_wherever_the_rows_are(
+    place: Callable[..., tuple[Any, dict[str, Any]]], given: dict[str, Any], tmp_path: Path
+) -> None:
+    y, options = place(tmp_path, given)
+    same(em.gaussian_mixture(y, 3, **options), em.gaussian_mixture(Y, 3, **given))
+
+
+PRIOR = GaussianPrior.weakly_informative(Y, 3)
+CENTRES = [[1e4, 0.0], [1e4 + 4, 30.0], [1e4 - 2, 150.0]]
+
+
+def start(weights: Any = (0.4, 0.3, 0.3), covariance: Any = ((1.0, 0.0), (0.0, 400.0))) -> GaussianParameters:
+    """Near the three clusters."""
+    return GaussianParameters(weights, CENTRES, [covariance] * 3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"covariance": "tied"},
+        {"covariance": "spherical", "counts": COUNTS, "start": start(covariance=100 * np.eye(2))},
+        {"covariance": "diagonal", "weights": [0.2, 0.5, 0.3], "start": start([0.2, 0.5, 0.3])},
+        {"covariance": "tied-diagonal", "weights": "equal", "start": start(np.full(3, 1 / 3))},
+        {"prior": PRIOR, "labels": LABELS},
+        {"acceleration": "anderson"},
+        {"acceleration": None},
+        {"minimum_ratio": 0.1},
+        {"method": "bfgs"},
+    ],
+    ids=lambda options: " ".join(options),
+)
+def test_every_option_means_the_same_over_chunks(options: dict[str, Any], tmp_path: Path) -> None:
+    given = {"start": start(), **options}
+    same(em.gaussian_mixture(mapped(tmp_path, "y", Y), 3, **given), em.gaussian_mixture(Y, 3, **given))
+
+
+def test_few_distinct_rows_are_collapsed_and_fitted_in_memory_exactly(tmp_path: Path) -> None:
+    y = np.round(Y[:, 0] - 1e4, 1)
+    one, other = em.gaussian_mixture(mapped(tmp_path, "y", y), 2), em.gaussian_mixture(y, 2)
+    assert np.array_equal(one.trace, other.trace)
+    assert np.array_equal(one.parameters.means, other.parameters.means)
+
+
+def test_the_sample_depends_neither_on_order_nor_on_chunks() -> None:
+    random = np.random.default_rng(2)
+    order = random.permutation(N)
+    rows = Measurements(np.round(Y, 2)[order], COUNTS[order], LABELS[order])
+    seen = np.flatnonzero(rows.counts > 0)
+
+    def of(which: Integers) -> Sample:
+        return Sample.of(Measurements(rows.y[which], rows.counts[which], rows.labels[which]), seed=5)
+
+    first, *others = [of(part) for part in np.array_split(seen, 7)]
+    for other in others:
+        first += other
+    distinct = Measurements(np.round(Y, 2), COUNTS, LABELS).distinct()
+    chosen = drawn(keys(distinct.labels, distinct.y), distinct.labels, 5)
+    assert SAMPLE < chosen.sum() < len(distinct.y)
+    assert not first.whole
+    for name in ("y", "counts", "labels"):
+        assert np.array_equal(getattr(first.rows, name), getattr(distinct, name)[chosen])
+
+
+def test_every_known_label_is_in_the_sample_however_rare() -> None:
+    labels = np.full(20_000, -1)
+    labels[[17, 4000]] = 1
+    chosen = drawn(keys(labels, np.random.default_rng(3).normal(size=(20_000, 1))), labels, 0)
+    assert chosen[[17, 4000]].all()
+    assert SAMPLE <= chosen.sum() <= SAMPLE + 2
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_responsibilities_of_rows_that_are_not_in_memory_are_theirs(
+    place: Callable[..., tuple[Any, dict[str, Any]]], tmp_path: Path
+) -> None:
+    fit = em.gaussian_mixture(TABLE[["u", "v"]], 3, start=start())
+    data, _ = place(
+        tmp_path, {"counts": COUNTS} if place in (in_files, in_dask_frame) else {}
+    )  # a column to leave alone
+    assert np.abs(np.asarray(fit.responsibilities(data)) - fit.responsibilities(Y)).max() < 1e-12
+
+
+def test_sandwich_errors_sum_over_chunks_and_a_bootstrap_is_refused(tmp_path: Path) -> None:
+    y = mapped(tmp_path, "y", Y)
+    fit, other = (em.gaussian_mixture(rows, 3, start=start(), counts=COUNTS) for rows in (y, Y))
+    one, two = em.sandwich(fit).covariance, em.sandwich(other).covariance
+    assert np.abs((one - two) / np.sqrt(np.outer(np.diag(two), np.diag(two)))).max() < 1e-6
+    with pytest.raises(ValueError, match=r"take em\.sandwich\(fit\) instead"):
+        em.bootstrap(fit, np.random.default_rng(1))
+
+
+def test_labels_and_counts_may_be_columns_of_a_table_in_memory_too() -> None:
+    rows, others = Measurements(TABLE, counts="n", labels="z"), Measurements(Y, COUNTS, LABELS)
+    assert rows.features == ("u", "v")
+    for name in ("y", "counts", "labels"):
+        assert np.array_equal(getattr(rows, name), getattr(others, name))
+    with pytest.raises(ValueError, match="counts is 'm', which is no column of y"):
+        Measurements(TABLE, counts="m")
+
+
+def test_what_is_refused_is_named_with_its_chunk(tmp_path: Path) -> None:
+    bad, lost = Y.copy(), TABLE.drop(columns=["n", "z"]).copy()
+    bad[1003, 1] = np.nan
+    lost.loc[4010, "u"] = None
+    with pytest.raises(
+        ValueError, match=r"in y from row 1000 on, counted from there: y holds 1 values.*row 3, column 1 \(nan\)"
+    ):
+        em.gaussian_mixture(mapped(tmp_path, "bad", bad))
+    with pytest.raises(
+        ValueError, match=r"in partition 1 of y from row 0 on, counted from there: .* at row 3, column 1"
+    ):
+        em.gaussian_mixture(dask.array.from_array(bad, chunks=(1000, 2)))
+    with pytest.raises(ValueError, match=r"in y from row 3900 on, counted from there: .* at row 110, column 0"):
+        em.gaussian_mixture(parquet(tmp_path, lost))
+    y = mapped(tmp_path, "y", Y)
+    with pytest.raises(ValueError, match=r"in y from row 0 on.*labels\[0\] is 2 but there are 2 components"):
+        em.gaussian_mixture(y, 2, labels=np.full(N, 2))
+    with pytest.raises(ValueError, match=r"counts has shape \(3,\) but y has 5000 rows"):
+        em.gaussian_mixture(y, 2, counts=[1, 2, 3])
+    with pytest.raises(ValueError, match="y has 5000 rows; give one of the labels per row"):
+        em.gaussian_mixture(dask.array.from_array(Y), 2, labels=[0, 1])
+    frame = dask.dataframe.from_pandas(TABLE.assign(name="a"), npartitions=2)
+    with pytest.raises(ValueError, match="labels is 'sex', which is no column of y; give one of u, v, n, z, name"):
+        em.gaussian_mixture(frame, labels="sex")
+    with pytest.raises(
+        TypeError, match="counts must be the name of a column where y is a table on disk or on a cluster"
+    ):
+        em.gaussian_mixture(frame, counts=COUNTS)
+    TABLE.assign(name="a").to_parquet(tmp_path / "named.parquet")
+    with pytest.raises(
+        TypeError, match=r"column 'name' of y is of type .*string, but y must hold numbers; leave it out"
+    ):
+        em.gaussian_mixture(tmp_path / "named.parquet")
+
+
+def test_a_fit_of_many_rows_takes_ten_megabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    n = 600_000
+    y = np.lib.format.open_memmap(tmp_path / "y.npy", mode="w+", dtype=np.float64, shape=(n, 2))
+    random = np.random.default_rng(4)
+    for start in range(0, n, 50_000):
+        y[start : start + 50_000] = random.normal(size=(50_000, 2)) + [[8.0, 0.0]] * random.integers(
+            2, size=(50_000, 1)
+        )
+    if available(n):  # the compiler takes what it takes
+        normal_sums(np.zeros((2, 6)), np.zeros((2, 8)), np.ones(0), diagonal=False)
+    tracemalloc.start()
+    fit = em.gaussian_mixture(np.load(tmp_path / "y.npy", mmap_mode="r"), 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert fit.status == "converged"
+    chunk = 8 * chunks.NUMBERS
+    assert peak < 10e6 + chunk < y.nbytes + 2e6
+
+
+def test_a_worker_killed_in_the_middle_of_a_fit_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    asked: list[int] = []
+    ask = DaskRows.summed
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="ERROR"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        y = dask.array.from_array(Y, chunks=(500, 2)).persist()
+        distributed.wait(y)
+
+        def asked_and_killed(rows: Any, of: Any) -> Any:
+            asked.append(1)
+            if len(asked) == 6:
+                os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+            return ask(rows, of)
+
+        monkeypatch.setattr(DaskRows, "summed", asked_and_killed)
+        fit = em.gaussian_mixture(y, 3, start=start())
+    assert len(asked) > 20
+    same(fit, em.gaussian_mixture(Y, 3, start=start()))
+
+
+@pytest.mark.parametrize("where", ["mapped", "files", "cluster"])
+def test_bags_of_coins_are_counted_in_chunks(where: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(6)
+    bags = pd.DataFrame({"tosses": random.integers(1, 12, size=N), "n": COUNTS, "z": LABELS})
+    bags["heads"] = random.binomial(bags["tosses"], 0.4)
+    rows: Any = mapped(tmp_path, "bags", bags[["heads", "tosses"]])
+    given: Any = (COUNTS, LABELS)
+    if where != "mapped":
+        rows = parquet(tmp_path, bags) if where == "files" else dask.dataframe.from_pandas(bags, npartitions=3)
+        given = ("n", "z")
+    counted = em.distinct_tosses(rows, *given)
+    expected = CoinTosses(bags["heads"], bags["tosses"], COUNTS, LABELS).distinct()
+    for name in ("heads", "tosses", "counts", "labels"):
+        assert np.array_equal(getattr(counted, name), getattr(expected, name))
+
+
+def test_a_bag_that_cannot_be_is_named_with_its_chunk(tmp_path: Path) -> None:
+    rows = np.full((N, 2), 7)
+    rows[1500, 0] = 8
+    with pytest.raises(ValueError, match=r"in y from row 1000 on, counted from there: heads\[500\] is 8 but only 7"):
+        em.distinct_tosses(mapped(tmp_path, "rows", rows))
+    with pytest.raises(ValueError, match="y has the columns 1, 2, 3; give two: heads, and the tosses of each bag"):
+        em.distinct_tosses(mapped(tmp_path, "three", np.full((N, 3), 7)))
+    with pytest.raises(TypeError, match=r"y is in memory; give its columns to models\.CoinTosses"):
+        em.distinct_tosses(rows)
+
+
+TWO = GaussianParameters([0.5, 0.5], CENTRES[1:], [100 * np.eye(2)] * 2)
+
+
+def test_only_a_long_fit_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    em.gaussian_mixture(Y[:300], 2, start=TWO)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("em.progress.LONG", 0.0)
+    fit = em.gaussian_mixture(Y[:300], 2, start=TWO)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert re.fullmatch(r"EM for 0 s: step 1, over 300 rows, log-likelihood -\d+\.\d{6}\n", told.err)
+    em.profile_interval(fit, "weights[1]")  # of a fit that has ended nothing more is told
+    em.gaussian_mixture(Y[:300], 2, start=TWO, progress=False)
+    assert capsys.readouterr().err == ""
