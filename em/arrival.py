@@ -92,7 +92,7 @@ class Arrival:
         k = self._measured
         measured = self.points[k] - self.points[k - 1]
         gain = max(self.trace[k] - self.trace[k - 1], rounding)
-        shorter = (steps[-1] @ steps[-1]) / max(measured @ measured, TINY)
+        shorter = float(steps[-1] @ steps[-1]) / max(float(measured @ measured), TINY)
         self.remaining = gain * shorter * self.rate**2 / (1 - self.rate**2) if self.rate < 1 else math.inf
 
     def _wait(self, judged: Curvature | None) -> int:
