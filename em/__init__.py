@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from em.climb import ObjectiveDecreased
 from em.coins import coin_mixture
-from em.distinct_tosses import distinct_tosses
 from em.fit import Fit
 from em.gaussians import gaussian_mixture
 from em.optima import Mode
 
 if TYPE_CHECKING:
+    from em.distinct_tosses import distinct_tosses
     from em.profile import profile_interval
     from em.quantities import Interval
     from em.resampling import Bootstrap, bootstrap
@@ -35,6 +35,7 @@ _LATER = {
     "Bootstrap": "em.resampling",
     "Interval": "em.quantities",
     "bootstrap": "em.resampling",
+    "distinct_tosses": "em.distinct_tosses",
     "profile_interval": "em.profile",
     "sandwich": "em.robust",
 }
