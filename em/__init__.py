@@ -10,7 +10,7 @@ from em.gaussians import gaussian_mixture
 from em.optima import Mode
 
 if TYPE_CHECKING:
-    from em.distinct_tosses import distinct_tosses
+    from em.bags import distinct_tosses
     from em.profile import profile_interval
     from em.quantities import Interval
     from em.resampling import Bootstrap, bootstrap
@@ -35,7 +35,7 @@ _LATER = {
     "Bootstrap": "em.resampling",
     "Interval": "em.quantities",
     "bootstrap": "em.resampling",
-    "distinct_tosses": "em.distinct_tosses",
+    "distinct_tosses": "em.bags",
     "profile_interval": "em.profile",
     "sandwich": "em.robust",
 }

@@ -69,7 +69,7 @@ def test_a_standard_deviation_for_a_variance_is_found(monkeypatch: pytest.Monkey
     def wrong(y: Any, weights: Any, means: Any, deviations: Any, counts: Any, labels: Any) -> Any:
         return right(y, weights, means, deviations**2, counts, labels)
 
-    monkeypatch.setattr("models.gaussians.diagonal_logp", wrong)
+    monkeypatch.setattr("models.normal_distribution.diagonal_logp", wrong)
     check = same_density(NORMALS, LogPosterior(NORMALS.model()))
     assert (check.outcome, check.engine) == ("fail", "pymc")
 

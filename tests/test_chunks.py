@@ -261,7 +261,7 @@ def test_a_fit_of_many_rows_takes_ten_megabytes(tmp_path: Path, monkeypatch: pyt
             2, size=(50_000, 1)
         )
     if available(n):  # the compiler takes what it takes
-        normal_sums(np.zeros((2, 6)), np.zeros((2, 8)), np.ones(0), diagonal=False)
+        normal_sums(np.zeros((2, 6)), np.zeros((2, 8)), np.broadcast_to(1.0, 8)[:0], diagonal=False)
     tracemalloc.start()
     fit = em.gaussian_mixture(np.load(tmp_path / "y.npy", mmap_mode="r"), 2)
     peak = tracemalloc.get_traced_memory()[1]

@@ -9,7 +9,6 @@ from unittest.mock import patch
 import numpy as np
 
 import models.coins
-import models.gaussians
 import models.normal_distribution
 from comparisons.engines import Problem
 from comparisons.study.broken_em import with_rows
@@ -50,7 +49,7 @@ def sd_for_variance(problem: Problem, plant: Any) -> list[Any]:
     def logp(y: Any, weights: Any, means: Any, deviations: Any, *rest: Any) -> Any:
         return sound(y, weights, means, deviations**2, *rest)
 
-    return [patch.object(models.gaussians, "diagonal_logp", logp)]
+    return [patch.object(models.normal_distribution, "diagonal_logp", logp)]
 
 
 def weights_not_normalised(problem: Problem, plant: Any) -> list[Any]:
