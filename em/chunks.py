@@ -184,6 +184,8 @@ def feature_names(columns: Iterable[str], counts: Any, labels: Any, wanted: Sequ
             )
     if wanted and set(wanted) <= set(names):
         return tuple(wanted)
+    if counts is not None and counts == labels:
+        raise ValueError(f"counts and labels are both {counts!r}; give a column for each, or leave one out")
     features = tuple(name for name in names if name not in (counts, labels))
     if not features:
         raise ValueError("y has no columns but its counts and labels; give at least one column of measurements")
@@ -229,6 +231,10 @@ def _dataset(path: Path) -> Any:
         raise ModuleNotFoundError(
             f"reading {os.fspath(path)} needs pyarrow, which is not installed; pip install em-comparisons[dask]"
         ) from error
-    first = next((p for p in sorted(path.rglob("*")) if p.is_file()), path) if path.is_dir() else path
+    if not path.exists():
+        raise FileNotFoundError(f"y is the path {os.fspath(path)}, where there is no file or directory")
+    first = next((p for p in sorted(path.rglob("*")) if p.is_file()), None) if path.is_dir() else path
+    if first is None:
+        raise ValueError(f"y is the directory {os.fspath(path)}, which has no file; give Parquet or Arrow files")
     kind = "ipc" if first.suffix in (".arrow", ".feather", ".ipc") else "parquet"
     return pyarrow.dataset.dataset(path, format=kind)

@@ -132,6 +132,18 @@ class Fit[P, E]:
         )
 
 
+def checked_options(method: Method, acceleration: Acceleration, starting: Starts) -> None:
+    """Refuse what is no option, before any row is read."""
+    if method not in ("em", "nelder-mead", "bfgs"):
+        raise ValueError(f'method is {method!r}; give "em", "nelder-mead" or "bfgs"')
+    if acceleration not in (None, "auto", "squarem", "anderson"):
+        raise ValueError(f'acceleration is {acceleration!r}; give None, "auto", "squarem" or "anderson"')
+    if starting not in ("default", "thorough"):
+        raise ValueError(f'starts is {starting!r}; give "default" or "thorough"')
+    if method != "em" and acceleration in ("squarem", "anderson"):
+        raise ValueError(f'acceleration="{acceleration}" is a variant of EM; leave it out with method="{method}"')
+
+
 def fit_mixture(
     mixture: Mixture[Any, Any],
     *,
@@ -143,14 +155,7 @@ def fit_mixture(
     max_iterations: int = MAX_ITERATIONS,
 ) -> Fit[Any, Any]:
     """Fit a mixture of any family; the families' own functions say what the arguments are."""
-    if method not in ("em", "nelder-mead", "bfgs"):
-        raise ValueError(f'method is {method!r}; give "em", "nelder-mead" or "bfgs"')
-    if acceleration not in (None, "auto", "squarem", "anderson"):
-        raise ValueError(f'acceleration is {acceleration!r}; give None, "auto", "squarem" or "anderson"')
-    if starting not in ("default", "thorough"):
-        raise ValueError(f'starts is {starting!r}; give "default" or "thorough"')
-    if method != "em" and acceleration in ("squarem", "anderson"):
-        raise ValueError(f'acceleration="{acceleration}" is a variant of EM; leave it out with method="{method}"')
+    checked_options(method, acceleration, starting)
 
     def run(first: Any, steps: int = max_iterations) -> Climb:
         if method != "em":

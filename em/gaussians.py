@@ -38,7 +38,7 @@ from em.covariances import (
     project,
     root_coordinates,
 )
-from em.fit import Fit, Method, fit_mixture
+from em.fit import Fit, Method, checked_options, fit_mixture
 from em.mixture import (
     Sum,
     block_diagonal,
@@ -506,6 +506,7 @@ def gaussian_mixture(
     `dask.dataframe.DataFrame`              names of columns                       the same, and a copy of the partition
     ======================================  =====================================  =====================================
 
+    All columns of a table but those of labels and counts are features; give a DataFrame or Dataset with those that are meant.
     All but the first two are read in chunks of 1 MB, again and again: some hundred times for a fit. Memory grows with the
     square of the number of parameters and, where there are more than six components, with the number of starts: 24 kB for
     each of the ``22 K (K - 1) / 2``. Dask's rows stay where they are; ``y.persist()`` keeps them there between two passes,
@@ -516,6 +517,7 @@ def gaussian_mixture(
     ----------
     McLachlan & Peel (2000), Finite Mixture Models; Fraley & Raftery (2007), Journal of Classification 24, 155.
     """
+    checked_options(method, acceleration, starts)
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
     if minimum_ratio is not None:
         minimum_ratio = _checked_ratio(minimum_ratio, method)

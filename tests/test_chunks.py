@@ -339,3 +339,24 @@ def test_only_a_long_fit_says_how_far_it_is(
     em.profile_interval(fit, "weights[1]")  # of a fit that has ended nothing more is told
     em.gaussian_mixture(Y[:300], 2, start=TWO, progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"y is the path .*nowhere, where there is no file or directory"):
+        em.gaussian_mixture(tmp_path / "nowhere", 2)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"y is the directory .*empty, which has no file; give Parquet or Arrow files"):
+        em.gaussian_mixture(tmp_path / "empty", 2)
+
+
+def test_one_column_is_not_both_counts_and_labels(tmp_path: Path) -> None:
+    rows = parquet(tmp_path, pd.DataFrame({"a": Y[:, 0], "n": COUNTS}))
+    with pytest.raises(ValueError, match="counts and labels are both 'n'; give a column for each, or leave one out"):
+        em.gaussian_mixture(rows, 2, counts="n", labels="n")
+
+
+def test_options_are_checked_before_any_row_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr("em.gaussians.chunks_of", None)
+    with pytest.raises(ValueError, match="acceleration is 'SQUAREM'; give None"):
+        em.gaussian_mixture(Y, 2, acceleration="SQUAREM")  # type: ignore[arg-type]
