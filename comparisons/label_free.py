@@ -99,7 +99,7 @@ def _told(k: int, hidden: bool, shares: list[float | None]) -> tuple[Any, str]:
             "components mixes them up; draws aligned by ECR would not."
         )
     return "not told apart", (
-        f"The components {cannot} in all draws: their order and {other} name them differently in {_percent(worst)} of the draws "
+        f"In some draws the components {cannot}: their order and {other} name them differently in {_percent(worst)} of the draws "
         f"looked at, more than {THRESHOLD:.0%}{spared}. To that extent what is told of single components depends on the rule by "
         "which draws are labelled; what has no labels does not."
     )
