@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from em.coins import CoinMixture
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.gaussians import Covariance, CovarianceForm
 from models.inputs import Floats, Integers

@@ -20,8 +20,8 @@ from comparisons.strict_json import number
 from em.coins import log_likelihood as coin_log_likelihood
 from em.coins import log_prior as coin_log_prior
 from em.curvature import Curvature
-from em.gaussians import log_likelihood as gaussian_log_likelihood
-from em.gaussians import log_prior as gaussian_log_prior
+from em.gaussian_steps import log_likelihood as gaussian_log_likelihood
+from em.gaussian_steps import log_prior as gaussian_log_prior
 from em.standard_errors import describe
 from models import CoinTosses, LogPosterior, Maximum
 

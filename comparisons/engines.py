@@ -12,7 +12,7 @@ import models
 from comparisons import catalogue, datasets
 from comparisons.declaration import Comparison
 from em.coins import CoinMixture
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from models import (
     CoinParameters,
     CoinPrior,

@@ -25,7 +25,7 @@ from comparisons.report_data import Distance, GoodnessOfFit, QuantilePlot
 from comparisons.strict_json import number
 from em.climb import Climb, climb
 from em.coins import log_densities
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from em.search import COLLAPSED
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 import em.coins
-import em.gaussians
+import em.gaussian_steps
 from em.mixture import log_weights, responsibilities, trusted
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats, Integers, finite_array, read_only, row_counts
@@ -93,7 +93,7 @@ class Memberships:
                 normals = trusted(
                     GaussianParameters, weights=shares[part], means=parameters[0], covariances=parameters[1]
                 )
-                log_densities = em.gaussians.log_densities(normals, rows.y)
+                log_densities = em.gaussian_steps.log_densities(normals, rows.y)
             return responsibilities(log_weights(shares[part])[:, None, :] + log_densities, rows.labels)[0]
 
         return cls((n_draws, len(rows.counts), k), rows.counts, exchangeable_groups(treated, rows.labels), at)

@@ -11,7 +11,7 @@ from scipy.special import gammaln, logsumexp
 import em
 from comparisons.unconstrained import UnconstrainedPosterior
 from em.climb import climb
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from em.starts import spread_out
 from models import GaussianPrior, Measurements
 from models.gaussians import CovarianceForm

@@ -25,7 +25,7 @@ import em
 from comparisons import proposals, quantities
 from comparisons.engines import Problem
 from comparisons.unconstrained import UnconstrainedPosterior
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture
 from models import CoinTosses
 from models.inputs import Floats, Integers

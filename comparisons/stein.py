@@ -26,7 +26,7 @@ from comparisons import proposals, second_route
 from comparisons.engines import Problem
 from comparisons.sampling import thinned
 from comparisons.unconstrained import UnconstrainedPosterior
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from em.mixture import trusted
 from models import CoinParameters, GaussianParameters
 from models.inputs import Floats

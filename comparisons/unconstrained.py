@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, permuted_places, row_posteriors
 from models.inputs import Floats, Integers
 

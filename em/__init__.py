@@ -1,13 +1,13 @@
 """Hand-written EM for finite mixtures: maximum likelihood, or the posterior mode where a prior is given."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from em.climb import ObjectiveDecreased
 from em.coins import coin_mixture
 from em.fit import Fit
 from em.gaussians import gaussian_mixture
 from em.optima import Mode
+from models.later import at_first_use
 
 if TYPE_CHECKING:
     from em.bags import distinct_tosses
@@ -31,23 +31,15 @@ __all__ = [
 ]
 
 # What comes after a fit is imported at its first use: an import of a package should cost little more than NumPy's.
-_LATER = {
-    "Bootstrap": "em.resampling",
-    "Interval": "em.quantities",
-    "bootstrap": "em.resampling",
-    "distinct_tosses": "em.bags",
-    "profile_interval": "em.profile",
-    "sandwich": "em.robust",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """What is imported at its first use."""
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
-
-
-def __dir__() -> list[str]:
-    """All that the package offers, loaded or not."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = at_first_use(
+    __name__,
+    __all__,
+    {
+        "Bootstrap": "em.resampling",
+        "Interval": "em.quantities",
+        "bootstrap": "em.resampling",
+        "distinct_tosses": "em.bags",
+        "profile_interval": "em.profile",
+        "sandwich": "em.robust",
+    },
+)

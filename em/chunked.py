@@ -15,12 +15,13 @@ from functools import partial
 import numpy as np
 
 from em.chunks import Chunks, Rows
-from em.gaussians import GaussianMixture, Summary
+from em.gaussian_family import GaussianMixture, Summary
 from em.mixture import Sum
 from em.moments import GaussianStatistics, statistics_of
 from em.sample import SAMPLE, Sample
-from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior, Measurements, of_full_rank, spread_of
+from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior
 from models.inputs import Floats, Integers
+from models.measurements import Measurements, of_full_rank, spread_of
 from models.mixtures import MixtureWeights, checked_labels, enough_rows
 
 

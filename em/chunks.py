@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from em.mixture import Sum
-from models.gaussians import Measurements
 from models.inputs import Floats
+from models.measurements import Measurements
 
 # Numbers of a chunk, and of what is computed of a larger one at a time: 1 MB.
 NUMBERS = 2**17

@@ -24,13 +24,13 @@ from em.climb import climb
 from em.coins import CoinMixture
 from em.curvature import derivatives
 from em.fit import Fit
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, log_weights, responsibilities
 from em.quantities import Interval, quantity
 from em.search import COLLAPSED
 from models.coins import CoinTosses
-from models.gaussians import Measurements
 from models.inputs import Floats, Integers, read_only
+from models.measurements import Measurements
 
 # Share of the replicates that may be lost, without a maximum or with components that cannot be told apart: what is left
 # out are the extreme ones, and of a 94 % interval each tail holds 3 %.

@@ -3,11 +3,12 @@
 Importing this package loads no PyMC; building or reading a model does.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models.coins import CoinParameters, CoinPrior, CoinTosses, coin_mixture
-from models.gaussians import GaussianParameters, GaussianPrior, Measurements, gaussian_mixture
+from models.gaussians import GaussianParameters, GaussianPrior, gaussian_mixture
+from models.later import at_first_use
+from models.measurements import Measurements
 
 if TYPE_CHECKING:
     from models.draws import canonical_order
@@ -30,21 +31,13 @@ __all__ = [
 ]
 
 # What needs PyMC anyway is imported at its first use.
-_LATER = {
-    "LogPosterior": "models.posterior",
-    "Maximum": "models.maximum",
-    "canonical_order": "models.draws",
-    "find_map": "models.maximum",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """What is imported at its first use."""
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
-
-
-def __dir__() -> list[str]:
-    """All that the package offers, loaded or not."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = at_first_use(
+    __name__,
+    __all__,
+    {
+        "LogPosterior": "models.posterior",
+        "Maximum": "models.maximum",
+        "canonical_order": "models.draws",
+        "find_map": "models.maximum",
+    },
+)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from em.coins import CoinMixture
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture
 from models import CoinPrior, CoinTosses, GaussianPrior, Measurements
 from models.gaussians import Covariance, CovarianceForm

@@ -13,7 +13,7 @@ from em import arrival
 from em.climb import Climb, climb
 from em.coins import CoinMixture
 from em.curvature import curvature
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.gaussians import CovarianceForm
 from models.mixtures import MixtureWeights

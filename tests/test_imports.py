@@ -26,8 +26,10 @@ ALLOWED = {
 AT_IMPORT = {"models": {"models", "numpy", "scipy"}, "em": {"em", "models", "numpy", "scipy"}}
 # Loaded inside a function when numba is needed, so that they may import it, and LLVM's builder with it, at their top.
 COMPILED = {"em/lanes.py", "em/compiled_pass.py"}
-# The PyMC side of models: em has no business there, so that the two densities are written apart.
-NOUNS = {"models", "models.coins", "models.gaussians", "models.inputs", "models.mixtures"}
+# What em may know of models. In its PyMC side em has no business, so that the two densities are written apart.
+NOUNS = {f"models.{name}" for name in ("coins", "gaussians", "inputs", "later", "measurements", "mixtures")} | {
+    "models"
+}
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool, int]]:

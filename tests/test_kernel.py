@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from em.compiled import normal_sums
-from em.gaussians import m_step
+from em.gaussian_steps import m_step
 from em.normal_rows import NormalRows
 from models import GaussianParameters
 from models.gaussians import CovarianceForm

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import pickle
+import multiprocessing
+import operator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +13,13 @@ import numpy as np
 import pytest
 
 import em
+import em.coins
+import em.gaussian_steps
 from em.climb import climb
 from em.coins import CoinMixture
 from em.curvature import curvature, derivatives
 from em.direct import maximise
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, responsibilities
 from em.starts import starts
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, GaussianPrior, Measurements
@@ -100,7 +104,7 @@ def test_statistics_add_over_chunks(problem: Problem) -> None:
     whole = mixture.e_step(problem.start)
     parts = [chunk(data, slice(None, None, 3)), chunk(data, slice(1, None, 3)), chunk(data, slice(2, None, 3))]
     # A chunk may be constant in a feature, so the E-step is asked directly, not a mixture of that chunk.
-    step: Any = em.coins.e_step if isinstance(mixture, CoinMixture) else em.gaussians.e_step
+    step: Any = em.coins.e_step if isinstance(mixture, CoinMixture) else em.gaussian_steps.e_step
     first, second, third = (step(problem.start, part) for part in parts)
     added = first + second + third
     for name in whole.__slots__:
@@ -234,25 +238,23 @@ def test_the_first_start_cuts_the_rows_into_equal_parts_in_order() -> None:
     np.testing.assert_allclose(by_feature[:, 1], [2.5, 12.5], rtol=1e-2)
 
 
-def sent[T](value: T) -> T:
-    """What another process is given: the bytes that are unpickled are this test's own."""
-    received: T = pickle.loads(pickle.dumps(value))
-    return received
-
-
 def test_fits_and_everything_in_them_can_be_sent_to_another_process() -> None:
     tosses = CoinTosses([5, 9, 8, 4, 7], 10, labels=[1, -1, -1, -1, -1])
     y = np.random.default_rng(0).normal(size=(30, 2))
     prior = GaussianPrior.weakly_informative(y, 1)
-    for fit, data in (
+    sent: Any = [
         (em.coin_mixture(tosses, 2, prior=CoinPrior(2, 2, 2)), tosses),
         (em.gaussian_mixture(y, 1, prior=prior), Measurements(y)),
-    ):
-        back = sent(fit)
+    ]
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        came_back = pool.submit(operator.itemgetter(0), (sent,)).result()
+        prior_back = pool.submit(operator.itemgetter(0), (prior,)).result()
+    for (fit, data), (back, data_back) in zip(sent, came_back, strict=True):
+        assert back is not fit
         assert repr(back) == repr(fit)
-        np.testing.assert_array_equal(back.responsibilities(sent(data)), fit.responsibilities(data))
+        np.testing.assert_array_equal(back.responsibilities(data_back), fit.responsibilities(data))
         assert len(back.path) == len(fit.path)
-    assert repr(sent(prior)) == repr(prior)
+    assert repr(prior_back) == repr(prior)
 
 
 def test_values_cannot_be_changed() -> None:

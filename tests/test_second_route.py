@@ -17,7 +17,7 @@ from comparisons.proposals import Proposal
 from comparisons.result import Check
 from comparisons.second_route import SecondRoute
 from comparisons.unconstrained import BLOCK, UnconstrainedPosterior
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from models import CoinTosses, Measurements
 from models.gaussians import CovarianceForm
 from models.mixtures import MixtureWeights

@@ -28,7 +28,7 @@ from comparisons.strict_json import number
 from em.climb import Climb, climb
 from em.coins import CoinMixture
 from em.direct import maximise
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, row_posteriors
 from em.starts import starts
 from models import CoinParameters, CoinTosses, Measurements

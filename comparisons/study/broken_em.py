@@ -15,7 +15,7 @@ import em.normal_rows
 from comparisons import checks
 from comparisons.engines import Problem
 from em.coins import CoinMixture
-from em.gaussians import GaussianMixture
+from em.gaussian_family import GaussianMixture
 from em.moments import GaussianStatistics
 from em.optima import Mode
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Measurements

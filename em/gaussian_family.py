@@ -1,0 +1,334 @@
+"""Mixtures of normals as the layers that all mixtures share see them: data, options and prior of one fit, and its derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from em.chunks import Rows, chunks_of
+from em.covariances import (
+    component_prior_derivatives,
+    free_entries,
+    from_lower,
+    from_root_coordinates,
+    lower_directions,
+    normal_derivatives,
+    normal_scores,
+    root_coordinates,
+)
+from em.gaussian_steps import log_densities, log_prior, m_step
+from em.mixture import (
+    Sum,
+    block_diagonal,
+    from_weight_coordinates,
+    log_weights,
+    responsibilities,
+    trusted,
+    weight_basis,
+    weight_coordinates,
+    weight_prior_derivatives,
+)
+from em.moments import GaussianStatistics, statistics_of
+from em.normal_rows import NormalRows
+from em.sample import SAMPLE, drawn, keys
+from em.spread_ratio import SpreadRatio
+from em.units import Units
+from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior
+from models.inputs import Floats, Integers
+from models.measurements import Measurements, sample_covariance
+from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
+
+# Below this share of the data's own spread a component has no width that double precision can hold.
+NO_WIDTH = 1e-10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GaussianStandardErrors:
+    """Standard errors of `models.GaussianParameters`, the same shapes; 0 where held fixed, NaN where withheld.
+
+    Attributes
+    ----------
+    standard_deviations : ``(K, d)`` by the delta method, se(variance) / (2 sd)
+    reason : why they are withheld, None where they are not
+    covariance : ``(p, p)`` of the weights, means and lower entries of the covariances, ordered as ``names``
+    """
+
+    weights: Floats
+    means: Floats
+    covariances: Floats
+    standard_deviations: Floats
+    reason: str | None
+    covariance: Floats
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summary:
+    """What has to be known of all rows before any of them is fitted.
+
+    Attributes
+    ----------
+    n : rows, each counted as often as it was seen
+    mean, covariance : ``(d,)`` and ``(d, d)``, divisor n - 1
+    labels : those that are known of some row
+    """
+
+    n: int
+    mean: Floats
+    covariance: Floats
+    labels: Integers
+
+    @classmethod
+    def of(cls, data: Measurements) -> Summary:
+        """Summarise rows in memory; data without a covariance of full rank are refused."""
+        return cls(data.n, np.average(data.y, axis=0, weights=data.counts), sample_covariance(data), data.labels)
+
+
+class GaussianMixture:
+    """The Gaussian family as the shared layers see it, in units of its own; see `em.mixture.Mixture`."""
+
+    def __init__(
+        self,
+        data: Measurements,
+        weights: MixtureWeights,
+        form: CovarianceForm,
+        prior: GaussianPrior | None,
+        *,
+        minimum_ratio: float | None = None,
+        standardise: bool = True,
+        summary: Summary | None = None,
+        told: Callable[[int, Floats | float], None] | None = None,
+    ) -> None:
+        distinct = data.distinct()
+        summary = summary or Summary.of(distinct)
+        self.told = told
+        self.weights, self.form = weights, form
+        self.n_components = k = weights.n_components
+        self.groups = exchangeable_groups(weights, summary.labels)
+        self.d = d = distinct.d
+        self.units = Units(np.zeros(d), np.ones(d))
+        if standardise:
+            deviations = np.sqrt(np.diag(summary.covariance))
+            self.units = Units.of(summary.mean, deviations, shared=form.shape == "spherical")
+        self.features = distinct.features
+        self.keys = keys(distinct.labels, distinct.y) if len(distinct.y) > SAMPLE else None
+        # Where rows come in chunks, how many there are in all and the largest size in each column.
+        self.extent: tuple[int, Floats] | None = None
+        self._hold(self.units.rows(distinct.y), distinct.counts, distinct.labels)
+        self.total = self.units.matrices(summary.covariance)
+        self.total_inverse_root = np.linalg.inv(np.linalg.cholesky(self.total))
+        self.ratio = None if minimum_ratio is None else SpreadRatio.of(minimum_ratio, self.total, form.shape)
+        self.bounded = self.ratio is not None
+        self.prior = None if prior is None else self.units.prior(prior)
+        self.likelihood_offset = self.offset = -summary.n * self.units.log_volume
+        if prior is not None:
+            entries = {"full": d + 1.0, "diagonal": 2.0, "spherical": 2.0 / d}[form.shape]
+            self.offset -= self.units.log_volume * (k + entries * (1 if form.tied else k))
+        self.lower = np.tril_indices(d)
+        self.directions = lower_directions(d)
+        # No entry of a full vector may be below these; for several features eigenvalues decide as well.
+        self.least = np.repeat([0.0, -np.finfo(float).max], [k, k * (d + len(self.directions))])
+        if d == 1:
+            self.least[2 * k :] = NO_WIDTH**2
+        # Starts: a tenth of the data's own covariance, worth d + 2 rows, keeps the smallest cluster from a width of 0.
+        self.start_prior = GaussianPrior(
+            mean=self.units.rows(summary.mean),
+            shrinkage=1e-3,
+            degrees_of_freedom=d + 2.0,
+            scale=0.1 * (d + 2.0) * self.total,
+        )
+
+    @cached_property
+    def basis(self) -> Floats:
+        k, d = self.n_components, self.d
+        return block_diagonal(weight_basis(k, self.weights.fixed), np.eye(k * d), free_entries(self.form, k, d))
+
+    def _hold(self, points: Floats, counts: Integers, labels: Integers) -> None:
+        self.points, self.counts, self.labels = points, counts, labels
+        diagonal = self.form.shape != "full"
+        self.rows = NormalRows(points, counts, labels, self.n_components, diagonal=diagonal, extent=self.extent)
+
+    def part(self, rows: slice | Integers) -> GaussianMixture:
+        some = copy(self)
+        some.keys = None
+        some._hold(self.points[rows], self.counts[rows], self.labels[rows])
+        return some
+
+    def sample(self, seed: int) -> GaussianMixture:
+        return self if self.keys is None else self.part(np.flatnonzero(drawn(self.keys, self.labels, seed)))
+
+    def summed[T: Sum](self, of: Callable[[GaussianMixture], T]) -> T:
+        return of(self)
+
+    def e_step(self, parameters: GaussianParameters) -> GaussianStatistics:
+        statistics = self.rows.statistics(parameters)
+        if self.told is not None:
+            self.told(len(self.counts), statistics.log_likelihood + self.likelihood_offset)
+        return statistics
+
+    def m_step(self, statistics: GaussianStatistics) -> GaussianParameters:
+        return m_step(statistics, self.prior, self.weights, self.form, self.ratio)
+
+    def log_prior(self, parameters: GaussianParameters) -> Floats | float:
+        return 0.0 if self.prior is None else log_prior(parameters, self.prior, self.weights, self.form)
+
+    def log_densities(self, parameters: GaussianParameters) -> Floats:
+        return log_densities(parameters, self.points)
+
+    def scores(self, parameters: GaussianParameters) -> Floats:
+        return normal_scores(self.points, parameters.means, parameters.covariances)
+
+    def complete_hessian(self, parameters: GaussianParameters, weighted: Floats) -> Floats:
+        precisions = np.linalg.inv(parameters.covariances)
+        moments = statistics_of(weighted, np.nan, self.points, parameters.means)
+        by_component = zip(precisions, moments.rows, moments.first, moments.second, strict=True)
+        return np.stack([normal_derivatives(p, self.directions, (n, n), a, b)[1] for p, n, a, b in by_component])
+
+    def prior_derivatives(self, parameters: GaussianParameters) -> tuple[Floats, Floats]:
+        p, k = len(self.basis), self.n_components
+        gradient, hessian = np.zeros(p), np.zeros((p, p))
+        if self.prior is not None:
+            concentration = self.prior.concentration
+            gradient[:k], hessian[:k, :k] = weight_prior_derivatives(parameters.weights, self.weights, concentration)
+            by_component = component_prior_derivatives(
+                parameters.means, parameters.covariances, self.prior, self.form, self.directions
+            )
+            for j, (first, second) in enumerate(zip(*by_component, strict=True)):
+                own = self.own_coordinates(j)
+                gradient[own] = first
+                hessian[np.ix_(own, own)] = second
+        return gradient, hessian
+
+    def own_coordinates(self, component: int) -> Integers:
+        k, d, q = self.n_components, self.d, len(self.directions)
+        means = k + component * d + np.arange(d)
+        return np.concatenate([means, k + k * d + component * q + np.arange(q)])
+
+    def bounds(self) -> list[tuple[int, float]]:
+        return []
+
+    def names(self) -> list[str]:
+        k, features = self.n_components, self.features
+
+        def place(j: int, *which: int) -> str:
+            return f"[{j + 1}]" if self.d == 1 else f"[{', '.join([str(j + 1), *(features[a] for a in which)])}]"
+
+        entries = [(int(a), int(b)) for a, b in zip(*self.lower, strict=True)]
+        return (
+            [f"weights[{j + 1}]" for j in range(k)]
+            + [f"means{place(j, a)}" for j in range(k) for a in range(self.d)]
+            + [f"covariances{place(j, a, b)}" for j in range(k) for a, b in entries]
+        )
+
+    def to_vector(self, parameters: GaussianParameters) -> Floats:
+        a, b = self.lower
+        many = parameters.weights.shape[:-1]
+        entries = parameters.covariances if self.d == 1 else parameters.covariances[..., a, b]
+        entries = entries.reshape(*many, -1)
+        return np.concatenate([parameters.weights, parameters.means.reshape(*many, -1), entries], axis=-1)
+
+    def exists(self, vector: Floats) -> NDArray[np.bool_]:
+        d, entries = self.d, vector[..., self.n_components * (1 + self.d) :]
+        possible = ((vector >= self.least) & (vector < np.inf)).all(axis=-1)
+        if d == 1 and self.ratio is None:
+            return np.asarray(possible)
+        covariances = from_lower(np.where(possible[..., None], entries, 1.0), d)
+        if self.ratio is not None:
+            possible &= self.ratio.kept(covariances)
+        variances = np.linalg.eigvalsh(covariances)
+        # Beyond rounding of the largest, so that a Cholesky factor exists.
+        least = np.maximum(NO_WIDTH**2, 8 * d * np.finfo(float).eps * variances[..., -1])
+        return np.asarray(possible & (variances[..., 0] > least).all(axis=-1))
+
+    def from_vector(self, vector: Floats) -> GaussianParameters:
+        k, d = self.n_components, self.d
+        weights, means = vector[..., :k], vector[..., k : k + k * d].reshape(*vector.shape[:-1], k, d)
+        covariances = from_lower(vector[..., k + k * d :], d)
+        if not (np.isfinite(vector).all() and (weights >= 0).all()):
+            raise FloatingPointError("a weight left [0, 1] or a number is not finite")
+        return trusted(GaussianParameters, weights=weights, means=means, covariances=covariances)
+
+    def coordinates(self, parameters: GaussianParameters, *, unbounded: bool) -> Floats:
+        weights = weight_coordinates(parameters.weights, self.weights.fixed, unbounded=unbounded)
+        roots = root_coordinates(parameters.covariances, self.form, unbounded=unbounded)
+        means = parameters.means.reshape(*parameters.means.shape[:-2], -1)
+        return np.concatenate([weights, means, roots], axis=-1)
+
+    def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
+        k, d = self.n_components, self.d
+        free = 0 if self.weights.fixed is not None else k - 1
+        w, by_w = from_weight_coordinates(x[..., :free], self.weights.fixed, unbounded=unbounded)
+        means, roots = x[..., free : free + k * d], x[..., free + k * d :]
+        entries, by_roots = from_root_coordinates(roots, self.form, k, d, unbounded=unbounded)
+        return np.concatenate([w, means, entries], axis=-1), block_diagonal(by_w, np.eye(k * d), by_roots)
+
+    def smallest_spread(self, parameters: GaussianParameters) -> Floats:
+        """Smallest standard deviation of a component as a share of the data's in the same direction."""
+        relative = np.linalg.eigvalsh(self.total_inverse_root @ parameters.covariances @ self.total_inverse_root.T)
+        return np.sqrt(np.maximum(relative.min(axis=(-2, -1)), 0.0))
+
+    def start_from(self, responsibilities: Floats) -> GaussianParameters:
+        expected = responsibilities * self.counts[:, None]
+        means = np.zeros((*responsibilities.shape[:-2], self.n_components, self.d))
+        statistics = statistics_of(expected, np.nan, self.points, means)
+        return m_step(statistics, self.start_prior, self.weights, self.form, self.ratio)
+
+    def constrained(self, parameters: GaussianParameters) -> bool:
+        return self.ratio is not None and self.ratio.reached(parameters.covariances)
+
+    def published(self, parameters: GaussianParameters) -> GaussianParameters:
+        return self.units.published(parameters)
+
+    def log_joint(self, data: Any, published: GaussianParameters) -> tuple[Floats, Integers]:
+        if len(getattr(data, "columns", ())) > self.d and set(self.features) <= set(data.columns):
+            data = data[list(self.features)]
+        rows = data if isinstance(data, Measurements) else Measurements(data)
+        if rows.d != self.d:
+            raise ValueError(f"data has {rows.d} features but the fit has {self.d}; give the features that were fitted")
+        inside = log_densities(self.units.parameters(published), self.units.rows(rows.y))
+        return log_weights(published.weights) + inside, checked_labels(rows.labels, self.n_components)
+
+    def by_chunks(self, data: Any, published: GaussianParameters) -> Any:
+        chunks = chunks_of(data, None, None, self.features)
+        if chunks is None:
+            return None
+        if len(chunks.features) != self.d:
+            raise ValueError(
+                f"data has {len(chunks.features)} features but the fit has {self.d}; give the features that were fitted"
+            )
+        return chunks.mapped(partial(_shares, units=self.units, published=published), self.n_components)
+
+    def standard_errors(
+        self, parameters: GaussianParameters, covariance: Floats, reason: str | None
+    ) -> GaussianStandardErrors:
+        """Read the covariance of the full vector, in units of its own, as standard errors in the user's units."""
+        k, d, unit = self.n_components, self.d, self.units.unit
+        a, b = self.lower
+        units = np.concatenate([np.ones(k), np.tile(unit, k), np.tile(unit[a] * unit[b], k)])
+        sizes = np.sqrt(np.diag(covariance)) * units
+        covariances = from_lower(sizes[k + k * d :], d)
+        variances = np.diagonal(covariances, axis1=1, axis2=2)
+        with np.errstate(over="ignore", under="ignore"):  # variances of covariances, in units to the fourth power
+            scaled = covariance if reason is not None else covariance * units * units[:, None]
+        return GaussianStandardErrors(
+            weights=sizes[:k],
+            means=sizes[k : k + k * d].reshape(k, d),
+            covariances=covariances,
+            standard_deviations=variances / (2 * self.published(parameters).standard_deviations),
+            reason=reason,
+            covariance=scaled,
+            names=tuple(self.names()),
+        )
+
+
+def _shares(rows: Rows, units: Units, published: GaussianParameters) -> Floats:
+    """``(n, K)`` responsibilities of some rows, none with a label."""
+    data = rows.checked()
+    joint = log_weights(published.weights) + log_densities(units.parameters(published), units.rows(data.y))
+    return responsibilities(joint, data.labels)[0]
