@@ -34,6 +34,8 @@ MEASURED = 1e3
 LOOK_BACK = 20
 # Parameters up to which the information is computed: of p parameters it costs as much as p / 8 E-steps.
 MOST_PARAMETERS = 1000
+# Shares of the data's spread: a narrower component has second derivatives that overflow and say nothing.
+NEVER_REGULAR = 1e-6
 
 
 class Arrival:
@@ -71,8 +73,8 @@ class Arrival:
         self._next_look = self._next_look or last + last // 10 + 10
         if last < self._next_look and (self._looked or not self.remaining <= NATS):
             return False
-        if not self.mixture.bounded and self.mixture.smallest_spread(parameters) < 1e-6:
-            # About to collapse; derivatives would overflow.
+        if not self.mixture.bounded and self.mixture.smallest_spread(parameters) < NEVER_REGULAR:
+            # About to collapse.
             return bool(np.array_equal(self.points[-1], self.points[-2]))
         self.judged, self._looked = curvature_near_rest(self.mixture, parameters), True
         self._next_look = last + self._wait(self.judged)

@@ -157,14 +157,11 @@ class ChunkedGaussianMixture(GaussianMixture):
     """The Gaussian family over chunks: in all but what speaks of all rows it is the mixture of their sample."""
 
     def __init__(self, drawn: GaussianMixture, chunks: Chunks, extent: tuple[int, Floats]) -> None:
-        drawn.keys = None
         vars(self).update(vars(drawn))
-        self.drawn, self.chunks = drawn, chunks
+        self.drawn, self.chunks, self.extent, self.keys = drawn, chunks, extent, None
         # What goes to the chunks, and to the workers of a cluster: all but the rows.
-        self.rowless = copy(drawn)
-        self.rowless.extent = self.extent = extent
-        self.rowless.told = None
-        self.rowless._hold(drawn.points[:0], drawn.counts[:0], drawn.labels[:0])
+        self.rowless = drawn.part(slice(0))
+        self.rowless.extent, self.rowless.told = extent, None
 
     def sample(self, seed: int) -> GaussianMixture:
         return self.drawn
@@ -175,11 +172,8 @@ class ChunkedGaussianMixture(GaussianMixture):
     def summed[T: Sum](self, of: Callable[[GaussianMixture], T]) -> T:
         return self.chunks.summed(partial(_of_chunk, mixture=self.rowless, of=of))
 
-    def e_step(self, parameters: GaussianParameters) -> GaussianStatistics:
-        statistics = self.summed(partial(_expected, parameters=parameters))
-        if self.told is not None and self.extent is not None:
-            self.told(self.extent[0], statistics.log_likelihood + self.likelihood_offset)
-        return statistics
+    def _expected(self, parameters: GaussianParameters) -> GaussianStatistics:
+        return self.summed(partial(_statistics, parameters=parameters))
 
 
 def _of_chunk[T](rows: Rows, mixture: GaussianMixture, of: Callable[[GaussianMixture], T]) -> T:
@@ -189,5 +183,5 @@ def _of_chunk[T](rows: Rows, mixture: GaussianMixture, of: Callable[[GaussianMix
     return of(some)
 
 
-def _expected(mixture: GaussianMixture, parameters: GaussianParameters) -> GaussianStatistics:
+def _statistics(mixture: GaussianMixture, parameters: GaussianParameters) -> GaussianStatistics:
     return mixture.e_step(parameters)

@@ -7,6 +7,7 @@ one chunk, and its copy in the units of a fit.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from em.mixture import Sum
+from em.mixture import AT_A_TIME, Sum
 from models.inputs import Floats
 from models.measurements import Measurements
-
-# Numbers of a chunk, and of what is computed of a larger one at a time: 1 MB.
-NUMBERS = 2**17
 
 
 class Rows(NamedTuple):
@@ -68,23 +66,53 @@ def added[T: Sum](parts: Iterable[T | None]) -> T | None:
     return total
 
 
-def _joined(parts: Iterable[Floats], shape: tuple[int, int]) -> Floats:
-    """Parts one below the other."""
-    joined, start = np.empty(shape), 0
-    for part in parts:
-        joined[start : start + len(part)] = part
-        start += len(part)
-    return joined
-
-
 def rows_at_a_time(d: int) -> int:
     """How many rows of ``d`` numbers are a chunk."""
-    return max(NUMBERS // d, 1)
+    return max(AT_A_TIME // d, 1)
+
+
+class ReadHere(ABC):
+    """Rows that this process reads, one chunk after the other; `Chunks`."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Rows]:
+        """The chunks in order."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    def summed[T: Sum](self, of: Callable[[Rows], T | None]) -> T:
+        return not_empty(added(of(rows) for rows in self))
+
+    def mapped(self, of: Callable[[Rows], Floats], columns: int) -> Floats:
+        joined, start = np.empty((len(self), columns)), 0
+        for rows in self:
+            part = of(rows)
+            joined[start : start + len(part)] = part
+            start += len(part)
+        return joined
+
+
+def features_of_array(y: Any) -> tuple[str, ...]:
+    """Names of the columns of an array; what is no table is refused."""
+    if y.ndim not in (1, 2):
+        raise ValueError(f"y must be a vector or a table of rows and columns, but has shape {y.shape}")
+    return tuple(str(j + 1) for j in range(1 if y.ndim == 1 else y.shape[1]))
+
+
+def one_per_row(name: str, values: Any, n: float) -> None:
+    """Refuse counts or labels of other than ``n`` rows; of as many as it likes where NaN, which is not known."""
+    shape = np.shape(values)
+    if len(shape) != 1 or (np.isfinite(n) and shape[0] != n):
+        raise ValueError(f"{name} has shape {shape} but y has {n} rows; give one of the {name} per row")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MappedRows:
-    """Rows of an array, most often memory-mapped, with arrays of counts and labels beside it; `Chunks`."""
+class MappedRows(ReadHere):
+    """Rows of an array, most often memory-mapped, with arrays of counts and labels beside it."""
 
     y: Any
     counts: Any
@@ -95,15 +123,15 @@ class MappedRows:
     @classmethod
     def of(cls, y: Any, counts: Any, labels: Any) -> MappedRows:
         """Refuse what is no table, and counts and labels of another length."""
-        if y.ndim not in (1, 2):
-            raise ValueError(f"y must be a vector or a table of rows and columns, but has shape {y.shape}")
+        features = features_of_array(y)
         for name, values in (("counts", counts), ("labels", labels)):
-            if values is not None and np.shape(values) != (len(y),):
-                raise ValueError(
-                    f"{name} has shape {np.shape(values)} but y has {len(y)} rows; give one of the {name} per row"
-                )
+            if values is not None:
+                one_per_row(name, values, len(y))
         counts, labels = (None if v is None else np.asanyarray(v) for v in (counts, labels))
-        return cls(y, counts, labels, tuple(str(j + 1) for j in range(1 if y.ndim == 1 else y.shape[1])))
+        return cls(y, counts, labels, features)
+
+    def __len__(self) -> int:
+        return len(self.y)
 
     def __iter__(self) -> Iterator[Rows]:
         step = rows_at_a_time(len(self.features))
@@ -112,16 +140,10 @@ class MappedRows:
             counts, labels = (None if v is None else v[some] for v in (self.counts, self.labels))
             yield Rows(self.y[some], counts, labels, f"{self.place} from row {start} on, counted from there")
 
-    def summed[T: Sum](self, of: Callable[[Rows], T | None]) -> T:
-        return not_empty(added(of(rows) for rows in self))
-
-    def mapped(self, of: Callable[[Rows], Floats], columns: int) -> Floats:
-        return _joined((of(rows) for rows in self), (len(self.y), columns))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ArrowRows:
-    """Rows of Parquet or Arrow files, their counts and labels in columns of their own; `Chunks`."""
+class ArrowRows(ReadHere):
+    """Rows of Parquet or Arrow files, their counts and labels in columns of their own."""
 
     dataset: Any
     counts: str | None
@@ -143,6 +165,9 @@ class ArrowRows:
                 )
         return cls(dataset, counts, labels, features)
 
+    def __len__(self) -> int:
+        return int(self.dataset.count_rows())
+
     def __iter__(self) -> Iterator[Rows]:
         step, start = rows_at_a_time(len(self.features)), 0
         wanted = [*self.features, *(name for name in (self.counts, self.labels) if name is not None)]
@@ -157,20 +182,17 @@ class ArrowRows:
             yield Rows(y, counts, labels, f"y from row {start} on, counted from there")
             start += batch.num_rows
 
-    def summed[T: Sum](self, of: Callable[[Rows], T | None]) -> T:
-        return not_empty(added(of(rows) for rows in self))
-
-    def mapped(self, of: Callable[[Rows], Floats], columns: int) -> Floats:
-        return _joined((of(rows) for rows in self), (self.dataset.count_rows(), columns))
-
 
 def _column(batch: Any, name: str) -> Any:
     """A column; a value that is missing is NaN, which is refused."""
     return batch.column(name).to_numpy(zero_copy_only=False)
 
 
-def feature_names(columns: Iterable[str], counts: Any, labels: Any, wanted: Sequence[str]) -> tuple[str, ...]:
-    """The columns of a table that are ``wanted``, if it has them, else all but counts and labels, which have to be names."""
+def feature_names(columns: Iterable[Any], counts: Any, labels: Any, wanted: Sequence[str]) -> tuple[Any, ...]:
+    """The columns of a table that are ``wanted``, if it has them, else all but counts and labels, which have to be names.
+
+    They are the table's own, of a DataFrame also numbers; ``wanted`` are strings.
+    """
     names = tuple(columns)
     for argument, name in (("counts", counts), ("labels", labels)):
         if name is not None and not isinstance(name, str):
@@ -182,8 +204,9 @@ def feature_names(columns: Iterable[str], counts: Any, labels: Any, wanted: Sequ
             raise ValueError(
                 f"{argument} is {name!r}, which is no column of y; give one of {', '.join(map(str, names))}"
             )
-    if wanted and set(wanted) <= set(names):
-        return tuple(wanted)
+    by_name = {str(name): name for name in names}
+    if wanted and set(wanted) <= set(by_name):
+        return tuple(by_name[name] for name in wanted)
     if counts is not None and counts == labels:
         raise ValueError(f"counts and labels are both {counts!r}; give a column for each, or leave one out")
     features = tuple(name for name in names if name not in (counts, labels))

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, expit, gammaln, logit, xlog1py, xlogy
 
 from em.acceleration import Acceleration
-from em.fit import Fit, Method, fit_mixture
+from em.fit import Fit, Method, checked_options, fit_mixture
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, blocks_of, posterior_sums
 from em.mixture import (
     Sum,
@@ -147,6 +147,7 @@ class CoinMixture:
     def __init__(self, tosses: CoinTosses, weights: MixtureWeights, prior: CoinPrior | None) -> None:
         self.tosses = tosses.distinct()
         self.weights, self.prior = weights, prior
+        self.n = self.tosses.n
         self.labels, self.counts = self.tosses.labels, self.tosses.counts
         self.n_components = k = weights.n_components
         self.groups = exchangeable_groups(weights, self.labels)
@@ -165,6 +166,10 @@ class CoinMixture:
         self.blocks = blocks_of(features[:, unknown], self.counts[unknown].astype(float))
         own = np.equal.outer(np.arange(self.n_components), self.labels)
         self.labelled = (own * self.counts) @ features.T
+
+    @property
+    def n_parameters(self) -> int:
+        return 2 * self.n_components
 
     def part(self, rows: slice | Integers) -> CoinMixture:
         some, t = copy(self), self.tosses
@@ -265,12 +270,9 @@ class CoinMixture:
     def published(self, parameters: CoinParameters) -> CoinParameters:
         return CoinParameters(parameters.weights, parameters.head_probabilities)
 
-    def log_joint(self, data: CoinTosses, published: CoinParameters) -> tuple[Floats, Integers]:
-        labels = checked_labels(data.labels, self.n_components)
-        return log_weights(published.weights) + log_densities(published, data), labels
-
-    def by_chunks(self, data: Any, published: CoinParameters) -> None:
-        return None
+    def responsibilities(self, data: CoinTosses, published: CoinParameters) -> Floats:
+        joint = log_weights(published.weights) + log_densities(published, data)
+        return responsibilities(joint, checked_labels(data.labels, self.n_components))[0]
 
     def standard_errors(self, _: CoinParameters, covariance: Floats, reason: str | None) -> CoinStandardErrors:
         sizes, k = np.sqrt(np.diag(covariance)), self.n_components
@@ -320,6 +322,7 @@ def coin_mixture(
     ----------
     Do & Batzoglou (2008), Nature Biotechnology 26, 897.
     """
+    checked_options(method, acceleration, starts)
     instance_of("tosses", tosses, CoinTosses)
     treated = MixtureWeights.of(weights, n_components)
     enough_rows(tosses.n, n_components)

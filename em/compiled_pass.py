@@ -23,7 +23,6 @@ ROWS, GROUP, HALF, PARTS = 256, 32, 16, 8
 STRIDE = ROWS + 8
 # Components that are computed at once, and features of moments.
 COMPONENTS, FEATURES = 4, 2
-CACHE_LINE = 64
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]

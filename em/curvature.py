@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from em.mixture import Mixture, log_weights, responsibilities
+from em.mixture import AT_A_TIME, Mixture, log_weights, responsibilities
 from models.inputs import Floats, Integers
 
 type Kind = Literal["maximum", "boundary", "saddle", "ridge"]
@@ -32,8 +32,6 @@ FLAT = 1e-8
 CREEPING = 1e-5
 # Directions in which a finite step is worth trying: at a coincidence of components the second derivative may vanish.
 NEARLY_FLAT = 1e-4
-# Numbers of the scores that are held at a time: 1 MB, and what is computed of them a few times that.
-NUMBERS = 2**17
 # Rows that are worth the products of matrices of their parameters.
 LEAST_ROWS = 256
 # Closer than this to a bound, with a gradient that points outward, a probability is at it.
@@ -90,7 +88,7 @@ class Curvature:
 
 def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats, Floats]:
     """Gradient ``(p,)``, Hessian ``(p, p)`` and complete-data information ``(p, p)`` of the objective, full vector."""
-    p = len(mixture.basis)
+    p = mixture.n_parameters
     gradient, hessian, complete = np.split(mixture.summed(partial(_of_rows, parameters=parameters)), [1, p + 1])
     by_prior, prior_hessian = mixture.prior_derivatives(parameters)
     return gradient[0] + by_prior, hessian + prior_hessian, complete - prior_hessian
@@ -98,7 +96,7 @@ def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Fl
 
 def parts(mixture: Mixture[Any, Any]) -> Iterator[Mixture[Any, Any]]:
     """The rows in parts whose scores take little memory."""
-    n, rows = len(mixture.counts), max(NUMBERS // len(mixture.basis), LEAST_ROWS)
+    n, rows = len(mixture.counts), max(AT_A_TIME // mixture.n_parameters, LEAST_ROWS)
     return iter([mixture]) if n <= rows else (mixture.part(slice(start, start + rows)) for start in range(0, n, rows))
 
 
@@ -132,7 +130,7 @@ def row_scores(mixture: Mixture[Any, Any], parameters: Any) -> RowScores:
     ratio[known, labels[known]] = 1.0 / parameters.weights[labels[known]]
     # What is impossible under a component has no score there; its limit times 0 is 0.
     own = np.where(ratio[:, :, None] > 0, mixture.scores(parameters), 0.0)
-    full = np.zeros((len(r), len(mixture.basis)))
+    full = np.zeros((len(r), mixture.n_parameters))
     full[:, : mixture.n_components] = ratio
     for j in range(mixture.n_components):
         full[:, mixture.own_coordinates(j)] = r[:, j : j + 1] * own[:, j]
@@ -146,7 +144,7 @@ def _of_rows(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
 
 def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     """The same of rows that are few enough to hold their scores."""
-    k, counts, p = mixture.n_components, mixture.counts, len(mixture.basis)
+    k, counts, p = mixture.n_components, mixture.counts, mixture.n_parameters
     rows, r, ratio, scores = row_scores(mixture, parameters)
     gradient, hessian, complete = derived = np.split(np.zeros((1 + 2 * p, p)), [1, p + 1])
     gradient[0] = counts @ rows

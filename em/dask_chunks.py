@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from em.chunks import MappedRows, Rows, added, feature_names, not_empty
+from em.chunks import MappedRows, Rows, added, feature_names, features_of_array, not_empty, one_per_row
 from em.mixture import Sum
 from models.inputs import Floats
 
@@ -29,12 +29,12 @@ class DaskRows:
     Attributes
     ----------
     partitions : of y, each with counts and labels, delayed
-    columns : names of the columns of counts and labels in partitions that are DataFrames
+    columns : of counts, of labels and of y in partitions that are DataFrames
     lengths : of the partitions, NaN where not known
     """
 
     partitions: tuple[tuple[Any, Any, Any], ...]
-    columns: tuple[str | None, str | None]
+    columns: tuple[str | None, str | None, tuple[Any, ...]]
     features: tuple[str, ...]
     lengths: tuple[float, ...]
 
@@ -47,9 +47,9 @@ class DaskRows:
             return cls(*_of_array(y, counts, labels))
         if not hasattr(y, "to_delayed") or not hasattr(y, "columns"):
             raise TypeError(f"y is a {type(y).__name__} of Dask; give a Dask array or DataFrame")
-        features = feature_names(y.columns, counts, labels, wanted)
+        own = feature_names(y.columns, counts, labels, wanted)
         partitions = tuple((part, None, None) for part in y.to_delayed())
-        return cls(partitions, (counts, labels), features, (np.nan,) * len(partitions))
+        return cls(partitions, (counts, labels, own), tuple(map(str, own)), (np.nan,) * len(partitions))
 
     def summed[T: Sum](self, of: Callable[[Rows], T | None]) -> T:
         import dask
@@ -72,7 +72,7 @@ class DaskRows:
         """The same asked of every partition; what is asked is one value in the graph."""
         import dask
 
-        question = dask.delayed(partial(_of_partition, of=of, features=self.features, columns=self.columns))
+        question = dask.delayed(partial(_of_partition, of=of, columns=self.columns))
         ask = dask.delayed(_call)
         return [ask(question, i, *partition) for i, partition in enumerate(self.partitions)]
 
@@ -89,8 +89,7 @@ def _of_array(y: Any, counts: Any, labels: Any) -> tuple[Any, ...]:
     """Blocks of an array, and of counts and labels cut as it is."""
     import dask.array
 
-    if y.ndim not in (1, 2):
-        raise ValueError(f"y must be a vector or a table of rows and columns, but has shape {y.shape}")
+    features = features_of_array(y)
     if y.ndim == 2 and len(y.chunks[1]) > 1:
         y = y.rechunk({1: -1})
     blocks = y.to_delayed().ravel()
@@ -105,16 +104,11 @@ def _of_array(y: Any, counts: Any, labels: Any) -> tuple[Any, ...]:
                 raise ValueError(
                     f"{name} is in memory but the chunks of y have unknown lengths; call y.compute_chunk_sizes() first"
                 )
-        if values.ndim != 1 or (np.isfinite(y.shape[0]) and values.shape[0] != y.shape[0]):
-            raise ValueError(
-                f"{name} has shape {values.shape} but y has {y.shape[0]} rows; give one of the {name} per row"
-            )
+        one_per_row(name, values, y.shape[0])
         if not isinstance(values, dask.array.Array):
             values = dask.array.from_array(values, chunks=(y.chunks[0],))
         beside.append(values.rechunk((y.chunks[0],)).to_delayed().ravel())
-    d = 1 if y.ndim == 1 else y.shape[1]
-    features = tuple(str(j + 1) for j in range(d))
-    return tuple(zip(blocks, *beside, strict=True)), (None, None), features, tuple(y.chunks[0])
+    return tuple(zip(blocks, *beside, strict=True)), (None, None, ()), features, tuple(y.chunks[0])
 
 
 def _call(of: Callable[..., Any], *arguments: Any) -> Any:
@@ -128,12 +122,12 @@ def _of_partition(
     labels: Any,
     *,
     of: Callable[[Iterable[Rows]], Any],
-    features: Sequence[str],
-    columns: tuple[str | None, str | None],
+    columns: tuple[str | None, str | None, tuple[Any, ...]],
 ) -> Any:
     """What a partition adds up to; a few of its rows at a time, so that nothing as large is made beside it."""
     place = f"partition {number} of y"
     if hasattr(y, "columns"):
-        counts, labels = (None if name is None else y[name].to_numpy() for name in columns)
-        y = y[list(features)].to_numpy()
+        *beside, own = columns
+        counts, labels = (None if name is None else y[name].to_numpy() for name in beside)
+        y = y[list(own)].to_numpy()
     return of(replace(MappedRows.of(y, counts, labels), place=place))

@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from em.acceleration import Acceleration
-from em.arrival import MOST_PARAMETERS
+from em.arrival import MOST_PARAMETERS, NEVER_REGULAR
 from em.climb import MAX_ITERATIONS, Climb, climb
 from em.curvature import curvature_near_rest
-from em.mixture import Mixture, evaluated, permuted_places, responsibilities, row_posteriors
-from em.optima import NEVER_REGULAR, Mode, Optimum, Status, judged_end, modes_of, same_optimum
+from em.mixture import Mixture, evaluated, permuted_places, row_posteriors
+from em.optima import Mode, Optimum, Status, judged_end, modes_of, same_optimum
 from em.search import SAME_ROWS, Found, search
 from em.standard_errors import covariance_of, withheld_reason
 from em.starts import Starts, starts
@@ -119,10 +119,7 @@ class Fit[P, E]:
         ``(n, n_components)``, each row summing to 1: of Dask's rows a `dask.array.Array` that is not computed yet, else
         an array in memory, for which files and mapped arrays are read a chunk at a time
         """
-        parts = self._mixture.by_chunks(data, self.parameters)
-        if parts is not None:
-            return parts
-        return responsibilities(*self._mixture.log_joint(data, self.parameters))[0]
+        return self._mixture.responsibilities(data, self.parameters)
 
     def __repr__(self) -> str:
         """The result, without the path to it."""
@@ -154,8 +151,7 @@ def fit_mixture(
     starting: Starts = "default",
     max_iterations: int = MAX_ITERATIONS,
 ) -> Fit[Any, Any]:
-    """Fit a mixture of any family; the families' own functions say what the arguments are."""
-    checked_options(method, acceleration, starting)
+    """Fit a mixture of any family; the families' own functions say what the arguments are, and check them."""
 
     def run(first: Any, steps: int = max_iterations) -> Climb:
         if method != "em":
@@ -179,9 +175,17 @@ def fit_mixture(
             evaluations = sum(c.evaluations for c, _ in climbs)
         else:
             found, evaluations = search(searched, mixture.from_vector(vectors), starting)
+            climbs = []
             if searched is not mixture:
-                found, vectors = _from_sample(mixture, _finished(searched, found, max_iterations))
-            climbs = _finished(mixture, found, max_iterations)
+                drawn = _finished(searched, found, max_iterations)
+                evaluations += sum(c.evaluations for c, _ in drawn)
+                found = _from_sample(mixture, drawn)
+                # The best of the sample as the user asked for it, from where its starts lead there.
+                climbs = [(run(mixture.from_vector(found[0].vector)), found[0].starts)]
+                for each in found:
+                    vectors[each.starts] = each.vector
+                found = found[1:]
+            climbs = _finished(mixture, found, max_iterations, climbs)
             evaluations += sum(c.evaluations for c, _ in climbs)
         judged_runs = [(judged_end(mixture, c), c, reached) for c, reached in climbs]
         if method == "em" and not any(optimum.regular for optimum, *_ in judged_runs):
@@ -191,8 +195,11 @@ def fit_mixture(
             evaluations += sum(c.evaluations for c, _ in climbs)
             judged_runs += [(judged_end(mixture, c), c, reached) for c, reached in climbs]
         best, won, reached = max(judged_runs, key=lambda j: (j[0].regular, j[0].objective))
-        if method == "em" and len(vectors) > 1:
-            firsts = [mixture.from_vector(vectors[j]) for j in sorted(reached)[:REPLAYED]]
+        as_asked = searched is not mixture and won is judged_runs[0][1]
+        if method == "em" and len(vectors) > 1 and not as_asked:
+            firsts = [
+                mixture.from_vector(v) for v in vectors[sorted(reached)[: REPLAYED if searched is mixture else 1]]
+            ]
             best, won, more = _replayed(mixture, firsts, best, run)
             evaluations += more
         distinct = [(optimum, len(reached)) for optimum, _, reached in judged_runs]
@@ -203,11 +210,10 @@ def fit_mixture(
     judged = None if best.judged is None else best.judged.permuted(places)
     reason = withheld_reason(best.status, judged, tuple(mixture.names()))
     covariance = covariance_of(judged, reason, len(places))
-    log_likelihood = mixture.e_step(final).log_likelihood
-    log_posterior = None if mixture.prior is None else float(log_likelihood + mixture.log_prior(final) + mixture.offset)
+    log_posterior = None if mixture.prior is None else float(best.objective + mixture.offset)
     return Fit(
         parameters=mixture.published(final),
-        log_likelihood=float(log_likelihood + mixture.likelihood_offset),
+        log_likelihood=float(best.objective - mixture.log_prior(final) + mixture.likelihood_offset),
         log_posterior=log_posterior,
         trace=read_only(np.array(won.trace) + mixture.offset),
         path=Path(np.array(won.points)[:, places], mixture),
@@ -242,26 +248,32 @@ def _remaining(best: Optimum, won: Climb) -> float:
     return 0.5 * (judged.identified_decrement if np.isnan(judged.decrement) else judged.decrement) ** 2
 
 
-def _from_sample(mixture: Mixture[Any, Any], climbs: list[tuple[Climb, list[int]]]) -> tuple[list[Found], Floats]:
-    """The best optima of a sample as the starts of runs over all rows, and the full vectors that they start from."""
+def _from_sample(mixture: Mixture[Any, Any], climbs: list[tuple[Climb, list[int]]]) -> list[Found]:
+    """The best optima of a sample, with the starts that lead there, as the starts of runs over all rows; the best first."""
     best = sorted((c for c in climbs if c[0].ending == "converged"), key=lambda c: -c[0].trace[-1])[:OF_SAMPLE]
-    vectors = np.array([c.points[-1] for c, _ in best or climbs[:1]])
-    values = [float(evaluated(mixture, mixture.from_vector(v))[1]) for v in vectors]
-    found = [
-        Found([j], v, value, np.inf, "under way") for j, (v, value) in enumerate(zip(vectors, values, strict=True))
-    ]
-    return sorted(found, key=lambda f: -f.value), vectors
+    found = []
+    for end, reached in best or climbs[:1]:
+        vector = end.points[-1]
+        value = float(evaluated(mixture, mixture.from_vector(vector))[1])
+        found.append(Found(reached, vector, value, np.inf, "under way"))
+    return sorted(found, key=lambda f: -f.value)
 
 
-def _finished(mixture: Mixture[Any, Any], found: list[Found], steps: int) -> list[tuple[Climb, list[int]]]:
-    """The runs of a search to their ends, the best first, with the starts that lead there.
+def _finished(
+    mixture: Mixture[Any, Any], found: list[Found], steps: int, ended: Sequence[tuple[Climb, list[int]]] = ()
+) -> list[tuple[Climb, list[int]]]:
+    """The runs of a search to their ends, the best first, with the starts that lead there, after those that have ``ended``.
 
     Where one has come to what another has ended at, it is the same. One that the search left unfinished is given up where
     it is far below the best optimum that is known, or so slow that it would not get there: it creeps along a plateau,
     most often with two components that coincide.
     """
-    climbs: list[tuple[Climb, list[int]]] = []
-    known: list[tuple[Floats, list[int]]] = []
+    climbs = list(ended)
+    known = [
+        (row_posteriors(mixture, mixture.from_vector(c.points[-1]))[1], reached)
+        for c, reached in climbs
+        if c.ending == "converged"
+    ]
     for run in found:
         best = max((c.trace[-1] for c, _ in climbs if c.ending == "converged"), default=-np.inf)
         whole = Climb([run.vector], [run.value], "collapsed" if run.ending == "collapsed" else "iteration limit", 0)
@@ -289,7 +301,7 @@ def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:
     """Whether a local maximum is within a standard error, and not on a plateau."""
     if mixture.constrained(parameters):
         return True
-    if mixture.smallest_spread(parameters) < NEVER_REGULAR or len(mixture.names()) > MOST_PARAMETERS:
+    if mixture.smallest_spread(parameters) < NEVER_REGULAR or mixture.n_parameters > MOST_PARAMETERS:
         return False
     judged = curvature_near_rest(mixture, parameters)
     return judged is not None and judged.decrement < 1 and judged.rate < 1 - PLATEAU

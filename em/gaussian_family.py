@@ -109,6 +109,7 @@ class GaussianMixture:
         summary = summary or Summary.of(distinct)
         self.told = told
         self.weights, self.form = weights, form
+        self.n = summary.n
         self.n_components = k = weights.n_components
         self.groups = exchangeable_groups(weights, summary.labels)
         self.d = d = distinct.d
@@ -126,14 +127,14 @@ class GaussianMixture:
         self.ratio = None if minimum_ratio is None else SpreadRatio.of(minimum_ratio, self.total, form.shape)
         self.bounded = self.ratio is not None
         self.prior = None if prior is None else self.units.prior(prior)
-        self.likelihood_offset = self.offset = -summary.n * self.units.log_volume
+        self.likelihood_offset = self.offset = -self.n * self.units.log_volume
         if prior is not None:
             entries = {"full": d + 1.0, "diagonal": 2.0, "spherical": 2.0 / d}[form.shape]
             self.offset -= self.units.log_volume * (k + entries * (1 if form.tied else k))
         self.lower = np.tril_indices(d)
         self.directions = lower_directions(d)
         # No entry of a full vector may be below these; for several features eigenvalues decide as well.
-        self.least = np.repeat([0.0, -np.finfo(float).max], [k, k * (d + len(self.directions))])
+        self.least = np.repeat([0.0, -np.finfo(float).max], [k, self.n_parameters - k])
         if d == 1:
             self.least[2 * k :] = NO_WIDTH**2
         # Starts: a tenth of the data's own covariance, worth d + 2 rows, keeps the smallest cluster from a width of 0.
@@ -149,10 +150,25 @@ class GaussianMixture:
         k, d = self.n_components, self.d
         return block_diagonal(weight_basis(k, self.weights.fixed), np.eye(k * d), free_entries(self.form, k, d))
 
+    @property
+    def n_parameters(self) -> int:
+        return self.n_components * (1 + self.d + len(self.directions))
+
+    @cached_property
+    def rows(self) -> NormalRows:
+        """The rows as an E-step wants them, which not every part is asked for."""
+        return NormalRows(
+            self.points,
+            self.counts,
+            self.labels,
+            self.n_components,
+            diagonal=self.form.shape != "full",
+            extent=self.extent,
+        )
+
     def _hold(self, points: Floats, counts: Integers, labels: Integers) -> None:
         self.points, self.counts, self.labels = points, counts, labels
-        diagonal = self.form.shape != "full"
-        self.rows = NormalRows(points, counts, labels, self.n_components, diagonal=diagonal, extent=self.extent)
+        vars(self).pop("rows", None)
 
     def part(self, rows: slice | Integers) -> GaussianMixture:
         some = copy(self)
@@ -167,10 +183,14 @@ class GaussianMixture:
         return of(self)
 
     def e_step(self, parameters: GaussianParameters) -> GaussianStatistics:
-        statistics = self.rows.statistics(parameters)
+        statistics = self._expected(parameters)
         if self.told is not None:
-            self.told(len(self.counts), statistics.log_likelihood + self.likelihood_offset)
+            rows = len(self.counts) if self.extent is None else self.extent[0]
+            self.told(rows, statistics.log_likelihood + self.likelihood_offset)
         return statistics
+
+    def _expected(self, parameters: GaussianParameters) -> GaussianStatistics:
+        return self.rows.statistics(parameters)
 
     def m_step(self, statistics: GaussianStatistics) -> GaussianParameters:
         return m_step(statistics, self.prior, self.weights, self.form, self.ratio)
@@ -285,24 +305,23 @@ class GaussianMixture:
     def published(self, parameters: GaussianParameters) -> GaussianParameters:
         return self.units.published(parameters)
 
-    def log_joint(self, data: Any, published: GaussianParameters) -> tuple[Floats, Integers]:
-        if len(getattr(data, "columns", ())) > self.d and set(self.features) <= set(data.columns):
-            data = data[list(self.features)]
-        rows = data if isinstance(data, Measurements) else Measurements(data)
-        if rows.d != self.d:
-            raise ValueError(f"data has {rows.d} features but the fit has {self.d}; give the features that were fitted")
-        inside = log_densities(self.units.parameters(published), self.units.rows(rows.y))
-        return log_weights(published.weights) + inside, checked_labels(rows.labels, self.n_components)
-
-    def by_chunks(self, data: Any, published: GaussianParameters) -> Any:
+    def responsibilities(self, data: Any, published: GaussianParameters) -> Any:
+        shares = partial(_shares, units=self.units, published=published)
         chunks = chunks_of(data, None, None, self.features)
-        if chunks is None:
-            return None
-        if len(chunks.features) != self.d:
-            raise ValueError(
-                f"data has {len(chunks.features)} features but the fit has {self.d}; give the features that were fitted"
-            )
-        return chunks.mapped(partial(_shares, units=self.units, published=published), self.n_components)
+        if chunks is not None:
+            self._check_features(len(chunks.features))
+            return chunks.mapped(partial(_of_rows, of=shares), self.n_components)
+        if not isinstance(data, Measurements):
+            by_name = {str(name): name for name in getattr(data, "columns", ())}
+            if set(self.features) <= set(by_name):
+                data = data[[by_name[name] for name in self.features]]
+            data = Measurements(data)
+        self._check_features(data.d)
+        return shares(data)
+
+    def _check_features(self, d: int) -> None:
+        if d != self.d:
+            raise ValueError(f"data has {d} features but the fit has {self.d}; give the features that were fitted")
 
     def standard_errors(
         self, parameters: GaussianParameters, covariance: Floats, reason: str | None
@@ -327,8 +346,11 @@ class GaussianMixture:
         )
 
 
-def _shares(rows: Rows, units: Units, published: GaussianParameters) -> Floats:
-    """``(n, K)`` responsibilities of some rows, none with a label."""
-    data = rows.checked()
+def _shares(data: Measurements, units: Units, published: GaussianParameters) -> Floats:
+    """``(n, K)`` responsibilities of rows in the user's units, known labels respected."""
     joint = log_weights(published.weights) + log_densities(units.parameters(published), units.rows(data.y))
-    return responsibilities(joint, data.labels)[0]
+    return responsibilities(joint, checked_labels(data.labels, len(published.weights)))[0]
+
+
+def _of_rows(rows: Rows, of: Callable[[Measurements], Floats]) -> Floats:
+    return of(rows.checked())

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights
 
+# Numbers that are computed at a time where memory is to be spared: 1 MB, which stays in the cache.
+AT_A_TIME = 2**17
+
 
 class Statistics(Protocol):
     """Sufficient statistics of fixed size: what an E-step returns, and they add over rows."""
@@ -45,6 +48,7 @@ class Mixture[P, S](Protocol):
     everything else: ``(p,)``. Constraints (weights sum to 1 or are held, covariances tied, diagonal or spherical) are
     linear in it: full = constant + ``basis`` @ free.
 
+    ``n`` counts all rows as often as they were seen, in a part too.
     ``bounded`` says that the likelihood is, so that no optimum is spurious for being narrow. Where the rows are too many for
     memory, ``labels``, ``counts`` and ``points``, and what is asked of single rows, are those of a sample; `e_step` and
     `summed` speak of all.
@@ -52,6 +56,7 @@ class Mixture[P, S](Protocol):
     Where a shape begins with ``...``, many sets of parameters may be given at once, along leading axes.
     """
 
+    n: int
     n_components: int
     groups: Integers
     labels: Integers
@@ -61,6 +66,10 @@ class Mixture[P, S](Protocol):
     bounded: bool
     likelihood_offset: float
     offset: float
+
+    @property
+    def n_parameters(self) -> int:
+        """p, the length of the full vector."""
 
     @property
     def basis(self) -> Floats:
@@ -132,11 +141,8 @@ class Mixture[P, S](Protocol):
     def published(self, parameters: P) -> P:
         """The parameters in the user's own units, checked and read-only."""
 
-    def log_joint(self, data: Any, published: P) -> tuple[Floats, Integers]:
-        """Log of weight times density ``(n, K)``, and the labels ``(n,)``, of the user's data at published parameters."""
-
-    def by_chunks(self, data: Any, published: P) -> Any:
-        """Responsibilities ``(n, K)`` of rows that are not in memory; None of rows that are."""
+    def responsibilities(self, data: Any, published: P) -> Any:
+        """``(n, K)`` of the user's data, wherever they are, at published parameters."""
 
     def standard_errors(self, parameters: P, covariance: Floats, reason: str | None) -> Any:
         """The covariance of the full vector, ``(p, p)``, as the family's standard errors in the user's own units."""
@@ -291,7 +297,7 @@ def evaluated(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, Floats]
 
 def permuted_places(mixture: Mixture[Any, Any], permutation: Integers) -> Integers:
     """``(p,)`` where each entry of a full vector stands in the one whose components are not permuted yet."""
-    places = np.arange(mixture.own_coordinates(mixture.n_components - 1)[-1] + 1)
+    places = np.arange(mixture.n_parameters)
     places[: mixture.n_components] = permutation
     for j, k in enumerate(permutation):
         places[mixture.own_coordinates(j)] = mixture.own_coordinates(int(k))

@@ -104,7 +104,7 @@ class NormalRows:
         self.largest_squared = self.largest**2
         self.twice = np.where(a == b, -0.5, -1.0)  # an entry off the diagonal stands in a precision twice
         self.labelled = None if whole else _of_known(y[~unknown], counts[~unknown], labels[~unknown], k)
-        self.compiled = available(n)
+        self.compiled = len(self.y) > 0 and available(n)
         few = len(self.y) * len(self.largest) <= KEPT
         self.kept = [self._block(rows) for rows in self._parts()] if few else None
 
@@ -172,7 +172,7 @@ class NormalRows:
         exact = None if which is None else _Tight.of(self.y, which, means)
         log_likelihood: Any
         if exact is None and self.compiled and means.ndim == 2:
-            counts = self.counts[: 0 if self.once else None]
+            counts = np.empty(0) if self.once else self.counts
             sums, log_likelihood, smallest = normal_sums(theta, self.y.T, counts, diagonal=self.diagonal)
             log_likelihood = np.float64(log_likelihood if smallest > IMPOSSIBLE else -np.inf)
         else:

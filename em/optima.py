@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.arrival import MOST_PARAMETERS
+from em.arrival import MOST_PARAMETERS, NEVER_REGULAR
 from em.climb import Climb, climb
 from em.curvature import CREEPING, Curvature, curvature
 from em.mixture import Mixture, permuted_places, row_posteriors
@@ -21,8 +21,6 @@ type Status = Literal["converged", "boundary", "saddle", "ridge", "collapsed", "
 SAME_OBJECTIVE = 1e-6
 # What counts as rising from a ridge, in nats: what is flat rises by rounding alone.
 RISE = 1e-9
-# Narrower than this, second derivatives overflow and say nothing.
-NEVER_REGULAR = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -122,7 +122,7 @@ def bootstrap[E](
         else:
             vectors.append(vector[places])
     reason = withheld or _reason(lost, ambiguous, replicates)
-    p = len(mixture.basis)
+    p = mixture.n_parameters
     covariance = np.full((p, p), np.nan) if reason else np.cov(np.array(vectors).T).reshape(p, p)
     published = [mixture.to_vector(mixture.published(mixture.from_vector(v))) for v in vectors]
     errors: E = mixture.standard_errors(estimate, covariance, reason)

@@ -34,18 +34,13 @@ def sandwich[E](fit: Fit[Any, E]) -> E:
     """
     mixture: Mixture[Any, Any] = fit._mixture
     parameters = mixture.from_vector(fit.path._vectors[-1])
-    p, reason = len(mixture.basis), fit.standard_errors.reason  # type: ignore[attr-defined]
+    p, reason = mixture.n_parameters, fit.standard_errors.reason  # type: ignore[attr-defined]
     if reason is not None:
         return mixture.standard_errors(parameters, np.full((p, p), np.nan), reason)  # type: ignore[no-any-return]
-    n = mixture.summed(_number)
-    prior = mixture.prior_derivatives(parameters)[0] / n
+    prior = mixture.prior_derivatives(parameters)[0] / mixture.n
     meat = mixture.summed(partial(_products, parameters=parameters, prior=prior))
     half = np.linalg.solve(curvature(mixture, parameters).information, mixture.basis.T)
     return mixture.standard_errors(parameters, half.T @ meat @ half, None)  # type: ignore[no-any-return]
-
-
-def _number(mixture: Mixture[Any, Any]) -> int:
-    return int(mixture.counts.sum())
 
 
 def _products(mixture: Mixture[Any, Any], parameters: Any, prior: Floats) -> Floats:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from em.kernel import ROWS
-from em.mixture import Mixture, evaluated, row_posteriors
+from em.mixture import AT_A_TIME, Mixture, evaluated, row_posteriors
 from em.starts import Starts
 from models.inputs import Floats
 
@@ -36,8 +36,6 @@ COLLAPSED = 0.05
 SAME_ROWS = 1e-3
 # Rows on which all runs are compared, before all rows are on which some agree.
 FEW_ROWS = 8
-# Numbers that are computed at a time: 1 MB, which stays in the cache.
-AT_A_TIME = 2**17
 
 
 type RunEnding = Literal["collapsed", "near", "under way", "given up"]

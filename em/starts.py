@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.mixture import Mixture, evaluated
+from em.mixture import AT_A_TIME, Mixture, evaluated
 from models.inputs import Floats, Integers
 
 SPREAD_OUT_STARTS = 6
@@ -25,8 +25,6 @@ RANDOM_ROW_STARTS = 12
 RANDOM_SHARE_STARTS = 4
 # How many times as many a thorough search makes of those that are drawn.
 THOROUGH = 4
-# Numbers of the responsibilities that are held at a time: 1 MB.
-AT_A_TIME = 2**17
 
 type Starts = Literal["default", "thorough"]
 

@@ -23,6 +23,7 @@ import em
 from em import chunks
 from em.compiled import available, normal_sums
 from em.dask_chunks import DaskRows
+from em.mixture import AT_A_TIME
 from em.sample import SAMPLE, Sample, drawn, keys
 from models import CoinTosses, GaussianParameters, GaussianPrior, Measurements
 from models.inputs import Floats, Integers
@@ -37,7 +38,7 @@ LOG_LIKELIHOOD = 1e-10
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chunk is a thousand rows here."""
-    monkeypatch.setattr(chunks, "NUMBERS", 2000)
+    monkeypatch.setattr(chunks, "AT_A_TIME", 2000)
 
 
 def table() -> pd.DataFrame:
@@ -261,13 +262,13 @@ def test_a_fit_of_many_rows_takes_ten_megabytes(tmp_path: Path, monkeypatch: pyt
             2, size=(50_000, 1)
         )
     if available(n):  # the compiler takes what it takes
-        normal_sums(np.zeros((2, 6)), np.zeros((2, 8)), np.broadcast_to(1.0, 8)[:0], diagonal=False)
+        normal_sums(np.zeros((2, 6)), np.zeros((2, 8)), np.zeros(0), diagonal=False)
     tracemalloc.start()
     fit = em.gaussian_mixture(np.load(tmp_path / "y.npy", mmap_mode="r"), 2)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert fit.status == "converged"
-    chunk = 8 * chunks.NUMBERS
+    chunk = 8 * AT_A_TIME
     assert peak < 10e6 + chunk < y.nbytes + 2e6
 
 
@@ -360,3 +361,33 @@ def test_options_are_checked_before_any_row_is_read(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("em.gaussians.chunks_of", None)
     with pytest.raises(ValueError, match="acceleration is 'SQUAREM'; give None"):
         em.gaussian_mixture(Y, 2, acceleration="SQUAREM")  # type: ignore[arg-type]
+
+
+def test_a_chunk_of_known_labels_alone_is_fitted_as_in_memory(tmp_path: Path) -> None:
+    # Of so many rows that the pass is compiled where numba is installed: the first chunks have nothing for it.
+    random = np.random.default_rng(9)
+    z = np.repeat([0, 1], [20_000, 40_000])
+    y = random.normal(size=len(z)) + 5.0 * z
+    labels = np.where(np.arange(len(z)) < 20_000, z, -1)
+    first = GaussianParameters([0.5, 0.5], [0.5, 4.0], [2.0, 2.0])
+    there = em.gaussian_mixture(mapped(tmp_path, "y", y), 2, labels=labels, start=first)
+    here = em.gaussian_mixture(y, 2, labels=labels, start=first)
+    assert there.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-12)
+    np.testing.assert_allclose(there.parameters.means, here.parameters.means, rtol=0, atol=1e-8)
+
+
+def test_columns_may_have_numbers_for_names() -> None:
+    frame = pd.DataFrame(Y)
+    fit = em.gaussian_mixture(dask.dataframe.from_pandas(frame, npartitions=3), 3, start=start())
+    assert fit.standard_errors.names[3:5] == ("means[1, 0]", "means[1, 1]")
+    shares = fit.responsibilities(frame[[1, 0]])
+    np.testing.assert_array_equal(shares, fit.responsibilities(frame))
+
+
+@pytest.mark.parametrize("where", ["here", "on a cluster"])
+def test_the_columns_that_were_fitted_are_found_in_any_order(where: str) -> None:
+    frame = TABLE[["u", "v"]]
+    fit = em.gaussian_mixture(frame, 3, start=start())
+    turned = frame[["v", "u"]]
+    given = turned if where == "here" else dask.dataframe.from_pandas(turned, npartitions=2)
+    np.testing.assert_allclose(np.asarray(fit.responsibilities(given)), fit.responsibilities(frame), rtol=0, atol=1e-12)

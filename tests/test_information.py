@@ -118,6 +118,7 @@ class LinkageMixture:
     labels = np.full(4, -1)
     counts = LINKAGE
     points = np.arange(4.0)[:, None]
+    n_parameters = 4
     basis = np.eye(4)[:, 3:]
     prior = None
     likelihood_offset = offset = 0.0

@@ -9,13 +9,17 @@ import pytest
 from scipy.optimize import minimize
 
 import em
+import em.gaussian_steps
 from benchmarks.hard_sets import hard_set
 from comparisons.datasets import load
 from em.climb import climb
 from em.curvature import derivatives
+from em.sample import SAMPLE
 from em.spread_ratio import SpreadRatio
-from models import CoinParameters, CoinTosses, GaussianParameters
+from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
+from models.gaussians import CovarianceForm
 from models.inputs import Floats
+from models.mixtures import MixtureWeights
 from tests.problems import problems
 
 HEIGHTS = load("davis").columns["height"]
@@ -172,3 +176,31 @@ def test_a_ratio_that_cannot_be_kept_is_refused() -> None:
         em.gaussian_mixture(y, minimum_ratio=0.5, start=GaussianParameters([0.5, 0.5], [0, 1], [0.01, 1.0]))
     with pytest.raises(ValueError, match='starts is \'all\'; give "default" or "thorough"'):
         em.gaussian_mixture(y, starts="all")  # type: ignore[arg-type]
+
+
+def two_clusters() -> Floats:
+    """More rows than a search looks at."""
+    random = np.random.default_rng(6)
+    return random.normal(size=SAMPLE + 1100) + 6.0 * (random.random(SAMPLE + 1100) < 0.4)
+
+
+def test_steps_of_many_rows_are_those_that_were_asked_for() -> None:
+    y = two_clusters()
+    plain, squarem, anderson = (em.gaussian_mixture(y, acceleration=a) for a in (None, "squarem", "anderson"))
+    assert plain.extrapolations == plain.refused == 0
+    assert squarem.extrapolations > 0
+    assert anderson.extrapolations > 0
+    for fit in (squarem, anderson):
+        assert fit.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-12)
+    data = Measurements(y)
+    for k in range(plain.iterations):
+        step = em.gaussian_steps.m_step(
+            em.gaussian_steps.e_step(plain.path[k], data), None, MixtureWeights.of("free", 2), CovarianceForm.of("full")
+        )
+        np.testing.assert_allclose(step.means, plain.path[k + 1].means, rtol=1e-9)
+
+
+def test_a_search_in_a_sample_says_how_many_starts_led_to_an_optimum() -> None:
+    fit = em.gaussian_mixture(two_clusters())
+    assert fit.modes[0].starts > 10
+    assert fit.evaluations > fit.iterations
