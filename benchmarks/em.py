@@ -17,12 +17,16 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 import argparse
 import json
 import platform
+import statistics
+import subprocess
 import sys
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +107,7 @@ def step_row(workload: Workload, names: list[str], alternations: int) -> dict[st
     }
 
 
-def memory_row(workload: Workload) -> dict[str, Any]:
+def memory_row(workload: Workload, *, beside_scikit_learn: bool) -> dict[str, Any]:
     """Most megabytes beyond the data that a step holds at any time."""
 
     def peak(run: Callable[[], Any]) -> float:
@@ -115,13 +119,11 @@ def memory_row(workload: Workload) -> dict[str, Any]:
         return most / 1e6
 
     data = np.asarray(workload.mixture.points).nbytes / 1e6
-    theirs = scikit_learn_steps(workload)
-    return {
-        "workload": workload.name,
-        "data_mb": data,
-        "ours_mb": peak(one_step(workload)),
-        "scikit_learn_mb": peak(lambda: theirs(1)),
-    }
+    row = {"workload": workload.name, "data_mb": data, "ours_mb": peak(one_step(workload))}
+    if beside_scikit_learn:
+        theirs = scikit_learn_steps(workload)
+        row["scikit_learn_mb"] = peak(lambda: theirs(1))
+    return row
 
 
 def thread_row(workload: Workload, alternations: int) -> dict[str, Any]:
@@ -150,7 +152,7 @@ def steps_to(run: Climb, target: float) -> int | None:
     return int(np.argmax(np.array(run.trace) >= target)) if run.trace[-1] >= target else None
 
 
-def target_row(workload: Workload) -> dict[str, Any]:
+def target_row(workload: Workload, *, beside_scikit_learn: bool) -> dict[str, Any]:
     """Seconds until truly within `TARGET` of the optimum, ours accelerated and scikit-learn's, both run in full."""
     mixture, start, n = workload.mixture, workload.start, len(workload.mixture.counts)
     fast, slow = climb(mixture, start, "squarem", FAST_STEPS), climb(mixture, start, None, MOST_STEPS)
@@ -160,7 +162,7 @@ def target_row(workload: Workload) -> dict[str, Any]:
     if few is None:
         return row
     row["ours_s"] = seconds(lambda: row.update(evaluations=climb(mixture, start, "squarem", few).evaluations))
-    if many is not None:
+    if many is not None and beside_scikit_learn:
         value = 0.0
 
         def theirs() -> None:
@@ -202,7 +204,10 @@ def coin_row(n: int, alternations: int) -> dict[str, Any]:
 def counted_coin_row(n: int) -> dict[str, Any]:
     """A step on so many bags that are given as counts of the distinct ones."""
     _, mixture, start = coins(100_000, times=n // 100_000)
-    return {"bags": n, "ms": 10.0 * seconds(lambda: [mixture.m_step(mixture.e_step(start)) for _ in range(COIN_STEPS)])}
+    return {
+        "bags": n,
+        "ms": 1e3 / COIN_STEPS * seconds(lambda: [mixture.m_step(mixture.e_step(start)) for _ in range(COIN_STEPS)]),
+    }
 
 
 def small_fits() -> dict[str, float]:
@@ -218,6 +223,27 @@ def small_fits() -> dict[str, float]:
     return {name: 1e3 * min(seconds(run) for _ in range(5)) for name, run in runs.items()}
 
 
+def import_ratio(turns: int = 7) -> float:
+    """Processor time of an import of em over that of NumPy and scipy.special: the median of fresh processes, bytecode cached."""
+    code = (
+        "import time, numpy, scipy.special\n"
+        "before = time.process_time()\n"
+        "import em\n"
+        "print(time.process_time() / before)"
+    )
+    with tempfile.TemporaryDirectory() as cache:
+        cached = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {
+            "PYTHONPYCACHEPREFIX": cache
+        }
+
+        def ratio() -> float:
+            command = [sys.executable, "-c", code]
+            return float(subprocess.run(command, env=cached, capture_output=True, text=True, check=True).stdout)
+
+        ratio()  # compiles the bytecode
+        return statistics.median(ratio() for _ in range(turns))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workload", nargs="*", default=[*WORKLOADS, "coins"], help="i, ii, iii, iv, ..., coins")
@@ -226,6 +252,7 @@ def main() -> None:
     parser.add_argument("--to-target", nargs="*", default=["ii"], help="workloads that are also run to the target")
     parser.add_argument("--json", type=Path, help="where to keep the result; benchmarks.report makes the page of it")
     options = parser.parse_args()
+    beside = "scikit-learn" in options.peers and find_spec("sklearn") is not None
     keys = ("steps", "targets", "memory", "threads", "coins")
     rows: list[Table] = [[] for _ in keys]
     steps, targets, memory, threads, coin_rows = rows
@@ -238,10 +265,10 @@ def main() -> None:
         workload = WORKLOADS[name]()
         steps.append(step_row(workload, options.peers, options.alternations))
         if workload.mixture.rows.compiled:
-            memory.append(memory_row(workload))
+            memory.append(memory_row(workload, beside_scikit_learn=beside))
             threads.append(thread_row(workload, options.alternations))
         if name in options.to_target:
-            targets.append(target_row(workload))
+            targets.append(target_row(workload, beside_scikit_learn=beside))
     result = {
         "command": f"python -m benchmarks.em {' '.join(sys.argv[1:])}".strip(),
         "machine": platform.processor() or platform.machine(),
@@ -251,6 +278,7 @@ def main() -> None:
         "versions": {package: version(package) for package in ("numpy", "scipy", "numba")},
         **dict(zip(keys, rows, strict=True)),
         "fits": small_fits(),
+        "import_ratio": import_ratio(),
     }
     if options.json is not None:
         options.json.write_text(json.dumps(result, indent=1) + "\n")

@@ -116,10 +116,4 @@ def mixtools(workload: Workload) -> Iterator[Peer]:
         yield peer
 
 
-@contextmanager
-def pomegranate(workload: Workload) -> Iterator[Peer]:
-    raise Missing("pomegranate needs PyTorch, which is more than a gigabyte, and is not installed")
-    yield  # so that it is a context like the others
-
-
-PEERS = {"scikit-learn": scikit_learn, "mclust": mclust, "mixtools": mixtools, "pomegranate": pomegranate}
+PEERS = {"scikit-learn": scikit_learn, "mclust": mclust, "mixtools": mixtools}

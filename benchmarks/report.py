@@ -63,7 +63,12 @@ def tables(result: dict[str, Any]) -> str:
         parts.append(text + _table(head, [_target(row) for row in result["targets"]]))
     if result["memory"]:
         lines = [
-            [r["workload"], f"{r['data_mb']:.1f}", f"{r['ours_mb']:.2f}", f"{r['scikit_learn_mb']:.0f}"]
+            [
+                r["workload"],
+                f"{r['data_mb']:.1f}",
+                f"{r['ours_mb']:.2f}",
+                f"{r['scikit_learn_mb']:.0f}" if "scikit_learn_mb" in r else "–",
+            ]
             for r in result["memory"]
         ]
         head = ["workload", "data, MB", "ours, MB", "scikit-learn, MB"]
@@ -87,6 +92,7 @@ def tables(result: dict[str, Any]) -> str:
         parts.append(text + _table(head, lines))
     fits = "; ".join(f"{name} {taken:.0f} ms" for name, taken in result["fits"].items())
     parts.append(f"Whole fits of small data, default starts and standard errors: {fits}.")
+    parts.append(f"An import of em beside one of NumPy and scipy.special: {result['import_ratio']:.2f}× (goal 1.1×).")
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
     where = f"{result['machine']}, {result['processors']} processors, Python {result['python']}, {versions}"
     parts.append(f"Measured by `{result['command']}` on {where}; load {result['load']:.1f} at the end.")
