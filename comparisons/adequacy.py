@@ -227,6 +227,8 @@ def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances) -> st
     large = {name: value for name, value in terms.items() if abs(value) > NOTICEABLE * sd}
     if len(large) == 1:
         name, value = next(iter(large.items()))
+        if f"{value / sd:.2f}" == f"{gap.total / sd:.2f}":
+            return f"The gap is due to {name}."
         return f"Of the gap of {gap.total / sd:+.2f} sd, {value / sd:+.2f} sd is due to {name}."
     told = [f"{value / sd:+.2f} sd due to {name}" for name, value in large.items()]
     return f"The gap of {gap.total / sd:+.2f} sd is the sum of {' and '.join(told) or 'small parts'}."

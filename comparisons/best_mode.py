@@ -20,7 +20,7 @@ from comparisons import checks
 from comparisons.checks import SAME_MAXIMUM
 from comparisons.engines import Parameters, Prior, Problem
 from comparisons.result import Check
-from comparisons.sampling import parameters_at
+from comparisons.sampling import log_likelihoods, parameters_at
 from comparisons.strict_json import number
 from em.curvature import curvature
 from models import CoinParameters
@@ -157,25 +157,16 @@ def _basins(problem: Problem, map_fit: em.Fit[Any, Any], reached: list[tuple[int
         if not any(abs(height - other) < SAME_BASIN for other in visited):
             visited.append(height)
     modes = "one regular mode" if len(known) == 1 else f"{len(known)} regular modes"
-    basins = "one basin" if len(visited) == 1 else f"{len(visited)} basins"
-    opening = f"EM's own starts know {modes} of the posterior"
+    opening, place = f"EM's own starts know {modes} of the posterior", "basin"
     if map_fit.status == "ridge":
-        opening, basins = (
-            "The posterior mode is one of a ridge",
-            "one height" if len(visited) == 1 else f"{len(visited)} heights",
-        )
-    return f"{opening}; the restarts end in {basins}, in the best one from {len(best)} of {len(chains)} chains."
+        opening, place = "The posterior mode is one of a ridge", "height"
+    places = f"one {place}" if len(visited) == 1 else f"{len(visited)} {place}s"
+    return f"{opening}; the restarts end in {places}, in the best one from {len(best)} of {len(chains)} chains."
 
 
 def _likelihood_ratios(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset) -> str:
     """Twice the log-likelihood from the draws up to EM, beside what it would be in a regular model."""
-    chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
-    places = np.unravel_index(np.linspace(0, chains * draws - 1, COMPARED_DRAWS).astype(int), (chains, draws))
-    heights = [
-        checks.em_densities(problem, parameters_at(problem, posterior, int(c), int(d)))[0]
-        for c, d in zip(*places, strict=True)
-    ]
-    gaps = 2 * (fit.log_likelihood - np.array(heights))
+    gaps = 2 * (fit.log_likelihood - log_likelihoods(problem, posterior, COMPARED_DRAWS))
     mixture = problem.mixture(None)
     flat = curvature(mixture, fit.parameters).flat_directions.shape[1] if fit.status == "ridge" else 0
     free = mixture.basis.shape[1] - flat

@@ -5,7 +5,7 @@ A comparison of NaN is never a pass: thresholds are written ``not (statistic <= 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 R_HAT = 1.01
 ESS = 400
 E_BFMI = 0.3
-# Error of the energy, in nats, at which the sampler gives up a trajectory: that of Stan, PyMC and nutpie.
+# Error of the energy, in nats, at which the sampler gives up a trajectory; it then records one without bound.
 DIVERGED = 1000.0
-# Chance that check 7 fails where both routes are right; with fifteen comparisons, one in seventy runs of all.
+# Chance that Stein's identities fail where draws are right, and that check 7 does where both routes are; with fifteen
+# comparisons, for each one in seventy runs of all.
 FALSE_ALARMS = 0.001
 # Draws beyond a threshold below which a probability has no normal Monte Carlo error.
 FEWEST_BEYOND = 20
@@ -111,11 +112,8 @@ def copied_chains(label_free: dict[str, Floats]) -> tuple[int, int] | None:
     return None
 
 
-def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats, identities: Identities | None = None) -> Check:
-    """The log density recomputed at stored draws is what the sampler recorded, and canonical order leaves it alone.
-
-    ``identities`` are Stein's of the same draws, None where they cannot be asked.
-    """
+def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats) -> Check:
+    """The log density recomputed at stored draws is what the sampler recorded, and canonical order leaves it alone."""
     title = "The draws belong to this model and these data"
     worst = [
         float(np.max(np.where(np.isnan(errors), np.inf, errors)))
@@ -137,22 +135,37 @@ def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats, identitie
         remedy = "Permute all parameters of a component together, and only components that the model cannot tell apart."
         return Check("draws-belong", title, "fail", number(worst[1]), SAME_DENSITY, text, "comparison", remedy)
     text = f"{told}, as sampled and in canonical order, is what the sampler recorded, to rounding."
-    if identities is not None:
-        counted = f"{identities.n_identities} of Stein's identities"
-        if not identities.hold:
-            departs = (
-                f"{text} But of {counted} of draws from this posterior, that for the {identities.field} is off by "
-                f"{abs(identities.departure):.1f} Monte Carlo standard errors, where {identities.allowed:.1f} are allowed at a "
-                f"false-alarm rate of {FALSE_ALARMS:g}."
-            )
-            remedy = "Look for draws that were cut, thinned unevenly or taken from another posterior."
-            departure = number(abs(identities.departure))
-            return Check("draws-belong", title, "fail", departure, identities.allowed, departs, "sampler", remedy)
-        text += (
-            f" The {counted} that were asked hold to {abs(identities.departure):.1f} Monte Carlo standard errors: no sign of "
-            "tails that were cut. Of modes that no chain visited they say nothing."
-        )
     return Check("draws-belong", title, "pass", max(worst), SAME_DENSITY, text)
+
+
+def meets_identities(check: Check, identities: Identities | None) -> Check:
+    """The check that draws belong, passed so far, with Stein's identities; None where they cannot be asked."""
+    text = check.explanation
+    if identities is None:
+        asked = (
+            "Stein's identities cannot be asked of them: there are too many labellings, or no gradient at some draw."
+        )
+        return replace(check, explanation=f"{text} {asked}")
+    counted, departure = f"{identities.n_identities} of Stein's identities", abs(identities.departure)
+    if identities.hold:
+        held = (
+            f"The {counted} that were asked hold to {departure:.1f} Monte Carlo standard errors: no sign of tails that were "
+            "cut. Of modes that no chain visited they say nothing."
+        )
+        return replace(check, explanation=f"{text} {held}")
+    departs = (
+        f"But of {counted} of draws from this posterior, that for the {identities.field} is off by {departure:.1f} Monte Carlo "
+        f"standard errors, where {identities.allowed:.1f} are allowed at a false-alarm rate of {FALSE_ALARMS:g}."
+    )
+    return replace(
+        check,
+        outcome="fail",
+        statistic=number(departure),
+        threshold=identities.allowed,
+        explanation=f"{text} {departs}",
+        engine="sampler",
+        remedy="Look for draws that were cut, thinned unevenly or taken from another posterior.",
+    )
 
 
 def posterior_agrees(

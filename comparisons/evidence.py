@@ -103,9 +103,10 @@ def draws_belong(
                 recomputed[name].append(
                     sum(density.parts(density.unconstrained({n: values[n] for n in density.names})))
                 )
-    identities = None if map_fit is None else stein.identities(problem, map_fit, posterior, names(problem))
-    as_sampled, ordered = (np.array(recomputed[name]) for name in ("sampled", "canonical"))
-    return draw_checks.draws_belong(np.array(recorded), as_sampled, ordered, identities)
+    check = draw_checks.draws_belong(*(np.array(v) for v in (recorded, recomputed["sampled"], recomputed["canonical"])))
+    if map_fit is None or check.outcome != "pass":
+        return check
+    return draw_checks.meets_identities(check, stein.identities(problem, map_fit, posterior, names(problem)))
 
 
 def several_modes(problem: Problem, map_fit: em.Fit[Any, Any]) -> bool:

@@ -105,7 +105,9 @@ def judge(
         same = checks.same_density(problem, log_posterior, (fit, map_fit), random)
         best = best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
         fit, map_fit = best.fit, best.map_fit
+    with clock.stage("PyMC's mode"):
         maximum = evidence.mode_again(problem, map_fit, log_posterior, maximum, seed)
+    with clock.stage("checks"):
         values = quantities.of_draws(problem, posterior)
         judged = evidence.curvature_of(problem, None, fit)
         converged = draw_checks.sampler_converged(

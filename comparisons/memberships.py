@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike
 
 import em.coins
 import em.gaussian_steps
-from em.mixture import log_weights, responsibilities, trusted
-from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
+from comparisons.quantities import parameters_of
+from em.mixture import log_weights, responsibilities
+from models import CoinTosses, Measurements
 from models.inputs import Floats, Integers, finite_array, read_only, row_counts
 from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
 
@@ -85,15 +86,11 @@ class Memberships:
         )
 
         def at(part: slice) -> Floats:
-            parameters = [flat[name][part] for name in needed]
+            parameters = parameters_of({"weights": shares[part], **{name: flat[name][part] for name in needed}})
             if isinstance(rows, CoinTosses):
-                coins = trusted(CoinParameters, weights=shares[part], head_probabilities=parameters[0])
-                log_densities = em.coins.log_densities(coins, rows)
+                log_densities = em.coins.log_densities(parameters, rows)
             else:
-                normals = trusted(
-                    GaussianParameters, weights=shares[part], means=parameters[0], covariances=parameters[1]
-                )
-                log_densities = em.gaussian_steps.log_densities(normals, rows.y)
+                log_densities = em.gaussian_steps.log_densities(parameters, rows.y)
             return responsibilities(log_weights(shares[part])[:, None, :] + log_densities, rows.labels)[0]
 
         return cls((n_draws, len(rows.counts), k), rows.counts, exchangeable_groups(treated, rows.labels), at)

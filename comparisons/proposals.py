@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import gammaln, logsumexp
 
 import em
-from comparisons.unconstrained import UnconstrainedPosterior
+from comparisons.unconstrained import UnconstrainedPosterior, central_gradient
 from em.climb import climb
 from em.gaussian_family import GaussianMixture
 from em.starts import spread_out
@@ -80,11 +80,8 @@ def at_modes(target: UnconstrainedPosterior, map_fit: em.Fit[Any, Any]) -> Propo
 
 
 def _falling(x: Floats, target: UnconstrainedPosterior) -> tuple[float, Floats]:
-    """Negative log density and its gradient by central differences, all points at once."""
-    step = 1e-5
-    moves = step * np.eye(len(x))
-    values = -target(np.concatenate([x[None], x + moves, x - moves]))
-    return float(values[0]), (values[1 : len(x) + 1] - values[len(x) + 1 :]) / (2 * step)
+    """Negative log density and its gradient."""
+    return -float(target(x[None])[0]), -central_gradient(target, x[None])[0]
 
 
 def _scale(target: UnconstrainedPosterior, peak: Floats) -> Floats:

@@ -8,13 +8,15 @@ identified where the coins are not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from comparisons.engines import Parameters, Problem
 from em.curvature import Curvature
-from models import CoinParameters
+from em.mixture import trusted
+from models import CoinParameters, GaussianParameters
 from models.inputs import Floats
 
 if TYPE_CHECKING:
@@ -82,6 +84,14 @@ def of_arrays(problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
                 place = f"{second}, {first}" if shared else f"{name}, {second}, {first}"
                 found[f"covariances[{place}]"] = arrays["covariances"][..., k, a, b]
     return found
+
+
+def parameters_of(arrays: Mapping[str, Any]) -> Any:
+    """The parameters with these arrays, unchecked and along any leading axes: of all draws at once."""
+    if "head_probabilities" in arrays:
+        return trusted(CoinParameters, weights=arrays["weights"], head_probabilities=arrays["head_probabilities"])
+    fields = {name: arrays[name] for name in ("weights", "means", "covariances")}
+    return trusted(GaussianParameters, **fields)
 
 
 def arrays_of(problem: Problem, values: dict[str, Floats]) -> dict[str, Floats]:

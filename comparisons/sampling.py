@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import models
-from comparisons import adequacy, draw_checks, quantities
+from comparisons import adequacy, checks, draw_checks, quantities
 from comparisons.engines import Parameters, Problem, exchangeable, sample
 from models import LogPosterior
-from models.inputs import Floats
+from models.inputs import Floats, Integers
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -104,6 +104,19 @@ def draw_values(posterior: xr.Dataset, chain: int, draw: int) -> dict[str, Float
 def parameters_at(problem: Problem, posterior: xr.Dataset, chain: int, draw: int) -> Parameters:
     """The parameters of one draw."""
     return problem.from_pymc(draw_values(posterior, chain, draw))
+
+
+def log_likelihoods(problem: Problem, posterior: xr.Dataset, n: int) -> Floats:
+    """``(n,)`` log-likelihood by EM's density at draws that are spread over all."""
+    shape = posterior.sizes["chain"], posterior.sizes["draw"]
+    places = np.unravel_index(spread_places(shape[0] * shape[1], n), shape)
+    points = [parameters_at(problem, posterior, int(c), int(d)) for c, d in zip(*places, strict=True)]
+    return np.array([checks.em_densities(problem, point)[0] for point in points])
+
+
+def spread_places(total: int, n: int) -> Integers:
+    """``(n,)`` places spread over ``total``."""
+    return np.linspace(0, total - 1, n).astype(int)
 
 
 def thinned(posterior: xr.Dataset, most: int) -> xr.Dataset:

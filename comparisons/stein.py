@@ -19,28 +19,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import logsumexp, ndtri
+from scipy.special import ndtri, softmax
 
 import em
 from comparisons import proposals, second_route
+from comparisons.draw_checks import FALSE_ALARMS
 from comparisons.engines import Problem
+from comparisons.quantities import parameters_of
 from comparisons.sampling import thinned
-from comparisons.unconstrained import UnconstrainedPosterior
-from em.gaussian_family import GaussianMixture
-from em.mixture import trusted
-from models import CoinParameters, GaussianParameters
+from comparisons.unconstrained import UnconstrainedPosterior, central_gradient
 from models.inputs import Floats
 
 if TYPE_CHECKING:
     import xarray as xr
 
-# Chance that draws of a right sampler fail; as for the second route, all identities together.
-FALSE_ALARMS = 0.001
 # Draws looked at, and those that have to show a departure too before it counts.
 DRAWS = 1000
 CONFIRMING_DRAWS = 4000
-# Step of central differences, of log densities of order 100 by coordinates of order 1: ten digits are left.
-STEP = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ class Identities:
 def identities(
     problem: Problem, map_fit: em.Fit[Any, Any], posterior: xr.Dataset, names: Sequence[str]
 ) -> Identities | None:
-    """The worst of the identities; None where there are too many labellings to sum over.
+    """The worst of the identities; None with too many labellings to sum over, or a draw at which there is no gradient.
 
     Parameters
     ----------
@@ -82,7 +77,9 @@ def identities(
         return None
     home = proposals.at_modes(target, map_fit).log_density
     found = _worst(problem, target, home, posterior, names, DRAWS)
-    return found if found.hold else _worst(problem, target, home, posterior, names, CONFIRMING_DRAWS)
+    if found is None or found.hold or posterior.sizes["chain"] * posterior.sizes["draw"] <= DRAWS:
+        return found
+    return _worst(problem, target, home, posterior, names, CONFIRMING_DRAWS)
 
 
 def _worst(
@@ -92,7 +89,7 @@ def _worst(
     posterior: xr.Dataset,
     names: Sequence[str],
     most: int,
-) -> Identities:
+) -> Identities | None:
     """All identities on at most so many draws."""
     import arviz as az
 
@@ -100,6 +97,8 @@ def _worst(
     chains, kept = draws.sizes["chain"], draws.sizes["draw"]
     x = coordinates(problem, target, draws)
     terms = stein_terms(target, home, x).reshape(chains, kept, -1)
+    if not np.isfinite(terms).all():
+        return None
     departures = np.array([t.mean() / float(az.mcse(t, method="mean")) for t in np.moveaxis(terms, -1, 0)])
     worst = int(np.argmax(np.where(np.isfinite(departures), np.abs(departures), np.inf)))
     f = x.shape[1]
@@ -111,18 +110,11 @@ def _worst(
 
 def coordinates(problem: Problem, target: UnconstrainedPosterior, draws: xr.Dataset) -> Floats:
     """Unconstrained coordinates ``(m, f)`` of draws, chain by chain."""
-    values = {str(name): v.values.reshape(-1, *v.shape[2:]) for name, v in draws.data_vars.items()}
-    fixed, many = problem.weights.fixed, draws.sizes["chain"] * draws.sizes["draw"]
-    weights = values["weights"] if fixed is None else np.tile(fixed, (many, 1))
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    parameters: CoinParameters | GaussianParameters
-    if isinstance(target.mixture, GaussianMixture):
-        units = target.mixture.units
-        means, covariances = units.rows(values["means"]), units.matrices(values["covariances"])
-        parameters = trusted(GaussianParameters, weights=weights, means=means, covariances=covariances)
-    else:
-        parameters = trusted(CoinParameters, weights=weights, head_probabilities=values["head_probabilities"])
-    return np.asarray(target.mixture.coordinates(parameters, unbounded=True))
+    arrays = {str(name): v.values.reshape(-1, *v.shape[2:]) for name, v in draws.data_vars.items()}
+    held = problem.weights.fixed
+    weights = np.tile(held, (draws.sizes["chain"] * draws.sizes["draw"], 1)) if held is not None else arrays["weights"]
+    arrays["weights"] = weights / weights.sum(axis=1, keepdims=True)
+    return target.coordinates(parameters_of(arrays))
 
 
 def stein_terms(target: UnconstrainedPosterior, home: Callable[[Floats], Floats], x: Floats) -> Floats:
@@ -131,28 +123,14 @@ def stein_terms(target: UnconstrainedPosterior, home: Callable[[Floats], Floats]
     ``home`` is the log of any positive function of points ``(m, f)`` that is high where one labelling is at home.
     """
     labellings = target.labellings()
-
-    def log_share(points: Floats) -> Floats:
-        heights = [home(points @ relabelled.T) for relabelled in labellings]
-        return np.asarray(home(points) - logsumexp(heights, axis=0))
-
-    gradient = _gradient(target, x)
-    relabelled = [x @ permuted.T for permuted in labellings]
-    shares = [np.exp(log_share(y))[:, None] for y in relabelled]
-    centre = np.mean(sum(share * y for share, y in zip(shares, relabelled, strict=True)), axis=0)
-    located, spread = np.zeros_like(x), np.zeros_like(x)
-    for permuted, y, share in zip(labellings, relabelled, shares, strict=True):
-        # The density is the same there, its gradient turned with the labels.
-        there = gradient @ np.linalg.inv(permuted)
-        by_share = share * _gradient(log_share, y)
-        located += share * there + by_share
-        spread += share * (1 + (y - centre) * there) + (y - centre) * by_share
+    relabelled = x @ labellings.swapaxes(1, 2)
+    shares = softmax(np.stack([home(y) for y in relabelled]), axis=0)[..., None]
+    # Labellings are a group, so that one of a relabelled point is another of the point: ``home`` is asked once for each.
+    slopes = np.stack([central_gradient(home, y) @ p for y, p in zip(relabelled, labellings, strict=True)])
+    # The density is the same under every labelling. Its gradient, and that of the log share, are turned with the labels.
+    gradient = central_gradient(target, x) + slopes - (shares * slopes).sum(axis=0)
+    turned = gradient @ np.linalg.inv(labellings)
+    centre = (shares * relabelled).sum(axis=0).mean(axis=0)
+    located = (shares * turned).sum(axis=0)
+    spread = (shares * (1 + (relabelled - centre) * turned)).sum(axis=0)
     return np.concatenate([located, spread], axis=1)
-
-
-def _gradient(function: Callable[[Floats], Floats], x: Floats) -> Floats:
-    """``(m, f)`` central differences of a function of points at the points ``(m, f)``."""
-    moves = STEP * np.eye(x.shape[1])
-    points = np.concatenate([x[:, None] + moves, x[:, None] - moves], axis=1).reshape(-1, x.shape[1])
-    values = function(points).reshape(len(x), 2, -1)
-    return np.asarray((values[:, 0] - values[:, 1]) / (2 * STEP))

@@ -7,7 +7,7 @@ change under it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import permutations, product
 from math import factorial, prod
 from typing import Any
@@ -15,9 +15,12 @@ from typing import Any
 import numpy as np
 
 from em.gaussian_family import GaussianMixture
-from em.mixture import Mixture, permuted_places, row_posteriors
+from em.mixture import Mixture, permuted_places, row_posteriors, trusted
+from models import GaussianParameters
 from models.inputs import Floats, Integers
 
+# Step of central differences, of log densities of order 100 by coordinates of order 1: ten digits are left.
+STEP = 1e-5
 # Numbers in the largest array of one block, 4 MB: about ten such arrays live at once.
 BLOCK = 500_000
 
@@ -57,12 +60,21 @@ class UnconstrainedPosterior:
         value = log_likelihood + self.mixture.log_prior(parameters) + log_jacobian + self.mixture.likelihood_offset
         return np.where(np.isfinite(value), value, -np.inf)
 
+    def coordinates(self, parameters: Any) -> Floats:
+        """Coordinates ``(..., f)`` of parameters in the user's units, off all bounds."""
+        return np.asarray(self.mixture.coordinates(self._inside(parameters), unbounded=True))
+
+    def _inside(self, parameters: Any) -> Any:
+        """The same in the mixture's own units, unchecked, along any leading axes."""
+        if not isinstance(self.mixture, GaussianMixture):
+            return parameters
+        units = self.mixture.units
+        means, covariances = units.rows(parameters.means), units.matrices(parameters.covariances)
+        return trusted(GaussianParameters, weights=parameters.weights, means=means, covariances=covariances)
+
     def at(self, parameters: Any) -> Floats:
         """Coordinates ``(f,)`` of parameters in the user's units; probabilities at a bound are moved a little inside."""
-        inside = parameters
-        if isinstance(self.mixture, GaussianMixture):
-            inside = self.mixture.units.parameters(parameters)
-        vector = self.mixture.to_vector(inside)
+        vector = self.mixture.to_vector(self._inside(parameters))
         k = self.mixture.n_components
         vector[:k] = np.maximum(vector[:k], 1e-4)
         vector[:k] /= vector[:k].sum()
@@ -100,3 +112,11 @@ class UnconstrainedPosterior:
         vectors = self.mixture.from_coordinates(np.eye(f), unbounded=True)[0][:, permuted_places(self.mixture, order)]
         columns = [self.mixture.coordinates(self.mixture.from_vector(v), unbounded=True) for v in vectors]
         return np.stack(columns, axis=1)
+
+
+def central_gradient(function: Callable[[Floats], Floats], x: Floats) -> Floats:
+    """``(m, f)`` gradients of a function of points at the points ``(m, f)``, all asked at once."""
+    moves = STEP * np.eye(x.shape[1])
+    points = np.concatenate([x[:, None] + moves, x[:, None] - moves], axis=1).reshape(-1, x.shape[1])
+    values = function(points).reshape(len(x), 2, -1)
+    return np.asarray((values[:, 0] - values[:, 1]) / (2 * STEP))

@@ -55,7 +55,10 @@ def reach(
         names = ", ".join(q.name for q in unknown)
         told = [f"{q.name}: {q.reason}" for q in unknown]
         return "inconclusive", f"The draws say nothing of {names}, so nothing may be said of agreement.", told
-    differing = [q for q in quantities if q.verdict == "differ"]
+    # Of two weights one says all.
+    complement = f"weights[{problem.comparison.components[1]}]" if problem.comparison.n_components == 2 else None
+    judged = [q for q in quantities if q.name != complement]
+    differing = [q for q in judged if q.verdict == "differ"]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
     if not differing and not unidentified:
         return (
@@ -74,17 +77,15 @@ def reach(
         agreeing = [q.name for q in quantities if q.verdict == "agree"]
         if agreeing:
             reasons.append(f"What is identified agrees: {', '.join(agreeing)}.")
-    complement = f"weights[{problem.comparison.components[1]}]" if problem.comparison.n_components == 2 else None
     told_of: dict[str, list[str]] = {}
     for q in differing:
-        if q.name != complement:
-            told_of.setdefault(q.reason, []).append(q.name)
+        told_of.setdefault(q.reason, []).append(q.name)
     reasons += [f"{', '.join(names)}: {reason}" for reason, names in told_of.items()]
     why = "the data do not identify all parameters" if unidentified else _why(differing, several_modes)
     return (
         "differ",
-        f"No check finds a fault in either fit, but for {len(differing)} of {len(quantities)} quantities EM's estimate and "
-        f"interval are further from the posterior than the limits of this suite allow: {why}.",
+        f"No check finds a fault in either fit, but of {len(differing)} of {len(judged)} quantities EM's estimate with its "
+        f"interval is no adequate summary of the posterior, by the limits of this suite: {why}.",
         reasons,
     )
 
@@ -103,11 +104,13 @@ def _why(differing: list[Quantity], several_modes: bool) -> str:
             for told, term in zip(sizes.values(), terms, strict=True):
                 told[q.name] = abs(term) / q.posterior.sd
     largest = max((size for told in sizes.values() for size in told.values()), default=0.0)
-    if largest <= SHIFT / 2:
-        return f"its interval does not fit the posterior of {_some([q.name for q in differing])}"
     # What is at least half as large as the largest is named too.
-    moved = {cause: [name for name, size in told.items() if size >= largest / 2] for cause, told in sizes.items()}
-    return " and ".join(f"{cause} ({_some(names)})" for cause, names in moved.items() if names)
+    least = max(largest, SHIFT) / 2
+    causes = {"EM has no interval": [q.name for q in differing if q.em_low is None]}
+    causes |= {cause: [name for name, size in told.items() if size >= least] for cause, told in sizes.items()}
+    if not any(causes.values()):
+        return f"its interval does not fit the posterior of {_some([q.name for q in differing])}"
+    return " and ".join(f"{cause} ({_some(names)})" for cause, names in causes.items() if names)
 
 
 def _some(names: list[str]) -> str:

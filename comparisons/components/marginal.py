@@ -19,10 +19,10 @@ import em
 from comparisons import quantities, second_route
 from comparisons.components.record import BayesFactor, Evidence, LeaveOneOut
 from comparisons.engines import Prior, Problem
-from comparisons.second_route import LABELLINGS, SecondRoute, pareto_smoothed
+from comparisons.second_route import LABELLINGS, pareto_smoothed
 from comparisons.strict_json import Number, number
-from em.mixture import row_posteriors, trusted
-from models import CoinParameters, CoinPrior, GaussianParameters
+from em.mixture import row_posteriors
+from models import CoinPrior
 from models.inputs import Floats
 
 # Vehtari et al. (2024): above this the error of importance sampling cannot be told from its own draws. Between 1/2, where
@@ -93,7 +93,7 @@ def marginal(problem: Problem, map_fit: em.Fit[Any, Any], random: np.random.Gene
         return Marginal(unknown, dict.fromkeys(changed_priors(problem.prior), unknown), missing, missing, 0.0)
     # A draw that is impossible has weight 0, of which there is no logarithm.
     log_w = np.log(np.maximum(route.weights, np.finfo(float).tiny))
-    drawn = _drawn(problem, route)
+    drawn = quantities.parameters_of(quantities.arrays_of(problem, route.values))
     mixture: Any = problem.mixture(problem.prior)
     log_rows = row_posteriors(mixture, drawn)[1].T
     here = mixture.log_prior(drawn)
@@ -119,13 +119,6 @@ def _log_mean(log_weights: Floats) -> Estimate:
         error=float(relative.std() / relative.mean() / np.sqrt(len(relative))),
         k_hat=float(pareto_smoothed(log_weights)[1]),
     )
-
-
-def _drawn(problem: Problem, route: SecondRoute) -> Any:
-    """The parameters of all draws, along a leading axis."""
-    arrays = quantities.arrays_of(problem, route.values)
-    kind: type[Any] = CoinParameters if "head_probabilities" in arrays else GaussianParameters
-    return trusted(kind, **arrays)
 
 
 def _unreliable(estimate: Estimate, what: str) -> str | None:

@@ -58,9 +58,9 @@ def measured(result: Result) -> list[Measured]:
     told = []
     for check in result.checks:
         if check.name in rates["failed"]:
-            failed, undecided = (_rate(rates[outcome][check.name]) for outcome in ("failed", "undecided"))
-            if check.name == "identified":  # no integrity check: it fails where the data do not identify the parameters
-                failed = undecided = ""
+            # "identified" is no integrity check: it fails where the data do not identify the parameters.
+            outcomes = () if check.name == "identified" else ("failed", "undecided")
+            failed, undecided = [_rate(rates[outcome][check.name]) for outcome in outcomes] or ("", "")
             told.append(Measured(check.title, REASONS[check.name], failed, undecided))
     return told
 

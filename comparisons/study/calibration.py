@@ -20,7 +20,6 @@ import numpy as np
 
 from comparisons import adequacy, checks, engines, evidence, quantities, sampling
 from comparisons.engines import Problem, exchangeable
-from comparisons.sampling import parameters_at
 from comparisons.study.broken_pymc import other_prior
 from comparisons.study.settings import FLAT, UNIT_PRIOR, UNIT_PRIOR_2D, Setting, Simulated, simulate
 from models import CoinPrior, LogPosterior
@@ -142,19 +141,14 @@ def _ranks(simulated: Simulated, tree: Any, groups: Any) -> dict[str, int]:
     problem = simulated.problem
     posterior = sampling.canonical(problem, tree, groups)
     total = posterior.sizes["chain"] * posterior.sizes["draw"]
-    places = np.linspace(0, total - 1, RANKED).astype(int)
+    places = sampling.spread_places(total, RANKED)
     truth = quantities.of_parameters(problem, simulated.truth)
     ranks = {
         name: int((values.ravel()[places] < truth[name]).sum())
         for name, values in quantities.of_draws(problem, posterior).items()
     }
     height = checks.em_densities(problem, simulated.truth)[0]
-    where = np.unravel_index(places, (posterior.sizes["chain"], posterior.sizes["draw"]))
-    heights = [
-        checks.em_densities(problem, parameters_at(problem, posterior, int(c), int(d)))[0]
-        for c, d in zip(*where, strict=True)
-    ]
-    ranks["log_likelihood"] = int((np.array(heights) < height).sum())
+    ranks["log_likelihood"] = int((sampling.log_likelihoods(problem, posterior, RANKED) < height).sum())
     return ranks
 
 

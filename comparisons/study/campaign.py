@@ -63,24 +63,21 @@ class Ended:
 
 
 def plan(study: Study, replicates: int, seed: int) -> list[Task]:
-    """All replicates of a study, those that share a compiled model side by side."""
+    """All replicates of a study, in the order of their seeds: an interruption leaves all settings alike."""
+    tasks: list[Task] = []
     if study == "clean":
-        # Normals, which take longest, first.
-        return [Task(s.name, seed + j) for s in reversed(settings.CLEAN) for j in range(replicates)]
-    if study == "faults":
-        return [
-            Task(setting, seed + j, fault.name)
-            for fault in faults.ALL
-            for setting in fault.settings
-            for j in range(-(-replicates // len(fault.settings)) if fault.kind == "statistical" else DETERMINISTIC)
-        ]
-    tasks = []
-    for name, setting in calibration.SETTINGS.items():
-        number = replicates if setting.family == "coins" else round(NORMALS_SHARE * replicates)
-        for fault in ("", *calibration.FAULTS):
-            count = number if not fault else round(BROKEN_SHARE * number)
-            tasks += [Task(name, seed + j, fault) for j in range(count)]
-    return tasks
+        tasks += [Task(s.name, seed + j) for s in settings.CLEAN for j in range(replicates)]
+    elif study == "faults":
+        for planted in faults.ALL:
+            share = -(-replicates // len(planted.settings)) if planted.kind == "statistical" else DETERMINISTIC
+            tasks += [Task(setting, seed + j, planted.name) for setting in planted.settings for j in range(share)]
+    else:
+        for name, simulated in calibration.SETTINGS.items():
+            number = replicates if simulated.family == "coins" else round(NORMALS_SHARE * replicates)
+            for fault in ("", *calibration.FAULTS):
+                count = number if not fault else round(BROKEN_SHARE * number)
+                tasks += [Task(name, seed + j, fault) for j in range(count)]
+    return sorted(tasks, key=lambda task: task.seed)
 
 
 def run(
