@@ -79,20 +79,18 @@ def squared(first: Floats, second: Floats, third: Floats) -> Floats | None:
 
 
 class Anderson:
-    """The combination of the last steps whose next step would be shortest, were EM linear."""
+    """At every other step, the combination of the last ones whose next step would be shortest, were EM linear."""
 
     def __init__(self) -> None:
         self.points: list[Floats] = []
         self.steps: list[Floats] = []
-        self.waiting = self.pause = 0
+        self.pause, self.waiting = 0, 1
 
     def beyond(self, point: Floats, following: Floats) -> Floats | None:
-        if self.waiting:
-            self.waiting -= 1
-            return None
         self.points = [*self.points[-DEPTH:], point]
         self.steps = [*self.steps[-DEPTH:], following - point]
-        if len(self.points) < 2:
+        if self.waiting:
+            self.waiting -= 1
             return None
         bends = np.diff(self.steps, axis=0).T
         sizes = np.linalg.norm(bends, axis=0)
@@ -102,12 +100,10 @@ class Anderson:
         return np.asarray(following - (np.diff(self.points, axis=0).T + bends) @ factors)
 
     def learn(self, *, taken: bool) -> None:
-        if taken:
-            self.pause = 0
-            return
-        self.points, self.steps = [], []
-        self.pause = min(2 * self.pause + 1, 15)
-        self.waiting = self.pause
+        if not taken:
+            self.points, self.steps = [], []
+        self.pause = 0 if taken else min(2 * self.pause + 1, 15)
+        self.waiting = self.pause + 1
 
 
 def extrapolation(acceleration: Acceleration, distinct_rows: int) -> Extrapolation:

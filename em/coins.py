@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from em.mixture import (
     log_weights,
     mode_of_weights,
     responsibilities,
+    row_posteriors,
     trusted,
     weight_basis,
     weight_coordinates,
@@ -46,6 +48,11 @@ from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
 FLAT = CoinPrior()
 # A start is the M-step under one extra head, tail and bag per coin: from 0 or 1, where none starts, EM cannot leave.
 START = CoinPrior(heads=2.0, tails=2.0, concentration=2.0)
+# Head probabilities at which another coin is tried, and the difference of two below which they are one.
+TRIED = np.linspace(0.0, 1.0, 401)
+SAME_COIN = 1e-3
+# Gain a row by a little weight of another coin, in nats by unit of weight, that is not rounding.
+RISING = 1e-10
 
 
 def log_densities(parameters: CoinParameters, tosses: CoinTosses) -> Floats:
@@ -116,11 +123,16 @@ def m_step(statistics: CoinStatistics, prior: CoinPrior | None, weights: Mixture
 
     A coin that nothing was assigned to, under a flat prior, has no mode; any value serves, and 1/2 is returned.
     """
-    prior = prior or FLAT
-    heads = statistics.heads + (prior.heads - 1)
-    tosses = statistics.tosses + (prior.heads + prior.tails - 2)
-    p = np.divide(heads, tosses, out=np.full(heads.shape, 0.5), where=tosses > 0)
-    w = mode_of_weights(statistics.bags, weights.fixed, prior.concentration)
+    heads, tosses, concentration = statistics.heads, statistics.tosses, 1.0
+    if prior is not None:
+        heads, tosses = heads + (prior.heads - 1), tosses + (prior.heads + prior.tails - 2)
+        concentration = prior.concentration
+    p = (
+        heads / tosses
+        if tosses.min() > 0
+        else np.divide(heads, tosses, out=np.full(heads.shape, 0.5), where=tosses > 0)
+    )
+    w = mode_of_weights(statistics.bags, weights.fixed, concentration)
     return trusted(CoinParameters, weights=w, head_probabilities=np.minimum(p, 1.0))
 
 
@@ -165,7 +177,7 @@ class CoinMixture:
         unknown = self.labels < 0
         self.blocks = blocks_of(features[:, unknown], self.counts[unknown].astype(float))
         own = np.equal.outer(np.arange(self.n_components), self.labels)
-        self.labelled = (own * self.counts) @ features.T
+        self.labelled = None if unknown.all() else (own * self.counts) @ features.T
 
     @property
     def n_parameters(self) -> int:
@@ -189,14 +201,13 @@ class CoinMixture:
         return of(self)
 
     def e_step(self, parameters: CoinParameters) -> CoinStatistics:
-        w, p = parameters.weights, parameters.head_probabilities
-        with np.errstate(divide="ignore"):
-            logs = np.stack([np.log(w), np.log(p), np.log1p(-p), np.ones_like(p)], axis=-1)
-        logs = np.maximum(logs, LOG_OF_ZERO)
+        logs = _log_parameters(parameters)
         sums, log_likelihood = posterior_sums(logs, self.blocks)
-        of_labelled = (logs * self.labelled).sum(axis=(-2, -1))
-        sums += self.labelled
-        total: Any = np.where(of_labelled > IMPOSSIBLE, log_likelihood + of_labelled, -np.inf)[()]
+        if self.labelled is not None:
+            of_labelled = (logs * self.labelled).sum(axis=(-2, -1))
+            sums += self.labelled
+            log_likelihood = np.where(of_labelled > IMPOSSIBLE, log_likelihood + of_labelled, -np.inf)
+        total: Any = log_likelihood[()]
         return CoinStatistics(total, sums[..., 0], sums[..., 1], sums[..., 1] + sums[..., 2])
 
     def m_step(self, statistics: CoinStatistics) -> CoinParameters:
@@ -263,6 +274,32 @@ class CoinMixture:
 
     def start_from(self, responsibilities: Floats) -> CoinParameters:
         return m_step(_statistics(responsibilities * self.counts[:, None], np.nan, self.tosses), START, self.weights)
+
+    def moved_apart(self, parameters: CoinParameters) -> CoinParameters | None:
+        w, p, counts = parameters.weights, parameters.head_probabilities, self.counts
+        pairs = [
+            sorted(pair, key=lambda j: -w[j])
+            for pair in map(list, combinations(range(self.n_components), 2))
+            if self.groups[pair[0]] == self.groups[pair[1]] and (np.ptp(p[pair]) < SAME_COIN or w[pair].min() == 0)
+        ]
+        if self.weights.fixed is not None or not pairs:
+            return None
+        tried = log_densities(trusted(CoinParameters, head_probabilities=TRIED), self.tosses)
+        # What each row gains by a little weight of a coin more, the others giving way; known rows only lose.
+        gains = np.exp(tried - row_posteriors(self, parameters)[1][:, None]) * (self.labels < 0)[:, None] - 1
+        slope = counts @ gains
+        at = int(slope.argmax())
+        if not slope[at] > RISING * self.n:
+            return None
+        share = min(slope[at] / (counts @ gains[:, at] ** 2), 0.5)
+        kept, free = pairs[0]
+        weights, probabilities = w.copy(), p.copy()
+        if w[kept] > 0:
+            probabilities[kept] = np.average(p[pairs[0]], weights=w[pairs[0]])
+        weights[kept], weights[free], probabilities[free] = w[kept] + w[free], 0.0, TRIED[at]
+        weights = (1 - share) * weights
+        weights[free] = share
+        return trusted(CoinParameters, weights=weights, head_probabilities=probabilities)
 
     def constrained(self, parameters: CoinParameters) -> bool:
         return False
@@ -336,6 +373,26 @@ def coin_mixture(
         fitting_start(start.weights, treated)
     mixture = CoinMixture(tosses, treated, prior)
     return fit_mixture(mixture, start=start, seed=seed, method=method, acceleration=acceleration, starting=starts)
+
+
+def _log_parameters(parameters: CoinParameters) -> Floats:
+    """``(..., K, 4)`` natural parameters of each coin, by the features that `CoinMixture` makes of bags."""
+    w, p = parameters.weights, parameters.head_probabilities
+    logs = np.empty((*p.shape, 4))
+    if w.min() > 0 and p.min() > 0 and p.max() < 1:  # silencing a warning takes longer than the logarithms
+        _log_into(logs, w, p)
+    else:
+        with np.errstate(divide="ignore"):
+            _log_into(logs, w, p)
+        np.maximum(logs, LOG_OF_ZERO, out=logs)
+    return logs
+
+
+def _log_into(logs: Floats, w: Floats, p: Floats) -> None:
+    np.log(w, out=logs[..., 0])
+    np.log(p, out=logs[..., 1])
+    np.log1p(-p, out=logs[..., 2])
+    logs[..., 3] = 1.0
 
 
 def _ratio(numerator: ArrayLike, denominator: Floats) -> Floats:

@@ -13,7 +13,7 @@ from em.arrival import MOST_PARAMETERS, NEVER_REGULAR
 from em.climb import MAX_ITERATIONS, Climb, climb
 from em.curvature import curvature_near_rest
 from em.mixture import Mixture, evaluated, permuted_places, row_posteriors
-from em.optima import Mode, Optimum, Status, judged_end, modes_of, same_optimum
+from em.optima import SAME_OBJECTIVE, Mode, Optimum, Status, judged_end, modes_of, same_optimum
 from em.search import SAME_ROWS, Found, search
 from em.standard_errors import covariance_of, withheld_reason
 from em.starts import Starts, starts
@@ -195,6 +195,17 @@ def fit_mixture(
             evaluations += sum(c.evaluations for c, _ in climbs)
             judged_runs += [(judged_end(mixture, c), c, reached) for c, reached in climbs]
         best, won, reached = max(judged_runs, key=lambda j: (j[0].regular, j[0].objective))
+        apart = mixture.moved_apart(best.parameters) if method == "em" else None
+        while apart is not None:
+            moved = climb(mixture, apart, "squarem", max_iterations)
+            evaluations += moved.evaluations
+            end = judged_end(mixture, moved)
+            if not (end.regular and end.objective > best.objective + SAME_OBJECTIVE):
+                break
+            best, won, reached = end, moved, [len(vectors)]
+            judged_runs.append((best, won, reached))
+            vectors = np.concatenate([vectors, mixture.to_vector(apart)[None]])
+            apart = mixture.moved_apart(best.parameters)
         as_asked = searched is not mixture and won is judged_runs[0][1]
         if method == "em" and len(vectors) > 1 and not as_asked:
             firsts = [

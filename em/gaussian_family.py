@@ -299,6 +299,10 @@ class GaussianMixture:
         statistics = statistics_of(expected, np.nan, self.points, means)
         return m_step(statistics, self.start_prior, self.weights, self.form, self.ratio)
 
+    def moved_apart(self, parameters: GaussianParameters) -> None:
+        # The gradient function of normals of any width has no maximum.
+        return None
+
     def constrained(self, parameters: GaussianParameters) -> bool:
         return self.ratio is not None and self.ratio.reached(parameters.covariances)
 

@@ -139,13 +139,25 @@ class LogPosterior:
 
     def parts(self, x: Floats) -> tuple[float, float, float]:
         """Log-likelihood, log prior on the natural scale, and log Jacobian of the transforms, in nats."""
-        likelihood, prior, jacobian, _ = self._evaluate(x)
+        likelihood, prior, jacobian, _ = self._at(x)
         return float(likelihood), float(prior), float(jacobian)
 
     def value_and_gradient(self, x: Floats) -> tuple[float, Floats]:
-        """Log posterior on the natural scale (no Jacobian), and its gradient by ``x``."""
-        likelihood, prior, _, gradient = self._evaluate(x)
+        """Log posterior on the natural scale (no Jacobian), and its gradient by ``x``.
+
+        So far out that a parameter leaves its domain by rounding, as a standard deviation that is 0, they are -inf and NaN.
+        """
+        likelihood, prior, _, gradient = self._at(x)
         return float(likelihood + prior), np.asarray(gradient)
+
+    def _at(self, x: Floats) -> tuple[Any, Any, Any, Any]:
+        from pymc.logprob.utils import ParameterValueError
+
+        try:
+            likelihood, prior, jacobian, gradient = self._evaluate(x)
+        except ParameterValueError:
+            return -np.inf, -np.inf, np.nan, np.full(self.size, np.nan)
+        return likelihood, prior, jacobian, gradient
 
     def hessian(self, x: Floats) -> Floats:
         """``(size, size)`` second derivatives by ``x`` of what `value_and_gradient` returns, by central differences."""

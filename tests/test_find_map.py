@@ -68,3 +68,12 @@ def test_find_map_does_not_depend_on_the_unit(unit: float) -> None:
     np.testing.assert_allclose(
         np.sort(other.parameters["means"] / unit, axis=0), np.sort(one.parameters["means"], axis=0), rtol=1e-6
     )
+
+
+def test_a_standard_deviation_that_is_zero_by_rounding_has_no_density() -> None:
+    density = LogPosterior(models.gaussian_mixture([1.0, 2.0, 4.0], 2))
+    far = density.start.copy()
+    far[density.names.index("variances")] = -2000.0
+    value, gradient = density.value_and_gradient(far)
+    assert value == -np.inf
+    assert np.isnan(gradient).all()

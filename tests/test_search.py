@@ -13,7 +13,9 @@ import em.gaussian_steps
 from benchmarks.hard_sets import hard_set
 from comparisons.datasets import load
 from em.climb import climb
+from em.coins import CoinMixture
 from em.curvature import derivatives
+from em.mixture import evaluated
 from em.sample import SAMPLE
 from em.spread_ratio import SpreadRatio
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
@@ -204,3 +206,49 @@ def test_a_search_in_a_sample_says_how_many_starts_led_to_an_optimum() -> None:
     fit = em.gaussian_mixture(two_clusters())
     assert fit.modes[0].starts > 10
     assert fit.evaluations > fit.iterations
+
+
+# One coin fewer than is fitted is a maximum here, flat to second order. The higher one gives a coin a weight of .011, .006 and
+# .002: bags, a point near it, and how many nats higher it is.
+ONE_COIN_FEWER = {
+    "two": ((10, [2, 3, 4, 5, 6, 7, 8], [1, 5, 8, 8, 9, 5, 4]), [0.989, 0.011], [0.5246, 0.5622], 2.49e-6),
+    "three": (
+        (20, [10, 12, 13, 14, 15, 16, 17, 18], [2, 5, 7, 11, 10, 11, 9, 5]),
+        [0.006, 0.294, 0.7],
+        [0.681, 0.7454, 0.7454],
+        7.3e-5,
+    ),
+    "three, one of them rare": (
+        (20, [4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17], [1, 4, 2, 6, 3, 9, 10, 12, 7, 4, 1, 1]),
+        [0.13, 0.868, 0.002],
+        [0.361, 0.558, 0.816],
+        4.9e-3,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ONE_COIN_FEWER)
+def test_a_coin_that_stands_for_hardly_any_bag_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tosses, heads, counts), weights, probabilities, gain = ONE_COIN_FEWER[name]
+    bags = CoinTosses(heads, tosses, counts=counts)
+    near = CoinParameters(weights, probabilities)
+    best = em.coin_mixture(bags, len(weights), start=near, acceleration="squarem").log_likelihood
+    fit = em.coin_mixture(bags, len(weights), acceleration="squarem")
+    assert fit.log_likelihood == pytest.approx(best, abs=1e-7)
+    monkeypatch.setattr(CoinMixture, "moved_apart", lambda mixture, parameters: None)
+    without = em.coin_mixture(bags, len(weights), acceleration="squarem").log_likelihood
+    assert best - without == pytest.approx(gain, rel=0.05)
+
+
+def test_no_coin_is_moved_where_none_is_missing() -> None:
+    mixture = CoinMixture(CoinTosses([0, 1, 9, 10], 10), MixtureWeights.of("free", 3), None)
+    # Two kinds of bags: the likelihood of one more coin is nowhere higher.
+    two = em.coin_mixture(mixture.tosses, 2).parameters
+    p1, p2 = two.head_probabilities
+    assert mixture.moved_apart(CoinParameters([0.5, 0.25, 0.25], [p1, p2, p2])) is None
+    held = CoinMixture(mixture.tosses, MixtureWeights.of("equal", 3), None)
+    assert held.moved_apart(CoinParameters([1 / 3] * 3, [0.5] * 3)) is None
+    # From one coin for all there is a way up.
+    moved = mixture.moved_apart(CoinParameters([0.4, 0.6, 0.0], [0.5, 0.5, 0.5]))
+    assert moved is not None
+    assert evaluated(mixture, moved)[1] > evaluated(mixture, CoinParameters([1.0, 0.0, 0.0], [0.5] * 3))[1]
