@@ -1,14 +1,15 @@
 """Steps beyond the next EM step, guessed from the last ones: SQUAREM and Anderson's method.
 
-An extrapolation is a guess. It is taken only where the objective is at least what it was, so that every accelerated run
-rises as EM does; where it is not, the EM step is made that it was guessed from. After a refusal more and more plain steps
-are made before the next guess, so that a problem on which guesses fail costs next to nothing more than EM.
+An extrapolation is a guess. It is taken only where the objective is at least what it was, to rounding, so that every
+accelerated run rises as EM does; where it is not, the EM step is made that it was guessed from. After a refusal more and more
+plain steps are made before the next guess, so that a problem on which guesses fail costs next to nothing more than EM.
 
 Both work on the full vector of parameters: a combination whose factors sum to 1 keeps every linear constraint.
 
 SQUAREM: Varadhan & Roland (2008), Scandinavian Journal of Statistics 35, 335, scheme S3. Anderson: Walker & Ni (2011),
 SIAM Journal on Numerical Analysis 49, 1715; for EM, Henderson & Varadhan (2019), Journal of Computational and Graphical
-Statistics 28, 834.
+Statistics 28, 834; a plain step between two guesses, after Pratapa, Suryanarayana & Pask (2016), Journal of Computational
+Physics 306, 43. At every step instead it took twice as many evaluations on poorly separated normals.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class Anderson:
 def extrapolation(acceleration: Acceleration, distinct_rows: int) -> Extrapolation:
     """What an argument ``acceleration`` means for so many distinct rows."""
     if acceleration == "auto":
-        acceleration = "squarem" if distinct_rows >= MANY_ROWS else None
+        acceleration = "anderson" if distinct_rows >= MANY_ROWS else None
     if acceleration is None:
         return Plain()
     return Squarem() if acceleration == "squarem" else Anderson()

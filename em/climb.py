@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from em.acceleration import Acceleration, extrapolation
-from em.arrival import Arrival
+from em.arrival import EPSILON, Arrival
 from em.curvature import Curvature
 from em.mixture import Mixture, evaluated
 from models.inputs import Floats
@@ -109,11 +109,14 @@ def _evaluate(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, float]:
 
 
 def _no_worse(mixture: Mixture[Any, Any], guess: Floats, least: float) -> tuple[Floats, Any, Any, float] | None:
-    """A guess with its parameters, statistics and objective; None where it has none or the objective is below."""
+    """A guess with its parameters, statistics and objective; None where it has none or the objective is below, but for rounding.
+
+    Near the end what a guess gains is less than the rounding of the objective, and half of all guesses would be refused.
+    """
     # Long jumps multiply rounding, and weights whose sum is off by 1e-10 would seem to gain n times that.
     guess[: mixture.n_components] /= guess[: mixture.n_components].sum()
     if not mixture.exists(guess):
         return None
     parameters = mixture.from_vector(guess)
     statistics, value = _evaluate(mixture, parameters)
-    return (guess, parameters, statistics, value) if value >= least else None
+    return (guess, parameters, statistics, value) if value >= least - 4 * EPSILON * abs(least) else None

@@ -119,7 +119,7 @@ def search(mixture: Mixture[Any, Any], starts: Any, how: Starts = "default") -> 
     found += runs.found(np.ones(len(runs.starts), dtype=bool), "under way")
     ended = [f for f in found if f.ending in ("collapsed", "given up")]
     going = [f for f in found if f.ending in ("near", "under way")]
-    vectors = np.array([f.vector for f in going]).reshape(len(going), -1)
+    vectors = np.array([f.vector for f in going]).reshape(len(going), mixture.n_parameters)
     for group in _groups(mixture, vectors, np.array([f.value for f in going])):
         ended.append(replace(going[group[0]], starts=[start for j in group for start in going[j].starts]))
     return sorted(ended, key=lambda f: -f.value), evaluations
