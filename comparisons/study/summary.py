@@ -7,14 +7,16 @@ written again after every study from whatever tables are there, each with the co
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from comparisons.files import write_text
 from comparisons.study import faults, figures, rates
 from comparisons.study.calibration import FAULTS as CALIBRATION_FAULTS
-from comparisons.study.campaign import REPLICATES
+from comparisons.study.campaign import REPLICATES, Study, plan
 from comparisons.study.rates import CalibrationRates, CleanRates, FaultRates, Rate
 from comparisons.study.settings import SETTINGS
 
@@ -69,10 +71,19 @@ run so far. Priors and populations are numbers fixed beforehand: `comparisons/st
 """
 
 
-def _made(directory: Path, study: str) -> str:
+def _made(directory: Path, study: Study) -> str:
     made = json.loads((directory / f"{study}.json").read_text(encoding="utf-8"))
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
-    return f"`{made['command']} --out docs/{directory.name}` at commit `{made['git_commit']}` ({versions})."
+    words = shlex.split(made["command"])
+    asked = dict(pairwise(words))
+    planned = len(plan(study, int(asked["--replicates"]), int(asked["--seed"])))
+    rows = len(rates.read(directory / f"{study}.csv"))
+    missing = (
+        ""
+        if rows == planned
+        else f" Of {planned} replicates {planned - rows} are missing: not reached, or ended with an error."
+    )
+    return f"`{made['command']} --out docs/{directory.name}` at commit `{made['git_commit']}` ({versions}).{missing}"
 
 
 def _rate(rate: Rate) -> str:
