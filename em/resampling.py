@@ -73,7 +73,7 @@ class Bootstrap[E]:
 
 def bootstrap[E](
     fit: Fit[Any, E],
-    random: np.random.Generator,
+    random: np.random.Generator | int,
     kind: Literal["parametric", "nonparametric"] = "parametric",
     replicates: int = 200,
 ) -> Bootstrap[E]:
@@ -82,7 +82,7 @@ def bootstrap[E](
     Parameters
     ----------
     fit : as `em.coin_mixture` or `em.gaussian_mixture` return
-    random : what draws the data
+    random : what draws the data, or its seed
     kind : ``"parametric"`` from the fitted mixture, ``"nonparametric"`` from the rows
     replicates : 200 for standard errors; an interval's ends ask for 1000 or more
 
@@ -101,6 +101,7 @@ def bootstrap[E](
         raise ValueError(f'kind is {kind!r}; give "parametric" or "nonparametric"')
     if replicates < 2:
         raise ValueError(f"replicates is {replicates}; give at least 2")
+    random = np.random.default_rng(random)
     mixture: Any = fit._mixture
     if isinstance(mixture, ChunkedGaussianMixture):
         raise ValueError(

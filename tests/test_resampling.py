@@ -129,6 +129,13 @@ def test_an_interval_is_quantiles_of_the_replicates() -> None:
     assert interval.reason is None
 
 
+def test_a_seed_stands_for_its_generator() -> None:
+    fit = em.coin_mixture(CoinTosses([5, 9, 8, 4, 7], 10), weights="equal")
+    drawn, seeded = (em.bootstrap(fit, random, replicates=8) for random in (np.random.default_rng(7), 7))
+    np.testing.assert_array_equal(drawn.vectors, seeded.vectors)
+    assert not np.array_equal(seeded.vectors, em.bootstrap(fit, 8, replicates=8).vectors)
+
+
 def test_simulated_data_have_the_design_of_the_data() -> None:
     tosses = CoinTosses(heads=[1, 2, 3, 4], tosses=[4, 5, 6, 7], counts=[2, 1, 1, 3], labels=[0, 1, -1, -1])
     mixture = CoinMixture(tosses, MixtureWeights.of("free", 2), None)
