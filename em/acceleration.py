@@ -8,8 +8,8 @@ Both work on the full vector of parameters: a combination whose factors sum to 1
 
 SQUAREM: Varadhan & Roland (2008), Scandinavian Journal of Statistics 35, 335, scheme S3. Anderson: Walker & Ni (2011),
 SIAM Journal on Numerical Analysis 49, 1715; for EM, Henderson & Varadhan (2019), Journal of Computational and Graphical
-Statistics 28, 834; a plain step between two guesses, after Pratapa, Suryanarayana & Pask (2016), Journal of Computational
-Physics 306, 43. At every step instead it took twice as many evaluations on poorly separated normals.
+Statistics 28, 834; with plain steps between two guesses, after Pratapa, Suryanarayana & Pask (2016), Journal of Computational
+Physics 306, 43. Guesses at every step took twice as many evaluations on poorly separated normals.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def squared(first: Floats, second: Floats, third: Floats) -> Floats | None:
 
 
 class Anderson:
-    """At every other step, the combination of the last ones whose next step would be shortest, were EM linear."""
+    """At every third step, the combination of the last ones whose next step would be shortest, were EM linear."""
 
     def __init__(self) -> None:
         self.points: list[Floats] = []
@@ -103,8 +103,8 @@ class Anderson:
     def learn(self, *, taken: bool) -> None:
         if not taken:
             self.points, self.steps = [], []
-        self.pause = 0 if taken else min(2 * self.pause + 1, 15)
-        self.waiting = self.pause + 1
+        self.pause = 0 if taken else min(2 * self.pause + 1, 7)
+        self.waiting = self.pause + 2
 
 
 def extrapolation(acceleration: Acceleration, distinct_rows: int) -> Extrapolation:
