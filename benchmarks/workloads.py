@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from em.coins import CoinMixture
+from em.coin_family import CoinMixture
 from em.gaussian_family import GaussianMixture
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.gaussians import Covariance, CovarianceForm

@@ -17,8 +17,8 @@ from comparisons import third_density
 from comparisons.engines import Parameters, Problem
 from comparisons.result import Check, Engine
 from comparisons.strict_json import number
-from em.coins import log_likelihood as coin_log_likelihood
-from em.coins import log_prior as coin_log_prior
+from em.coin_steps import log_likelihood as coin_log_likelihood
+from em.coin_steps import log_prior as coin_log_prior
 from em.curvature import Curvature
 from em.gaussian_steps import log_likelihood as gaussian_log_likelihood
 from em.gaussian_steps import log_prior as gaussian_log_prior

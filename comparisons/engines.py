@@ -11,7 +11,7 @@ import em
 import models
 from comparisons import catalogue, datasets
 from comparisons.declaration import Comparison
-from em.coins import CoinMixture
+from em.coin_family import CoinMixture
 from em.gaussian_family import GaussianMixture
 from models import (
     CoinParameters,

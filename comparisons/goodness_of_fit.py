@@ -24,7 +24,7 @@ from comparisons.replicates import component_shares, groups_of, outcome_probabil
 from comparisons.report_data import Distance, GoodnessOfFit, QuantilePlot
 from comparisons.strict_json import number
 from em.climb import Climb, climb
-from em.coins import log_densities
+from em.coin_steps import log_densities
 from em.gaussian_family import GaussianMixture
 from em.search import COLLAPSED
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements

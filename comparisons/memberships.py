@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-import em.coins
+import em.coin_steps
 import em.gaussian_steps
 from comparisons.quantities import parameters_of
 from em.mixture import log_weights, responsibilities
@@ -88,7 +88,7 @@ class Memberships:
         def at(part: slice) -> Floats:
             parameters = parameters_of({"weights": shares[part], **{name: flat[name][part] for name in needed}})
             if isinstance(rows, CoinTosses):
-                log_densities = em.coins.log_densities(parameters, rows)
+                log_densities = em.coin_steps.log_densities(parameters, rows)
             else:
                 log_densities = em.gaussian_steps.log_densities(parameters, rows.y)
             return responsibilities(log_weights(shares[part])[:, None, :] + log_densities, rows.labels)[0]

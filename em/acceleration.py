@@ -24,8 +24,11 @@ type Acceleration = Literal["auto", "squarem", "anderson"] | None
 
 # Distinct rows from which "auto" accelerates. Below, a run is short in time and its path that of plain EM.
 MANY_ROWS = 1000
-# Steps that Anderson's method remembers.
-DEPTH = 10
+# Plain steps before the next guess, at most, however many were refused.
+LONGEST_PAUSE = 15
+# Steps that Anderson's method remembers; plain ones between two of its guesses, and at most after refusals: where all its guesses
+# fail it takes a tenth more evaluations than EM.
+DEPTH, BETWEEN, LONGEST_BETWEEN = 10, 2, 9
 # Relative size of a direction of the remembered steps that is taken for rounding.
 DEPENDENT = 1e-10
 
@@ -66,8 +69,7 @@ class Squarem:
 
     def learn(self, *, taken: bool) -> None:
         self.before = None
-        self.pause = 0 if taken else min(2 * self.pause + 1, 15)
-        self.waiting = self.pause
+        self.waiting = self.pause = 0 if taken else min(2 * self.pause + 1, LONGEST_PAUSE)
 
 
 def squared(first: Floats, second: Floats, third: Floats) -> Floats | None:
@@ -103,8 +105,8 @@ class Anderson:
     def learn(self, *, taken: bool) -> None:
         if not taken:
             self.points, self.steps = [], []
-        self.pause = 0 if taken else min(2 * self.pause + 1, 7)
-        self.waiting = self.pause + 2
+        self.pause = 0 if taken else min(2 * self.pause + 1, LONGEST_BETWEEN - BETWEEN)
+        self.waiting = BETWEEN + self.pause
 
 
 def extrapolation(acceleration: Acceleration, distinct_rows: int) -> Extrapolation:

@@ -194,18 +194,12 @@ def fit_mixture(
             climbs = _finished(mixture, late, max_iterations)
             evaluations += sum(c.evaluations for c, _ in climbs)
             judged_runs += [(judged_end(mixture, c), c, reached) for c, reached in climbs]
-        best, won, reached = max(judged_runs, key=lambda j: (j[0].regular, j[0].objective))
-        apart = mixture.moved_apart(best.parameters) if method == "em" else None
-        while apart is not None:
-            moved = climb(mixture, apart, "squarem", max_iterations)
-            evaluations += moved.evaluations
-            end = judged_end(mixture, moved)
-            if not (end.regular and end.objective > best.objective + SAME_OBJECTIVE):
-                break
-            best, won, reached = end, moved, [len(vectors)]
-            judged_runs.append((best, won, reached))
-            vectors = np.concatenate([vectors, mixture.to_vector(apart)[None]])
-            apart = mixture.moved_apart(best.parameters)
+        if method == "em":
+            higher, more = _climbed_on(mixture, max(judged_runs, key=_rank)[0], max_iterations)
+            evaluations += more
+            judged_runs += [(end, on, [len(vectors) + j]) for j, (end, on) in enumerate(higher)]
+            vectors = np.array([*vectors, *(on.points[0] for _, on in higher)])
+        best, won, reached = max(judged_runs, key=_rank)
         as_asked = searched is not mixture and won is judged_runs[0][1]
         if method == "em" and len(vectors) > 1 and not as_asked:
             firsts = [
@@ -306,6 +300,25 @@ def _finished(
             if whole.ending == "converged":
                 known.append((rows, climbs[-1][1]))
     return climbs
+
+
+def _rank(judged: tuple[Optimum, Climb, list[int]]) -> tuple[bool, float]:
+    return judged[0].regular, judged[0].objective
+
+
+def _climbed_on(mixture: Mixture[Any, Any], best: Optimum, steps: int) -> tuple[list[tuple[Optimum, Climb]], int]:
+    """Ever higher optima with the runs that led there, each from the last with components moved apart; and the E-steps made."""
+    higher: list[tuple[Optimum, Climb]] = []
+    evaluations = 0
+    while (start := mixture.moved_apart(best.parameters)) is not None:
+        on = climb(mixture, start, "squarem", steps)
+        evaluations += on.evaluations
+        end = judged_end(mixture, on)
+        if not (end.regular and end.objective > best.objective + SAME_OBJECTIVE):
+            break
+        best = end
+        higher.append((end, on))
+    return higher, evaluations
 
 
 def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:

@@ -136,12 +136,7 @@ class Mixture[P, S](Protocol):
         """Whether the parameters are held by a declared constraint, so that their gradient need not vanish."""
 
     def moved_apart(self, parameters: P) -> P | None:
-        """A start for a higher optimum from one in which two components are one; None where there is none.
-
-        One of the two goes to where the gradient function (Lindsay 1983, Annals of Statistics 11, 86) rises most: where the
-        likelihood rises with a little weight of one more component. Such an optimum may be flat to second order, and the
-        higher one may give the component a weight of a thousandth, to which no other start leads.
-        """
+        """A start for a higher optimum from one in which two components are one; None where none is known."""
 
     def start_from(self, responsibilities: Floats) -> P:
         """Start parameters from responsibilities ``(..., n, K)``: an M-step that no empty component can make singular."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from em.chunked import ChunkedGaussianMixture
 from em.climb import climb
-from em.coins import CoinMixture
+from em.coin_family import CoinMixture
 from em.curvature import derivatives
 from em.fit import Fit
 from em.gaussian_family import GaussianMixture

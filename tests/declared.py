@@ -147,3 +147,9 @@ def free_entries(problem: Problem, values: dict[str, Any]) -> Floats:
 BAGS = CoinTosses([5, 9, 8, 4, 7], 10)
 PRIOR = CoinPrior(2.0, 3.0, 1.5)
 COINS = declare(BAGS, prior=PRIOR)
+
+
+@cache
+def coins_density() -> LogPosterior:
+    """The log posterior of `COINS`, compiled once; its data stay."""
+    return LogPosterior(COINS.model())

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from em.coins import CoinMixture
+from em.coin_family import CoinMixture
 from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture
 from models import CoinPrior, CoinTosses, GaussianPrior, Measurements

@@ -11,7 +11,7 @@ import em
 from comparisons.datasets import load
 from em import arrival
 from em.climb import Climb, climb
-from em.coins import CoinMixture
+from em.coin_family import CoinMixture
 from em.curvature import curvature
 from em.gaussian_family import GaussianMixture
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements

@@ -23,7 +23,7 @@ from models import (
     LogPosterior,
     normal_distribution,
 )
-from tests.declared import BAGS, COINS, PRIOR, Case, declare
+from tests.declared import BAGS, COINS, PRIOR, Case, coins_density, declare
 
 RANDOM = 16
 NORMALS = Case(1, 2, "free").problem(1)
@@ -41,7 +41,7 @@ def same_density(problem: Problem, density: LogPosterior) -> Check:
 
 @pytest.fixture(scope="module")
 def density() -> LogPosterior:
-    return LogPosterior(COINS.model())
+    return coins_density()
 
 
 @pytest.mark.parametrize("problem", [COINS, NORMALS], ids=["coins", "normals"])
@@ -78,16 +78,16 @@ def test_a_standard_deviation_for_a_variance_is_found(monkeypatch: pytest.Monkey
 def test_an_em_density_without_its_constant_or_without_a_number_is_found(
     fault: Callable[[Any], Any], density: LogPosterior, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = em.coins.log_densities
-    monkeypatch.setattr(em.coins, "log_densities", lambda parameters, tosses: fault(right(parameters, tosses)))
+    right = em.coin_steps.log_densities
+    monkeypatch.setattr(em.coin_steps, "log_densities", lambda parameters, tosses: fault(right(parameters, tosses)))
     check = same_density(COINS, density)
     assert (check.outcome, check.engine) == ("fail", "em")
     assert "agrees with the other engine" in check.explanation
 
 
 def test_where_both_densities_are_off_neither_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = em.coins.log_densities
-    monkeypatch.setattr(em.coins, "log_densities", lambda parameters, tosses: right(parameters, tosses) - 1.0)
+    right = em.coin_steps.log_densities
+    monkeypatch.setattr(em.coin_steps, "log_densities", lambda parameters, tosses: right(parameters, tosses) - 1.0)
     other = LogPosterior(declare(BAGS, prior=CoinPrior(2.0, 4.0, 1.5)).model())
     check = same_density(COINS, other)
     assert (check.outcome, check.engine) == ("fail", "comparison")
@@ -98,7 +98,7 @@ def test_an_empty_component_is_no_difference_of_densities() -> None:
         SOUND[COINS], parameters=CoinParameters([1.0, 0.0], [0.66, 0.5]), log_likelihood=0.0, log_posterior=None
     )
     own = dataclasses.replace(empty, log_likelihood=checks.em_densities(COINS, empty.parameters)[0])
-    check = checks.same_density(COINS, LogPosterior(COINS.model()), [own], random())
+    check = checks.same_density(COINS, coins_density(), [own], random())
     assert check.outcome == "pass"
     assert "at the estimate" not in check.explanation
 
@@ -118,7 +118,7 @@ def test_densities_are_compared_at_a_bound_too() -> None:
 
 
 def test_a_log_likelihood_that_is_not_of_the_estimate_is_found() -> None:
-    density, fit = LogPosterior(COINS.model()), SOUND[COINS]
+    density, fit = coins_density(), SOUND[COINS]
     for off in (1e-6, np.nan):
         for told in (
             dataclasses.replace(fit, log_likelihood=fit.log_likelihood + off),

@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 import em
-from em.coins import CoinMixture, CoinStatistics, m_step
+from em.coin_family import CoinMixture
+from em.coin_steps import CoinStatistics, m_step
 from em.curvature import derivatives
 from models import CoinParameters, CoinPrior, CoinTosses
 from models.mixtures import MixtureWeights, Weights

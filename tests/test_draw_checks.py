@@ -16,12 +16,12 @@ from models import (
     LogPosterior,
 )
 from models.inputs import Floats
-from tests.declared import BAGS, COINS, PRIOR, declare, given
+from tests.declared import BAGS, COINS, PRIOR, coins_density, declare, given
 
 
 @pytest.fixture(scope="module")
 def density() -> LogPosterior:
-    return LogPosterior(COINS.model())
+    return coins_density()
 
 
 def chains(draws: int = 500, **changed: Any) -> Any:

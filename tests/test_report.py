@@ -7,137 +7,18 @@ import io
 import re
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
 
 from comparisons import adequacy, store
 from comparisons.report import is_current, reservations, write_index, write_report
-from comparisons.report.appearance import Illustration, shown, style
-from comparisons.report.digits import decimals_for, prose, rounded, significant, statistic
-from comparisons.report.draws import draws_of
-from comparisons.report.em_trace import figures_of_trace
+from comparisons.report.appearance import shown
+from comparisons.report.digits import decimals_for, prose, rounded, significant
 from comparisons.report.estimates import latex, latex_table
-from comparisons.report.marginals import figures_of_ranks
-from comparisons.report_data import GoodnessOfFit, Labels, ModelChecks, PredictiveChecks, PriorSensitivity
-from comparisons.result import Check, PosteriorSummary, SampledResult
-from tests.stored_results import geyser, two_coins
-
-VOID = {"meta", "link", "col", "br", "hr", "img", "input", "wbr"}
-
-
-class Page(HTMLParser):
-    """A page taken apart, refusing one whose elements do not nest."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.ids: Counter[str] = Counter()
-        self.elements: Counter[str] = Counter()
-        self.links: list[str] = []
-        self.references: set[str] = set()
-        self.values: set[str] = set()
-        self.words: list[str] = []
-        self.rows: list[list[str]] = []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements[tag] += 1
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th") and self.rows:
-            self.rows[-1].append("")
-        for name, value in attrs:
-            if name == "id" and value:
-                self.ids[value] += 1
-            if name in ("href", "src", "xlink:href") and value:
-                self.links.append(value)
-            if name in ("aria-labelledby", "aria-describedby") and value:
-                self.references.update(value.split())
-            if tag == "data" and name == "value" and value:
-                self.values.add(value)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.words.append(data)
-            if {"td", "th"} & set(self.open):
-                self.rows[-1][-1] += data
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.words).split())
-
-
-NOTHING_TO_TELL_APART = Labels(
-    "nothing to tell apart", "There is one component.", 0.01, 4000, None, None, None, None, None, None, []
-)
-
-
-def bare(result: SampledResult) -> SampledResult:
-    """The least that a result may hold: nothing exists that may be missing."""
-    nothing = PosteriorSummary(None, None, None, None, 0.94, None, None, None, None)
-    quantities = [
-        replace(q, em=None, em_se=None, em_low=None, em_high=None, map=None, posterior=nothing, gap=None, tail_below=None,
-                tail_above=None, verdict="inconclusive")
-        for q in result.quantities
-    ]  # fmt: skip
-    em = replace(
-        result.em, log_likelihood=None, rate=None, trace=[-1.0], trace_iterations=[0], path={}, modes=[],
-        map_log_posterior=None, standard_error_reason="withheld: a ridge.",
-    )  # fmt: skip
-    model_checks = ModelChecks(
-        GoodnessOfFit("Not applicable. Saturated.", [], [], 0, 0),
-        PredictiveChecks("Not applicable. Nothing is left over.", [], [], 0, 0.94),
-        PriorSensitivity("Not applicable. The chains have not converged.", [], 0.05),
-    )
-    return replace(
-        result, name="bare", model_checks=model_checks, quantities=quantities, em=em, curves=[], surface=None, findings=[],
-        checks=[], reasons=[], verdict="inconclusive", labels=NOTHING_TO_TELL_APART,
-    )  # fmt: skip
-
-
-def ridge(result: SampledResult) -> SampledResult:
-    """EM ended on a ridge: of the two quantities the second is identified all the same."""
-    flat, known = result.quantities
-    flat = replace(flat, em_se=None, em_low=None, em_high=None, tail_below=None, tail_above=None, verdict="differ")
-    em = replace(result.em, status="ridge", map_status="ridge", rate=1.0, modes=result.em.modes[:1])
-    return replace(result, name="ridge", quantities=[flat, known], em=em, curves=[])
-
-
-def unconverged(result: SampledResult) -> SampledResult:
-    """Chains that did not meet, after two further attempts."""
-    check = Check("sampler-converged", "The sampler has converged", "inconclusive", 1.528, 1.01, "R-hat is 1.528.")
-    return replace(
-        result, name="unconverged", verdict="inconclusive", checks=[check], sampler=replace(result.sampler, reruns=2),
-        curves=[], surface=None,
-    )  # fmt: skip
-
-
-RESULTS: dict[str, Callable[[], SampledResult]] = {
-    "two-coin": two_coins,
-    "faithful-2d": geyser,
-    "bare": lambda: bare(two_coins()),
-    "ridge": lambda: ridge(two_coins()),
-    "unconverged": lambda: unconverged(two_coins()),
-}
+from tests.report_pages import NOTHING_TO_TELL_APART, RESULTS, page
+from tests.stored_results import two_coins
 
 
 @pytest.fixture(scope="module")
@@ -153,10 +34,6 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=RESULTS)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-def page(path: Path) -> Page:
-    return Page(path.read_text(encoding="utf-8"))
 
 
 def test_pages_are_well_formed_and_name_each_thing_once(out: Path, name: str) -> None:
@@ -456,102 +333,3 @@ def test_without_anything_to_tell_apart_no_alignment_is_printed(out: Path) -> No
     text = page(out / "bare" / "report.html").text
     assert NOTHING_TO_TELL_APART.sentence in text
     assert "ECR" not in text
-
-
-def trace(*values: float) -> Illustration:
-    result = two_coins()
-    em = replace(result.em, trace=list(values), trace_iterations=list(range(len(values))), iterations=len(values) - 1)
-    with style():
-        (drawn,) = figures_of_trace(replace(result, em=em))
-    return drawn
-
-
-def test_a_climb_of_one_step_shows_no_rate() -> None:
-    assert len(trace(-12.0, -10.0, -10.0).figure.axes) == 1
-    assert len(trace(-12.0, -11.0, -10.5, -10.25, -10.2).figure.axes) == 2
-
-
-def test_a_climb_ends_where_rounding_begins() -> None:
-    unit = np.spacing(1e4)
-    climb = trace(-1e4 - 4, -1e4 - 2, -1e4 - 1, -1e4 - unit, -1e4 - 2 * unit, -1e4)
-    assert_array_equal(climb.figure.axes[1].lines[0].get_xdata(), [0, 1, 2])
-    assert "nats are rounding and not drawn" in climb.caption
-
-
-def test_every_chain_has_its_own_look() -> None:
-    result = two_coins()
-    with style():
-        (ranks,) = figures_of_ranks(result, result.posterior)
-    looks = {(line.get_edgecolor(), line.get_linestyle()) for line in ranks.figure.axes[0].patches}
-    assert len(looks) == 4
-
-
-def test_draws_are_found_by_the_name_of_their_quantity() -> None:
-    posterior = geyser().posterior
-    draws = posterior["posterior"].dataset
-    assert_array_equal(draws_of(posterior, "weights[long]"), draws["weights"].values[..., 1])
-    assert_array_equal(draws_of(posterior, "means[short, waiting]"), draws["means"].values[..., 0, 1])
-    assert_array_equal(
-        draws_of(posterior, "covariances[long, eruptions, waiting]"), draws["covariances"].values[..., 1, 0, 1]
-    )
-    assert draws_of(two_coins().posterior, "weights[A]") is None
-    assert draws_of(posterior, "weights[middle]") is None
-
-
-def test_a_name_that_leaves_open_which_draws_are_meant_is_refused() -> None:
-    with pytest.raises(ValueError, match="does not say which feature"):
-        draws_of(geyser().posterior, "means[short]")
-
-
-def test_draws_of_one_feature_need_not_name_it() -> None:
-    posterior = geyser().posterior
-    one = posterior.map_over_datasets(
-        lambda dataset: dataset.isel(feature=[0]) if "feature" in dataset.dims else dataset
-    )
-    assert_array_equal(draws_of(one, "means[short]"), posterior["posterior"].dataset["means"].values[..., 0, 0])
-
-
-@pytest.mark.parametrize(
-    ("value", "uncertainty", "text"),
-    [
-        (0.79678907, 0.0779, "0.797"),
-        (54.6148, 0.699, "54.61"),
-        (1234567.8, 250.0, "1234568"),
-        (-0.0001, 0.1, "0.00"),
-        (-2.5, 0.1, "−2.50"),
-        (3.21e-12, 4e-13, "3.21\u00a0×\u00a010⁻¹²"),
-        (0.5, None, "0.5"),
-        (None, 0.1, "–"),
-    ],
-)
-def test_numbers_have_the_digits_that_their_uncertainty_allows(
-    value: float | None, uncertainty: float | None, text: str
-) -> None:
-    assert rounded(value, decimals_for(uncertainty)) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "typeset"),
-    [
-        ("-0.5 sd from the prior, 3.6e-09 nats", "−0.5 sd from the prior, 3.6\u00a0×\u00a010⁻⁹ nats"),
-        ("p[1] - 0.37 p[2] and (-163.558)", "p[1] − 0.37 p[2] and (−163.558)"),
-        ("gains less than 1e-6 of 7.0%", "gains less than 10⁻⁶ of 7.0\u00a0%"),
-        ("agree to 0.0e+00 and to 2.5e+00", "agree to 0 and to 2.5"),
-        ("two-coin, posterior-2, 1990-2000, --seed 8, 2026-01-02", "two-coin, posterior-2, 1990-2000, --seed 8, 2026-01-02"),
-    ],
-)  # fmt: skip
-def test_numbers_in_sentences_are_set_as_in_tables(text: str, typeset: str) -> None:
-    assert prose(text) == typeset
-
-
-@pytest.mark.parametrize(
-    ("value", "threshold", "text"),
-    [(1.0095, 1.01, "1.0095"), (1.00996, 1.01, "1.00996"), (1.01, 1.01, "1.0100"), (2.2357e-16, 1e-9, "2.2\u00a0×\u00a010⁻¹⁶")],
-)  # fmt: skip
-def test_a_statistic_can_be_told_from_its_threshold(value: float, threshold: float, text: str) -> None:
-    assert statistic(value, threshold) == text
-
-
-def test_an_uncertainty_that_is_not_finite_decides_nothing() -> None:
-    assert decimals_for(np.nan, 0.0, None, 0.02) == 3
-    assert decimals_for(np.inf, 0.0) is None

@@ -11,7 +11,7 @@ from scipy.stats import binom
 
 import em
 from comparisons import datasets
-from em.coins import CoinMixture
+from em.coin_family import CoinMixture
 from em.resampling import _Alignment, _simulated
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters
 from models.inputs import Floats

@@ -13,7 +13,7 @@ import em.gaussian_steps
 from benchmarks.hard_sets import hard_set
 from comparisons.datasets import load
 from em.climb import climb
-from em.coins import CoinMixture
+from em.coin_family import CoinMixture
 from em.curvature import derivatives
 from em.mixture import evaluated
 from em.sample import SAMPLE

@@ -12,11 +12,11 @@ import xarray as xr
 
 from comparisons import evidence, prior_draws, proposals, second_route, stein
 from comparisons.engines import Problem
+from comparisons.quantities import parameters_of
 from comparisons.stein import Identities
 from comparisons.unconstrained import UnconstrainedPosterior
-from em.mixture import evaluated
-from models import CoinTosses, GaussianPrior, LogPosterior, Measurements
-from tests.declared import COINS, declare
+from models import CoinTosses, GaussianPrior, Measurements
+from tests.declared import COINS, coins_density, declare
 
 CHAINS, DRAWS = 4, 250
 NORMALS = declare(
@@ -34,27 +34,20 @@ PROBLEMS = {"two coins": COINS, "labelled coins": LABELLED, "two normals": NORMA
 def exact(name: str) -> dict[str, Any]:
     """Draws from the posterior: each of the prior's is kept with a chance in proportion to its likelihood."""
     problem, random = PROBLEMS[name], np.random.default_rng(31)
-    mixture: Any = second_route.mixture_of(problem)
+    groups = problem.mixture(None).groups
     highest = float(problem.fit(problem.prior).log_likelihood) + 3.0
     kept: list[dict[str, Any]] = []
     while sum(len(k["weights"]) for k in kept) < CHAINS * DRAWS:
-        arrays = prior_draws.drawn(problem.prior, problem.weights, problem.form, mixture.groups, 20_000, random)
-        height = likelihoods(problem, mixture, arrays)
+        arrays = prior_draws.drawn(problem.prior, problem.weights, problem.form, groups, 20_000, random)
+        height = likelihoods(problem, arrays)
         assert height.max() < highest
         took = random.random(len(height)) < np.exp(height - highest)
         kept.append({n: v[took] for n, v in arrays.items()})
     return {n: np.concatenate([k[n] for k in kept])[: CHAINS * DRAWS] for n in kept[0]}
 
 
-def likelihoods(problem: Problem, mixture: Any, arrays: dict[str, Any]) -> Any:
-    names = ("head_probabilities",) if "head_probabilities" in arrays else ("means", "covariances")
-    vector = [arrays["weights"]]
-    for name in names:
-        values = arrays[name]
-        vector.append(values.reshape(len(values), -1))
-    own: Any = mixture if not hasattr(mixture, "units") else problem.mixture(problem.prior)
-    parameters = own.from_vector(np.concatenate(vector, axis=1))
-    return evaluated(own, parameters)[1] - own.log_prior(parameters)
+def likelihoods(problem: Problem, arrays: dict[str, Any]) -> Any:
+    return problem.mixture(None).e_step(parameters_of(arrays)).log_likelihood
 
 
 def posterior(arrays: dict[str, Any]) -> xr.Dataset:
@@ -121,7 +114,7 @@ def test_the_share_of_a_labelling_is_differentiated_too() -> None:
 
 
 def test_a_departure_fails_the_check_and_names_the_sampler() -> None:
-    density = LogPosterior(COINS.model())
+    density = coins_density()
     arrays = exact("two coins")
     p = arrays["head_probabilities"]
     kept = np.flatnonzero(p[:, 0] > np.quantile(p[:, 0], 0.1))
@@ -135,3 +128,22 @@ def test_a_departure_fails_the_check_and_names_the_sampler() -> None:
     check = evidence.draws_belong(COINS, density, draws, tree, COINS.fit(COINS.prior))
     assert (check.outcome, check.engine) == ("fail", "sampler")
     assert "Stein" in check.explanation
+
+
+@pytest.mark.parametrize(("draws", "times"), [(stein.DRAWS, 1), (stein.DRAWS + CHAINS, 2)])
+def test_a_departure_has_to_show_in_more_draws_where_there_are_more(
+    draws: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def worst(*given: Any) -> Identities:
+        asked.append(given[-1])
+        return Identities(9.0 / len(asked) ** 2, 4.0, 6, "location")
+
+    monkeypatch.setattr(stein, "_worst", worst)
+    weights = np.zeros((CHAINS, draws // CHAINS, 2))
+    many = xr.Dataset({"weights": (("chain", "draw", "component"), weights)})
+    found = stein.identities(COINS, COINS.fit(COINS.prior), many, evidence.names(COINS))
+    assert asked == [stein.DRAWS, stein.CONFIRMING_DRAWS][:times]
+    assert found is not None
+    assert found.hold == (times == 2)

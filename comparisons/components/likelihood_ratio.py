@@ -26,7 +26,7 @@ from comparisons.components.record import LikelihoodRatio
 from comparisons.engines import Parameters, Problem
 from comparisons.strict_json import number
 from em.climb import Climb, climb
-from em.coins import CoinMixture
+from em.coin_family import CoinMixture
 from em.direct import maximise
 from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, row_posteriors

@@ -10,11 +10,12 @@ from unittest.mock import patch
 
 import numpy as np
 
-import em.coins
+import em.coin_family
+import em.coin_steps
 import em.normal_rows
 from comparisons import checks
 from comparisons.engines import Problem
-from em.coins import CoinMixture
+from em.coin_family import CoinMixture
 from em.gaussian_family import GaussianMixture
 from em.moments import GaussianStatistics
 from em.optima import Mode
@@ -82,7 +83,7 @@ def weights_not_updated(problem: Problem, plant: Any) -> list[Any]:
 def hard_assignment(problem: Problem, plant: Any) -> list[Any]:
     """Responsibilities of 0 and 1."""
     found = []
-    for module in (em.coins, em.normal_rows):
+    for module in (em.coin_family, em.normal_rows):
 
         def hard(
             theta: Any, blocks: Any, replace: Any = None, also: Any = None, sound: Any = module.posterior_sums
@@ -257,7 +258,7 @@ def no_binomial_coefficient(problem: Problem, plant: Any) -> list[Any]:
     """Log densities without the constant."""
     from scipy.special import gammaln
 
-    sound = em.coins.log_densities
+    sound = em.coin_steps.log_densities
 
     def log_densities(parameters: Any, tosses: Any) -> Any:
         h, t = tosses.heads[:, None], tosses.tosses[:, None]
@@ -268,7 +269,8 @@ def no_binomial_coefficient(problem: Problem, plant: Any) -> list[Any]:
         terms = gammaln(tosses.tosses + 1) - gammaln(tosses.heads + 1) - gammaln(tosses.tosses - tosses.heads + 1)
         return dataclasses.replace(statistics, log_likelihood=statistics.log_likelihood - terms @ tosses.counts)
 
-    return [patch.object(em.coins, "log_densities", log_densities), *_steps("e_step", e_step)[:1]]
+    without = [patch.object(module, "log_densities", log_densities) for module in (em.coin_steps, em.coin_family)]
+    return [*without, *_steps("e_step", e_step)[:1]]
 
 
 def prior_forgotten(problem: Problem, plant: Any) -> list[Any]:

@@ -1,0 +1,68 @@
+"""What single figures of a report show, and whose draws they show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from comparisons.report.appearance import Illustration, style
+from comparisons.report.draws import draws_of
+from comparisons.report.em_trace import figures_of_trace
+from comparisons.report.marginals import figures_of_ranks
+from tests.stored_results import geyser, two_coins
+
+
+def trace(*values: float) -> Illustration:
+    result = two_coins()
+    em = replace(result.em, trace=list(values), trace_iterations=list(range(len(values))), iterations=len(values) - 1)
+    with style():
+        (drawn,) = figures_of_trace(replace(result, em=em))
+    return drawn
+
+
+def test_a_climb_of_one_step_shows_no_rate() -> None:
+    assert len(trace(-12.0, -10.0, -10.0).figure.axes) == 1
+    assert len(trace(-12.0, -11.0, -10.5, -10.25, -10.2).figure.axes) == 2
+
+
+def test_a_climb_ends_where_rounding_begins() -> None:
+    unit = np.spacing(1e4)
+    climb = trace(-1e4 - 4, -1e4 - 2, -1e4 - 1, -1e4 - unit, -1e4 - 2 * unit, -1e4)
+    assert_array_equal(climb.figure.axes[1].lines[0].get_xdata(), [0, 1, 2])
+    assert "nats are rounding and not drawn" in climb.caption
+
+
+def test_every_chain_has_its_own_look() -> None:
+    result = two_coins()
+    with style():
+        (ranks,) = figures_of_ranks(result, result.posterior)
+    looks = {(line.get_edgecolor(), line.get_linestyle()) for line in ranks.figure.axes[0].patches}
+    assert len(looks) == 4
+
+
+def test_draws_are_found_by_the_name_of_their_quantity() -> None:
+    posterior = geyser().posterior
+    draws = posterior["posterior"].dataset
+    assert_array_equal(draws_of(posterior, "weights[long]"), draws["weights"].values[..., 1])
+    assert_array_equal(draws_of(posterior, "means[short, waiting]"), draws["means"].values[..., 0, 1])
+    assert_array_equal(
+        draws_of(posterior, "covariances[long, eruptions, waiting]"), draws["covariances"].values[..., 1, 0, 1]
+    )
+    assert draws_of(two_coins().posterior, "weights[A]") is None
+    assert draws_of(posterior, "weights[middle]") is None
+
+
+def test_a_name_that_leaves_open_which_draws_are_meant_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not say which feature"):
+        draws_of(geyser().posterior, "means[short]")
+
+
+def test_draws_of_one_feature_need_not_name_it() -> None:
+    posterior = geyser().posterior
+    one = posterior.map_over_datasets(
+        lambda dataset: dataset.isel(feature=[0]) if "feature" in dataset.dims else dataset
+    )
+    assert_array_equal(draws_of(one, "means[short]"), posterior["posterior"].dataset["means"].values[..., 0, 0])
