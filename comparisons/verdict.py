@@ -84,8 +84,8 @@ def reach(
     why = "the data do not identify all parameters" if unidentified else _why(differing, several_modes)
     return (
         "differ",
-        f"No check finds a fault in either fit, but of {len(differing)} of {len(judged)} quantities EM's estimate with its "
-        f"interval is no adequate summary of the posterior, by the limits of this suite: {why}.",
+        f"No check finds a fault in either fit. For {len(differing)} of {len(judged)} quantities EM's estimate with its interval "
+        f"is not an adequate summary of the posterior, by the limits of this suite: {why}.",
         reasons,
     )
 

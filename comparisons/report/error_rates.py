@@ -89,4 +89,6 @@ def _clean(result: Result) -> dict[str, Any]:
 
 
 def _rate(rate: dict[str, Any]) -> str:
-    return f"{rate['count']} of {rate['of']} (95% interval {percent(rate['low'], 1)} to {percent(rate['high'], 1)})"
+    return (
+        f"{rate['count']} of {rate['of']} (95\u00a0% interval {percent(rate['low'], 1)} to {percent(rate['high'], 1)})"
+    )
