@@ -169,18 +169,38 @@ class ArrowRows(ReadHere):
         return int(self.dataset.count_rows())
 
     def __iter__(self) -> Iterator[Rows]:
-        step, start = rows_at_a_time(len(self.features)), 0
         wanted = [*self.features, *(name for name in (self.counts, self.labels) if name is not None)]
-        batches = self.dataset.to_batches(
-            columns=wanted, batch_size=step, batch_readahead=1, fragment_readahead=1, cache_metadata=False
+        scanner = self.dataset.scanner(
+            columns=wanted,
+            batch_size=rows_at_a_time(len(self.features)),
+            batch_readahead=1,
+            fragment_readahead=1,
+            cache_metadata=False,
         )
-        for batch in batches:
+        file, start = None, 0
+        for batch, fragment in scanner.scan_batches():
+            path = getattr(fragment, "path", "y")
+            if path != file:
+                file, start = path, 0
+                _complete(fragment, path, wanted)
             counts, labels = (None if name is None else _column(batch, name) for name in (self.counts, self.labels))
             y = np.empty((batch.num_rows, len(self.features)))
             for j, name in enumerate(self.features):
                 y[:, j] = _column(batch, name)
-            yield Rows(y, counts, labels, f"y from row {start} on, counted from there")
+            yield Rows(y, counts, labels, f"{path} from row {start} on, counted from there")
             start += batch.num_rows
+
+
+def _complete(fragment: Any, path: str, wanted: Sequence[str]) -> None:
+    """Refuse a file without a column that others have, which Arrow would fill with missing values."""
+    from pyarrow.dataset import get_partition_keys
+
+    there = {*fragment.physical_schema.names, *get_partition_keys(fragment.partition_expression)}
+    lacking = [name for name in wanted if name not in there]
+    if lacking:
+        raise ValueError(
+            f"{path} has no column {lacking[0]!r}, which y has elsewhere; add it to that file, or leave the file out"
+        )
 
 
 def _column(batch: Any, name: str) -> Any:
