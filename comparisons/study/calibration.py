@@ -38,8 +38,8 @@ SETTINGS = {
     setting.name: setting
     for setting in (
         Setting("sbc-coins-equal", 20, "Two coins.", FLAT, weights="equal"),
-        # Of bags of ten the prior weighs so little that no change of it would show.
-        Setting("sbc-coins-free", 20, "Two coins, weights free.", CoinPrior(2.0, 2.0, 2.0), tosses=(1, 5)),
+        # Longer bags outweigh the prior: no change of it would show.
+        Setting("sbc-coins-free", 20, "Two coins, weights free.", CoinPrior(1.5, 1.5, 2.0), tosses=(1, 3)),
         Setting("sbc-normals", 20, "Two normals.", UNIT_PRIOR),
         Setting("sbc-normals-plane", 20, "Two features.", UNIT_PRIOR_2D),
     )
