@@ -23,8 +23,8 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -128,21 +128,29 @@ def memory_row(workload: Workload, *, beside_scikit_learn: bool) -> dict[str, An
     return row
 
 
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Our own steps on so many threads."""
+    os.environ["OMP_NUM_THREADS"] = str(number)
+    try:
+        yield
+    finally:
+        os.environ["OMP_NUM_THREADS"] = "1"
+
+
 def thread_row(workload: Workload, alternations: int) -> dict[str, Any]:
     """Time on the clock of a step on one thread and on two, and whether the statistics are the same to the bit."""
-    found: dict[str, Any] = {}
+    found: dict[int, Any] = {}
 
-    def elapsed(threads: str) -> float:
-        os.environ["OMP_NUM_THREADS"] = threads
-        began = time.perf_counter()
-        found[threads] = workload.mixture.e_step(workload.start)
-        taken = time.perf_counter() - began
-        os.environ["OMP_NUM_THREADS"] = "1"
-        return taken
+    def elapsed(number: int) -> float:
+        with threads(number):
+            began = time.perf_counter()
+            found[number] = workload.mixture.e_step(workload.start)
+            return time.perf_counter() - began
 
-    elapsed("1")
-    turns = np.array([(elapsed("1"), elapsed("2")) for _ in range(alternations)])
-    one, two = found["1"], found["2"]
+    elapsed(1)
+    turns = np.array([(elapsed(1), elapsed(2)) for _ in range(alternations)])
+    one, two = found[1], found[2]
     parts = [(one.rows, two.rows), (one.first, two.first), (one.second, two.second)]
     same = one.log_likelihood == two.log_likelihood and all(np.array_equal(a, b) for a, b in parts)
     ratio = float(np.median(turns[:, 0] / turns[:, 1]))
@@ -166,9 +174,10 @@ def target_row(workload: Workload, step: dict[str, Any], *, in_full: bool) -> di
     scikit-learn's steps are plain EM's: where it is not run ``in_full`` its time is that of one ``step`` times their number.
     """
     mixture, start, n = workload.mixture, workload.start, len(workload.mixture.counts)
-    fast = climb(mixture, start, "anderson", FAST_STEPS)
-    target = fast.trace[-1] - TARGET * n
-    few, many = int(np.argmax(np.array(fast.trace) >= target)), plain_steps_to(workload, target)
+    with threads(os.cpu_count() or 1):  # the same bits, so the same numbers of steps
+        fast = climb(mixture, start, "anderson", FAST_STEPS)
+        target = fast.trace[-1] - TARGET * n
+        few, many = int(np.argmax(np.array(fast.trace) >= target)), plain_steps_to(workload, target)
     row: dict[str, Any] = {"workload": workload.name, "plain_steps": many, "ending": fast.ending, "in_full": in_full}
     row["ours_s"] = seconds(lambda: row.update(evaluations=climb(mixture, start, "anderson", few).evaluations))
     if many is None or "scikit-learn" not in step["peers"]:
@@ -269,7 +278,7 @@ def main() -> None:
     beside = "scikit-learn" in options.peers and find_spec("sklearn") is not None
     keys = ("steps", "targets", "memory", "threads", "coins")
     rows: list[Table] = [[] for _ in keys]
-    steps, targets, memory, threads, coin_rows = rows
+    steps, targets, memory, by_threads, coin_rows = rows
     for name in options.workload:
         print(f"{name} ...", file=sys.stderr, flush=True)
         if name == "coins":
@@ -280,7 +289,7 @@ def main() -> None:
         steps.append(step_row(workload, options.peers, options.alternations))
         if workload.mixture.rows.compiled:
             memory.append(memory_row(workload, beside_scikit_learn=beside))
-            threads.append(thread_row(workload, options.alternations))
+            by_threads.append(thread_row(workload, options.alternations))
         if name in options.to_target:
             targets.append(target_row(workload, steps[-1], in_full=beside and name == IN_FULL))
     result = {

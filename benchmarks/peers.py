@@ -116,4 +116,76 @@ def mixtools(workload: Workload) -> Iterator[Peer]:
         yield peer
 
 
-PEERS = {"scikit-learn": scikit_learn, "mclust": mclust, "mixtools": mixtools}
+@contextmanager
+def pomegranate(workload: Workload) -> Iterator[Peer]:
+    if find_spec("pomegranate") is None:
+        raise Missing("pomegranate is not installed; pip install pomegranate, which brings PyTorch")
+    import torch
+    from pomegranate.distributions import Normal
+    from pomegranate.gmm import GeneralMixtureModel
+
+    torch.set_num_threads(1)
+    kind = {"full": "full", "diagonal": "diag"}[workload.covariance]
+    start, y = workload.start, torch.tensor(np.asarray(workload.mixture.points))
+    covariances = start.covariances if kind == "full" else np.diagonal(start.covariances, axis1=1, axis2=2)
+
+    def step() -> float:
+        parts = [
+            Normal(torch.tensor(mean), torch.tensor(covariance), covariance_type=kind)
+            for mean, covariance in zip(start.means, covariances.copy(), strict=True)
+        ]
+        model = GeneralMixtureModel(parts, priors=torch.tensor(start.weights))
+
+        def once() -> None:
+            model.summarize(y)
+            model.from_summaries()
+
+        return seconds(once)
+
+    yield Peer("pomegranate", version("pomegranate"), step)
+
+
+@contextmanager
+def spark(workload: Workload) -> Iterator[Peer]:
+    if find_spec("pyspark") is None or shutil.which("java") is None:
+        raise Missing("Spark is not installed; pip install pyspark, and Java 17")
+    if workload.covariance != "full":
+        raise Missing("Spark's mixtures have full covariances only")
+    import pandas as pd
+    import psutil
+    from pyspark.ml.clustering import GaussianMixture
+    from pyspark.ml.feature import VectorAssembler
+    from pyspark.sql import SparkSession
+
+    settings = {
+        "spark.driver.memory": "8g",
+        "spark.ui.enabled": "false",
+        "spark.log.level": "ERROR",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+    }
+    with SparkSession.builder.master("local[1]").config(map=settings).getOrCreate() as session:
+        machine = psutil.Process(session.sparkContext._gateway.proc.pid)
+        y = np.asarray(workload.mixture.points)
+        columns = [f"y{j}" for j in range(y.shape[1])]
+        assembled = VectorAssembler(inputCols=columns, outputCol="features")
+        rows = assembled.transform(session.createDataFrame(pd.DataFrame(y, columns=columns))).select("features").cache()
+        rows.count()
+
+        def run(iterations: int) -> float:
+            # It takes no start but a seed; a step costs the same from any.
+            used = machine.cpu_times()
+            GaussianMixture(k=workload.k, maxIter=iterations, tol=0.0, seed=1).fit(rows)
+            now = machine.cpu_times()
+            return float(now.user + now.system - used.user - used.system)
+
+        run(5)  # Java compiles
+        yield Peer("spark", version("pyspark"), lambda: (run(5) - run(1)) / 4)
+
+
+PEERS = {
+    "scikit-learn": scikit_learn,
+    "mclust": mclust,
+    "mixtools": mixtools,
+    "pomegranate": pomegranate,
+    "spark": spark,
+}

@@ -230,10 +230,14 @@ def test_what_is_refused_is_named_with_its_chunk(tmp_path: Path) -> None:
     ):
         em.gaussian_mixture(dask.array.from_array(bad, chunks=(1000, 2)))
     files = parquet(tmp_path, lost)
-    with pytest.raises(ValueError, match=r"rows/1\.parquet from row 1400 on, counted from there: .* at row 110, column 0"):
+    with pytest.raises(
+        ValueError, match=r"rows/1\.parquet from row 1400 on, counted from there: .* at row 110, column 0"
+    ):
         em.gaussian_mixture(files)
     TABLE[["u"]].to_parquet(files / "2.parquet")
-    with pytest.raises(ValueError, match=r"rows/2\.parquet has no column 'v', which y has elsewhere; add it to that file"):
+    with pytest.raises(
+        ValueError, match=r"rows/2\.parquet has no column 'v', which y has elsewhere; add it to that file"
+    ):
         em.gaussian_mixture(pyarrow.dataset.dataset(files).filter(pyarrow.dataset.field("u") > 0))
     y = mapped(tmp_path, "y", Y)
     with pytest.raises(ValueError, match=r"in y from row 0 on.*labels\[0\] is 2 but there are 2 components"):
