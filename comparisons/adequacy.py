@@ -34,6 +34,9 @@ NOTICEABLE = 0.1
 SKEWED = 0.25
 
 
+type Modes = Literal["one", "several", "ridge"]
+
+
 @dataclass(frozen=True, slots=True)
 class Points:
     """One quantity at three points: maximum likelihood, the mode reached from it, the best mode."""
@@ -71,12 +74,12 @@ class Circumstances:
     Attributes
     ----------
     converged : whether the chains have; if not, nothing is judged
-    several_modes : whether the posterior has more than one mode of any weight
+    modes : of the posterior that have any weight
     withheld : why EM gives no standard errors, None where it does
     """
 
     converged: bool
-    several_modes: bool
+    modes: Modes
     withheld: str | None
 
 
@@ -222,7 +225,7 @@ def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances) -> st
     terms = {
         "the prior": gap.prior,
         "a higher mode elsewhere": gap.mode_switch,
-        shape(draws, circumstances.several_modes): gap.averaging,
+        shape(draws, circumstances.modes): gap.averaging,
     }
     large = {name: value for name, value in terms.items() if abs(value) > NOTICEABLE * sd}
     if len(large) == 1:
@@ -234,10 +237,12 @@ def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances) -> st
     return f"The gap of {gap.total / sd:+.2f} sd is the sum of {' and '.join(told) or 'small parts'}."
 
 
-def shape(draws: Floats, several_modes: bool) -> str:
+def shape(draws: Floats, modes: Modes) -> str:
     """What in the shape of the posterior keeps its mean from its mode."""
-    if several_modes:
+    if modes == "several":
         return "averaging over a posterior with several modes"
+    if modes == "ridge":
+        return "averaging along the ridge of modes, which is not equally long for every value of this quantity"
     centred = draws - draws.mean()
     skewness = float((centred**3).mean() / draws.std() ** 3)
     if abs(skewness) >= SKEWED:

@@ -10,6 +10,7 @@ import numpy as np
 import em
 import models
 from comparisons import checks, draw_checks, stein
+from comparisons.adequacy import Modes
 from comparisons.engines import Problem
 from comparisons.result import Check
 from comparisons.sampling import draw_values
@@ -109,7 +110,9 @@ def draws_belong(
     return draw_checks.meets_identities(check, stein.identities(problem, map_fit, posterior, names(problem)))
 
 
-def several_modes(problem: Problem, map_fit: em.Fit[Any, Any]) -> bool:
-    """Whether MAP-EM knows a second regular mode that is not negligibly lower than the best."""
+def modes(problem: Problem, map_fit: em.Fit[Any, Any]) -> Modes:
+    """The modes that MAP-EM knows: a ridge of them, or regular ones that are not negligibly lower than the best."""
+    if map_fit.status == "ridge":
+        return "ridge"
     heights = [sum(checks.em_densities(problem, m.parameters)) for m in map_fit.modes if m.regular]
-    return sum(height > max(heights) - NEGLIGIBLE for height in heights) > 1 if heights else False
+    return "several" if heights and sum(height > max(heights) - NEGLIGIBLE for height in heights) > 1 else "one"

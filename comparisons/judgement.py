@@ -117,7 +117,7 @@ def judge(
         met = converged.outcome == "pass"
         contraction = {n: 1 - float(np.std(v)) / prior_sd[n] for n, v in values.items()} if met else {}
         reason = withheld_reason(fit.status, judged, evidence.names(problem))
-        circumstances = adequacy.Circumstances(met, evidence.several_modes(problem, map_fit), reason)
+        circumstances = adequacy.Circumstances(met, evidence.modes(problem, map_fit), reason)
         table = _judged(problem, fit, map_fit, judged, values, drawn.summary, circumstances)
         thresholds = {q.name: _thresholds(q) for q in table}
         exact = quadrature.exact(problem, thresholds)
@@ -135,7 +135,7 @@ def judge(
             agreeing,
             checks.identified(problem, judged, evidence.names(problem), contraction),
         ]
-    reached, summary, reasons = verdict.reach(found, table, fit, problem, circumstances.several_modes)
+    reached, summary, reasons = verdict.reach(found, table, fit, problem, circumstances.modes)
     return Judgement(fit, map_fit, posterior, drawn, values, reason, table, found, reached, summary, reasons)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import em
-from comparisons.adequacy import SHIFT
+from comparisons.adequacy import SHIFT, Modes
 from comparisons.engines import Problem
 from comparisons.result import Check, Quantity, Verdict
 
@@ -31,7 +31,7 @@ def reach(
     quantities: list[Quantity],
     fit: em.Fit[Any, Any],
     problem: Problem,
-    several_modes: bool,
+    modes: Modes,
 ) -> tuple[Verdict, str, list[str]]:
     """Reach the verdict.
 
@@ -81,7 +81,7 @@ def reach(
     for q in differing:
         told_of.setdefault(q.reason, []).append(q.name)
     reasons += [f"{', '.join(names)}: {reason}" for reason, names in told_of.items()]
-    why = "the data do not identify all parameters" if unidentified else _why(differing, several_modes)
+    why = "the data do not identify all parameters" if unidentified else _why(differing, modes)
     return (
         "differ",
         f"No check finds a fault in either fit. For {len(differing)} of {len(judged)} quantities EM's estimate with its interval "
@@ -90,9 +90,11 @@ def reach(
     )
 
 
-def _why(differing: list[Quantity], several_modes: bool) -> str:
+def _why(differing: list[Quantity], modes: Modes) -> str:
     """The causes of what differs, in a few words, each with the quantities that it moves most."""
-    shape = "the posterior has several modes" if several_modes else "the posterior mean is not at the posterior mode"
+    shape = (
+        "the posterior has several modes" if modes == "several" else "the posterior mean is not at the posterior mode"
+    )
     sizes: dict[str, dict[str, float]] = {
         "the prior moves the mode": {},
         "the best posterior mode is another": {},

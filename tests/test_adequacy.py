@@ -14,7 +14,7 @@ from scipy import stats
 
 import em
 from comparisons import verdict
-from comparisons.adequacy import INTERVAL, Circumstances, Points, explained, judge, wald
+from comparisons.adequacy import INTERVAL, Circumstances, Modes, Points, explained, judge, shape, wald
 from comparisons.result import Check, Gap, Quantity
 from models import CoinTosses
 from tests.declared import declare
@@ -81,7 +81,7 @@ def judged(
         "mcse_mean": sd / np.sqrt(ess),
         "mcse_sd": sd * np.sqrt((kurtosis - 1) / (4 * ess)),
     }
-    circumstances = Circumstances(converged=converged, several_modes=False, withheld=withheld)
+    circumstances = Circumstances(converged=converged, modes="one", withheld=withheld)
     return judge(name, Points(estimate, estimate, estimate), error, draws, row, circumstances)
 
 
@@ -169,10 +169,22 @@ def test_not_a_number_never_agrees(missing: str) -> None:
     draws = draws_of(stats.norm.ppf)
     row = {"mean": 0.0, "sd": 1.0, "hdi94_lb": -2.0, "hdi94_ub": 2.0, "ess_bulk": 4e3, "ess_tail": 4e3, "r_hat": 1.0}
     row |= {"mcse_mean": 0.016, "mcse_sd": 0.011}
-    point, circumstances = Points(0.0, 0.0, 0.0), Circumstances(True, False, None)
+    point, circumstances = Points(0.0, 0.0, 0.0), Circumstances(True, "one", None)
     assert judge("means[1]", point, 1.0, draws, row, circumstances).verdict == "agree"
     row[missing] = math.nan
     assert judge("means[1]", point, 1.0, draws, row, circumstances).verdict != "agree"
+
+
+@pytest.mark.parametrize(
+    ("modes", "told"),
+    [
+        ("one", "averaging over a broad posterior"),
+        ("several", "a posterior with several modes"),
+        ("ridge", "the ridge of modes"),
+    ],
+)
+def test_what_the_mean_averages_over_is_named(modes: Modes, told: str) -> None:
+    assert told in shape(draws_of(stats.norm.ppf), modes)
 
 
 @given(finite, finite, finite, finite)
@@ -229,7 +241,7 @@ UNIDENTIFIED = check("identified", "fail", explanation="Flat along weights[A] - 
 def test_wrong_beats_inconclusive_beats_differ_beats_agree(
     checks: list[Check], quantities: list[Any], reached: str
 ) -> None:
-    told = verdict.reach(checks, [quantity(q) for q in quantities], FIT, COINS, several_modes=False)
+    told = verdict.reach(checks, [quantity(q) for q in quantities], FIT, COINS, modes="one")
     assert told[0] == reached
     assert told[1]
     assert told[2]
@@ -240,14 +252,14 @@ def test_wrong_beats_inconclusive_beats_differ_beats_agree(
     ("engine", "who"), [("em", "the EM fit"), ("pymc", "the PyMC model"), ("comparison", "the comparison itself")]
 )
 def test_a_failed_check_names_the_engine_and_says_why(engine: str, who: str) -> None:
-    _, sentence, reasons = verdict.reach([check("stationary", "fail", engine)], [], FIT, COINS, several_modes=False)
+    _, sentence, reasons = verdict.reach([check("stationary", "fail", engine)], [], FIT, COINS, modes="one")
     assert who in sentence
     assert reasons == ["Stationary: no. Because."]
 
 
 def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
     quantities = [quantity("differ", name="weights[A]"), quantity("agree", name="chance_of_heads")]
-    reached, sentence, reasons = verdict.reach([*PASSED[:2], UNIDENTIFIED], quantities, FIT, COINS, several_modes=False)
+    reached, sentence, reasons = verdict.reach([*PASSED[:2], UNIDENTIFIED], quantities, FIT, COINS, modes="one")
     assert reached == "differ"
     assert "the data do not identify all parameters" in sentence
     assert "Not identified: Flat along weights[A] - weights[B]." in reasons
@@ -264,10 +276,10 @@ def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
     ],
 )
 def test_the_largest_cause_of_a_difference_is_told(gap: Gap, cause: str) -> None:
-    assert cause in verdict.reach(PASSED, [quantity("differ", gap)], FIT, COINS, several_modes=False)[1]
+    assert cause in verdict.reach(PASSED, [quantity("differ", gap)], FIT, COINS, modes="one")[1]
 
 
 def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
     fit: em.Fit[Any, Any] = dataclasses.replace(FIT, status="boundary")
-    reasons = verdict.reach(PASSED, [quantity("differ")], fit, COINS, several_modes=False)[2]
+    reasons = verdict.reach(PASSED, [quantity("differ")], fit, COINS, modes="one")[2]
     assert reasons[0].startswith("The maximum lies at a bound")
