@@ -109,10 +109,13 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, circ
     estimate = points.maximum_likelihood
     low, high = wald(name, estimate, error)
     gap: Gap | None = None
-    below = above = math.nan
+    below = above = ratio = math.nan
     verdict: Literal["agree", "differ", "inconclusive"]
     if not (circumstances.converged and math.isfinite(sd) and sd > 0):
-        verdict, reason = "inconclusive", "The chains have not converged, so there is no posterior to compare with."
+        verdict, reason = (
+            "inconclusive",
+            "The chains have not converged, so they are no sample of the posterior to compare with.",
+        )
     elif not math.isfinite(low):
         if math.isfinite(error):
             reason = "The estimate lies at its bound, where EM has no interval."
@@ -124,7 +127,8 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, circ
         gap = explained(points, mean, sd)
         below, above = float((draws < low).mean()), float((draws > high).mean())
         shift = _shift_problem(estimate, mean, sd, mcse)
-        problems = shift + _width_problems(name, estimate, error, draws, row, (below, above))
+        ratio = error_over_sd(name, estimate, error, draws)
+        problems = shift + _width_problems(name, ratio, row, (below, above))
         verdict = "differ" if problems else "agree"
         reason = "Within all limits."
         if problems:
@@ -132,20 +136,20 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, circ
             reason = f"{'; '.join(problems)}. {why}"
         else:
             close = _shift_problem(estimate, mean, sd, mcse, beyond=0.0)
-            close += _width_problems(name, estimate, error, draws, row, (below, above), beyond=0.0)
+            close += _width_problems(name, ratio, row, (below, above), beyond=0.0)
             if close:
-                reason = (
-                    f"{'; '.join(close)}: beyond a limit, but by less than two Monte Carlo errors, which shows nothing."
-                )
+                reason = f"{'; '.join(close)}: beyond a limit, but by less than two Monte Carlo errors: no violation is shown."
     return Quantity(
         name=name,
         em=number(estimate),
         em_se=number(error),
         em_low=number(low),
         em_high=number(high),
+        se_ratio=number(ratio),
         profile_low=None,
         profile_high=None,
         profile_reason="computed for reports alone",
+        profile_coinciding=(False, False),
         scale=scale(name),
         map=number(points.best_mode),
         posterior=summary,
@@ -165,27 +169,22 @@ def _shift_problem(estimate: float, mean: float, sd: float, mcse: float, beyond:
     return [f"the posterior mean lies {abs(shift):.2f} posterior sd {'above' if shift > 0 else 'below'} the estimate"]
 
 
-def _width_problems(
-    name: str,
-    estimate: float,
-    error: float,
-    draws: Floats,
-    row: Any,
-    tails: tuple[float, float],
-    beyond: float = BEYOND,
-) -> list[str]:
-    """What is wrong with the width and the tails, each beyond so many Monte Carlo errors."""
-    problems = []
+def error_over_sd(name: str, estimate: float, error: float, draws: Floats) -> float:
+    """EM's standard error over the posterior standard deviation, both on the scale of the interval."""
     kind = scale(name)
     if kind == "logit":
         inside = np.clip(draws, 1e-12, 1 - 1e-12)
-        spread, local = float(np.std(np.log(inside / (1 - inside)))), error / (estimate * (1 - estimate))
-    elif kind == "log":
-        spread, local = float(np.std(np.log(draws))), error / estimate
-    else:
-        spread, local = float(np.std(draws)), error
+        return error / (estimate * (1 - estimate)) / float(np.std(np.log(inside / (1 - inside))))
+    if kind == "log":
+        return error / estimate / float(np.std(np.log(draws)))
+    return error / float(np.std(draws))
+
+
+def _width_problems(name: str, ratio: float, row: Any, tails: tuple[float, float], beyond: float = BEYOND) -> list[str]:
+    """What is wrong with the width and the tails, each beyond so many Monte Carlo errors."""
+    problems = []
+    kind = scale(name)
     # The relative Monte Carlo error of a standard deviation hardly depends on the scale.
-    ratio = local / spread
     slack = beyond * ratio * float(row["mcse_sd"]) / float(row["sd"])
     if not (ratio + slack >= RATIO[0] and ratio - slack <= RATIO[1]):
         where = "" if kind == "identity" else f" on the {kind} scale"

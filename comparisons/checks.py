@@ -147,7 +147,10 @@ def stationary(fit: em.Fit[Any, Any], judged: Curvature | None, names: tuple[str
         bound = ""
         if judged.at_bounds:
             bound = f" At the bound of {', '.join(names[j] for j in judged.at_bounds)} the gradient points outward."
-        text = f"The Newton step from the estimate to the maximum is {judged.decrement:.1e} standard errors long."
+        text = (
+            f"The Newton step from the estimate to the maximum is {judged.decrement:.1e} standard errors long, and the observed "
+            f"information is positive definite{' in all directions but bounds' if judged.at_bounds else ''}: a local maximum."
+        )
         return check("pass", judged.decrement, text + bound)
     return check(
         "fail",
@@ -243,7 +246,10 @@ def identified(
         weakest = min(contraction, key=lambda name: contraction[name])
         share = 1 - contraction[weakest]
         wider = ", wider than the prior itself" if share > 1 else ""
-        told = f" The least contracted quantity is {weakest}: its posterior sd is {share:.0%} of the prior's{wider}."
+        told = (
+            f" The least contracted quantity is {weakest}: the middle half of its posterior is "
+            f"{share:.0%} as wide as its prior's, both in canonical order{wider}."
+        )
     rank = None if judged is None else 1 - judged.rate
     if reasons:
         sentence = "; ".join(reasons)

@@ -82,7 +82,8 @@ def sampler_converged(
             R_HAT,
             f"{sentence[0].upper()}{sentence[1:]}{again}. What the chains say of the posterior cannot be relied on.{modes}",
             "sampler",
-            "More draws, a higher acceptance target, or a model in which the components can be told apart.",
+            "A model in which the components can be told apart, or a sampler that moves between modes; more draws help only "
+            "where the chains do move.",
         )
     return Check(
         "sampler-converged",

@@ -255,7 +255,7 @@ def _sentence(problem: Problem, distances: list[Distance], left_out: int) -> str
     # No p-value is smaller than that of data further off than every sample.
     least = 1.5 / (REPLICATES - left_out + 1)
     told = "; ".join(
-        f"{d.name} = {d.value:.3g}, p = {p:.2g}{', the least there is' if p < least else f' ± {error:.1g}'}"
+        f"{d.name} = {d.value:.3g}, p = {p:.2g}{' with no sample as far off' if p < least else f' ± {error:.1g}'}"
         for d, p, error in tested
     )
     freedom_told = f" on {distances[0].degrees_of_freedom} degrees of freedom" if coins else ""

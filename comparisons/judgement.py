@@ -19,7 +19,7 @@ import models
 from comparisons import adequacy, checks, draw_checks, evidence, quadrature, quantities, sampling, second_route, verdict
 from comparisons.best_mode import best_mode
 from comparisons.engines import Problem, exchangeable
-from comparisons.prior_draws import prior_standard_deviations
+from comparisons.prior_draws import middle_half, prior_spreads
 from comparisons.result import Check, Quantity, Verdict
 from em.curvature import Curvature
 from em.standard_errors import withheld_reason
@@ -113,9 +113,9 @@ def judge(
         converged = draw_checks.sampler_converged(
             drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in fit.modes)
         )
-        prior_sd = prior_standard_deviations(problem, groups, random)
+        before = prior_spreads(problem, groups, random)
         met = converged.outcome == "pass"
-        contraction = {n: 1 - float(np.std(v)) / prior_sd[n] for n, v in values.items()} if met else {}
+        contraction = {n: 1 - middle_half(v) / before[n] for n, v in values.items()} if met else {}
         reason = withheld_reason(fit.status, judged, evidence.names(problem))
         circumstances = adequacy.Circumstances(met, evidence.modes(problem, map_fit), reason)
         table = _judged(problem, fit, map_fit, judged, values, drawn.summary, circumstances)

@@ -124,5 +124,5 @@ def _sentence(found: list[PredictiveStatistic], n: int) -> str:
     )
     return (
         f"Of the {len(found)} statistics looked at {len(missed)} lie outside the {INTERVAL:.0%} of data replicated from the "
-        f"posterior, where chance alone puts some {(1 - INTERVAL) * len(found):.1f} ({told}; {n} replicates)."
+        f"posterior, where at most some {(1 - INTERVAL) * len(found):.1f} are expected by chance ({told}; {n} replicates)."
     )

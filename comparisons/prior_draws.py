@@ -12,12 +12,18 @@ from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights, canonical_permutation
 
 
-def prior_standard_deviations(
+def middle_half(values: Floats) -> float:
+    """Interquartile range, which priors have whose standard deviation is infinite or told badly by any number of draws."""
+    low, high = np.quantile(values, [0.25, 0.75])
+    return float(high - low)
+
+
+def prior_spreads(
     problem: Problem, exchangeable: Integers, random: np.random.Generator, n: int = 4000
 ) -> dict[str, float]:
-    """Standard deviation of every quantity under the prior, components in canonical order."""
+    """Interquartile range of every quantity under the prior, components in canonical order."""
     arrays = drawn(problem.prior, problem.weights, problem.form, exchangeable, n, random)
-    return {name: float(np.std(values)) for name, values in of_arrays(problem, arrays).items()}
+    return {name: middle_half(values) for name, values in of_arrays(problem, arrays).items()}
 
 
 def drawn(

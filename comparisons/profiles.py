@@ -28,15 +28,16 @@ def with_profiles(
     found = []
     for q in table:
         interval = em.profile_interval(fit, names[q.name], q.posterior.hdi_prob)
-        told = (
-            None if interval.reason == fit.standard_errors.reason is not None else compared(q, interval, values[q.name])
-        )
+        on_ridge = fit.status == "ridge" and q.em_se is None
+        repeats = interval.reason is not None and interval.reason == fit.standard_errors.reason
+        told = None if repeats else compared(q, interval, values[q.name], on_ridge=on_ridge)
         found.append(
             dataclasses.replace(
                 q,
                 profile_low=number(interval.low),
                 profile_high=number(interval.high),
                 profile_reason=interval.reason,
+                profile_coinciding=interval.coinciding,
                 reason=f"{q.reason} {told}" if told else q.reason,
             )
         )
@@ -67,10 +68,11 @@ def em_names(problem: Problem) -> dict[str, str]:
     return found
 
 
-def compared(quantity: Quantity, interval: em.Interval, draws: Floats) -> str | None:
+def compared(quantity: Quantity, interval: em.Interval, draws: Floats, *, on_ridge: bool = False) -> str | None:
     """Whether the profile interval fits the posterior, in a sentence; None where Wald's tails already do, or none is known.
 
-    An end at a bound has no tail beyond it, so the other end alone is judged.
+    An end at a bound has no tail beyond it, and one at which components coincide has no nominal probability, nor has any end
+    along a ridge: these are not judged.
     """
     ess_tail = quantity.posterior.ess_tail or 0.0
     tails = [quantity.tail_below, quantity.tail_above]
@@ -78,16 +80,16 @@ def compared(quantity: Quantity, interval: em.Interval, draws: Floats) -> str | 
         return None
     if interval.reason is not None:
         return f"The profile-likelihood interval has {interval.reason}."
-    inner = [
-        (side, float(beyond.mean()))
-        for side, end, beyond in (
-            ("below", interval.low, draws < interval.low),
-            ("above", interval.high, draws > interval.high),
-        )
-        if not (quantity.scale == "logit" and end in (0.0, 1.0))
-    ]
-    if not inner:
+    sides = (
+        ("below", interval.low, draws < interval.low, interval.coinciding[0]),
+        ("above", interval.high, draws > interval.high, interval.coinciding[1]),
+    )
+    bounded = [side for side in sides if not (quantity.scale == "logit" and side[1] in (0.0, 1.0))]
+    if not bounded:
         return "The profile-likelihood interval is everything from 0 to 1: the data alone rule out no value."
+    inner = [(name, float(beyond.mean())) for name, _, beyond, coinciding in bounded if not coinciding]
+    if on_ridge or not inner:
+        return "The profile-likelihood interval is not judged: none of its ends has a nominal probability."
     told = " and ".join(f"{tail:.1%} {side} it" for side, tail in inner)
     fits = all(adequacy.tail_fits(tail, ess_tail) for _, tail in inner)
     judged = "violates no limit beyond Monte Carlo error" if fits else "does not fit either"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from comparisons.report_data import Curves, Finding, Labels, ModelChecks, Surface
 from comparisons.strict_json import Number
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 type Verdict = Literal["agree", "differ", "wrong", "inconclusive"]
 type Outcome = Literal["pass", "fail", "inconclusive", "not applicable"]
@@ -84,8 +84,9 @@ class Quantity:
     """One quantity: maximum likelihood by EM, mode by MAP-EM, posterior by NUTS, and whether EM is a summary of it.
 
     ``em_low``, ``em_high``: EM's Wald interval of probability ``posterior.hdi_prob``, on the log or logit ``scale``
-    where the parameter is bounded. ``profile_low``, ``profile_high``: its interval of the same probability from the
-    profile likelihood; ``profile_reason`` says why an end is missing. ``tail_below``, ``tail_above``: posterior
+    where the parameter is bounded; ``se_ratio``: the standard error over the posterior sd on that scale. ``profile_low``,
+    ``profile_high``: its interval of the same probability from the profile likelihood; ``profile_reason`` says why an end is
+    missing, ``profile_coinciding`` at which ends components coincide. ``tail_below``, ``tail_above``: posterior
     probability beyond each end of Wald's. ``verdict``: "agree", "differ", or "inconclusive" where no interval or no
     posterior exists; always with a reason.
     """
@@ -95,9 +96,11 @@ class Quantity:
     em_se: Number
     em_low: Number
     em_high: Number
+    se_ratio: Number
     profile_low: Number
     profile_high: Number
     profile_reason: str | None
+    profile_coinciding: tuple[bool, bool]
     scale: Literal["identity", "log", "logit"]
     map: Number
     posterior: PosteriorSummary

@@ -20,7 +20,7 @@ ENGINES = {
 STATUS = {
     "boundary": "The maximum lies at a bound of the parameters, where EM has no standard errors.",
     "saddle": "EM ended at a saddle.",
-    "ridge": "The likelihood has a ridge of maxima: a single point says nothing there.",
+    "ridge": "The likelihood has a ridge of maxima, of which no point stands out.",
     "collapsed": "A component collapsed: the likelihood has no maximum.",
     "iteration limit": "EM was stopped before it arrived.",
 }
@@ -81,17 +81,21 @@ def reach(
     for q in differing:
         told_of.setdefault(q.reason, []).append(q.name)
     reasons += [f"{', '.join(names)}: {reason}" for reason, names in told_of.items()]
-    why = "the data do not identify all parameters" if unidentified else _why(differing, modes)
+    causes = _why([q for q in differing if q.em_low is not None] if unidentified else differing, modes)
+    why = " and ".join(["the data do not identify all parameters"] * unidentified + [causes] * bool(causes))
+    once = "" if len(judged) == len(quantities) else " (the two weights counted once)"
     return (
         "differ",
-        f"No check finds a fault in either fit. For {len(differing)} of {len(judged)} quantities EM's estimate with its interval "
-        f"is not an adequate summary of the posterior, by the limits of this suite: {why}.",
+        f"No check finds a fault in either fit. For {len(differing)} of {len(judged)} quantities{once} EM's estimate with its "
+        f"interval is not an adequate summary of the posterior, by the limits of this suite: {why}.",
         reasons,
     )
 
 
 def _why(differing: list[Quantity], modes: Modes) -> str:
-    """The causes of what differs, in a few words, each with the quantities that it moves most."""
+    """The causes of what differs, in a few words, each with the quantities that it moves most; nothing where none differs."""
+    if not differing:
+        return ""
     shape = (
         "the posterior has several modes" if modes == "several" else "the posterior mean is not at the posterior mode"
     )

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -77,8 +77,8 @@ def profile_interval(fit: Fit[Any, Any], name: str, probability: float = 0.94) -
     ):  # far from the estimate densities under- and overflow; what is not finite is refused
         best = ConstrainedMaximum(mixture, None, order).maximise(x)
         ends = [_Side(problem, wanted, best, sign, limit).end() for sign in (-1, 1)]
-    reason = "; ".join(why for _, why in ends if why) or None
-    return Interval(name, ends[0][0], ends[1][0], probability, reason)
+    reason = "; ".join(end.reason for end in ends if end.reason) or None
+    return Interval(name, ends[0].value, ends[1].value, probability, reason, (ends[0].coinciding, ends[1].coinciding))
 
 
 def _inside(mixture: Mixture[Any, Any], fit: Fit[Any, Any]) -> Floats:
@@ -113,6 +113,14 @@ class _Trial:
     point: Point
 
 
+class _End(NamedTuple):
+    """Value of the quantity at an end, NaN with the reason where there is none, and whether components coincide there."""
+
+    value: float
+    reason: str | None
+    coinciding: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Side:
     """One end: the maximum followed outwards until the root of the deviance reaches ``limit``."""
@@ -123,8 +131,8 @@ class _Side:
     sign: int
     limit: float
 
-    def end(self) -> tuple[float, str | None]:
-        """Value of the quantity at the end and None, or NaN and why there is none."""
+    def end(self) -> _End:
+        """Follow the maximum to the end."""
         centre, gradient = self.wanted.on_scale(self.best.vector)
         jacobian = self.problem.mixture.from_coordinates(self.best.x, unbounded=True)[1]
         error = float(np.sqrt((gradient @ jacobian) @ self.best.spread @ (gradient @ jacobian)))
@@ -143,7 +151,7 @@ class _Side:
                 blocked, why = target, "there is no regular maximum" if trial is None else "the likelihood is higher"
                 trial = None
             elif abs(trial.root - self.limit) < ACCURACY * self.limit:
-                return self._told(trial.point), None
+                return self._found(trial.point)
             elif trial.root > self.limit:
                 outside = trial
             elif target == edge:
@@ -156,10 +164,10 @@ class _Side:
                 break
             target = self._next(trial or inside, inside, wall, 2 * step, count)
         else:
-            return np.nan, self._no_end(f"not found in {MAX_SOLUTIONS} steps")
+            return self._no_end(f"not found in {MAX_SOLUTIONS} steps")
         if wall == blocked:
-            return np.nan, self._no_end(f"beyond {self._told(inside.point):.2g} {why}")
-        return self._told(inside.point), None  # where the profile jumps past the limit
+            return self._no_end(f"beyond {self._told(inside.point):.2g} {why}")
+        return self._found(inside.point)  # where the profile jumps past the limit
 
     def _next(self, trial: _Trial, inside: _Trial, wall: float, longest: float, count: int) -> float:
         """Where to look next: by Newton on the root of the deviance, whose slope the multiplier gives, kept in bounds."""
@@ -188,16 +196,19 @@ class _Side:
             return _Trial(target, float(np.sqrt(max(2 * (self.best.value - point.value), 0.0))), point)
         return None
 
-    def _at_edge(self, trial: _Trial) -> tuple[float, str | None]:
+    def _at_edge(self, trial: _Trial) -> _End:
         if self.wanted.scale == "logit":
-            return (1.0 if self.sign > 0 else 0.0), None
+            return _End(1.0 if self.sign > 0 else 0.0, None)
         fall = 0.5 * trial.root**2
-        return np.nan, self._no_end(f"however far away, it costs {fall:.2g} nats of log-likelihood")
+        return self._no_end(f"however far away, it costs {fall:.2g} nats of log-likelihood")
+
+    def _found(self, point: Point) -> _End:
+        return _End(self._told(point), None, bool(point.equal))
 
     def _told(self, point: Point) -> float:
         mixture = self.problem.mixture
         published = mixture.to_vector(mixture.published(mixture.from_vector(point.vector)))
         return self.wanted.told(published)
 
-    def _no_end(self, why: str) -> str:
-        return f"no {'upper' if self.sign > 0 else 'lower'} end: {why}"
+    def _no_end(self, why: str) -> _End:
+        return _End(np.nan, f"no {'upper' if self.sign > 0 else 'lower'} end: {why}")

@@ -28,6 +28,8 @@ class Interval:
     low, high : its ends, in the user's own units; NaN where there is none. 0 and 1 are the bounds of a probability.
     probability : nominal
     reason : why an end is missing, None where none is
+    coinciding : whether components coincide at the lower and at the upper end of a profile-likelihood interval: at the edge
+        of their order no such end has its nominal probability
     """
 
     name: str
@@ -35,6 +37,7 @@ class Interval:
     high: float
     probability: float
     reason: str | None
+    coinciding: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -120,6 +120,7 @@ def test_intervals_are_judged_on_the_scale_without_bounds() -> None:
     # A log-normal standard deviation: about 1.02 its log is normal with sd 0.2, which the interval on the log scale holds.
     quantity = judged(stats.lognorm(0.2).ppf, estimate=1.0, error=0.2, name="standard_deviations[1]")
     assert quantity.scale == "log"
+    assert quantity.se_ratio == pytest.approx(1, abs=0.01)
     assert quantity.tail_below == pytest.approx(0.03, abs=1e-3)
     assert quantity.tail_above == pytest.approx(0.03, abs=1e-3)
     assert quantity.verdict == "agree"
@@ -264,6 +265,21 @@ def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
     assert "the data do not identify all parameters" in sentence
     assert "Not identified: Flat along weights[A] - weights[B]." in reasons
     assert "What is identified agrees: chance_of_heads." in reasons
+
+
+def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
+    flat = dataclasses.replace(quantity("differ", name="head_probabilities[A]"), em_low=None, em_high=None)
+    identified = quantity("differ", Gap(0.0, 0.0, -0.3, -0.3, False), "chance_of_heads")
+    _, sentence, _ = verdict.reach([*PASSED[:2], UNIDENTIFIED], [flat, identified], FIT, COINS, modes="ridge")
+    assert sentence.endswith(
+        "the data do not identify all parameters and the posterior mean is not at the posterior mode (chance_of_heads)."
+    )
+
+
+def test_of_two_weights_one_counts() -> None:
+    names = [f"weights[{name}]" for name in COINS.comparison.components]
+    told = verdict.reach(PASSED, [quantity("differ", name=name) for name in names], FIT, COINS, modes="one")[1]
+    assert "For 1 of 1 quantities (the two weights counted once) EM's estimate" in told
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,14 @@ def test_intervals_of_two_coins_are_those_of_a_grid() -> None:
         assert high - 0.002 <= values[inside].max() <= high
 
 
+def test_ends_at_which_components_coincide_are_told() -> None:
+    fit = em.coin_mixture(TWO_COIN, weights="equal")
+    lower, upper = (em.profile_interval(fit, f"head_probabilities[{k}]").coinciding for k in (1, 2))
+    assert (lower, upper) == ((False, True), (True, False))
+    apart = em.coin_mixture(CoinTosses(heads=[1, 2, 1, 9, 8, 9], tosses=10), weights="equal")
+    assert em.profile_interval(apart, "head_probabilities[1]").coinciding == (False, False)
+
+
 def test_weights_of_which_the_data_say_nothing_reach_from_0_to_1() -> None:
     # One coin is within the interval, and then any share of two equal coins serves.
     fit = em.coin_mixture(TWO_COIN)

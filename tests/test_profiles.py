@@ -28,6 +28,8 @@ def quantity(name: str = "means[1]", **fields: Any) -> Quantity:
         "profile_low": None,
         "profile_high": None,
         "profile_reason": None,
+        "profile_coinciding": (False, False),
+        "se_ratio": 1.0,
         "scale": quantities.scale(name),
         "map": 0.5,
         "posterior": NOT_YET,
@@ -110,6 +112,17 @@ def test_an_end_at_a_bound_has_no_tail_to_judge() -> None:
     )
 
 
+def test_an_end_without_a_nominal_probability_is_not_judged() -> None:
+    beyond = quantity("means[1]", tail_above=0.1)
+    lower = em.Interval("means[1]", 0.2, 0.97, 0.94, None, (True, False))
+    told = "The profile-likelihood interval violates no limit beyond Monte Carlo error: of the posterior 3.0% above it."
+    assert profiles.compared(beyond, lower, uniform_draws()) == told
+    both = em.Interval("means[1]", 0.2, 0.8, 0.94, None, (True, True))
+    not_judged = "The profile-likelihood interval is not judged: none of its ends has a nominal probability."
+    assert profiles.compared(beyond, both, uniform_draws()) == not_judged
+    assert profiles.compared(beyond, interval(0.2, 0.8), uniform_draws(), on_ridge=True) == not_judged
+
+
 def test_a_missing_end_is_told_with_its_reason() -> None:
     reason = "no lower end: beyond 0.2 there is no regular maximum"
     told = profiles.compared(quantity(tail_above=0.1), interval(np.nan, 0.6, reason), uniform_draws())
@@ -137,6 +150,8 @@ def test_profiles_change_no_verdict_and_hold_the_estimate() -> None:
             "profile_low": None,
             "profile_high": None,
             "profile_reason": None,
+            "profile_coinciding": (False, False),
+            "se_ratio": 1.0,
             "reason": before.reason,
         }
         assert replace(after, **unchanged) == before

@@ -54,7 +54,7 @@ def findings(fitted: Fitted) -> list[Finding]:
             f"The posterior mean, ({fitted.posterior_mean['head_probabilities[A]']:.3f}, "
             f"{fitted.posterior_mean['head_probabilities[B]']:.3f}), averages over every pair that the tosses allow; of "
             "ten tosses a bag few are excluded. On this scale the uniform prior leaves the mode where it is, and the mean "
-            "moves because the posterior is broad and skewed; under another prior it would move differently. The draws are "
+            "need not be at the mode; under another prior both would move differently. The draws are "
             "ordered, the lower coin being B, so that no label switches; what ordering does to the means is part of averaging.",
         ),
         Finding(

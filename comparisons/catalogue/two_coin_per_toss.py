@@ -18,6 +18,7 @@ def tosses(dataset: Dataset) -> CoinTosses:
 def findings(fitted: Fitted) -> list[Finding]:
     """Only the mean of the two coins is identified."""
     fit = em.coin_mixture(fitted.data, weights="equal", start=CoinParameters([0.5, 0.5], [0.6, 0.5]))
+    n, heads = fitted.data.n, int(fitted.data.heads @ fitted.data.counts)
     one, limit = fit.path[1].head_probabilities, fit.parameters.head_probabilities
     return [
         Finding(
@@ -25,16 +26,17 @@ def findings(fitted: Fitted) -> list[Finding]:
             "The same fifty tosses, but each with its own hidden coin: only the mean of the two head probabilities is "
             f"identified. From (0.6, 0.5) one EM step gives ({one[0]:.10f}, {one[1]:.10f}) and the limit is "
             f"({limit[0]:.8f}, {limit[1]:.8f}), whose mean {limit.mean():.2f} is the share of heads; another start gives "
-            "another pair with the same mean. That bags of ten were tossed with one coin is what told the coins apart in "
-            "the two-coin comparison.",
+            "another pair with the same mean. That bags of ten were tossed with one coin is what identifies two head "
+            "probabilities in the two-coin comparison; whether there are two coins, five bags hardly tell there either.",
         ),
         Finding(
             "What the prior does to what is identified",
             f"The chance of heads is {limit.mean():.3f} by EM and {fitted.posterior_mean['chance_of_heads']:.3f} (sd "
             f"{fitted.posterior_sd['chance_of_heads']:.3f}) in the posterior. Two uniform coins are not a uniform mean: the "
-            "mean of two has a triangular prior with its peak at one half, and that is where the posterior is drawn to. So "
-            "this part of the gap is the prior's, though the table counts it as averaging: the prior is flat in the two coins, "
-            "where the mode is taken, and not in their mean.",
+            "mean of two has a triangular prior with its peak at one half, and that is where the posterior is drawn to. Under "
+            f"a uniform prior on it the mean would be {(heads + 1) / (n + 2):.3f}; the rest of the gap is that triangle's. The "
+            "table counts all of it as averaging: the prior is flat in the two coins, where the mode is taken, and not in their "
+            "mean.",
         ),
     ]
 

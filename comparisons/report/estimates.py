@@ -68,9 +68,13 @@ def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
         "em_se": quantity.em_se,
         "em_low": quantity.em_low,
         "em_high": quantity.em_high,
+        "se_ratio": quantity.se_ratio,
         "profile_low": quantity.profile_low,
         "profile_high": quantity.profile_high,
         "profile_reason": quantity.profile_reason,
+        "profile_coinciding": "".join(
+            end for end, there in zip(("lower ", "upper"), quantity.profile_coinciding, strict=True) if there
+        ).strip(),
         "scale": quantity.scale,
         "map": quantity.map,
         "posterior_mean": summary.mean,
