@@ -68,6 +68,15 @@ def wald(name: str, value: float, error: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
+class Exact:
+    """What quadrature says of one quantity: posterior mean, and probability beyond each end of EM's interval."""
+
+    mean: float
+    below: float
+    above: float
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """What all quantities of a comparison share.
 
@@ -83,7 +92,15 @@ class Circumstances:
     withheld: str | None
 
 
-def judge(name: str, points: Points, error: float, draws: Floats, row: Any, circumstances: Circumstances) -> Quantity:
+def judge(
+    name: str,
+    points: Points,
+    error: float,
+    draws: Floats,
+    row: Any,
+    circumstances: Circumstances,
+    exact: Exact | None = None,
+) -> Quantity:
     """Judge one quantity.
 
     Parameters
@@ -93,6 +110,7 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, circ
     error : EM's standard error, NaN where withheld
     draws : ``(chains, draws)`` in canonical order
     row : its line of ArviZ's summary, with the highest-density interval of probability 94 %
+    exact : mean and tails by quadrature, which are judged in place of the draws' and have no Monte Carlo error
     """
     mean, sd, mcse = float(row["mean"]), float(row["sd"]), float(row["mcse_mean"])
     summary = PosteriorSummary(
@@ -124,11 +142,14 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, circ
             reason = f"EM gives no standard error: {withheld}."
         verdict = "differ"
     else:
-        gap = explained(points, mean, sd)
         below, above = float((draws < low).mean()), float((draws > high).mean())
+        ess_tail = float(row["ess_tail"])
+        if exact is not None:
+            mean, mcse, below, above, ess_tail = exact.mean, 0.0, exact.below, exact.above, math.inf
+        gap = explained(points, mean, sd)
         shift = _shift_problem(estimate, mean, sd, mcse)
         ratio = error_over_sd(name, estimate, error, draws)
-        problems = shift + _width_problems(name, ratio, row, (below, above))
+        problems = shift + _width_problems(name, ratio, row, (below, above), ess_tail)
         verdict = "differ" if problems else "agree"
         reason = "Within all limits."
         if problems:
@@ -136,7 +157,7 @@ def judge(name: str, points: Points, error: float, draws: Floats, row: Any, circ
             reason = f"{'; '.join(problems)}. {why}"
         else:
             close = _shift_problem(estimate, mean, sd, mcse, beyond=0.0)
-            close += _width_problems(name, ratio, row, (below, above), beyond=0.0)
+            close += _width_problems(name, ratio, row, (below, above), ess_tail, beyond=0.0)
             if close:
                 reason = f"{'; '.join(close)}: beyond a limit, but by less than two Monte Carlo errors: no violation is shown."
     return Quantity(
@@ -180,7 +201,9 @@ def error_over_sd(name: str, estimate: float, error: float, draws: Floats) -> fl
     return error / float(np.std(draws))
 
 
-def _width_problems(name: str, ratio: float, row: Any, tails: tuple[float, float], beyond: float = BEYOND) -> list[str]:
+def _width_problems(
+    name: str, ratio: float, row: Any, tails: tuple[float, float], ess_tail: float, beyond: float = BEYOND
+) -> list[str]:
     """What is wrong with the width and the tails, each beyond so many Monte Carlo errors."""
     problems = []
     kind = scale(name)
@@ -193,7 +216,7 @@ def _width_problems(name: str, ratio: float, row: Any, tails: tuple[float, float
     if all(empty):
         return [*problems, "EM's interval is far wider than the posterior: next to nothing of it lies beyond"]
     for tail, side in zip(tails, ("below", "above"), strict=True):
-        if not tail_fits(tail, float(row["ess_tail"]), beyond):
+        if not tail_fits(tail, ess_tail, beyond):
             problems.append(f"{tail:.1%} of the posterior lies {side} EM's interval, against 3% nominal")
     return problems
 

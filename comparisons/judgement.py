@@ -118,9 +118,21 @@ def judge(
         contraction = {n: 1 - middle_half(v) / before[n] for n, v in values.items()} if met else {}
         reason = withheld_reason(fit.status, judged, evidence.names(problem))
         circumstances = adequacy.Circumstances(met, evidence.modes(problem, map_fit), reason)
-        table = _judged(problem, fit, map_fit, judged, values, drawn.summary, circumstances)
-        thresholds = {q.name: _thresholds(q) for q in table}
+        points, errors = _points(problem, fit, map_fit, values), _errors(problem, fit, judged, values)
+        thresholds = {name: _thresholds(name, points[name], errors[name]) for name in values}
         exact = quadrature.exact(problem, thresholds)
+        table = [
+            adequacy.judge(
+                name,
+                points[name],
+                errors[name],
+                values[name],
+                drawn.summary.loc[name],
+                circumstances,
+                None if exact is None else _exactly(exact, name),
+            )
+            for name in values
+        ]
         agreeing = draw_checks.posterior_agrees(route, exact, met, drawn.summary, values, thresholds)
         if agreeing.outcome == "fail" and exact is None:
             route = second_route.sample(problem, map_fit, random, second_route.CONFIRMING_DRAWS)
@@ -139,37 +151,32 @@ def judge(
     return Judgement(fit, map_fit, posterior, drawn, values, reason, table, found, reached, summary, reasons)
 
 
-def _thresholds(quantity: Quantity) -> list[float]:
+def _thresholds(name: str, points: adequacy.Points, error: float) -> list[float]:
     """Where probabilities of two routes are compared: EM's estimate and interval, else its mode; no draw decides."""
-    ends = [v for v in (quantity.em_low, quantity.em, quantity.em_high) if v is not None]
-    return ends if quantity.em_se is not None else [v for v in (quantity.map,) if v is not None]
+    low, high = adequacy.wald(name, points.maximum_likelihood, error)
+    ends = [low, points.maximum_likelihood, high] if np.isfinite(error) else [points.best_mode]
+    return [end for end in ends if np.isfinite(end)]
 
 
-def _judged(
-    problem: Problem,
-    fit: em.Fit[Any, Any],
-    map_fit: em.Fit[Any, Any],
-    judged: Curvature | None,
-    values: dict[str, Floats],
-    summary: Any,
-    circumstances: adequacy.Circumstances,
-) -> list[Quantity]:
-    """Every quantity judged."""
-    mixture = problem.mixture(None)
-    if judged is None:
-        errors = dict.fromkeys(values, np.nan)
-    else:
-        errors = quantities.standard_errors(judged, quantities.gradients(problem, mixture, fit.parameters))
+def _exactly(exact: quadrature.ExactPosterior, name: str) -> adequacy.Exact:
+    """Of a quantity with an interval the probabilities beyond its ends, which are the first and last of the thresholds."""
+    below = exact.below[name]
+    return adequacy.Exact(exact.means[name], below[0], 1 - below[-1])
+
+
+def _points(
+    problem: Problem, fit: em.Fit[Any, Any], map_fit: em.Fit[Any, Any], values: dict[str, Floats]
+) -> dict[str, adequacy.Points]:
+    """Every quantity at the maximum of the likelihood, at the mode reached from it, and at the best mode."""
     reached = problem.fit(problem.prior, start=fit.parameters)
     at = [quantities.of_parameters(problem, p) for p in (fit.parameters, reached.parameters, map_fit.parameters)]
-    return [
-        adequacy.judge(
-            name,
-            adequacy.Points(at[0][name], at[1][name], at[2][name]),
-            errors[name],
-            values[name],
-            summary.loc[name],
-            circumstances,
-        )
-        for name in values
-    ]
+    return {name: adequacy.Points(at[0][name], at[1][name], at[2][name]) for name in values}
+
+
+def _errors(
+    problem: Problem, fit: em.Fit[Any, Any], judged: Curvature | None, values: dict[str, Floats]
+) -> dict[str, float]:
+    """EM's standard error of every quantity, NaN where there is none."""
+    if judged is None:
+        return dict.fromkeys(values, np.nan)
+    return quantities.standard_errors(judged, quantities.gradients(problem, problem.mixture(None), fit.parameters))

@@ -14,7 +14,7 @@ from scipy import stats
 
 import em
 from comparisons import verdict
-from comparisons.adequacy import INTERVAL, Circumstances, Modes, Points, explained, judge, shape, wald
+from comparisons.adequacy import INTERVAL, Circumstances, Exact, Modes, Points, explained, judge, shape, wald
 from comparisons.result import Check, Gap, Quantity
 from models import CoinTosses
 from tests.declared import declare
@@ -64,6 +64,7 @@ def judged(
     name: str = "means[1]",
     withheld: str | None = None,
     converged: bool = True,
+    exact: Exact | None = None,
 ) -> Quantity:
     """A quantity judged on such draws, with Monte Carlo errors as ``ess`` independent draws have them."""
     draws = draws_of(quantiles)
@@ -82,7 +83,7 @@ def judged(
         "mcse_sd": sd * np.sqrt((kurtosis - 1) / (4 * ess)),
     }
     circumstances = Circumstances(converged=converged, modes="one", withheld=withheld)
-    return judge(name, Points(estimate, estimate, estimate), error, draws, row, circumstances)
+    return judge(name, Points(estimate, estimate, estimate), error, draws, row, circumstances, exact)
 
 
 def test_a_normal_posterior_about_the_estimate_agrees() -> None:
@@ -114,6 +115,19 @@ def test_tails_have_a_bound_of_their_own() -> None:
     assert quantity.reason.startswith("0.0% of the posterior lies below EM's interval, against 3% nominal.")
     heavy = judged(lambda u: -1.5 * np.log1p(-u) - 1.5, error=1.25, estimate=-0.2)
     assert "of the posterior lies above EM's interval, against 3% nominal" in heavy.reason
+
+
+def test_exact_numbers_are_judged_without_monte_carlo_error() -> None:
+    # 100 effective draws show no violation of a limit that the exact mean, or an exact tail, violates by a hair.
+    near = judged(stats.norm(0.26, 1).ppf, ess=100)
+    assert near.verdict == "agree"
+    assert near.reason.endswith("beyond a limit, but by less than two Monte Carlo errors: no violation is shown.")
+    shifted = judged(stats.norm(0.26, 1).ppf, ess=100, exact=Exact(0.26, 0.03, 0.03))
+    assert shifted.reason.startswith("The posterior mean lies 0.26 posterior sd above the estimate.")
+    cut = judged(stats.norm.ppf, ess=100, exact=Exact(0.0, 0.009, 0.03))
+    assert (cut.verdict, cut.tail_below) == ("differ", 0.009)
+    assert cut.reason.startswith("0.9% of the posterior lies below EM's interval")
+    assert judged(stats.norm(0.26, 1).ppf, ess=100, exact=Exact(0.24, 0.03, 0.03)).reason == "Within all limits."
 
 
 def test_intervals_are_judged_on_the_scale_without_bounds() -> None:
