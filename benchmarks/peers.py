@@ -160,6 +160,7 @@ def spark(workload: Workload) -> Iterator[Peer]:
     settings = {
         "spark.driver.memory": "8g",
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
     }

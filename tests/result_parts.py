@@ -88,7 +88,7 @@ def quantity(name: str, em: float, se: float, draws: Floats, scale: Any) -> Quan
         profile_low=low - 0.1 * (em - low),
         profile_high=high - 0.1 * (high - em),
         profile_reason=None,
-        profile_coinciding=(False, False),
+        profile_coinciding=(name == "head_probabilities[A]", False),
         scale=scale,
         map=float(em) + 0.1 * se,
         posterior=PosteriorSummary(mean, sd, float(hdi[0]), float(hdi[1]), 0.94, 1012.3, 903.4, 1.0012, sd / 31.6),

@@ -81,7 +81,7 @@ def test_every_quantity_and_check_has_its_row_and_every_optimum_its_column(out: 
     result = RESULTS[name]()
     rows = page(out / name / "report.html").rows
     for quantity in result.quantities:
-        (row,) = (row for row in rows if row[0] == quantity.name and len(row) == 12)
+        (row,) = (row for row in rows if row[0] == quantity.name and len(row) == 13)
         assert row[1].startswith(rounded(quantity.em, decimals_for(quantity.em_se, quantity.posterior.sd)))
     for check in result.checks:
         assert [row[1] for row in rows if row[0] == check.title + check.name] == [check.outcome]
@@ -246,7 +246,7 @@ def test_a_report_loads_neither_engine(tmp_path: Path) -> None:
 
 def test_a_point_of_a_ridge_is_marked_wherever_it_is_printed(out: Path) -> None:
     report = page(out / "ridge" / "report.html")
-    flat, known = (row for row in report.rows if len(row) == 12 and row[0].startswith("head_probabilities"))
+    flat, known = (row for row in report.rows if len(row) == 13 and row[0].startswith("head_probabilities"))
     assert "†" in flat[1]
     assert "†" in flat[5]
     assert flat[11] == "–"
@@ -259,6 +259,16 @@ def test_a_point_of_a_ridge_is_marked_wherever_it_is_printed(out: Path) -> None:
     ]
     latex_rows = latex_table(RESULTS["ridge"]()).partition("\\midrule")[2].splitlines()
     assert [row.count("dagger") for row in latex_rows[1:3]] == [2, 0]
+
+
+def test_an_end_at_which_components_coincide_is_marked(out: Path) -> None:
+    report = page(out / "two-coin" / "report.html")
+    rows = {row[0]: row[4] for row in report.rows if len(row) == 13 and row[0].startswith("head_probabilities")}
+    low, _, high = rows["head_probabilities[A]"].partition(" to ")
+    assert low.endswith("‡")
+    assert "‡" not in high + rows["head_probabilities[B]"]
+    assert "‡: components coincide at this end, so it has no nominal probability." in report.text
+    assert "‡" not in page(out / "faithful-2d" / "report.html").text
 
 
 def test_on_a_ridge_no_optimum_no_rate_and_no_maximum_is_claimed(out: Path) -> None:
@@ -279,8 +289,8 @@ def test_a_closed_form_has_no_rate(rate: float | None, shown: float | None) -> N
 def test_chains_that_have_not_converged_are_flagged_and_compared_with_nothing(out: Path) -> None:
     report = page(out / "unconverged" / "report.html")
     assert report.text.count(reservations.NOT_CONVERGED) == 3
-    rows = [row for row in report.rows if len(row) == 12 and row[0].startswith("head_probabilities")]
-    assert [row[9:] for row in rows] == [["–"] * 3] * 2
+    rows = [row for row in report.rows if len(row) == 13 and row[0].startswith("head_probabilities")]
+    assert [row[9:] for row in rows] == [["–"] * 4] * 2
     assert "Where the gap comes from" not in report.text
     assert "(sampled again 2 times with more draws or a higher acceptance target)" in report.text
     for row in csv.DictReader(io.StringIO((out / "unconverged" / "estimates.csv").read_text())):

@@ -38,7 +38,10 @@ def map_on_ridge(result: Result, quantity: Quantity) -> bool:
 def readable(result: Result) -> list[Quantity]:
     """Return the quantities without the comparisons of EM and posterior that one of the two does not bear."""
     if not converged(result):
-        return [replace(quantity, tail_below=None, tail_above=None, gap=None) for quantity in result.quantities]
+        return [
+            replace(quantity, tail_below=None, tail_above=None, gap=None, se_ratio=None)
+            for quantity in result.quantities
+        ]
     return [
         replace(quantity, gap=None) if em_on_ridge(result, quantity) else quantity for quantity in result.quantities
     ]

@@ -36,8 +36,9 @@ DETERMINISTIC = 5
 COUNTING = ("__init__", "campaign", "figures", "ranks", "rates", "summary")
 # A posterior of normals takes three times as long as one of coins.
 NORMALS_SHARE = 0.3
-# Simulations of each fault that calibration has to find, as a share of the sound ones.
+# Simulations of each fault that calibration has to find, as a share of the sound ones; of coins a changed prior shows least.
 BROKEN_SHARE = 0.3
+SHOWS_LEAST = ("coins", "prior-changed")
 
 
 class StudyError(RuntimeError):
@@ -75,7 +76,8 @@ def plan(study: Study, replicates: int, seed: int) -> list[Task]:
         for name, simulated in calibration.SETTINGS.items():
             number = replicates if simulated.family == "coins" else round(NORMALS_SHARE * replicates)
             for fault in ("", *calibration.FAULTS):
-                count = number if not fault else round(BROKEN_SHARE * number)
+                as_many = not fault or (simulated.family, fault) == SHOWS_LEAST
+                count = number if as_many else round(BROKEN_SHARE * number)
                 tasks += [Task(name, seed + j, fault) for j in range(count)]
     return sorted(tasks, key=lambda task: task.seed)
 
