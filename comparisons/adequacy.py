@@ -69,9 +69,10 @@ def wald(name: str, value: float, error: float) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """What quadrature says of one quantity: posterior mean, and probability beyond each end of EM's interval."""
+    """What quadrature says of one quantity: posterior mean and sd, and the probability beyond each end of EM's interval."""
 
     mean: float
+    sd: float
     below: float
     above: float
 
@@ -110,7 +111,7 @@ def judge(
     error : EM's standard error, NaN where withheld
     draws : ``(chains, draws)`` in canonical order
     row : its line of ArviZ's summary, with the highest-density interval of probability 94 %
-    exact : mean and tails by quadrature, which are judged in place of the draws' and have no Monte Carlo error
+    exact : mean, sd and tails by quadrature, which are judged in place of the draws' and have no Monte Carlo error
     """
     mean, sd, mcse = float(row["mean"]), float(row["sd"]), float(row["mcse_mean"])
     summary = PosteriorSummary(
@@ -145,7 +146,7 @@ def judge(
         below, above = float((draws < low).mean()), float((draws > high).mean())
         ess_tail = float(row["ess_tail"])
         if exact is not None:
-            mean, mcse, below, above, ess_tail = exact.mean, 0.0, exact.below, exact.above, math.inf
+            mean, sd, mcse, below, above, ess_tail = exact.mean, exact.sd, 0.0, exact.below, exact.above, math.inf
         gap = explained(points, mean, sd)
         shift = _shift_problem(estimate, mean, sd, mcse)
         ratio = error_over_sd(name, estimate, error, draws)

@@ -37,19 +37,22 @@ class ExactPosterior:
 
     Attributes
     ----------
-    means : of each quantity by name
+    means, sds : of each quantity by name
     below : of each quantity, the probabilities below its thresholds
     log_evidence : log marginal likelihood over all labellings
     """
 
     means: dict[str, float]
+    sds: dict[str, float]
     below: dict[str, list[float]]
     log_evidence: float
 
     def distance(self, other: ExactPosterior) -> float:
         """Largest difference in any number."""
         one, two = (
-            np.array([e.log_evidence, *e.means.values(), *(p for row in e.below.values() for p in row)])
+            np.array(
+                [e.log_evidence, *e.means.values(), *e.sds.values(), *(p for row in e.below.values() for p in row)]
+            )
             for e in (self, other)
         )
         return float(np.abs(one - two).max())
@@ -90,7 +93,10 @@ def _one_coin(problem: Problem, thresholds: dict[str, list[float]]) -> ExactPost
     (name,) = thresholds
     evidence = data.counts @ _coefficients(data) + betaln(a, b) - betaln(prior.heads, prior.tails)
     return ExactPosterior(
-        {name: a / (a + b)}, {name: [float(betainc(a, b, t)) for t in thresholds[name]]}, float(evidence)
+        {name: a / (a + b)},
+        {name: float(np.sqrt(a * b / (a + b + 1)) / (a + b))},
+        {name: [float(betainc(a, b, t)) for t in thresholds[name]]},
+        float(evidence),
     )
 
 
@@ -218,16 +224,6 @@ class _Grid:
     def posterior(self, problem: Problem, thresholds: dict[str, list[float]]) -> ExactPosterior:
         """Every quantity, named."""
         one, other = problem.comparison.components
-        w, p, q = self.w[:, None, None], self.p[:, None], self.q
-        means: dict[str, float] = {}
-        if self.free:
-            means[f"weights[{one}]"] = self._ordered(np.tensordot(self.steps * self.w, self.values, 1))
-            means[f"weights[{other}]"] = 1 - means[f"weights[{one}]"]
-        means[f"head_probabilities[{one}]"] = self._ordered(self.both * p)
-        means[f"head_probabilities[{other}]"] = self._ordered(self.both * q)
-        means["chance_of_heads"] = (
-            self._all(np.tensordot(self.steps, self.values * (w * p + (1 - w) * q), 1)) / self.total
-        )
         tails = {
             f"weights[{one}]": self._weight_below,
             f"weights[{other}]": lambda t: 1 - self._weight_below(1 - t),
@@ -235,8 +231,28 @@ class _Grid:
             f"head_probabilities[{other}]": self._second_below,
             "chance_of_heads": self._chance_below,
         }
-        below = {name: [tails[name](t) for t in thresholds[name]] for name in means}
-        return ExactPosterior(means, below, self.height + float(np.log(self.total)))
+        names = list(tails)[0 if self.free else 2 :]
+        means = self._moments(np.zeros(len(names)), 1)
+        sds = np.sqrt(self._moments(means, 2))
+        below = {name: [tails[name](t) for t in thresholds[name]] for name in names}
+        return ExactPosterior(
+            dict(zip(names, means.tolist(), strict=True)),
+            dict(zip(names, sds.tolist(), strict=True)),
+            below,
+            self.height + float(np.log(self.total)),
+        )
+
+    def _moments(self, centres: Floats, power: int) -> Floats:
+        """Of both weights, where they are free, both head probabilities and the chance of heads, each about its centre."""
+        *of_weights, first, second, chance = centres.tolist()
+        w, p, q = self.w[:, None, None], self.p[:, None], self.q
+        found = []
+        if self.free:
+            for weight, centre in zip((self.w, 1 - self.w), of_weights, strict=True):
+                found.append(self._ordered(np.tensordot(self.steps * (weight - centre) ** power, self.values, 1)))
+        found += [self._ordered(self.both * (p - first) ** power), self._ordered(self.both * (q - second) ** power)]
+        distance = (w * p + (1 - w) * q - chance) ** power
+        return np.array([*found, self._all(np.tensordot(self.steps, self.values * distance, 1)) / self.total])
 
     def _all(self, surface: Floats) -> float:
         return float(self.first.steps @ surface @ self.second.steps)

@@ -122,12 +122,12 @@ def test_exact_numbers_are_judged_without_monte_carlo_error() -> None:
     near = judged(stats.norm(0.26, 1).ppf, ess=100)
     assert near.verdict == "agree"
     assert near.reason.endswith("beyond a limit, but by less than two Monte Carlo errors: no violation is shown.")
-    shifted = judged(stats.norm(0.26, 1).ppf, ess=100, exact=Exact(0.26, 0.03, 0.03))
+    shifted = judged(stats.norm(0.26, 1).ppf, ess=100, exact=Exact(0.26, 1.0, 0.03, 0.03))
     assert shifted.reason.startswith("The posterior mean lies 0.26 posterior sd above the estimate.")
-    cut = judged(stats.norm.ppf, ess=100, exact=Exact(0.0, 0.009, 0.03))
+    cut = judged(stats.norm.ppf, ess=100, exact=Exact(0.0, 1.0, 0.009, 0.03))
     assert (cut.verdict, cut.tail_below) == ("differ", 0.009)
     assert cut.reason.startswith("0.9% of the posterior lies below EM's interval")
-    assert judged(stats.norm(0.26, 1).ppf, ess=100, exact=Exact(0.24, 0.03, 0.03)).reason == "Within all limits."
+    assert judged(stats.norm(0.26, 1).ppf, ess=100, exact=Exact(0.24, 1.0, 0.03, 0.03)).reason == "Within all limits."
 
 
 def test_intervals_are_judged_on_the_scale_without_bounds() -> None:

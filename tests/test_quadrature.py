@@ -59,6 +59,7 @@ def test_the_two_coins_have_the_published_posterior() -> None:
     assert found.means["head_probabilities[B]"] == pytest.approx(0.5046021, abs=5e-8)
     assert found.log_evidence == pytest.approx(-11.6783, abs=5e-5)
     one = known(coins(CoinTosses([5, 9, 8, 4, 7], 10), "A"), [0.5])
+    assert one.sds["head_probabilities[A]"] == pytest.approx(beta(34, 18).std(), abs=TOLERANCE)
     assert one.log_evidence == pytest.approx(-12.0768, abs=5e-5)
     assert np.exp(found.log_evidence - one.log_evidence) == pytest.approx(1.49, abs=5e-3)
 
@@ -77,6 +78,7 @@ def test_known_coins_have_beta_posteriors(prior: CoinPrior) -> None:
         "weights[A]": beta(n[1, 0], n[0, 0]),
     }.items():
         assert found.means[name] == pytest.approx(posterior.mean(), abs=TOLERANCE)
+        assert found.sds[name] == pytest.approx(posterior.std(), abs=TOLERANCE)
         assert found.below[name] == pytest.approx(posterior.cdf([0.3, 0.5, 0.8]), abs=TOLERANCE)
 
 
@@ -109,6 +111,8 @@ def test_hidden_coins_have_the_posterior_of_all_labelings(weights: Weights, labe
     assert set(drawn) == set(found.means)
     for name, values in drawn.items():
         assert abs(values.mean() - found.means[name]) < 4.5 * values.std() / np.sqrt(size)
+        squares = (values - found.means[name]) ** 2
+        assert abs(squares.mean() - found.sds[name] ** 2) < 4.5 * squares.std() / np.sqrt(size)
         for level, exact in zip(levels, found.below[name], strict=True):
             # Where few draws are expected their number is no normal one: ten more or less are then never seen.
             assert abs((values < level).mean() - exact) < 4.5 * np.sqrt(exact * (1 - exact) / size) + 10 / size
