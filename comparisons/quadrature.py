@@ -233,7 +233,8 @@ class _Grid:
         }
         names = list(tails)[0 if self.free else 2 :]
         means = self._moments(np.zeros(len(names)), 1)
-        sds = np.sqrt(self._moments(means, 2))
+        # On a grid that is too coarse, and will not agree with the next, an integral of squares may be negative.
+        sds = np.sqrt(np.maximum(self._moments(means, 2), 0.0))
         below = {name: [tails[name](t) for t in thresholds[name]] for name in names}
         return ExactPosterior(
             dict(zip(names, means.tolist(), strict=True)),
