@@ -238,7 +238,7 @@ def explained(points: Points, mean: float, sd: float) -> Gap:
     total = mean - points.maximum_likelihood
     large = [t for t in terms if abs(t) > NOTICEABLE * sd]
     cancelling = bool(large) and min(large) < 0 < max(large) and max(abs(t) for t in large) > 2 * abs(total)
-    return Gap(prior, switch, averaging, total, cancelling)
+    return Gap(prior, switch, averaging, total, total / sd, cancelling)
 
 
 def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances) -> str:

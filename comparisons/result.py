@@ -69,13 +69,15 @@ class Gap:
 
     ``prior``: from the maximum likelihood to the posterior mode reached from it; ``mode_switch``: on to the best mode;
     ``averaging``: from there to the posterior mean (skewness, ordering, other modes). ``cancelling``: large terms of
-    opposite sign, of which nothing is made.
+    opposite sign, of which nothing is made. ``in_sds``: the total in posterior standard deviations, by quadrature where that
+    is exact, as mean and total then are.
     """
 
     prior: float
     mode_switch: float
     averaging: float
     total: float
+    in_sds: float
     cancelling: bool
 
 

@@ -94,7 +94,7 @@ def quantity(name: str, em: float, se: float, draws: Floats, scale: Any) -> Quan
         posterior=PosteriorSummary(mean, sd, float(hdi[0]), float(hdi[1]), 0.94, 1012.3, 903.4, 1.0012, sd / 31.6),
         tail_below=float((draws < low).mean()),
         tail_above=float((draws > high).mean()),
-        gap=Gap(0.1 * se, 0.0, mean - em - 0.1 * se, mean - em, False),
+        gap=Gap(0.1 * se, 0.0, mean - em - 0.1 * se, mean - em, (mean - em) / sd, False),
         verdict="agree",
         reason=f"the mean lies {abs(mean - em) / sd:.2f} sd from the estimate.",
     )

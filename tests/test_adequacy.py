@@ -207,7 +207,7 @@ def test_the_gap_adds_up(maximum: float, reached: float, best: float, mean: floa
     gap = explained(Points(maximum, reached, best), mean, 1.0)
     size = max(abs(v) for v in (maximum, reached, best, mean))
     assert gap.prior + gap.mode_switch + gap.averaging == pytest.approx(gap.total, abs=8 * np.finfo(float).eps * size)
-    assert gap.total == mean - maximum
+    assert gap.total == gap.in_sds == mean - maximum
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
 
 def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
     flat = dataclasses.replace(quantity("differ", name="head_probabilities[A]"), em_low=None, em_high=None)
-    identified = quantity("differ", Gap(0.0, 0.0, -0.3, -0.3, False), "chance_of_heads")
+    identified = quantity("differ", Gap(0.0, 0.0, -0.3, -0.3, -0.3, False), "chance_of_heads")
     _, sentence, _ = verdict.reach([*PASSED[:2], UNIDENTIFIED], [flat, identified], FIT, COINS, modes="ridge")
     assert sentence.endswith(
         "the data do not identify all parameters and the posterior mean is not at the posterior mode (chance_of_heads)."
@@ -299,10 +299,10 @@ def test_of_two_weights_one_counts() -> None:
 @pytest.mark.parametrize(
     ("gap", "cause"),
     [
-        (Gap(0.6, 0.0, 0.1, 0.7, False), "the prior moves the mode (means[1])"),
-        (Gap(0.0, 0.6, 0.1, 0.7, False), "the best posterior mode is another (means[1])"),
-        (Gap(0.1, 0.0, 0.6, 0.7, False), "the posterior mean is not at the posterior mode (means[1])"),
-        (Gap(0.6, 0.0, -0.6, 0.0, True), "its interval does not fit the posterior of means[1]"),
+        (Gap(0.6, 0.0, 0.1, 0.7, 0.7, False), "the prior moves the mode (means[1])"),
+        (Gap(0.0, 0.6, 0.1, 0.7, 0.7, False), "the best posterior mode is another (means[1])"),
+        (Gap(0.1, 0.0, 0.6, 0.7, 0.7, False), "the posterior mean is not at the posterior mode (means[1])"),
+        (Gap(0.6, 0.0, -0.6, 0.0, 0.0, True), "its interval does not fit the posterior of means[1]"),
     ],
 )
 def test_the_largest_cause_of_a_difference_is_told(gap: Gap, cause: str) -> None:

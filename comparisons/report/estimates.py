@@ -92,6 +92,7 @@ def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
         "gap_mode_switch": gap.mode_switch if gap else None,
         "gap_averaging": gap.averaging if gap else None,
         "gap_total": gap.total if gap else None,
+        "gap_in_sds": gap.in_sds if gap else None,
         "verdict": quantity.verdict,
         "reason": quantity.reason,
         "note": "; ".join(note for note, holds in notes.items() if holds),
