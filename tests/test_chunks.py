@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import tracemalloc
 from collections.abc import Callable
@@ -26,9 +25,9 @@ from em.dask_chunks import DaskRows
 from em.mixture import AT_A_TIME
 from em.sample import SAMPLE, Sample, drawn, keys
 from models import CoinTosses, GaussianParameters, GaussianPrior, Measurements
-from models.inputs import Floats, Integers
+from models.inputs import Integers
+from tests.stored_rows import COUNTS, LABELS, TABLE, N, Y, mapped, parquet, start
 
-N = 5000
 # Both fits end within 1e-8 standard errors of the same maximum, and a standard error here is under a tenth of a column's
 # standard deviation.
 PARAMETERS = 1e-9
@@ -39,35 +38,6 @@ LOG_LIKELIHOOD = 1e-10
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chunk is a thousand rows here."""
     monkeypatch.setattr(chunks, "AT_A_TIME", 2000)
-
-
-def table() -> pd.DataFrame:
-    """Three clusters in two features of different units, one far from 0, with a few labels and counts from 0 to 3."""
-    random = np.random.default_rng(1)
-    z = random.choice(3, size=N, p=[0.5, 0.3, 0.2])
-    y = np.array([[0.0, 0.0], [4.0, 1.0], [-2.0, 5.0]])[z] + random.normal(size=(N, 2)) * [1.0, 0.7]
-    labels = np.where(random.random(N) < 0.01, z, -1)
-    return pd.DataFrame({"u": y[:, 0] + 1e4, "v": 30 * y[:, 1], "n": random.integers(0, 4, size=N), "z": labels})
-
-
-TABLE = table()
-Y: Floats = TABLE[["u", "v"]].to_numpy()
-COUNTS: Integers = TABLE["n"].to_numpy()
-LABELS: Integers = TABLE["z"].to_numpy()
-
-
-def mapped(folder: Path, name: str, array: Any) -> Any:
-    np.save(folder / f"{name}.npy", array)
-    return np.load(folder / f"{name}.npy", mmap_mode="r")
-
-
-def parquet(folder: Path, table: pd.DataFrame) -> Path:
-    """A directory of two files of several row groups each."""
-    (folder / "rows").mkdir()
-    for part in range(2):
-        half = table.iloc[part * N // 2 : (part + 1) * N // 2]
-        half.to_parquet(folder / "rows" / f"{part}.parquet", row_group_size=700, index=False)
-    return folder / "rows"
 
 
 def in_memory_map(folder: Path, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -125,12 +95,6 @@ def test_a_fit_is_the_same_wherever_the_rows_are(
 
 
 PRIOR = GaussianPrior.weakly_informative(Y, 3)
-CENTRES = [[1e4, 0.0], [1e4 + 4, 30.0], [1e4 - 2, 150.0]]
-
-
-def start(weights: Any = (0.4, 0.3, 0.3), covariance: Any = ((1.0, 0.0), (0.0, 400.0))) -> GaussianParameters:
-    """Near the three clusters."""
-    return GaussianParameters(weights, CENTRES, [covariance] * 3)
 
 
 @pytest.mark.parametrize(
@@ -208,65 +172,13 @@ def test_sandwich_errors_sum_over_chunks_and_a_bootstrap_is_refused(tmp_path: Pa
         em.bootstrap(fit, np.random.default_rng(1))
 
 
-def test_labels_and_counts_may_be_columns_of_a_table_in_memory_too() -> None:
-    rows, others = Measurements(TABLE, counts="n", labels="z"), Measurements(Y, COUNTS, LABELS)
-    assert rows.features == ("u", "v")
-    for name in ("y", "counts", "labels"):
-        assert np.array_equal(getattr(rows, name), getattr(others, name))
-    with pytest.raises(ValueError, match="counts is 'm', which is no column of y"):
-        Measurements(TABLE, counts="m")
-
-
-def test_what_is_refused_is_named_with_its_chunk(tmp_path: Path) -> None:
-    bad, lost = Y.copy(), TABLE.drop(columns=["n", "z"]).copy()
-    bad[1003, 1] = np.nan
-    lost.loc[4010, "u"] = None
-    with pytest.raises(
-        ValueError, match=r"in y from row 1000 on, counted from there: y holds 1 values.*row 3, column 1 \(nan\)"
-    ):
-        em.gaussian_mixture(mapped(tmp_path, "bad", bad))
-    with pytest.raises(
-        ValueError, match=r"in partition 1 of y from row 0 on, counted from there: .* at row 3, column 1"
-    ):
-        em.gaussian_mixture(dask.array.from_array(bad, chunks=(1000, 2)))
-    files = parquet(tmp_path, lost)
-    with pytest.raises(
-        ValueError, match=r"rows/1\.parquet from row 1400 on, counted from there: .* at row 110, column 0"
-    ):
-        em.gaussian_mixture(files)
-    TABLE[["u"]].to_parquet(files / "2.parquet")
-    with pytest.raises(
-        ValueError, match=r"rows/2\.parquet has no column 'v', which y has elsewhere; add it to that file"
-    ):
-        em.gaussian_mixture(pyarrow.dataset.dataset(files).filter(pyarrow.dataset.field("u") > 0))
-    y = mapped(tmp_path, "y", Y)
-    with pytest.raises(ValueError, match=r"in y from row 0 on.*labels\[0\] is 2 but there are 2 components"):
-        em.gaussian_mixture(y, 2, labels=np.full(N, 2))
-    with pytest.raises(ValueError, match=r"counts has shape \(3,\) but y has 5000 rows"):
-        em.gaussian_mixture(y, 2, counts=[1, 2, 3])
-    with pytest.raises(ValueError, match="y has 5000 rows; give one of the labels per row"):
-        em.gaussian_mixture(dask.array.from_array(Y), 2, labels=[0, 1])
-    frame = dask.dataframe.from_pandas(TABLE.assign(name="a"), npartitions=2)
-    with pytest.raises(ValueError, match="labels is 'sex', which is no column of y; give one of u, v, n, z, name"):
-        em.gaussian_mixture(frame, labels="sex")
-    with pytest.raises(
-        TypeError, match="counts must be the name of a column where y is a table on disk or on a cluster"
-    ):
-        em.gaussian_mixture(frame, counts=COUNTS)
-    TABLE.assign(name="a").to_parquet(tmp_path / "named.parquet")
-    with pytest.raises(
-        TypeError, match=r"column 'name' of y is of type .*string, but y must hold numbers; leave it out"
-    ):
-        em.gaussian_mixture(tmp_path / "named.parquet")
-
-
 def test_a_fit_of_many_rows_takes_ten_megabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     n = 600_000
     y = np.lib.format.open_memmap(tmp_path / "y.npy", mode="w+", dtype=np.float64, shape=(n, 2))
     random = np.random.default_rng(4)
-    for start in range(0, n, 50_000):
-        y[start : start + 50_000] = random.normal(size=(50_000, 2)) + [[8.0, 0.0]] * random.integers(
+    for first in range(0, n, 50_000):
+        y[first : first + 50_000] = random.normal(size=(50_000, 2)) + [[8.0, 0.0]] * random.integers(
             2, size=(50_000, 1)
         )
     if available(n):  # the compiler takes what it takes
@@ -321,56 +233,6 @@ def test_bags_of_coins_are_counted_in_chunks(where: str, tmp_path: Path) -> None
         assert np.array_equal(getattr(counted, name), getattr(expected, name))
 
 
-def test_a_bag_that_cannot_be_is_named_with_its_chunk(tmp_path: Path) -> None:
-    rows = np.full((N, 2), 7)
-    rows[1500, 0] = 8
-    with pytest.raises(ValueError, match=r"in y from row 1000 on, counted from there: heads\[500\] is 8 but only 7"):
-        em.distinct_tosses(mapped(tmp_path, "rows", rows))
-    with pytest.raises(ValueError, match="y has the columns 1, 2, 3; give two: heads, and the tosses of each bag"):
-        em.distinct_tosses(mapped(tmp_path, "three", np.full((N, 3), 7)))
-    with pytest.raises(TypeError, match=r"y is in memory; give its columns to models\.CoinTosses"):
-        em.distinct_tosses(rows)
-
-
-TWO = GaussianParameters([0.5, 0.5], CENTRES[1:], [100 * np.eye(2)] * 2)
-
-
-def test_only_a_long_fit_says_how_far_it_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    em.gaussian_mixture(Y[:300], 2, start=TWO)
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr("em.progress.LONG", 0.0)
-    fit = em.gaussian_mixture(Y[:300], 2, start=TWO)
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert re.fullmatch(r"EM for 0 s: step 1, over 300 rows, log-likelihood -\d+\.\d{6}\n", told.err)
-    em.profile_interval(fit, "weights[1]")  # of a fit that has ended nothing more is told
-    em.gaussian_mixture(Y[:300], 2, start=TWO, progress=False)
-    assert capsys.readouterr().err == ""
-
-
-def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"y is the path .*nowhere, where there is no file or directory"):
-        em.gaussian_mixture(tmp_path / "nowhere", 2)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"y is the directory .*empty, which has no file; give Parquet or Arrow files"):
-        em.gaussian_mixture(tmp_path / "empty", 2)
-
-
-def test_one_column_is_not_both_counts_and_labels(tmp_path: Path) -> None:
-    rows = parquet(tmp_path, pd.DataFrame({"a": Y[:, 0], "n": COUNTS}))
-    with pytest.raises(ValueError, match="counts and labels are both 'n'; give a column for each, or leave one out"):
-        em.gaussian_mixture(rows, 2, counts="n", labels="n")
-
-
-def test_options_are_checked_before_any_row_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    monkeypatch.setattr("em.gaussians.chunks_of", None)
-    with pytest.raises(ValueError, match="acceleration is 'SQUAREM'; give None"):
-        em.gaussian_mixture(Y, 2, acceleration="SQUAREM")  # type: ignore[arg-type]
-
-
 def test_a_chunk_of_known_labels_alone_is_fitted_as_in_memory(tmp_path: Path) -> None:
     # Of so many rows that the pass is compiled where numba is installed: the first chunks have nothing for it.
     random = np.random.default_rng(9)
@@ -382,20 +244,3 @@ def test_a_chunk_of_known_labels_alone_is_fitted_as_in_memory(tmp_path: Path) ->
     here = em.gaussian_mixture(y, 2, labels=labels, start=first)
     assert there.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-12)
     np.testing.assert_allclose(there.parameters.means, here.parameters.means, rtol=0, atol=1e-8)
-
-
-def test_columns_may_have_numbers_for_names() -> None:
-    frame = pd.DataFrame(Y)
-    fit = em.gaussian_mixture(dask.dataframe.from_pandas(frame, npartitions=3), 3, start=start())
-    assert fit.standard_errors.names[3:5] == ("means[1, 0]", "means[1, 1]")
-    shares = fit.responsibilities(frame[[1, 0]])
-    np.testing.assert_array_equal(shares, fit.responsibilities(frame))
-
-
-@pytest.mark.parametrize("where", ["here", "on a cluster"])
-def test_the_columns_that_were_fitted_are_found_in_any_order(where: str) -> None:
-    frame = TABLE[["u", "v"]]
-    fit = em.gaussian_mixture(frame, 3, start=start())
-    turned = frame[["v", "u"]]
-    given = turned if where == "here" else dask.dataframe.from_pandas(turned, npartitions=2)
-    np.testing.assert_allclose(np.asarray(fit.responsibilities(given)), fit.responsibilities(frame), rtol=0, atol=1e-12)
