@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.workloads import Workload
+from models.inputs import Floats
 
 
 class Missing(Exception):
@@ -39,15 +40,22 @@ def seconds(run: Callable[[], Any]) -> float:
     return time.process_time() - began
 
 
+def _form(workload: Workload) -> tuple[str, Floats]:
+    """What scikit-learn and pomegranate call the form, and the start's covariances in it."""
+    covariances = workload.start.covariances
+    if workload.covariance == "full":
+        return "full", covariances.copy()
+    return "diag", np.diagonal(covariances, axis1=1, axis2=2).copy()
+
+
 def scikit_learn_steps(workload: Workload) -> Callable[[int], float]:
     """Make so many iterations of scikit-learn from the start; returns the log-likelihood per row before the last."""
     from sklearn.mixture import GaussianMixture
     from sklearn.mixture._gaussian_mixture import _compute_precision_cholesky
 
-    kind = {"full": "full", "diagonal": "diag"}[workload.covariance]
+    kind, covariances = _form(workload)
     start, y = workload.start, np.ascontiguousarray(workload.mixture.points)
     model = GaussianMixture(workload.k, covariance_type=kind, reg_covar=0)
-    covariances = start.covariances if kind == "full" else np.diagonal(start.covariances, axis1=1, axis2=2).copy()
 
     def steps(number: int) -> float:
         model.weights_, model.means_, model.covariances_ = start.weights, start.means, covariances
@@ -125,14 +133,13 @@ def pomegranate(workload: Workload) -> Iterator[Peer]:
     from pomegranate.gmm import GeneralMixtureModel
 
     torch.set_num_threads(1)
-    kind = {"full": "full", "diagonal": "diag"}[workload.covariance]
+    kind, covariances = _form(workload)
     start, y = workload.start, torch.tensor(np.asarray(workload.mixture.points))
-    covariances = start.covariances if kind == "full" else np.diagonal(start.covariances, axis1=1, axis2=2)
 
     def step() -> float:
         parts = [
             Normal(torch.tensor(mean), torch.tensor(covariance), covariance_type=kind)
-            for mean, covariance in zip(start.means, covariances.copy(), strict=True)
+            for mean, covariance in zip(start.means, covariances, strict=True)
         ]
         model = GeneralMixtureModel(parts, priors=torch.tensor(start.weights))
 
