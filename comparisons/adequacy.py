@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from comparisons.quantities import scale
-from comparisons.result import Gap, PosteriorSummary, Quantity
+from comparisons.result import Exact, Gap, PosteriorSummary, Quantity
 from comparisons.strict_json import number
 from models.inputs import Floats
 
@@ -68,13 +68,22 @@ def wald(name: str, value: float, error: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Exact:
-    """What quadrature says of one quantity: posterior mean and sd, and the probability beyond each end of EM's interval."""
+class Posterior:
+    """What is judged of the posterior of one quantity: by quadrature, or of draws with their Monte Carlo errors.
+
+    Attributes
+    ----------
+    mean, sd : of the quantity
+    below, above : probability beyond each end of EM's interval
+    mcse, ess_tail : Monte Carlo standard error of the mean, and effective draws of the tails
+    """
 
     mean: float
     sd: float
     below: float
     above: float
+    mcse: float = 0.0
+    ess_tail: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ class Circumstances:
     Attributes
     ----------
     converged : whether the chains have; if not, nothing is judged
-    modes : of the posterior that have any weight
+    modes : whether the posterior has one mode of any weight, several, or a ridge of them
     withheld : why EM gives no standard errors, None where it does
     """
 
@@ -100,7 +109,7 @@ def judge(
     draws: Floats,
     row: Any,
     circumstances: Circumstances,
-    exact: Exact | None = None,
+    exact: Posterior | None = None,
 ) -> Quantity:
     """Judge one quantity.
 
@@ -111,7 +120,7 @@ def judge(
     error : EM's standard error, NaN where withheld
     draws : ``(chains, draws)`` in canonical order
     row : its line of ArviZ's summary, with the highest-density interval of probability 94 %
-    exact : mean, sd and tails by quadrature, which are judged in place of the draws' and have no Monte Carlo error
+    exact : the posterior by quadrature, which is judged in place of the draws
     """
     mean, sd, mcse = float(row["mean"]), float(row["sd"]), float(row["mcse_mean"])
     summary = PosteriorSummary(
@@ -128,7 +137,8 @@ def judge(
     estimate = points.maximum_likelihood
     low, high = wald(name, estimate, error)
     gap: Gap | None = None
-    below = above = ratio = math.nan
+    judged: Posterior | None = None
+    ratio = math.nan
     verdict: Literal["agree", "differ", "inconclusive"]
     if not (circumstances.converged and math.isfinite(sd) and sd > 0):
         verdict, reason = (
@@ -143,22 +153,22 @@ def judge(
             reason = f"EM gives no standard error: {withheld}."
         verdict = "differ"
     else:
-        below, above = float((draws < low).mean()), float((draws > high).mean())
-        ess_tail = float(row["ess_tail"])
-        if exact is not None:
-            mean, sd, mcse, below, above, ess_tail = exact.mean, exact.sd, 0.0, exact.below, exact.above, math.inf
-        gap = explained(points, mean, sd)
-        shift = _shift_problem(estimate, mean, sd, mcse)
+        tails = float((draws < low).mean()), float((draws > high).mean())
+        judged = exact or Posterior(mean, sd, *tails, mcse, float(row["ess_tail"]))
+        gap = explained(points, judged.mean, judged.sd)
         ratio = error_over_sd(name, estimate, error, draws)
-        problems = shift + _width_problems(name, ratio, row, (below, above), ess_tail)
+        shift = _shift_problem(estimate, judged)
+        problems = shift + _width_problems(name, ratio, row, judged)
         verdict = "differ" if problems else "agree"
         reason = "Within all limits."
         if problems:
-            why = _why(gap, sd, draws, circumstances) if shift else "It is the width or the shape that EM misses."
+            why = (
+                _why(gap, judged.sd, draws, circumstances) if shift else "It is the width or the shape that EM misses."
+            )
             reason = f"{'; '.join(problems)}. {why}"
         else:
-            close = _shift_problem(estimate, mean, sd, mcse, beyond=0.0)
-            close += _width_problems(name, ratio, row, (below, above), ess_tail, beyond=0.0)
+            close = _shift_problem(estimate, judged, beyond=0.0)
+            close += _width_problems(name, ratio, row, judged, beyond=0.0)
             if close:
                 reason = f"{'; '.join(close)}: beyond a limit, but by less than two Monte Carlo errors: no violation is shown."
     return Quantity(
@@ -175,18 +185,19 @@ def judge(
         scale=scale(name),
         map=number(points.best_mode),
         posterior=summary,
-        tail_below=number(below),
-        tail_above=number(above),
+        exact=Exact(exact.mean, exact.sd) if exact else None,
+        tail_below=number(judged.below) if judged else None,
+        tail_above=number(judged.above) if judged else None,
         gap=gap,
         verdict=verdict,
         reason=reason[0].upper() + reason[1:],
     )
 
 
-def _shift_problem(estimate: float, mean: float, sd: float, mcse: float, beyond: float = BEYOND) -> list[str]:
+def _shift_problem(estimate: float, judged: Posterior, beyond: float = BEYOND) -> list[str]:
     """What is wrong with the centre, beyond so many Monte Carlo errors."""
-    shift = (mean - estimate) / sd
-    if abs(shift) - beyond * mcse / sd <= SHIFT:
+    shift = (judged.mean - estimate) / judged.sd
+    if abs(shift) - beyond * judged.mcse / judged.sd <= SHIFT:
         return []
     return [f"the posterior mean lies {abs(shift):.2f} posterior sd {'above' if shift > 0 else 'below'} the estimate"]
 
@@ -202,9 +213,7 @@ def error_over_sd(name: str, estimate: float, error: float, draws: Floats) -> fl
     return error / float(np.std(draws))
 
 
-def _width_problems(
-    name: str, ratio: float, row: Any, tails: tuple[float, float], ess_tail: float, beyond: float = BEYOND
-) -> list[str]:
+def _width_problems(name: str, ratio: float, row: Any, judged: Posterior, beyond: float = BEYOND) -> list[str]:
     """What is wrong with the width and the tails, each beyond so many Monte Carlo errors."""
     problems = []
     kind = scale(name)
@@ -213,11 +222,12 @@ def _width_problems(
     if not (ratio + slack >= RATIO[0] and ratio - slack <= RATIO[1]):
         where = "" if kind == "identity" else f" on the {kind} scale"
         problems.append(f"the standard error is {ratio:.2f} of the posterior sd{where}")
+    tails = judged.below, judged.above
     empty = [tail < 0.0005 for tail in tails]
     if all(empty):
         return [*problems, "EM's interval is far wider than the posterior: next to nothing of it lies beyond"]
     for tail, side in zip(tails, ("below", "above"), strict=True):
-        if not tail_fits(tail, ess_tail, beyond):
+        if not tail_fits(tail, judged.ess_tail, beyond):
             problems.append(f"{tail:.1%} of the posterior lies {side} EM's interval, against 3% nominal")
     return problems
 
@@ -238,7 +248,7 @@ def explained(points: Points, mean: float, sd: float) -> Gap:
     total = mean - points.maximum_likelihood
     large = [t for t in terms if abs(t) > NOTICEABLE * sd]
     cancelling = bool(large) and min(large) < 0 < max(large) and max(abs(t) for t in large) > 2 * abs(total)
-    return Gap(prior, switch, averaging, total, total / sd, cancelling)
+    return Gap(prior, switch, averaging, total, cancelling)
 
 
 def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances) -> str:

@@ -149,7 +149,7 @@ def stationary(fit: em.Fit[Any, Any], judged: Curvature | None, names: tuple[str
             bound = f" At the bound of {', '.join(names[j] for j in judged.at_bounds)} the gradient points outward."
         text = (
             f"The Newton step from the estimate to the maximum is {judged.decrement:.1e} standard errors long, and the observed "
-            f"information is positive definite{' in all directions but bounds' if judged.at_bounds else ''}: a local maximum."
+            f"information is positive definite{' in what is not at its bound' if judged.at_bounds else ''}: a local maximum."
         )
         return check("pass", judged.decrement, text + bound)
     return check(

@@ -71,8 +71,12 @@ def sampler_converged(
     again = f" after {reruns} reruns with more draws or a higher acceptance target" if reruns else ""
     if problems:
         sentence = "; ".join(problems)
-        modes = ""
+        modes, remedy = "", "More draws, or a higher acceptance target."
         if regular_modes > 1 and not r_hat <= R_HAT:
+            remedy = (
+                "A model in which the components can be told apart, or a sampler that moves between modes; more draws help "
+                "only where the chains do move."
+            )
             modes = f" EM knows {regular_modes} regular modes of the likelihood; chains that stay in different ones never meet."
         return Check(
             "sampler-converged",
@@ -82,8 +86,7 @@ def sampler_converged(
             R_HAT,
             f"{sentence[0].upper()}{sentence[1:]}{again}. What the chains say of the posterior cannot be relied on.{modes}",
             "sampler",
-            "A model in which the components can be told apart, or a sampler that moves between modes; more draws help only "
-            "where the chains do move.",
+            remedy,
         )
     return Check(
         "sampler-converged",

@@ -97,8 +97,8 @@ def compare(
                 dataset,
                 rows,
                 fit,
-                {q.name: q.posterior.mean or 0.0 for q in table},
-                {q.name: q.posterior.sd or 0.0 for q in table},
+                {q.name: q.mean or 0.0 for q in table},
+                {q.name: q.sd or 0.0 for q in table},
             )
         )
     drawn = judged.drawn

@@ -64,26 +64,34 @@ class PosteriorSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Exact:
+    """Posterior mean and standard deviation of one quantity by quadrature, without Monte Carlo error."""
+
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """Posterior mean minus maximum likelihood, as a sum that adds up, in the units of the quantity.
 
     ``prior``: from the maximum likelihood to the posterior mode reached from it; ``mode_switch``: on to the best mode;
     ``averaging``: from there to the posterior mean (skewness, ordering, other modes). ``cancelling``: large terms of
-    opposite sign, of which nothing is made. ``in_sds``: the total in posterior standard deviations, by quadrature where that
-    is exact, as mean and total then are.
+    opposite sign, of which nothing is made.
     """
 
     prior: float
     mode_switch: float
     averaging: float
     total: float
-    in_sds: float
     cancelling: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """One quantity: maximum likelihood by EM, mode by MAP-EM, posterior by NUTS, and whether EM is a summary of it.
+
+    ``exact``: the posterior by quadrature, where it is to be had. Gap, tails and verdict are then of it, else of the draws.
 
     ``em_low``, ``em_high``: EM's Wald interval of probability ``posterior.hdi_prob``, on the log or logit ``scale``
     where the parameter is bounded; ``se_ratio``: the standard error over the posterior sd on that scale. ``profile_low``,
@@ -106,11 +114,22 @@ class Quantity:
     scale: Literal["identity", "log", "logit"]
     map: Number
     posterior: PosteriorSummary
+    exact: Exact | None
     tail_below: Number
     tail_above: Number
     gap: Gap | None
     verdict: Literal["agree", "differ", "inconclusive"]
     reason: str
+
+    @property
+    def mean(self) -> Number:
+        """Posterior mean, by quadrature where that is exact."""
+        return self.exact.mean if self.exact else self.posterior.mean
+
+    @property
+    def sd(self) -> Number:
+        """Posterior standard deviation, by quadrature where that is exact."""
+        return self.exact.sd if self.exact else self.posterior.sd
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,18 @@ from comparisons.components.record import Components
 from comparisons.processes import Crashed, Outcome
 from comparisons.progress import COLOURS
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, ratio, rounded, significant, statistic
-from comparisons.report.reservations import MARK, NOT_CONVERGED, RIDGE, converged, em_on_ridge, map_on_ridge
-from comparisons.result import Result
+from comparisons.report.reservations import (
+    COINCIDING,
+    END_MARK,
+    MARK,
+    NOT_CONVERGED,
+    RIDGE,
+    converged,
+    em_on_ridge,
+    end_marks,
+    map_on_ridge,
+)
+from comparisons.result import Quantity, Result
 from comparisons.strict_json import Number
 
 if TYPE_CHECKING:
@@ -63,6 +73,8 @@ def print_result(result: Result) -> None:
     console.print(_quantities(result))
     if any(em_on_ridge(result, quantity) for quantity in result.quantities):
         console.print(f"  {MARK} {RIDGE}")
+    if any(any(end_marks(quantity)) for quantity in result.quantities):
+        console.print(f"  {END_MARK} {COINCIDING}")
     for quantity in result.quantities:
         console.print(
             Text.assemble(f"  {quantity.name}: ", _coloured(quantity.verdict), f" – {prose(quantity.reason)}")
@@ -162,7 +174,7 @@ def _quantities(result: Result) -> Table:
             rounded(quantity.em, d) + MARK * em_on_ridge(result, quantity),
             rounded(quantity.em_se, d),
             _interval(quantity.em_low, quantity.em_high, d),
-            _open_interval(quantity.profile_low, quantity.profile_high, d),
+            _profile(quantity, d),
             rounded(quantity.map, d) + MARK * map_on_ridge(result, quantity),
             rounded(summary.mean, d),
             rounded(summary.sd, d),
@@ -260,9 +272,13 @@ def _interval(low: Number, high: Number, decimals: int | None) -> str:
     return MISSING if low is None or high is None else f"{rounded(low, decimals)} to {rounded(high, decimals)}"
 
 
-def _open_interval(low: Number, high: Number, decimals: int | None) -> str:
-    """An interval of which one end may be missing."""
-    return MISSING if low is None and high is None else f"{rounded(low, decimals)} to {rounded(high, decimals)}"
+def _profile(quantity: Quantity, decimals: int | None) -> str:
+    """The profile-likelihood interval, of which one end may be missing."""
+    low, high = quantity.profile_low, quantity.profile_high
+    if low is None and high is None:
+        return MISSING
+    of_low, of_high = end_marks(quantity)
+    return f"{rounded(low, decimals)}{of_low} to {rounded(high, decimals)}{of_high}"
 
 
 def _coloured(word: str) -> Text:

@@ -105,10 +105,10 @@ def _why(differing: list[Quantity], modes: Modes) -> str:
         shape: {},
     }
     for q in differing:
-        if q.gap is not None and not q.gap.cancelling and q.posterior.sd:
+        if q.gap is not None and not q.gap.cancelling and q.sd:
             terms = (q.gap.prior, q.gap.mode_switch, q.gap.averaging)
             for told, term in zip(sizes.values(), terms, strict=True):
-                told[q.name] = abs(term) / q.posterior.sd
+                told[q.name] = abs(term) / q.sd
     largest = max((size for told in sizes.values() for size in told.values()), default=0.0)
     # What is at least half as large as the largest is named too.
     least = max(largest, SHIFT) / 2

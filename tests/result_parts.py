@@ -21,6 +21,7 @@ from comparisons.report_data import (
     QuantilePlot,
 )
 from comparisons.result import (
+    Exact,
     Gap,
     PosteriorSummary,
     Provenance,
@@ -92,9 +93,10 @@ def quantity(name: str, em: float, se: float, draws: Floats, scale: Any) -> Quan
         scale=scale,
         map=float(em) + 0.1 * se,
         posterior=PosteriorSummary(mean, sd, float(hdi[0]), float(hdi[1]), 0.94, 1012.3, 903.4, 1.0012, sd / 31.6),
+        exact=Exact(mean, sd) if name == "head_probabilities[A]" else None,
         tail_below=float((draws < low).mean()),
         tail_above=float((draws > high).mean()),
-        gap=Gap(0.1 * se, 0.0, mean - em - 0.1 * se, mean - em, (mean - em) / sd, False),
+        gap=Gap(0.1 * se, 0.0, mean - em - 0.1 * se, mean - em, False),
         verdict="agree",
         reason=f"the mean lies {abs(mean - em) / sd:.2f} sd from the estimate.",
     )

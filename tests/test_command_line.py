@@ -154,6 +154,7 @@ def test_show_tells_verdict_reasons_numbers_and_checks(results: Path) -> None:
         *two_coins().reasons,
         "head_probabilities[A]",
         "0.797",
+        "‡ Components coincide at this end",
         "same-density",
         "At fault: em",
     ):

@@ -33,6 +33,7 @@ def quantity(name: str = "means[1]", **fields: Any) -> Quantity:
         "scale": quantities.scale(name),
         "map": 0.5,
         "posterior": NOT_YET,
+        "exact": None,
         "tail_below": 0.03,
         "tail_above": 0.03,
         "gap": None,

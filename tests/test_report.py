@@ -258,7 +258,7 @@ def test_a_point_of_a_ridge_is_marked_wherever_it_is_printed(out: Path) -> None:
         "",
     ]
     latex_rows = latex_table(RESULTS["ridge"]()).partition("\\midrule")[2].splitlines()
-    assert [row.count("dagger") for row in latex_rows[1:3]] == [2, 0]
+    assert [row.count(r"\textdagger{}") for row in latex_rows[1:3]] == [2, 0]
 
 
 def test_an_end_at_which_components_coincide_is_marked(out: Path) -> None:
@@ -267,8 +267,20 @@ def test_an_end_at_which_components_coincide_is_marked(out: Path) -> None:
     low, _, high = rows["head_probabilities[A]"].partition(" to ")
     assert low.endswith("‡")
     assert "‡" not in high + rows["head_probabilities[B]"]
-    assert "‡: components coincide at this end, so it has no nominal probability." in report.text
+    assert f"‡ {reservations.COINCIDING}" in report.text
     assert "‡" not in page(out / "faithful-2d" / "report.html").text
+    latex = latex_table(RESULTS["two-coin"]())
+    assert rf"{low[:-1]}\textdaggerdbl{{}}, {high}" in latex
+    assert reservations.COINCIDING in latex
+
+
+def test_gap_and_tails_by_quadrature_are_told_from_those_of_draws(out: Path) -> None:
+    report = page(out / "two-coin" / "report.html")
+    errors = {row[0]: row[-1] for row in report.rows if len(row) == 7 and row[0].startswith("head_probabilities")}
+    assert errors.pop("head_probabilities[A]") == "exact"
+    assert "exact" not in errors.values()
+    assert "Quadrature gives this posterior exactly" in report.text
+    assert "Quadrature gives this posterior exactly" not in page(out / "faithful-2d" / "report.html").text
 
 
 def test_on_a_ridge_no_optimum_no_rate_and_no_maximum_is_claimed(out: Path) -> None:

@@ -72,8 +72,8 @@ def sentences(result: Result) -> list[str]:
     return [
         f"On simulated data of this family with no fault planted the verdict was “wrong” (an integrity check failed) in "
         f"{_rate(wrong)} and “inconclusive” (a check could not decide) in {_rate(undecided)}: averages over the populations that "
-        "were simulated, easy and hard on purpose, which need not be those of data like these. Where best-mode or map-agrees "
-        "fails there, EM’s own search has missed a better mode, and the check is right.",
+        "were simulated, easy and hard on purpose, which need not be those of data like these. A better mode that "
+        "EM’s own search has missed counts among them, though the verdict is right to say so.",
         f"Over both families, of {faults['of']} data sets in which one of {faults['faults']} faults, planted on purpose, changed "
         f"an estimate, a density or the draws, "
         f"{faults['detected']} were found out, and {faults['named']} of these laid at the right engine. Other or smaller faults "

@@ -7,11 +7,14 @@ import io
 
 from comparisons.report.digits import MISSING, decimals_for, rounded
 from comparisons.report.reservations import (
+    COINCIDING,
+    END_MARK,
     MARK,
     NOT_CONVERGED,
     RIDGE,
     converged,
     em_on_ridge,
+    end_marks,
     map_on_ridge,
     readable,
 )
@@ -37,6 +40,7 @@ _LATEX = str.maketrans(
         "≤": r"$\leq$",
         "≥": r"$\geq$",
         MARK: r"\textdagger{}",
+        END_MARK: r"\textdaggerdbl{}",
         "\u00a0": "~",
     }
 )
@@ -72,9 +76,9 @@ def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
         "profile_low": quantity.profile_low,
         "profile_high": quantity.profile_high,
         "profile_reason": quantity.profile_reason,
-        "profile_coinciding": "".join(
-            end for end, there in zip(("lower ", "upper"), quantity.profile_coinciding, strict=True) if there
-        ).strip(),
+        "profile_coinciding": " and ".join(
+            end for end, there in zip(("lower", "upper"), quantity.profile_coinciding, strict=True) if there
+        ),
         "scale": quantity.scale,
         "map": quantity.map,
         "posterior_mean": summary.mean,
@@ -86,13 +90,14 @@ def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
         "ess_tail": summary.ess_tail,
         "r_hat": summary.r_hat,
         "mcse": summary.mcse,
+        "exact_mean": quantity.exact.mean if quantity.exact else None,
+        "exact_sd": quantity.exact.sd if quantity.exact else None,
         "tail_below": quantity.tail_below,
         "tail_above": quantity.tail_above,
         "gap_prior": gap.prior if gap else None,
         "gap_mode_switch": gap.mode_switch if gap else None,
         "gap_averaging": gap.averaging if gap else None,
         "gap_total": gap.total if gap else None,
-        "gap_in_sds": gap.in_sds if gap else None,
         "verdict": quantity.verdict,
         "reason": quantity.reason,
         "note": "; ".join(note for note, holds in notes.items() if holds),
@@ -106,6 +111,8 @@ def latex_table(result: Result) -> str:
     notes = "" if converged(result) else f" {NOT_CONVERGED}"
     if any(em_on_ridge(result, quantity) for quantity in result.quantities):
         notes += f" {MARK} {RIDGE}"
+    if any(any(end_marks(quantity)) for quantity in result.quantities):
+        notes += f" {END_MARK} {COINCIDING}"
     lines = [
         r"% Needs \usepackage{booktabs}.",
         rf"% Seed {result.seed}; {', '.join(f'{k} {v}' for k, v in result.provenance.versions.items())}.".replace(
@@ -146,7 +153,8 @@ def _latex_row(result: Result, quantity: Quantity) -> str:
 
     # One end may be missing.
     ends = (quantity.profile_low, quantity.profile_high)
-    profile = "--" if ends == (None, None) else f"[{cell(ends[0])}, {cell(ends[1])}]"
+    marks = [latex(mark) for mark in end_marks(quantity)]
+    profile = "--" if ends == (None, None) else f"[{cell(ends[0])}{marks[0]}, {cell(ends[1])}{marks[1]}]"
     cells = [
         latex(quantity.name),
         cell(quantity.em) + (latex(MARK) if em_on_ridge(result, quantity) else ""),

@@ -13,6 +13,9 @@ RIDGE = (
     "One point of a ridge: the data do not identify this quantity, and other points have the same likelihood. "
     "A gap from one of them would mean nothing."
 )
+# Stands beside an end of a profile-likelihood interval.
+END_MARK = "‡"
+COINCIDING = "Components coincide at this end, so it has no nominal probability."
 NOT_CONVERGED = "The chains have not converged, so their draws do not describe the posterior."
 # Where one M-step is the maximum, the rate is 0 but for the rounding of an eigenvalue.
 NO_RATE = 1e-9
@@ -33,6 +36,12 @@ def em_on_ridge(result: Result, quantity: Quantity) -> bool:
 def map_on_ridge(result: Result, quantity: Quantity) -> bool:
     """Whether the posterior mode of the quantity is one of many with the same density."""
     return result.em.map_status == "ridge" and quantity.em_se is None and quantity.map is not None
+
+
+def end_marks(quantity: Quantity) -> tuple[str, str]:
+    """What stands beside the lower and the upper end of the profile-likelihood interval."""
+    lower, upper = quantity.profile_coinciding
+    return END_MARK * lower, END_MARK * upper
 
 
 def readable(result: Result) -> list[Quantity]:
