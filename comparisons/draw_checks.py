@@ -71,10 +71,10 @@ def sampler_converged(
     again = f" after {reruns} reruns with more draws or a higher acceptance target" if reruns else ""
     if problems:
         sentence = "; ".join(problems)
-        modes, remedy = "", "More draws, or a higher acceptance target."
+        modes, remedy = "", "Try more draws, or a higher acceptance target."
         if regular_modes > 1 and not r_hat <= R_HAT:
             remedy = (
-                "A model in which the components can be told apart, or a sampler that moves between modes; more draws help "
+                "Try a model in which the components can be told apart, or a sampler that moves between modes; more draws help "
                 "only where the chains do move."
             )
             modes = f" EM knows {regular_modes} regular modes of the likelihood; chains that stay in different ones never meet."
