@@ -31,14 +31,15 @@ if TYPE_CHECKING:
 RANKED = 99
 DRAWS, CHAINS = 1000, 4
 TARGET_ACCEPT = 0.9
-# Rows on which EM's intervals are tried.
+# Rows on which EM's intervals are tried, and tosses in each bag of them: in shorter bags no two coins lie far apart.
 SIZES = (20, 50, 100, 200, 500)
+TOSSES = (10, 10)
 
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting("sbc-coins-equal", 20, "Two coins.", FLAT, weights="equal"),
         # Longer bags outweigh the prior: no change of it would show.
+        Setting("sbc-coins-equal", 20, "Two coins.", FLAT, weights="equal", tosses=(1, 3)),
         Setting("sbc-coins-free", 20, "Two coins, weights free.", CoinPrior(1.5, 1.5, 2.0), tosses=(1, 3)),
         Setting("sbc-normals", 20, "Two normals.", UNIT_PRIOR),
         Setting("sbc-normals-plane", 20, "Two features.", UNIT_PRIOR_2D),
@@ -53,7 +54,8 @@ class CalibrationRow:
     Attributes
     ----------
     family, setting, seed, fault : what to give `calibrated` to have it again
-    n, separation : rows of the ranked posterior, and distance of the components in sd of a row
+    n : rows of the ranked posterior
+    separation : distance of the components in sd of a row, of those on which EM's intervals are tried
     r_hat, divergences : the worst of the quantities, and how many transitions diverged
     ranks : ``name=rank`` of the truth among 99 draws, 0 to 99
     coverage : ``n:status:name=1`` where EM's 94 % interval holds the truth, 0 where not, ``-`` where it is withheld
@@ -113,14 +115,15 @@ def calibrated(setting_name: str, seed: int, fault: str = "") -> CalibrationRow:
         tree = engines.sample(problem, density, DRAWS, CHAINS, seed, TARGET_ACCEPT)
     described = sampling.described(problem, density, tree, TARGET_ACCEPT, 0)
     ranks = _ranks(simulated, tree, exchangeable(density.model))
-    coverage = [] if fault else [told for n in SIZES for told in _covered(setting, simulated, n, seed)]
+    tried = [simulate(replace(setting, n=n, tosses=TOSSES, truth=simulated.truth), seed) for n in SIZES]
+    coverage = [] if fault else [told for rows in tried for told in _covered(rows, seed)]
     return CalibrationRow(
         setting.family,
         setting.name,
         seed,
         fault,
         problem.data.n,
-        round(simulated.separation, 3),
+        round(tried[0].separation, 3),
         round(float(described.summary["r_hat"].max()), 4),
         described.divergences,
         ";".join(f"{name}={rank}" for name, rank in ranks.items()),
@@ -153,9 +156,9 @@ def _ranks(simulated: Simulated, tree: Any, groups: Any) -> dict[str, int]:
     return ranks
 
 
-def _covered(setting: Setting, simulated: Simulated, n: int, seed: int) -> list[str]:
-    """Whether EM's Wald interval of each quantity holds the truth, on ``n`` new rows from it."""
-    problem = simulate(replace(setting, n=n, truth=simulated.truth), seed).problem
+def _covered(simulated: Simulated, seed: int) -> list[str]:
+    """Whether EM's Wald interval of each quantity holds the truth."""
+    problem = simulated.problem
     fit = problem.fit(None, seed=seed)
     judged = evidence.curvature_of(problem, None, fit)
     truth = quantities.of_parameters(problem, simulated.truth)
@@ -169,5 +172,5 @@ def _covered(setting: Setting, simulated: Simulated, n: int, seed: int) -> list[
     for name, value in truth.items():
         low, high = adequacy.wald(name, estimate[name], errors[name])
         held = "-" if not np.isfinite(low + high) else str(int(low <= value <= high))
-        told.append(f"{n}:{fit.status}:{name}={held}")
+        told.append(f"{problem.data.n}:{fit.status}:{name}={held}")
     return told
