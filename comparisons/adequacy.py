@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from comparisons.quantities import scale
+from comparisons.quantities import Scale, scale
 from comparisons.result import Exact, Gap, PosteriorSummary, Quantity
 from comparisons.strict_json import number
 from models.inputs import Floats
@@ -30,9 +30,6 @@ RATIO = (0.8, 1.25)
 BEYOND = 2.0
 # Shares of the posterior sd: a smaller gap needs no explanation, and larger terms of opposite sign cancel.
 NOTICEABLE = 0.1
-# Skewness that a figure shows.
-SKEWED = 0.25
-
 
 type Modes = Literal["one", "several", "ridge"]
 
@@ -157,17 +154,17 @@ def judge(
         judged = exact or Posterior(mean, sd, *tails, mcse, float(row["ess_tail"]))
         gap = explained(points, judged.mean, judged.sd)
         ratio = error_over_sd(name, estimate, error, draws)
-        shift = _shift_problem(estimate, judged)
+        shift = _shift_problem(name, estimate, judged, draws)
         problems = shift + _width_problems(name, ratio, row, judged)
         verdict = "differ" if problems else "agree"
         reason = "Within all limits."
         if problems:
-            why = (
-                _why(gap, judged.sd, draws, circumstances) if shift else "It is the width or the shape that EM misses."
-            )
-            reason = f"{'; '.join(problems)}. {why}"
+            width_fits = not _ratio_problem(name, ratio, row)
+            missed = "The standard error fits; it is the shape that a Wald interval misses." if width_fits else ""
+            why = _why(gap, judged.sd, draws, circumstances) if shift else missed
+            reason = f"{'; '.join(problems)}. {why}".strip()
         else:
-            close = _shift_problem(estimate, judged, beyond=0.0)
+            close = _shift_problem(name, estimate, judged, draws, beyond=0.0)
             close += _width_problems(name, ratio, row, judged, beyond=0.0)
             if close:
                 reason = f"{'; '.join(close)}: beyond a limit, but by less than two Monte Carlo errors: no violation is shown."
@@ -194,34 +191,37 @@ def judge(
     )
 
 
-def _shift_problem(estimate: float, judged: Posterior, beyond: float = BEYOND) -> list[str]:
+def _shift_problem(name: str, estimate: float, judged: Posterior, draws: Floats, beyond: float = BEYOND) -> list[str]:
     """What is wrong with the centre, beyond so many Monte Carlo errors."""
     shift = (judged.mean - estimate) / judged.sd
     if abs(shift) - beyond * judged.mcse / judged.sd <= SHIFT:
         return []
-    return [f"the posterior mean lies {abs(shift):.2f} posterior sd {'above' if shift > 0 else 'below'} the estimate"]
+    told = f"the posterior mean lies {abs(shift):.2f} posterior sd {'above' if shift > 0 else 'below'} the estimate"
+    kind = scale(name)
+    if kind != "identity":
+        there = on_scale(kind, draws)
+        told += f" ({(there.mean() - on_scale(kind, np.array(estimate))) / there.std():+.2f} sd on the {kind} scale)"
+    return [told]
 
 
 def error_over_sd(name: str, estimate: float, error: float, draws: Floats) -> float:
     """EM's standard error over the posterior standard deviation, both on the scale of the interval."""
     kind = scale(name)
+    unit = {"identity": 1.0, "log": estimate, "logit": estimate * (1 - estimate)}[kind]
+    return error / unit / float(on_scale(kind, draws).std())
+
+
+def on_scale(kind: Scale, values: Floats) -> Floats:
+    """Values of a quantity on the scale on which it has no bounds, probabilities kept off 0 and 1."""
     if kind == "logit":
-        inside = np.clip(draws, 1e-12, 1 - 1e-12)
-        return error / (estimate * (1 - estimate)) / float(np.std(np.log(inside / (1 - inside))))
-    if kind == "log":
-        return error / estimate / float(np.std(np.log(draws)))
-    return error / float(np.std(draws))
+        inside = np.clip(values, 1e-12, 1 - 1e-12)
+        return np.asarray(np.log(inside / (1 - inside)))
+    return np.log(values) if kind == "log" else values
 
 
 def _width_problems(name: str, ratio: float, row: Any, judged: Posterior, beyond: float = BEYOND) -> list[str]:
     """What is wrong with the width and the tails, each beyond so many Monte Carlo errors."""
-    problems = []
-    kind = scale(name)
-    # The relative Monte Carlo error of a standard deviation hardly depends on the scale.
-    slack = beyond * ratio * float(row["mcse_sd"]) / float(row["sd"])
-    if not (ratio + slack >= RATIO[0] and ratio - slack <= RATIO[1]):
-        where = "" if kind == "identity" else f" on the {kind} scale"
-        problems.append(f"the standard error is {ratio:.2f} of the posterior sd{where}")
+    problems = _ratio_problem(name, ratio, row, beyond)
     tails = judged.below, judged.above
     empty = [tail < 0.0005 for tail in tails]
     if all(empty):
@@ -230,6 +230,16 @@ def _width_problems(name: str, ratio: float, row: Any, judged: Posterior, beyond
         if not tail_fits(tail, judged.ess_tail, beyond):
             problems.append(f"{tail:.1%} of the posterior lies {side} EM's interval, against 3% nominal")
     return problems
+
+
+def _ratio_problem(name: str, ratio: float, row: Any, beyond: float = BEYOND) -> list[str]:
+    """What is wrong with the standard error, beyond so many Monte Carlo errors."""
+    # The relative Monte Carlo error of a standard deviation hardly depends on the scale.
+    slack = beyond * ratio * float(row["mcse_sd"]) / float(row["sd"])
+    if ratio + slack >= RATIO[0] and ratio - slack <= RATIO[1]:
+        return []
+    where = "" if scale(name) == "identity" else f" on the {scale(name)} scale"
+    return [f"the standard error is {ratio:.2f} of the posterior sd{where}"]
 
 
 def tail_fits(tail: float, ess_tail: float, beyond: float = BEYOND) -> bool:
@@ -252,32 +262,29 @@ def explained(points: Points, mean: float, sd: float) -> Gap:
 
 
 def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances) -> str:
-    """The gap in words."""
+    """Where the gap lies, in words: no cause, as part of what the prior does to the mean is in the last term."""
     if gap.cancelling:
-        return "Large terms of opposite sign cancel in the gap, so it is attributed to none of them."
+        return "Large terms of opposite sign cancel in the gap, so it is laid to none of them."
     terms = {
-        "the prior": gap.prior,
-        "a higher mode elsewhere": gap.mode_switch,
-        shape(draws, circumstances.modes): gap.averaging,
+        "from the maximum of the likelihood to the posterior mode, by the prior": gap.prior,
+        "on to a higher mode elsewhere": gap.mode_switch,
+        f"from the posterior mode to the mean ({described(draws, circumstances.modes)})": gap.averaging,
     }
     large = {name: value for name, value in terms.items() if abs(value) > NOTICEABLE * sd}
     if len(large) == 1:
         name, value = next(iter(large.items()))
         if f"{value / sd:.2f}" == f"{gap.total / sd:.2f}":
-            return f"The gap is due to {name}."
-        return f"Of the gap of {gap.total / sd:+.2f} sd, {value / sd:+.2f} sd is due to {name}."
-    told = [f"{value / sd:+.2f} sd due to {name}" for name, value in large.items()]
+            return f"All of it lies {name}."
+    told = [f"{value / sd:+.2f} sd {name}" for name, value in terms.items() if f"{abs(value) / sd:.2f}" != "0.00"]
     return f"The gap of {gap.total / sd:+.2f} sd is the sum of {' and '.join(told) or 'small parts'}."
 
 
-def shape(draws: Floats, modes: Modes) -> str:
-    """What in the shape of the posterior keeps its mean from its mode."""
+def described(draws: Floats, modes: Modes) -> str:
+    """What the posterior looks like between mode and mean."""
     if modes == "several":
-        return "averaging over a posterior with several modes"
+        return "there are several modes"
     if modes == "ridge":
-        return "averaging along the ridge of modes, which is not equally long for every value of this quantity"
+        return "the mode is a ridge, and not equally long for every value of this quantity"
     centred = draws - draws.mean()
-    skewness = float((centred**3).mean() / draws.std() ** 3)
-    if abs(skewness) >= SKEWED:
-        return f"averaging over a skewed posterior (skewness {skewness:+.1f}), whose mode in all parameters is not its mean"
-    return "averaging over a broad posterior, whose mode in all parameters is not its mean"
+    skewness = round(float((centred**3).mean() / draws.std() ** 3), 1)
+    return f"skewness {skewness + 0.0:+.1f}"  # no -0.0

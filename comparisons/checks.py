@@ -25,7 +25,7 @@ from em.gaussian_steps import log_prior as gaussian_log_prior
 from em.standard_errors import describe
 from models import CoinTosses, LogPosterior, Maximum
 
-# Relative: rounding of a sum of a thousand logarithms, with a margin of a hundred.
+# Relative: rounding of a sum of a thousand logarithms, with a margin of thousands.
 SAME_DENSITY = 1e-9
 RANDOM_POINTS = 20
 # Standard errors: three digits more than any report prints.
@@ -139,10 +139,20 @@ def stationary(fit: em.Fit[Any, Any], judged: Curvature | None, names: tuple[str
             "Start EM elsewhere: equal components stay equal.",
         )
     if judged.kind == "ridge":
-        text = f"The objective is flat along {describe(judged.direction, names)}: there is no single maximum to be at."
+        flat = judged.flat_directions.shape[1]
+        ways = f"in {flat} directions, one of them {{}}" if flat > 1 else "along {}"
+        text = f"The objective is flat {ways.format(describe(judged.direction, names))}: there is no single maximum to be at."
         if judged.step <= STATIONARY:
-            return check("not applicable", judged.step, f"{text} Across that direction the estimate is at rest.")
-        return check("fail", judged.step, f"{text} Across it EM has not come to rest.", "em", "Allow more iterations.")
+            return check(
+                "not applicable", judged.step, f"{text} Across {'them' if flat > 1 else 'it'} the estimate is at rest."
+            )
+        return check(
+            "fail",
+            judged.step,
+            f"{text} Across {'them' if flat > 1 else 'it'} EM has not come to rest.",
+            "em",
+            "Allow more iterations.",
+        )
     if judged.decrement <= STATIONARY:
         bound = ""
         if judged.at_bounds:

@@ -18,8 +18,8 @@ WEAKLY_INFORMATIVE = (
     "freedom posterior variances and their Monte Carlo errors exist, and with a shrinkage of 0.05 the prior mean is worth a "
     "twentieth of a row; these two are this suite's. For each covariance the mode counts 2d + 6 rows more, whose squares and "
     "products together sum to the scale alone: with the pull on the means this moves the spread of a component with few rows, up "
-    "or down; free weights get one row for each component, so that the mode empties none. How much that matters is told by the "
-    "shift of the mode in the table of gaps, and under prior sensitivity."
+    "or down; free weights get one row for each component, so that the mode empties none. How much that matters shows "
+    "beside EM's estimate in the column MAP."
 )
 UNIFORM = (
     "Uniform in the weights, where they are free, and in the head probabilities: the posterior mode in these is the maximum of "

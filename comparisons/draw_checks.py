@@ -68,16 +68,20 @@ def sampler_converged(
     if copies:
         problems.append(f"chains {copies[0]} and {copies[1]} are copies of one another")
     chains, kept = draws.sizes["chain"], draws.sizes["draw"]
-    again = f" after {reruns} reruns with more draws or a higher acceptance target" if reruns else ""
+    again = (
+        f" after {reruns} rerun{'s' if reruns > 1 else ''} with more draws or a higher acceptance target"
+        if reruns
+        else ""
+    )
     if problems:
         sentence = "; ".join(problems)
         modes, remedy = "", "Try more draws, or a higher acceptance target."
         if regular_modes > 1 and not r_hat <= R_HAT:
             remedy = (
-                "Try a model in which the components can be told apart, or a sampler that moves between modes; more draws help "
-                "only where the chains do move."
+                "Try a sampler that moves between modes, or a prior or number of components under which one mode dominates; more "
+                "draws help only where the chains do move."
             )
-            modes = f" EM knows {regular_modes} regular modes of the likelihood; chains that stay in different ones never meet."
+            modes = f" EM knows {regular_modes} regular modes of the posterior; chains that stay in different ones never meet."
         return Check(
             "sampler-converged",
             title,

@@ -81,8 +81,8 @@ def nothing_to_test(problem: Problem) -> str | None:
     if freedom(problem) > 0:
         return None
     return (
-        "The model is saturated: it has as many parameters that these bags can tell of as there are frequencies of head counts, "
-        "so nothing is left over to test it with."
+        "The model is saturated: it has as many parameters that these bags can tell of as there are free frequencies of head "
+        "counts, so nothing is left over to test it with."
     )
 
 
@@ -251,7 +251,8 @@ def _sentence(problem: Problem, distances: list[Distance], left_out: int) -> str
         features = problem.comparison.features
         which = " and ".join(features[j] for j in departing or range(len(features)))
         found = f"The distribution of {which} {'departs' if departing else 'shows no departure'} from"
-    close = ", which is within Monte Carlo error" if any(abs(p - LEVEL) < 2 * error for _, p, error in tested) else ""
+    close = any(abs(p - LEVEL) < 2 * error for _, p, error in tested)
+    settled = ", but Monte Carlo error leaves it unsettled" if close else ""
     # No p-value is smaller than that of data further off than every sample.
     least = 1.5 / (REPLICATES - left_out + 1)
     told = "; ".join(
@@ -262,6 +263,6 @@ def _sentence(problem: Problem, distances: list[Distance], left_out: int) -> str
     collapsed = f", {left_out} more left out because a component collapsed" if left_out else ""
     few = f" With {problem.data.n} bags only a gross misfit could show." if coins and problem.data.n < FEW_BAGS else ""
     return (
-        f"{found} the fitted model at the {LEVEL:.0%} level{close} ({told}{freedom_told}; parametric bootstrap of "
+        f"{found} the fitted model at the {LEVEL:.0%} level{settled} ({told}{freedom_told}; parametric bootstrap of "
         f"{REPLICATES - left_out} samples, each refitted{collapsed}; ± is the Monte Carlo standard error).{few}"
     )

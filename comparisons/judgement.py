@@ -111,7 +111,7 @@ def judge(
         values = quantities.of_draws(problem, posterior)
         judged = evidence.curvature_of(problem, None, fit)
         converged = draw_checks.sampler_converged(
-            drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in fit.modes)
+            drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in map_fit.modes)
         )
         before = prior_spreads(problem, groups, random)
         met = converged.outcome == "pass"

@@ -91,6 +91,9 @@ def _told(k: int, hidden: bool, shares: list[float | None]) -> tuple[Any, str]:
             f"algorithm, name them alike {alike}."
         )
     cannot = "cannot be told apart" if k == 2 else "cannot all be told apart"
+    # Components may be far apart all the same: a rule that counts sampled rows follows where most of them are.
+    by_chance = " ECR samples the component of each row, so with few rows or uneven weights part of this is chance."
+    by_chance = by_chance if other == "ECR" else ""
     spared = f"; their order and {third} never do" if least == 0 else ""
     if ecr_stephens <= THRESHOLD and min(ordering_ecr, ordering_stephens) > THRESHOLD:
         return "not by order", (
@@ -99,9 +102,9 @@ def _told(k: int, hidden: bool, shares: list[float | None]) -> tuple[Any, str]:
             "components mixes them up; draws aligned by ECR would not."
         )
     return "not told apart", (
-        f"In some draws the components {cannot}: their order and {other} name them differently in {_percent(worst)} of the draws "
-        f"looked at, more than {THRESHOLD:.0%}{spared}. To that extent what is told of single components depends on the rule by "
-        "which draws are labelled; what has no labels does not."
+        f"In some draws it cannot be told which component is which: their order and {other} name them differently in "
+        f"{_percent(worst)} of the draws looked at, more than {THRESHOLD:.0%}{spared}. To that extent what is told of single "
+        f"components depends on the rule by which draws are labelled; what has no labels does not.{by_chance}"
     )
 
 
@@ -151,14 +154,14 @@ def _distribution(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset
     weights = drawn["weights"] if fixed is None else fixed
     found = []
     if isinstance(data, CoinTosses):
-        for at, observed in _quantiles(data.heads, data.counts):
+        for at, observed in _quantiles(data.heads, data.counts, ties=0.0):
             if at < data.tosses.max():  # there all distribution functions are 1
                 by_em = _heads_up_to(at, data, point.weights, point.head_probabilities)
                 by_draws = _heads_up_to(at, data, weights, drawn["head_probabilities"])
                 found.append(_at("heads", at, observed, by_em, by_draws))
         return found
     for j, feature in enumerate(problem.comparison.features):
-        for at, observed in _quantiles(data.y[:, j], data.counts):
+        for at, observed in _quantiles(data.y[:, j], data.counts, ties=0.5):
             by_em = _values_up_to(at, point.weights, point.means[:, j], point.covariances[:, j, j])
             by_draws = _values_up_to(at, weights, drawn["means"][..., j], drawn["covariances"][..., j, j])
             found.append(_at(feature, at, observed, by_em, by_draws))
@@ -172,13 +175,17 @@ def _at(variable: str, at: float, observed: float, by_em: Floats, by_draws: Floa
     )
 
 
-def _quantiles(values: Any, counts: Integers) -> list[tuple[float, float]]:
-    """Distinct quantiles of the data, each with the share of the data up to it."""
+def _quantiles(values: Any, counts: Integers, *, ties: float) -> list[tuple[float, float]]:
+    """Distinct quantiles of the data, each with the share of the data up to it, less so much of those that are equal to it.
+
+    Measurements are rounded: half of those that are equal are below.
+    """
     order = np.argsort(values)
     shares = np.cumsum(counts[order]) / counts.sum()
     # A quantile is the first value up to which there is that share, but for rounding; equal values count together.
     chosen = values[order][np.searchsorted(shares, np.array(QUANTILES) - 1e-12)]
-    return [(float(at), float(counts[values <= at].sum() / counts.sum())) for at in np.unique(chosen)]
+    upto = [(at, counts[values <= at].sum(), counts[values == at].sum()) for at in np.unique(chosen)]
+    return [(float(at), float((up - ties * tied) / counts.sum())) for at, up, tied in upto]
 
 
 def _heads_up_to(at: float, tosses: CoinTosses, weights: Floats, p: Floats) -> Floats:

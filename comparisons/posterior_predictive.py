@@ -114,9 +114,13 @@ def _sentence(found: list[PredictiveStatistic], n: int) -> str:
     missed = [s for s in found if outside(s)]
     if not missed:
         ps = [s.p_value for s in found]
+        fixed = [s.name for s in found if s.low == s.high]
+        idle = (
+            f" Next to all replicates have one value of {' and '.join(fixed)}, which so tests nothing." if fixed else ""
+        )
         return (
             f"Data replicated from the posterior reproduce the {len(found)} statistics looked at, none of them a parameter "
-            f"(posterior predictive p-values from {min(ps):.2f} to {max(ps):.2f}; {n} replicates)."
+            f"(posterior predictive p-values from {min(ps):.2f} to {max(ps):.2f}; {n} replicates).{idle}"
         )
     told = "; ".join(
         f"{s.name}, observed {s.observed:.4g}, replicated {s.low:.4g} to {s.high:.4g}, p = {s.p_value:.2g}"
@@ -124,5 +128,6 @@ def _sentence(found: list[PredictiveStatistic], n: int) -> str:
     )
     return (
         f"Of the {len(found)} statistics looked at {len(missed)} lie outside the {INTERVAL:.0%} of data replicated from the "
-        f"posterior, where at most some {(1 - INTERVAL) * len(found):.1f} are expected by chance ({told}; {n} replicates)."
+        f"posterior, where some {(1 - INTERVAL) * len(found):.1f} would be expected were the p-values uniform ({told}; "
+        f"{n} replicates)."
     )

@@ -28,6 +28,9 @@ def with_profiles(
     found = []
     for q in table:
         interval = em.profile_interval(fit, names[q.name], q.posterior.hdi_prob)
+        # On a ridge the components of one of its points say nothing of the quantity.
+        coinciding = (False, False) if fit.status == "ridge" else interval.coinciding
+        interval = dataclasses.replace(interval, coinciding=coinciding)
         on_ridge = fit.status == "ridge" and q.em_se is None
         repeats = interval.reason is not None and interval.reason == fit.standard_errors.reason
         told = None if repeats else compared(q, interval, values[q.name], on_ridge=on_ridge)
@@ -71,12 +74,22 @@ def em_names(problem: Problem) -> dict[str, str]:
 def compared(quantity: Quantity, interval: em.Interval, draws: Floats, *, on_ridge: bool = False) -> str | None:
     """Whether the profile interval fits the posterior, in a sentence; None where Wald's tails already do, or none is known.
 
+    Where it rules out no value, an agreement of Wald's says nothing.
+
     An end at a bound has no tail beyond it, and one at which components coincide has no nominal probability, nor has any end
     along a ridge: these are not judged.
     """
     ess_tail = quantity.posterior.ess_tail or 0.0
     tails = [quantity.tail_below, quantity.tail_above]
-    if quantity.verdict == "inconclusive" or all(t is not None and adequacy.tail_fits(t, ess_tail) for t in tails):
+    if quantity.verdict == "inconclusive":
+        return None
+    everything = quantity.scale == "logit" and (interval.low, interval.high) == (0.0, 1.0)
+    if everything and quantity.verdict == "agree":
+        return (
+            "The profile-likelihood interval is everything from 0 to 1: the data alone rule out no value, and that Wald's "
+            "interval fits the posterior is chance."
+        )
+    if all(t is not None and adequacy.tail_fits(t, ess_tail) for t in tails):
         return None
     if interval.reason is not None:
         return f"The profile-likelihood interval has {interval.reason}."

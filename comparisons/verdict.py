@@ -17,6 +17,8 @@ ENGINES = {
     "sampler": "the sampler",
     "comparison": "the comparison itself",
 }
+# Quantities named in one sentence.
+MOST_NAMED = 5
 STATUS = {
     "boundary": "The maximum lies at a bound of the parameters, where EM has no standard errors.",
     "saddle": "EM ended at a saddle.",
@@ -86,19 +88,18 @@ def reach(
     once = "" if len(judged) == len(quantities) else " (the two weights counted once)"
     return (
         "differ",
-        f"No check finds a fault in either fit. For {len(differing)} of {len(judged)} quantities{once} EM's estimate with its "
-        f"interval is not an adequate summary of the posterior, by the limits of this suite: {why}.",
+        f"No check finds a fault in either fit. For {len(differing)} of {len(judged)} quantities{once} EM's estimate, its "
+        f"standard error or its interval misses a limit that this suite sets for a summary of the posterior: {why}.",
         reasons,
     )
 
 
 def _why(differing: list[Quantity], modes: Modes) -> str:
-    """The causes of what differs, in a few words, each with the quantities that it moves most; nothing where none differs."""
+    """Where what differs comes from, in a few words, each with its quantities; nothing where none differs."""
     if not differing:
         return ""
-    shape = (
-        "the posterior has several modes" if modes == "several" else "the posterior mean is not at the posterior mode"
-    )
+    several = " of a posterior with several modes" if modes == "several" else ""
+    shape = f"the mean{several} lies off the posterior mode"
     sizes: dict[str, dict[str, float]] = {
         "the prior moves the mode": {},
         "the best posterior mode is another": {},
@@ -109,15 +110,13 @@ def _why(differing: list[Quantity], modes: Modes) -> str:
             terms = (q.gap.prior, q.gap.mode_switch, q.gap.averaging)
             for told, term in zip(sizes.values(), terms, strict=True):
                 told[q.name] = abs(term) / q.sd
-    largest = max((size for told in sizes.values() for size in told.values()), default=0.0)
-    # What is at least half as large as the largest is named too.
-    least = max(largest, SHIFT) / 2
     causes = {"EM has no interval": [q.name for q in differing if q.em_low is None]}
-    causes |= {cause: [name for name, size in told.items() if size >= least] for cause, told in sizes.items()}
-    if not any(causes.values()):
-        return f"its interval does not fit the posterior of {_some([q.name for q in differing])}"
+    # What is half of the limit is worth a word.
+    causes |= {cause: [name for name, size in told.items() if size >= SHIFT / 2] for cause, told in sizes.items()}
+    explained = {name for names in causes.values() for name in names}
+    causes["the interval does not fit in width or shape"] = [q.name for q in differing if q.name not in explained]
     return " and ".join(f"{cause} ({_some(names)})" for cause, names in causes.items() if names)
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")
+    return ", ".join(names[:MOST_NAMED]) + (" and others" if len(names) > MOST_NAMED else "")

@@ -84,7 +84,8 @@ def climb(
         parameters = mixture.m_step(statistics)
         following = mixture.to_vector(parameters)
         guess = ahead.beyond(points[-1], following)
-        jump = None if guess is None else _no_worse(mixture, guess, trace[-1])
+        # The step before a guess is an EM step: a guess that gains less than that one did is worth less than the next.
+        jump = None if guess is None else _no_worse(mixture, guess, 2 * trace[-1] - trace[-2])
         if guess is not None:
             ahead.learn(taken=jump is not None)
             taken, refused = taken + (jump is not None), refused + (jump is None)

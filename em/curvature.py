@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from em.mixture import AT_A_TIME, Mixture, log_weights, responsibilities
+from em.mixture import AT_A_TIME, Mixture, evaluated, log_weights, responsibilities
 from models.inputs import Floats, Integers
 
 type Kind = Literal["maximum", "boundary", "saddle", "ridge"]
@@ -36,6 +36,8 @@ NEARLY_FLAT = 1e-4
 LEAST_ROWS = 256
 # Closer than this to a bound, with a gradient that points outward, a probability is at it.
 AT_BOUND = 1e-5
+# Step inside from a bound, at which the objective is looked at again.
+BESIDE = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,7 +223,8 @@ def _inside_bounds(
     """Places at a bound, the way ``(p,)`` in which the objective rises inward from one, and the basis of what is free.
 
     A place near a bound is at it where the gradient points outward. Where it points inward EM moves away, unless the
-    place is at the bound exactly: from there EM cannot leave, and the point is a saddle.
+    place is at the bound exactly: from there EM cannot leave, and the point is a saddle. The gradient there lacks the rows
+    that are impossible at the bound and not beside it, so the objective beside it decides too.
     """
     k, vector = mixture.n_components, mixture.to_vector(parameters)
     stuck = np.zeros(len(vector))
@@ -242,7 +245,8 @@ def _inside_bounds(
         distance, slope = abs(vector[place] - bound), gradient[place] * inward
         if place not in dropped and (distance == 0 or (distance < AT_BOUND and slope < 0)):
             held.append(place)
-            stuck[place] = inward * (slope > 0)
+            if slope > 0 or (distance == 0 and _rises(mixture, vector, place, inward)):
+                stuck[place] = inward
     gone = sorted({*held, *dropped})
     if not gone:
         return (), stuck, mixture.basis
@@ -253,3 +257,11 @@ def _inside_bounds(
     basis = mixture.basis @ rows[rank:].T
     basis[np.abs(basis) < 1e-15] = 0.0
     return tuple(sorted(held)), stuck, basis if len(kept) else basis[:, :0]
+
+
+def _rises(mixture: Mixture[Any, Any], vector: Floats, place: int, inward: float) -> bool:
+    """Whether the objective is higher a little inside of a bound than at it, beyond rounding."""
+    beside = vector.copy()
+    beside[place] += inward * BESIDE
+    at, inside = (float(evaluated(mixture, mixture.from_vector(v))[1]) for v in (vector, beside))
+    return bool(inside - at > 64 * np.finfo(float).eps * abs(at))

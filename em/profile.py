@@ -148,7 +148,7 @@ class _Side:
             trial = self._solved(inside, target)
             if trial is None or trial.point.value > self.best.value + HIGHER:
                 # Perhaps a step too far, across a valley: what lies between decides.
-                blocked, why = target, "there is no regular maximum" if trial is None else "the likelihood is higher"
+                blocked, why = target, "no maximum is regular" if trial is None else "the likelihood is higher"
                 trial = None
             elif abs(trial.root - self.limit) < ACCURACY * self.limit:
                 return self._found(trial.point)
@@ -166,7 +166,7 @@ class _Side:
         else:
             return self._no_end(f"not found in {MAX_SOLUTIONS} steps")
         if wall == blocked:
-            return self._no_end(f"beyond {self._told(inside.point):.2g} {why}")
+            return self._no_end(f"{'above' if self.sign > 0 else 'below'} {self._told(inside.point):.2g} {why}")
         return self._found(inside.point)  # where the profile jumps past the limit
 
     def _next(self, trial: _Trial, inside: _Trial, wall: float, longest: float, count: int) -> float:

@@ -14,7 +14,7 @@ from scipy import stats
 
 import em
 from comparisons import verdict
-from comparisons.adequacy import INTERVAL, Circumstances, Modes, Points, Posterior, explained, judge, shape, wald
+from comparisons.adequacy import INTERVAL, Circumstances, Modes, Points, Posterior, described, explained, judge, wald
 from comparisons.result import Check, Gap, Quantity
 from models import CoinTosses
 from tests.declared import declare
@@ -195,13 +195,13 @@ def test_not_a_number_never_agrees(missing: str) -> None:
 @pytest.mark.parametrize(
     ("modes", "told"),
     [
-        ("one", "averaging over a broad posterior"),
-        ("several", "a posterior with several modes"),
-        ("ridge", "the ridge of modes"),
+        ("one", "skewness +0.0"),
+        ("several", "there are several modes"),
+        ("ridge", "the mode is a ridge"),
     ],
 )
-def test_what_the_mean_averages_over_is_named(modes: Modes, told: str) -> None:
-    assert told in shape(draws_of(stats.norm.ppf), modes)
+def test_what_lies_between_mode_and_mean_is_described(modes: Modes, told: str) -> None:
+    assert told in described(draws_of(stats.norm.ppf), modes)
 
 
 @given(finite, finite, finite, finite)
@@ -288,7 +288,7 @@ def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
     identified = quantity("differ", Gap(0.0, 0.0, -0.3, -0.3, False), "chance_of_heads")
     _, sentence, _ = verdict.reach([*PASSED[:2], UNIDENTIFIED], [flat, identified], FIT, COINS, modes="ridge")
     assert sentence.endswith(
-        "the data do not identify all parameters and the posterior mean is not at the posterior mode (chance_of_heads)."
+        "the data do not identify all parameters and the mean lies off the posterior mode (chance_of_heads)."
     )
 
 
@@ -303,8 +303,8 @@ def test_of_two_weights_one_counts() -> None:
     [
         (Gap(0.6, 0.0, 0.1, 0.7, False), "the prior moves the mode (means[1])"),
         (Gap(0.0, 0.6, 0.1, 0.7, False), "the best posterior mode is another (means[1])"),
-        (Gap(0.1, 0.0, 0.6, 0.7, False), "the posterior mean is not at the posterior mode (means[1])"),
-        (Gap(0.6, 0.0, -0.6, 0.0, True), "its interval does not fit the posterior of means[1]"),
+        (Gap(0.1, 0.0, 0.6, 0.7, False), "the mean lies off the posterior mode (means[1])"),
+        (Gap(0.6, 0.0, -0.6, 0.0, True), "the interval does not fit in width or shape (means[1])"),
     ],
 )
 def test_the_largest_cause_of_a_difference_is_told(gap: Gap, cause: str) -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 
 import em
 from em.coin_family import CoinMixture
-from em.coin_steps import CoinStatistics, m_step
+from em.coin_steps import CoinStatistics, log_likelihood, m_step
 from em.curvature import derivatives
 from models import CoinParameters, CoinPrior, CoinTosses
 from models.mixtures import MixtureWeights, Weights
@@ -208,6 +208,25 @@ def test_an_empty_component_that_would_be_filled_is_a_saddle_that_em_cannot_leav
     fit = em.coin_mixture(FIVE_BAGS, 2, start=CoinParameters([1, 0], [0.3, 0.5]))
     assert fit.status == "saddle"
     assert fit.standard_errors.reason == "a saddle, not a maximum: the objective rises along weights[2]"
+    assert not fit.modes[0].regular
+
+
+@pytest.mark.parametrize(
+    ("tosses", "weights", "start"),
+    [
+        (CoinTosses([10, 9, 9, 5, 6, 4, 5], 10), "free", CoinParameters([0.9, 0.1], [0.6, 1])),
+        (CoinTosses([1, 0, 1], 1), "equal", CoinParameters([0.5, 0.5], [0, 1])),
+    ],
+)
+def test_a_bound_beside_which_the_likelihood_rises_is_a_saddle_that_em_cannot_leave(
+    tosses: CoinTosses, weights: Weights, start: CoinParameters
+) -> None:
+    # Bags with a single toss against it are impossible at the bound, and their gain beside it is missed by the gradient there.
+    fit = em.coin_mixture(tosses, 2, weights=weights, start=start)
+    p = fit.parameters.head_probabilities
+    beside = CoinParameters(fit.parameters.weights, np.clip(p, 0.001, 0.999))
+    assert log_likelihood(beside, tosses) > fit.log_likelihood
+    assert fit.status == "saddle"
     assert not fit.modes[0].regular
 
 

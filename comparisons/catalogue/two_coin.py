@@ -55,7 +55,8 @@ def findings(fitted: Fitted) -> list[Finding]:
             f"{fitted.posterior_mean['head_probabilities[B]']:.3f}), averages over every pair that the tosses allow; of "
             "ten tosses a bag few are excluded. On this scale the uniform prior leaves the mode where it is, and the mean "
             "need not be at the mode; under another prior both would move differently. The draws are "
-            "ordered, the lower coin being B, so that no label switches; what ordering does to the means is part of averaging.",
+            "ordered, the lower coin being B, so that no label switches; what ordering does to the means is part of "
+            "averaging. The mean of both, chance_of_heads, has a prior that is highest at one half, and is drawn there besides.",
         ),
         Finding(
             "Where the article's ten iterations end",

@@ -14,7 +14,7 @@ def labelled_bags(dataset: Dataset) -> CoinTosses:
 
 
 def findings(fitted: Fitted) -> list[Finding]:
-    """The closed form, beside the exact posterior."""
+    """The closed form, beside the posterior by quadrature."""
     data = fitted.data
     sentences = []
     for k, coin in enumerate("AB"):
@@ -22,7 +22,7 @@ def findings(fitted: Fitted) -> list[Finding]:
         exact = (heads + 1) / (tosses + 2)
         sentences.append(
             f"coin {coin}: {heads} of {tosses} tosses were heads, {heads / tosses:.2f}; the posterior is "
-            f"Beta({heads + 1}, {tosses - heads + 1}) with mean {exact:.4f}, sampled as "
+            f"Beta({heads + 1}, {tosses - heads + 1}) with mean {exact:.4f}, by quadrature "
             f"{fitted.posterior_mean[f'head_probabilities[{coin}]']:.4f}"
         )
     return [

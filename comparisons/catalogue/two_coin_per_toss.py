@@ -35,8 +35,8 @@ def findings(fitted: Fitted) -> list[Finding]:
             f"{fitted.posterior_sd['chance_of_heads']:.3f}) in the posterior. Two uniform coins are not a uniform mean: the "
             "mean of two has a triangular prior with its peak at one half, and that is where the posterior is drawn to. Under "
             f"a uniform prior on it the mean would be {(heads + 1) / (n + 2):.3f}; the rest of the gap is that triangle's. The "
-            "table counts all of it as averaging: the prior is flat in the two coins, where the mode is taken, and not in their "
-            "mean.",
+            "table has all of it between mode and mean: the prior is flat in the two coins, where the mode is taken, and not in "
+            "their mean.",
         ),
     ]
 
