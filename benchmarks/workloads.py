@@ -36,7 +36,7 @@ def simulated(n: int, d: int, k: int, apart: float, seed: int) -> Floats:
     return y
 
 
-def _workload(name: str, y: Floats, k: int, covariance: Covariance = "full") -> Workload:
+def as_workload(name: str, y: Floats, k: int, covariance: Covariance = "full") -> Workload:
     mixture = GaussianMixture(Measurements(y), MixtureWeights.of("free", k), CovarianceForm.of(covariance), None)
     means = mixture.points[np.random.default_rng(0).choice(len(mixture.points), size=k, replace=False)]
     total = mixture.total if covariance == "full" else np.diag(np.diag(mixture.total))
@@ -49,16 +49,16 @@ def _faithful() -> Workload:
     y = load("faithful").columns["waiting"]
     # Every row apart, as a peer takes them.
     apart = y + np.random.default_rng(0).uniform(-0.5, 0.5, size=len(y))
-    return _workload("i", apart, 2)
+    return as_workload("i", apart, 2)
 
 
 WORKLOADS: dict[str, Callable[[], Workload]] = {
     "i": _faithful,
-    "ii": lambda: _workload("ii", simulated(100_000, 1, 3, 1.5, 3), 3),
-    "iii": lambda: _workload("iii", simulated(1_000_000, 2, 5, 2.0, 2), 5),
-    "iv": lambda: _workload("iv", simulated(1_000_000, 8, 8, 1.5, 3), 8),
-    "iv-diagonal": lambda: _workload("iv-diagonal", simulated(1_000_000, 8, 8, 1.5, 3), 8, "diagonal"),
-    "v": lambda: _workload("v", simulated(200_000, 32, 16, 1.0, 4), 16),
+    "ii": lambda: as_workload("ii", simulated(100_000, 1, 3, 1.5, 3), 3),
+    "iii": lambda: as_workload("iii", simulated(1_000_000, 2, 5, 2.0, 2), 5),
+    "iv": lambda: as_workload("iv", simulated(1_000_000, 8, 8, 1.5, 3), 8),
+    "iv-diagonal": lambda: as_workload("iv-diagonal", simulated(1_000_000, 8, 8, 1.5, 3), 8, "diagonal"),
+    "v": lambda: as_workload("v", simulated(200_000, 32, 16, 1.0, 4), 16),
 }
 
 

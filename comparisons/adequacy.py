@@ -1,9 +1,10 @@
 """Is EM with its standard error an adequate summary of the posterior? Quantity by quantity, and why not where not.
 
 Adequate means: each tail of the posterior beyond EM's 94 % interval has a probability near its nominal 0.03, the posterior
-mean lies within a quarter of a posterior sd, and the standard error is the posterior sd to a fifth or a quarter, both on the
-scale of the interval. Each bound
-is missed only where it is missed by more than twice the Monte Carlo error, so that chance alone does not turn a verdict.
+mean lies within a quarter of a posterior sd, and the standard error is the posterior sd to a fifth or a quarter. Mean and sd
+are those on the scale of the interval, on which the quantity has no bounds: a normal approximation is good or bad there.
+Each bound is missed only where it is missed by more than twice the Monte Carlo error, so that chance alone does not turn a
+verdict. The gap is taken apart in the quantity's own units.
 """
 
 from __future__ import annotations
@@ -71,15 +72,20 @@ class Posterior:
     Attributes
     ----------
     mean, sd : of the quantity
+    centre, spread : mean and sd on the scale of EM's interval
     below, above : probability beyond each end of EM's interval
-    mcse, ess_tail : Monte Carlo standard error of the mean, and effective draws of the tails
+    mcse, mcse_sd : Monte Carlo standard errors of the mean and of the sd, in sds, which hardly depend on the scale
+    ess_tail : effective draws of the tails
     """
 
     mean: float
     sd: float
+    centre: float
+    spread: float
     below: float
     above: float
     mcse: float = 0.0
+    mcse_sd: float = 0.0
     ess_tail: float = math.inf
 
 
@@ -135,7 +141,8 @@ def judge(
     low, high = wald(name, estimate, error)
     gap: Gap | None = None
     judged: Posterior | None = None
-    ratio = math.nan
+    ratio = shift = math.nan
+    kind = scale(name)
     verdict: Literal["agree", "differ", "inconclusive"]
     if not (circumstances.converged and math.isfinite(sd) and sd > 0):
         verdict, reason = (
@@ -150,22 +157,22 @@ def judge(
             reason = f"EM gives no standard error: {withheld}."
         verdict = "differ"
     else:
-        tails = float((draws < low).mean()), float((draws > high).mean())
-        judged = exact or Posterior(mean, sd, *tails, mcse, float(row["ess_tail"]))
+        judged = exact or of_draws(draws, kind, low, high, row)
         gap = explained(points, judged.mean, judged.sd)
-        ratio = error_over_sd(name, estimate, error, draws)
-        shift = _shift_problem(name, estimate, judged, draws)
-        problems = shift + _width_problems(name, ratio, row, judged)
+        shift = float((judged.centre - on_scale(kind, np.array(estimate))) / judged.spread)
+        ratio = error * slope(kind, estimate) / judged.spread
+        shifted, width, tails = _problems(kind, shift, ratio, judged)
+        problems = [*shifted, *width, *tails]
         verdict = "differ" if problems else "agree"
         reason = "Within all limits."
-        if problems:
-            width_fits = not _ratio_problem(name, ratio, row)
-            missed = "The standard error fits; it is the shape that a Wald interval misses." if width_fits else ""
-            why = _why(gap, judged.sd, draws, circumstances) if shift else missed
-            reason = f"{'; '.join(problems)}. {why}".strip()
+        if shifted:
+            fits = "" if width or tails else " Its standard error and its interval are within their limits."
+            reason = f"{'; '.join(problems)}.{fits} {_why(gap, judged.sd, draws, circumstances, kind)}"
+        elif problems:
+            fits = "" if width else " The standard error fits; it is the shape that a Wald interval misses."
+            reason = f"{'; '.join(problems)}.{fits}"
         else:
-            close = _shift_problem(name, estimate, judged, draws, beyond=0.0)
-            close += _width_problems(name, ratio, row, judged, beyond=0.0)
+            close = [told for kinds in _problems(kind, shift, ratio, judged, beyond=0.0) for told in kinds]
             if close:
                 reason = f"{'; '.join(close)}: beyond a limit, but by less than two Monte Carlo errors: no violation is shown."
     return Quantity(
@@ -174,12 +181,13 @@ def judge(
         em_se=number(error),
         em_low=number(low),
         em_high=number(high),
+        shift=number(shift),
         se_ratio=number(ratio),
         profile_low=None,
         profile_high=None,
         profile_reason="computed for reports alone",
         profile_coinciding=(False, False),
-        scale=scale(name),
+        scale=kind,
         map=number(points.best_mode),
         posterior=summary,
         exact=Exact(exact.mean, exact.sd) if exact else None,
@@ -191,24 +199,21 @@ def judge(
     )
 
 
-def _shift_problem(name: str, estimate: float, judged: Posterior, draws: Floats, beyond: float = BEYOND) -> list[str]:
-    """What is wrong with the centre, beyond so many Monte Carlo errors."""
-    shift = (judged.mean - estimate) / judged.sd
-    if abs(shift) - beyond * judged.mcse / judged.sd <= SHIFT:
-        return []
-    told = f"the posterior mean lies {abs(shift):.2f} posterior sd {'above' if shift > 0 else 'below'} the estimate"
-    kind = scale(name)
-    if kind != "identity":
-        there = on_scale(kind, draws)
-        told += f" ({(there.mean() - on_scale(kind, np.array(estimate))) / there.std():+.2f} sd on the {kind} scale)"
-    return [told]
-
-
-def error_over_sd(name: str, estimate: float, error: float, draws: Floats) -> float:
-    """EM's standard error over the posterior standard deviation, both on the scale of the interval."""
-    kind = scale(name)
-    unit = {"identity": 1.0, "log": estimate, "logit": estimate * (1 - estimate)}[kind]
-    return error / unit / float(on_scale(kind, draws).std())
+def of_draws(draws: Floats, kind: Scale, low: float, high: float, row: Any) -> Posterior:
+    """What draws say: with ArviZ's Monte Carlo errors of ``row``, and tails beyond ``low`` and ``high``."""
+    mean, sd, there = float(row["mean"]), float(row["sd"]), on_scale(kind, draws)
+    return Posterior(
+        mean,
+        sd,
+        # Where ArviZ has no number, there is none.
+        float(there.mean()) + 0.0 * mean,
+        float(there.std()) + 0.0 * sd,
+        float((draws < low).mean()),
+        float((draws > high).mean()),
+        float(row["mcse_mean"]) / sd,
+        float(row["mcse_sd"]) / sd,
+        float(row["ess_tail"]),
+    )
 
 
 def on_scale(kind: Scale, values: Floats) -> Floats:
@@ -216,30 +221,36 @@ def on_scale(kind: Scale, values: Floats) -> Floats:
     if kind == "logit":
         inside = np.clip(values, 1e-12, 1 - 1e-12)
         return np.asarray(np.log(inside / (1 - inside)))
-    return np.log(values) if kind == "log" else values
+    return np.asarray(np.log(values)) if kind == "log" else values
 
 
-def _width_problems(name: str, ratio: float, row: Any, judged: Posterior, beyond: float = BEYOND) -> list[str]:
-    """What is wrong with the width and the tails, each beyond so many Monte Carlo errors."""
-    problems = _ratio_problem(name, ratio, row, beyond)
-    tails = judged.below, judged.above
-    empty = [tail < 0.0005 for tail in tails]
-    if all(empty):
-        return [*problems, "EM's interval is far wider than the posterior: next to nothing of it lies beyond"]
-    for tail, side in zip(tails, ("below", "above"), strict=True):
-        if not tail_fits(tail, judged.ess_tail, beyond):
-            problems.append(f"{tail:.1%} of the posterior lies {side} EM's interval, against 3% nominal")
-    return problems
+def slope(kind: Scale, value: float) -> float:
+    """Derivative of `on_scale` at a value."""
+    if kind == "identity":
+        return 1.0
+    return 1 / value if kind == "log" else 1 / (value * (1 - value))
 
 
-def _ratio_problem(name: str, ratio: float, row: Any, beyond: float = BEYOND) -> list[str]:
-    """What is wrong with the standard error, beyond so many Monte Carlo errors."""
-    # The relative Monte Carlo error of a standard deviation hardly depends on the scale.
-    slack = beyond * ratio * float(row["mcse_sd"]) / float(row["sd"])
-    if ratio + slack >= RATIO[0] and ratio - slack <= RATIO[1]:
-        return []
-    where = "" if scale(name) == "identity" else f" on the {scale(name)} scale"
-    return [f"the standard error is {ratio:.2f} of the posterior sd{where}"]
+def _problems(
+    kind: Scale, shift: float, ratio: float, judged: Posterior, beyond: float = BEYOND
+) -> tuple[list[str], list[str], list[str]]:
+    """What is wrong with centre, width and tails, each beyond so many Monte Carlo errors."""
+    where = "" if kind == "identity" else f" on the {kind} scale"
+    shifted, width = [], []
+    if not abs(shift) - beyond * judged.mcse <= SHIFT:
+        side = "above" if shift > 0 else "below"
+        shifted = [f"the posterior mean lies {abs(shift):.2f} posterior sd {side} the estimate{where}"]
+    slack = beyond * ratio * judged.mcse_sd
+    if not (ratio + slack >= RATIO[0] and ratio - slack <= RATIO[1]):
+        width = [f"the standard error is {ratio:.2f} of the posterior sd{where}"]
+    tails = {"below": judged.below, "above": judged.above}
+    if all(tail < 0.0005 for tail in tails.values()):
+        return shifted, width, ["EM's interval is far wider than the posterior: next to nothing of it lies beyond"]
+    missed = {side: tail for side, tail in tails.items() if not tail_fits(tail, judged.ess_tail, beyond)}
+    told = [
+        f"{tail:.1%} of the posterior lies {side} EM's interval, against 3% nominal" for side, tail in missed.items()
+    ]
+    return shifted, width, told
 
 
 def tail_fits(tail: float, ess_tail: float, beyond: float = BEYOND) -> bool:
@@ -261,8 +272,9 @@ def explained(points: Points, mean: float, sd: float) -> Gap:
     return Gap(prior, switch, averaging, total, cancelling)
 
 
-def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances) -> str:
+def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances, kind: Scale) -> str:
     """Where the gap lies, in words: no cause, as part of what the prior does to the mean is in the last term."""
+    printed = "" if kind == "identity" else " as printed"
     if gap.cancelling:
         return "Large terms of opposite sign cancel in the gap, so it is laid to none of them."
     terms = {
@@ -274,9 +286,9 @@ def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances) -> st
     if len(large) == 1:
         name, value = next(iter(large.items()))
         if f"{value / sd:.2f}" == f"{gap.total / sd:.2f}":
-            return f"All of it lies {name}."
+            return f"All of the gap{printed}, {gap.total / sd:+.2f} sd, lies {name}."
     told = [f"{value / sd:+.2f} sd {name}" for name, value in terms.items() if f"{abs(value) / sd:.2f}" != "0.00"]
-    return f"The gap of {gap.total / sd:+.2f} sd is the sum of {' and '.join(told) or 'small parts'}."
+    return f"The gap{printed}, {gap.total / sd:+.2f} sd, is the sum of {' and '.join(told) or 'small parts'}."
 
 
 def described(draws: Floats, modes: Modes) -> str:

@@ -161,7 +161,7 @@ def _thresholds(name: str, points: adequacy.Points, error: float) -> list[float]
 def _exactly(exact: quadrature.ExactPosterior, name: str) -> adequacy.Posterior:
     """Of a quantity with an interval the probabilities beyond its ends, which are the first and last of the thresholds."""
     below = exact.below[name]
-    return adequacy.Posterior(exact.means[name], exact.sds[name], below[0], 1 - below[-1])
+    return adequacy.Posterior(exact.means[name], exact.sds[name], *exact.unbounded[name], below[0], 1 - below[-1])
 
 
 def _points(

@@ -9,12 +9,13 @@ threshold, or with the coins in order, without an edge in any integrand. Two siz
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import betainc, betaln, gammaln, xlog1py, xlogy
+from scipy.special import betainc, betaln, digamma, gammaln, logit, polygamma, xlog1py, xlogy
 
 from comparisons.engines import Problem
 from models import CoinPrior, CoinTosses
@@ -23,6 +24,8 @@ from models.inputs import Floats
 # Nodes along each axis, until two sizes agree; of the largest the grid has half a million points.
 SIZES = (24, 36, 54, 80)
 AGREEMENT = 1e-8
+# Moments of logits are to be right to so much less.
+LOGITS = 1e-3
 # Convergence is geometric: numbers that move by more than this from the first size to the second will not settle by the last.
 HOPELESS = 1e-2
 # Nats below its highest point at which a density counts as 0.
@@ -38,24 +41,27 @@ class ExactPosterior:
     Attributes
     ----------
     means, sds : of each quantity by name
+    unbounded : mean and sd of its logit
     below : of each quantity, the probabilities below its thresholds
     log_evidence : log marginal likelihood over all labellings
     """
 
     means: dict[str, float]
     sds: dict[str, float]
+    unbounded: dict[str, tuple[float, float]]
     below: dict[str, list[float]]
     log_evidence: float
 
     def distance(self, other: ExactPosterior) -> float:
-        """Largest difference in any number."""
+        """Largest difference in any number; of those of logits, which have no Taylor series at 0 and 1, a thousandth."""
         one, two = (
             np.array(
                 [e.log_evidence, *e.means.values(), *e.sds.values(), *(p for row in e.below.values() for p in row)]
             )
             for e in (self, other)
         )
-        return float(np.abs(one - two).max())
+        logits = np.abs(np.array([*self.unbounded.values()]) - np.array([*other.unbounded.values()])).max()
+        return float(max(np.abs(one - two).max(), LOGITS * logits))
 
 
 def exact(problem: Problem, thresholds: dict[str, list[float]]) -> ExactPosterior | None:
@@ -95,6 +101,7 @@ def _one_coin(problem: Problem, thresholds: dict[str, list[float]]) -> ExactPost
     return ExactPosterior(
         {name: a / (a + b)},
         {name: float(np.sqrt(a * b / (a + b + 1)) / (a + b))},
+        {name: (float(digamma(a) - digamma(b)), float(np.sqrt(polygamma(1, a) + polygamma(1, b))))},
         {name: [float(betainc(a, b, t)) for t in thresholds[name]]},
         float(evidence),
     )
@@ -232,27 +239,36 @@ class _Grid:
             "chance_of_heads": self._chance_below,
         }
         names = list(tails)[0 if self.free else 2 :]
-        means = self._moments(np.zeros(len(names)), 1)
-        # On a grid that is too coarse, and will not agree with the next, an integral of squares may be negative.
-        sds = np.sqrt(np.maximum(self._moments(means, 2), 0.0))
+        means, sds = self._mean_and_sd(lambda p: p)
+        of_logits = zip(*self._mean_and_sd(logit), strict=True)
         below = {name: [tails[name](t) for t in thresholds[name]] for name in names}
         return ExactPosterior(
             dict(zip(names, means.tolist(), strict=True)),
             dict(zip(names, sds.tolist(), strict=True)),
+            {name: (float(mean), float(sd)) for name, (mean, sd) in zip(names, of_logits, strict=True)},
             below,
             self.height + float(np.log(self.total)),
         )
 
-    def _moments(self, centres: Floats, power: int) -> Floats:
+    def _mean_and_sd(self, of: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
+        """Of a function of each quantity."""
+        means = self._moments(of, np.zeros(5 if self.free else 3), 1)
+        # On a grid that is too coarse, and will not agree with the next, an integral of squares may be negative.
+        return means, np.sqrt(np.maximum(self._moments(of, means, 2), 0.0))
+
+    def _moments(self, of: Callable[[Floats], Floats], centres: Floats, power: int) -> Floats:
         """Of both weights, where they are free, both head probabilities and the chance of heads, each about its centre."""
         *of_weights, first, second, chance = centres.tolist()
         w, p, q = self.w[:, None, None], self.p[:, None], self.q
         found = []
         if self.free:
             for weight, centre in zip((self.w, 1 - self.w), of_weights, strict=True):
-                found.append(self._ordered(np.tensordot(self.steps * (weight - centre) ** power, self.values, 1)))
-        found += [self._ordered(self.both * (p - first) ** power), self._ordered(self.both * (q - second) ** power)]
-        distance = (w * p + (1 - w) * q - chance) ** power
+                found.append(self._ordered(np.tensordot(self.steps * (of(weight) - centre) ** power, self.values, 1)))
+        found += [
+            self._ordered(self.both * (of(p) - first) ** power),
+            self._ordered(self.both * (of(q) - second) ** power),
+        ]
+        distance = (of(w * p + (1 - w) * q) - chance) ** power
         return np.array([*found, self._all(np.tensordot(self.steps, self.values * distance, 1)) / self.total])
 
     def _all(self, surface: Floats) -> float:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from comparisons.report_data import Curves, Finding, Labels, ModelChecks, Surface
 from comparisons.strict_json import Number
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 type Verdict = Literal["agree", "differ", "wrong", "inconclusive"]
 type Outcome = Literal["pass", "fail", "inconclusive", "not applicable"]
@@ -94,7 +94,8 @@ class Quantity:
     ``exact``: the posterior by quadrature, where it is to be had. Gap, tails and verdict are then of it, else of the draws.
 
     ``em_low``, ``em_high``: EM's Wald interval of probability ``posterior.hdi_prob``, on the log or logit ``scale``
-    where the parameter is bounded; ``se_ratio``: the standard error over the posterior sd on that scale. ``profile_low``,
+    where the parameter is bounded. On that scale, ``shift``: posterior mean minus estimate, in posterior sds; ``se_ratio``:
+    standard error over posterior sd. ``profile_low``,
     ``profile_high``: its interval of the same probability from the profile likelihood; ``profile_reason`` says why an end is
     missing, ``profile_coinciding`` at which ends components coincide. ``tail_below``, ``tail_above``: posterior
     probability beyond each end of Wald's. ``verdict``: "agree", "differ", or "inconclusive" where no interval or no
@@ -106,6 +107,7 @@ class Quantity:
     em_se: Number
     em_low: Number
     em_high: Number
+    shift: Number
     se_ratio: Number
     profile_low: Number
     profile_high: Number

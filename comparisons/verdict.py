@@ -106,7 +106,7 @@ def _why(differing: list[Quantity], modes: Modes) -> str:
         shape: {},
     }
     for q in differing:
-        if q.gap is not None and not q.gap.cancelling and q.sd:
+        if q.gap is not None and not q.gap.cancelling and q.sd and abs(q.shift or 0.0) > SHIFT:
             terms = (q.gap.prior, q.gap.mode_switch, q.gap.averaging)
             for told, term in zip(sizes.values(), terms, strict=True):
                 told[q.name] = abs(term) / q.sd
@@ -114,7 +114,9 @@ def _why(differing: list[Quantity], modes: Modes) -> str:
     # What is half of the limit is worth a word.
     causes |= {cause: [name for name, size in told.items() if size >= SHIFT / 2] for cause, told in sizes.items()}
     explained = {name for names in causes.values() for name in names}
-    causes["the interval does not fit in width or shape"] = [q.name for q in differing if q.name not in explained]
+    rest = [q for q in differing if q.name not in explained]
+    causes["the posterior mean lies off the estimate"] = [q.name for q in rest if abs(q.shift or 0.0) > SHIFT]
+    causes["the interval does not fit in width or shape"] = [q.name for q in rest if not abs(q.shift or 0.0) > SHIFT]
     return " and ".join(f"{cause} ({_some(names)})" for cause, names in causes.items() if names)
 
 

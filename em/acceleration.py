@@ -1,7 +1,7 @@
 """Steps beyond the next EM step, guessed from the last ones: SQUAREM and Anderson's method.
 
-An extrapolation is a guess. It is taken only where the objective is at least what it was, to rounding, so that every
-accelerated run rises as EM does; where it is not, the EM step is made that it was guessed from. After a refusal more and more
+An extrapolation is a guess. It is taken only where the objective rises by what the next EM step would gain, as the last two
+let expect, so that every accelerated run rises as EM does; where it does not, that step is made. After a refusal more and more
 plain steps are made before the next guess, so that a problem on which guesses fail costs next to nothing more than EM.
 
 Both work on the full vector of parameters: a combination whose factors sum to 1 keeps every linear constraint.

@@ -84,8 +84,7 @@ def climb(
         parameters = mixture.m_step(statistics)
         following = mixture.to_vector(parameters)
         guess = ahead.beyond(points[-1], following)
-        # The step before a guess is an EM step: a guess that gains less than that one did is worth less than the next.
-        jump = None if guess is None else _no_worse(mixture, guess, 2 * trace[-1] - trace[-2])
+        jump = None if guess is None else _no_worse(mixture, guess, trace[-1] + _next_gain(trace))
         if guess is not None:
             ahead.learn(taken=jump is not None)
             taken, refused = taken + (jump is not None), refused + (jump is None)
@@ -107,6 +106,13 @@ def climb(
 def _evaluate(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, float]:
     statistics, value = evaluated(mixture, parameters)
     return statistics, float(value)
+
+
+def _next_gain(trace: list[float]) -> float:
+    """What the next EM step would gain, were gains to go on in the ratio of the last two: what a guess has to gain too."""
+    last = trace[-1] - trace[-2]
+    before = trace[-2] - trace[-3] if len(trace) > 2 else last
+    return max(last, 0.0) * last / before if before > 0 else 0.0
 
 
 def _no_worse(mixture: Mixture[Any, Any], guess: Floats, least: float) -> tuple[Floats, Any, Any, float] | None:

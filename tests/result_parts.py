@@ -85,6 +85,7 @@ def quantity(name: str, em: float, se: float, draws: Floats, scale: Any) -> Quan
         em_se=float(se),
         em_low=low,
         em_high=high,
+        shift=(mean - float(em)) / sd,
         se_ratio=float(se) / sd,
         profile_low=low - 0.1 * (em - low),
         profile_high=high - 0.1 * (high - em),

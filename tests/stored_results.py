@@ -232,7 +232,7 @@ def geyser() -> SampledResult:
         em_high=None,
         profile_low=None,
         profile_high=1.07 * quantities[-1].em if quantities[-1].em is not None else None,
-        profile_reason="no lower end: beyond 3.1 there is no regular maximum",
+        profile_reason="no lower end: below 3.1 no maximum is regular",
         tail_below=None,
         tail_above=None,
         gap=None,

@@ -122,13 +122,14 @@ def test_exact_numbers_are_judged_without_monte_carlo_error() -> None:
     near = judged(stats.norm(0.26, 1).ppf, ess=100)
     assert near.verdict == "agree"
     assert near.reason.endswith("beyond a limit, but by less than two Monte Carlo errors: no violation is shown.")
-    shifted = judged(stats.norm(0.26, 1).ppf, ess=100, exact=Posterior(0.26, 1.0, 0.03, 0.03))
+    shifted = judged(stats.norm(0.26, 1).ppf, ess=100, exact=Posterior(0.26, 1.0, 0.26, 1.0, 0.03, 0.03))
     assert shifted.reason.startswith("The posterior mean lies 0.26 posterior sd above the estimate.")
-    cut = judged(stats.norm.ppf, ess=100, exact=Posterior(0.0, 1.0, 0.009, 0.03))
+    cut = judged(stats.norm.ppf, ess=100, exact=Posterior(0.0, 1.0, 0.0, 1.0, 0.009, 0.03))
     assert (cut.verdict, cut.tail_below) == ("differ", 0.009)
     assert cut.reason.startswith("0.9% of the posterior lies below EM's interval")
     assert (
-        judged(stats.norm(0.26, 1).ppf, ess=100, exact=Posterior(0.24, 1.0, 0.03, 0.03)).reason == "Within all limits."
+        judged(stats.norm(0.26, 1).ppf, ess=100, exact=Posterior(0.24, 1.0, 0.24, 1.0, 0.03, 0.03)).reason
+        == "Within all limits."
     )
 
 
@@ -136,6 +137,7 @@ def test_intervals_are_judged_on_the_scale_without_bounds() -> None:
     # A log-normal standard deviation: about 1.02 its log is normal with sd 0.2, which the interval on the log scale holds.
     quantity = judged(stats.lognorm(0.2).ppf, estimate=1.0, error=0.2, name="standard_deviations[1]")
     assert quantity.scale == "log"
+    assert quantity.shift == pytest.approx(0, abs=1e-6)
     assert quantity.se_ratio == pytest.approx(1, abs=0.01)
     assert quantity.tail_below == pytest.approx(0.03, abs=1e-3)
     assert quantity.tail_above == pytest.approx(0.03, abs=1e-3)
@@ -232,7 +234,9 @@ def check(name: str, outcome: Any, engine: Any = None, explanation: str = "Becau
 
 def quantity(outcome: Any, gap: Gap | None = None, name: str = "means[1]") -> Quantity:
     right = judged(stats.norm.ppf)
-    return dataclasses.replace(right, name=name, verdict=outcome, gap=gap or right.gap, reason="So it is.")
+    gap = gap or right.gap
+    assert gap
+    return dataclasses.replace(right, name=name, verdict=outcome, gap=gap, shift=gap.total, reason="So it is.")
 
 
 PASSED = [check("same-density", "pass"), check("posterior-agrees", "not applicable"), check("identified", "pass")]
@@ -305,6 +309,7 @@ def test_of_two_weights_one_counts() -> None:
         (Gap(0.0, 0.6, 0.1, 0.7, False), "the best posterior mode is another (means[1])"),
         (Gap(0.1, 0.0, 0.6, 0.7, False), "the mean lies off the posterior mode (means[1])"),
         (Gap(0.6, 0.0, -0.6, 0.0, True), "the interval does not fit in width or shape (means[1])"),
+        (Gap(1.0, 0.0, -0.7, 0.3, True), "the posterior mean lies off the estimate (means[1])"),
     ],
 )
 def test_the_largest_cause_of_a_difference_is_told(gap: Gap, cause: str) -> None:

@@ -254,7 +254,7 @@ def test_an_end_beyond_the_regular_region_is_withheld_with_its_reason() -> None:
     interval = em.profile_interval(fit, "standard_deviations[1]")
     assert math.isnan(interval.low)
     assert interval.reason is not None
-    assert interval.reason.startswith("no lower end: beyond 0.")
+    assert interval.reason.startswith("no lower end: below 0.")
     assert interval.high > fit.parameters.standard_deviations[0, 0]
 
 
@@ -264,7 +264,7 @@ def test_a_lesser_mode_says_where_the_likelihood_rises_above_it() -> None:
     assert lesser.log_likelihood == pytest.approx(-714.815, abs=1e-3)  # the best is -714.195, with a weight of 0.14
     interval = em.profile_interval(lesser, "weights[1]")
     assert math.isnan(interval.low)
-    assert str(interval.reason).startswith("no lower end: beyond 0.")
+    assert str(interval.reason).startswith("no lower end: below 0.")
     assert str(interval.reason).endswith("the likelihood is higher")
 
 

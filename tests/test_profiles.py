@@ -29,6 +29,7 @@ def quantity(name: str = "means[1]", **fields: Any) -> Quantity:
         "profile_high": None,
         "profile_reason": None,
         "profile_coinciding": (False, False),
+        "shift": 0.0,
         "se_ratio": 1.0,
         "scale": quantities.scale(name),
         "map": 0.5,
@@ -125,7 +126,7 @@ def test_an_end_without_a_nominal_probability_is_not_judged() -> None:
 
 
 def test_a_missing_end_is_told_with_its_reason() -> None:
-    reason = "no lower end: beyond 0.2 there is no regular maximum"
+    reason = "no lower end: below 0.2 no maximum is regular"
     told = profiles.compared(quantity(tail_above=0.1), interval(np.nan, 0.6, reason), uniform_draws())
     assert told == f"The profile-likelihood interval has {reason}."
 
@@ -152,6 +153,7 @@ def test_profiles_change_no_verdict_and_hold_the_estimate() -> None:
             "profile_high": None,
             "profile_reason": None,
             "profile_coinciding": (False, False),
+            "shift": 0.0,
             "se_ratio": 1.0,
             "reason": before.reason,
         }

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import betaln, gammaln, logsumexp
+from scipy.special import betaln, gammaln, logit, logsumexp
 from scipy.stats import beta
 
 from comparisons import catalogue, datasets, draw_checks, quadrature, quantities
@@ -80,6 +80,9 @@ def test_known_coins_have_beta_posteriors(prior: CoinPrior) -> None:
         assert found.means[name] == pytest.approx(posterior.mean(), abs=TOLERANCE)
         assert found.sds[name] == pytest.approx(posterior.std(), abs=TOLERANCE)
         assert found.below[name] == pytest.approx(posterior.cdf([0.3, 0.5, 0.8]), abs=TOLERANCE)
+        mean = posterior.expect(logit)
+        sd = np.sqrt(posterior.expect(lambda p: logit(p) ** 2) - mean**2)
+        assert found.unbounded[name] == pytest.approx((mean, sd), abs=1e-5)
 
 
 @pytest.mark.parametrize("weights", ["free", "equal", [0.3, 0.7]])
@@ -110,9 +113,13 @@ def test_hidden_coins_have_the_posterior_of_all_labelings(weights: Weights, labe
     drawn = quantities.of_arrays(asked, {"weights": w.T, "head_probabilities": p.T})
     assert set(drawn) == set(found.means)
     for name, values in drawn.items():
-        assert abs(values.mean() - found.means[name]) < 4.5 * values.std() / np.sqrt(size)
-        squares = (values - found.means[name]) ** 2
-        assert abs(squares.mean() - found.sds[name] ** 2) < 4.5 * squares.std() / np.sqrt(size)
+        for given, mean, sd in (
+            (values, found.means[name], found.sds[name]),
+            (logit(values), *found.unbounded[name]),
+        ):
+            squares = (given - mean) ** 2
+            assert abs(given.mean() - mean) <= 4.5 * given.std() / np.sqrt(size)
+            assert abs(squares.mean() - sd**2) <= 4.5 * squares.std() / np.sqrt(size)
         for level, exact in zip(levels, found.below[name], strict=True):
             # Where few draws are expected their number is no normal one: ten more or less are then never seen.
             assert abs((values < level).mean() - exact) < 4.5 * np.sqrt(exact * (1 - exact) / size) + 10 / size

@@ -72,6 +72,7 @@ def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
         "em_se": quantity.em_se,
         "em_low": quantity.em_low,
         "em_high": quantity.em_high,
+        "shift": quantity.shift,
         "se_ratio": quantity.se_ratio,
         "profile_low": quantity.profile_low,
         "profile_high": quantity.profile_high,

@@ -27,7 +27,8 @@ INDEX = "index.html"
 SYMBOLS = {"agree": "=", "differ": "≠", "wrong": "✗", "inconclusive": "?"}
 MEANINGS = {
     "agree": "No integrity check failed, and EM with its standard errors is an adequate summary of the posterior.",
-    "differ": "No integrity check failed, and a point with its standard errors is not an adequate summary of the posterior.",
+    "differ": "No integrity check failed, and in some quantity EM’s point, standard error or interval is not an adequate "
+    "summary of the posterior.",
     "wrong": "An integrity check failed: one of the two fits is not what it claims to be.",
     "inconclusive": "An engine did not converge or a check could not decide, so nothing is claimed.",
 }

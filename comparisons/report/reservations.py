@@ -48,11 +48,12 @@ def readable(result: Result) -> list[Quantity]:
     """Return the quantities without the comparisons of EM and posterior that one of the two does not bear."""
     if not converged(result):
         return [
-            replace(quantity, tail_below=None, tail_above=None, gap=None, se_ratio=None)
+            replace(quantity, tail_below=None, tail_above=None, gap=None, shift=None, se_ratio=None)
             for quantity in result.quantities
         ]
     return [
-        replace(quantity, gap=None) if em_on_ridge(result, quantity) else quantity for quantity in result.quantities
+        replace(quantity, gap=None, shift=None) if em_on_ridge(result, quantity) else quantity
+        for quantity in result.quantities
     ]
 
 
