@@ -169,7 +169,7 @@ def judge(
             fits = "" if width or tails else " Its standard error and its interval are within their limits."
             reason = f"{'; '.join(problems)}.{fits} {_why(gap, judged.sd, draws, circumstances, kind)}"
         elif problems:
-            fits = "" if width else " The standard error fits; it is the shape that a Wald interval misses."
+            fits = "" if width else " The standard error is within its limits."
             reason = f"{'; '.join(problems)}.{fits}"
         else:
             close = [told for kinds in _problems(kind, shift, ratio, judged, beyond=0.0) for told in kinds]
@@ -248,7 +248,8 @@ def _problems(
         return shifted, width, ["EM's interval is far wider than the posterior: next to nothing of it lies beyond"]
     missed = {side: tail for side, tail in tails.items() if not tail_fits(tail, judged.ess_tail, beyond)}
     told = [
-        f"{tail:.1%} of the posterior lies {side} EM's interval, against 3% nominal" for side, tail in missed.items()
+        f"{100 * tail:.2g}% of the posterior lies {side} EM's interval, limits 1% and 6%"
+        for side, tail in missed.items()
     ]
     return shifted, width, told
 
@@ -273,14 +274,15 @@ def explained(points: Points, mean: float, sd: float) -> Gap:
 
 
 def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances, kind: Scale) -> str:
-    """Where the gap lies, in words: no cause, as part of what the prior does to the mean is in the last term."""
+    """Where the gap lies, in words; part of what the prior does to the mean is in the last term."""
     printed = "" if kind == "identity" else " as printed"
     if gap.cancelling:
         return "Large terms of opposite sign cancel in the gap, so it is laid to none of them."
+    shape = described(draws, circumstances.modes)
     terms = {
         "from the maximum of the likelihood to the posterior mode, by the prior": gap.prior,
         "on to a higher mode elsewhere": gap.mode_switch,
-        f"from the posterior mode to the mean ({described(draws, circumstances.modes)})": gap.averaging,
+        f"from the posterior mode to the mean, which {shape} and the prior make up": gap.averaging,
     }
     large = {name: value for name, value in terms.items() if abs(value) > NOTICEABLE * sd}
     if len(large) == 1:
@@ -292,11 +294,11 @@ def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances, kind:
 
 
 def described(draws: Floats, modes: Modes) -> str:
-    """What the posterior looks like between mode and mean."""
+    """What of the posterior's shape keeps its mean from its mode."""
     if modes == "several":
-        return "there are several modes"
+        return "several modes"
     if modes == "ridge":
-        return "the mode is a ridge, and not equally long for every value of this quantity"
+        return "a ridge of modes, not equally long for every value of this quantity,"
     centred = draws - draws.mean()
     skewness = round(float((centred**3).mean() / draws.std() ** 3), 1)
-    return f"skewness {skewness + 0.0:+.1f}"  # no -0.0
+    return f"its shape (skewness {skewness + 0.0:+.1f})"  # no -0.0

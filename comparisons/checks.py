@@ -279,5 +279,5 @@ def identified(
         "pass",
         rank,
         1e-8,
-        f"The observed information has full rank; its smallest share of the complete-data information is {rank:.2g}.{told}",
+        f"The observed information has full rank; its smallest share of the complete-data information is {rank:.4g}.{told}",
     )

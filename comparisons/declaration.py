@@ -15,17 +15,17 @@ from models.mixtures import Weights
 
 WEAKLY_INFORMATIVE = (
     "Read off the data: mean and scale after Fraley & Raftery (2007), as mclust's users know them. With d + 4 degrees of "
-    "freedom posterior variances and their Monte Carlo errors exist, and with a shrinkage of 0.05 the prior mean is worth a "
-    "twentieth of a row; these two are this suite's. For each covariance the mode counts 2d + 6 rows more, whose squares and "
-    "products together sum to the scale alone: with the pull on the means this moves the spread of a component with few rows, up "
-    "or down; free weights get one row for each component, so that the mode empties none. How much that matters shows "
-    "beside EM's estimate in the column MAP."
+    "freedom posterior variances and their Monte Carlo errors exist, and with a shrinkage of 0.05 the prior mean is worth a"
+    " twentieth of a row; these two are this suite's. For each covariance the mode counts 2d + 6 rows more, whose squares "
+    "and products together sum to the scale alone (twice that of an inverse-gamma): with the pull on the means this moves "
+    "the spread of a component with few rows, up or down; free weights get one row for each component, so that the mode "
+    "empties none. What that does to the mode is in the column MAP; the mean may move less, or more."
 )
 UNIFORM = (
-    "Uniform in the weights, where they are free, and in the head probabilities: the posterior mode in these is the maximum of "
-    "the likelihood. What is computed from several of them, such as chance_of_heads, has a prior that is not uniform but highest "
-    "in the middle, and so are those of components put into order: the lower of two uniform coins is Beta(1, 2). Posterior means "
-    "feel it."
+    "Uniform in the weights, where they are free, and in the head probabilities: the posterior mode in these is the maximum"
+    " of the likelihood. What is computed from several of them, such as chance_of_heads, has a prior that is not uniform "
+    "but highest in the middle. Where components are put into order theirs are not uniform either: the lower of two uniform"
+    " coins is Beta(1, 2), highest at 0. Posterior means feel it."
 )
 
 

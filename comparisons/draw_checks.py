@@ -163,7 +163,7 @@ def meets_identities(check: Check, identities: Identities | None) -> Check:
         return replace(check, explanation=f"{text} {held}")
     departs = (
         f"But of {counted} of draws from this posterior, that for the {identities.field} is off by {departure:.1f} Monte Carlo "
-        f"standard errors, where {identities.allowed:.1f} are allowed at a false-alarm rate of {FALSE_ALARMS:g}."
+        f"standard errors, where {identities.allowed:.1f} are allowed at a false-alarm rate of at most {FALSE_ALARMS:g}."
     )
     return replace(
         check,
@@ -208,9 +208,8 @@ def posterior_agrees(
     worst = max(scores, key=lambda name: abs(scores[name]) if np.isfinite(scores[name]) else np.inf)
     statistic = abs(scores[worst])
     against = "importance sampling" if exact is None else "the exact numbers"
-    counted = (
-        f"{len(scores)} means and probabilities compared, at a false-alarm rate of {FALSE_ALARMS:g} for all together"
-    )
+    rate = f"at a false-alarm rate of at most {FALSE_ALARMS:g} for all together"
+    counted = f"{len(scores)} means and probabilities compared, {rate}"
     if statistic <= allowed:
         text = (
             f"{told} NUTS agrees with {against}: {counted}; the largest difference, in {worst}, is {statistic:.1f} standard "

@@ -102,9 +102,9 @@ def _told(k: int, hidden: bool, shares: list[float | None]) -> tuple[Any, str]:
             "components mixes them up; draws aligned by ECR would not."
         )
     return "not told apart", (
-        f"In some draws it cannot be told which component is which: their order and {other} name them differently in "
-        f"{_percent(worst)} of the draws looked at, more than {THRESHOLD:.0%}{spared}. To that extent what is told of single "
-        f"components depends on the rule by which draws are labelled; what has no labels does not.{by_chance}"
+        f"By the rules compared here the components {cannot} in every draw: their order and {other} name them differently in "
+        f"{_percent(worst)} of the draws looked at, more than {THRESHOLD:.0%}{spared}. What is told of single components may "
+        f"depend on the rule by which draws are labelled; what has no labels does not.{by_chance}"
     )
 
 

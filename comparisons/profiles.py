@@ -71,6 +71,9 @@ def em_names(problem: Problem) -> dict[str, str]:
     return found
 
 
+_BOUND = {"below": "lower", "above": "upper"}
+
+
 def compared(quantity: Quantity, interval: em.Interval, draws: Floats, *, on_ridge: bool = False) -> str | None:
     """Whether the profile interval fits the posterior, in a sentence; None where Wald's tails already do, or none is known.
 
@@ -100,10 +103,12 @@ def compared(quantity: Quantity, interval: em.Interval, draws: Floats, *, on_rid
     bounded = [side for side in sides if not (quantity.scale == "logit" and side[1] in (0.0, 1.0))]
     if not bounded:
         return "The profile-likelihood interval is everything from 0 to 1: the data alone rule out no value."
+    unbounded = {side[0]: bound for side in sides if side not in bounded for bound in [_BOUND[side[0]]]}
+    alone = f" The data alone set no {' and no '.join(unbounded.values())} bound." if unbounded else ""
     inner = [(name, float(beyond.mean())) for name, _, beyond, coinciding in bounded if not coinciding]
     if on_ridge or not inner:
-        return "The profile-likelihood interval is not judged: none of its ends has a nominal probability."
+        return f"The profile-likelihood interval is not judged: none of its ends has a nominal probability.{alone}"
     told = " and ".join(f"{tail:.1%} {side} it" for side, tail in inner)
     fits = all(adequacy.tail_fits(tail, ess_tail) for _, tail in inner)
     judged = "violates no limit beyond Monte Carlo error" if fits else "does not fit either"
-    return f"The profile-likelihood interval {judged}: of the posterior {told}."
+    return f"The profile-likelihood interval {judged}: of the posterior {told}.{alone}"

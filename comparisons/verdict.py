@@ -61,6 +61,8 @@ def reach(
     complement = f"weights[{problem.comparison.components[1]}]" if problem.comparison.n_components == 2 else None
     judged = [q for q in quantities if q.name != complement]
     differing = [q for q in judged if q.verdict == "differ"]
+    without = [q for q in differing if q.em_low is None]
+    missing = [q for q in differing if q.em_low is not None]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
     if not differing and not unidentified:
         return (
@@ -83,21 +85,22 @@ def reach(
     for q in differing:
         told_of.setdefault(q.reason, []).append(q.name)
     reasons += [f"{', '.join(names)}: {reason}" for reason, names in told_of.items()]
-    causes = _why([q for q in differing if q.em_low is not None] if unidentified else differing, modes)
-    why = " and ".join(["the data do not identify all parameters"] * unidentified + [causes] * bool(causes))
     once = "" if len(judged) == len(quantities) else " (the two weights counted once)"
-    return (
-        "differ",
-        f"No check finds a fault in either fit. For {len(differing)} of {len(judged)} quantities{once} EM's estimate, its "
-        f"standard error or its interval misses a limit that this suite sets for a summary of the posterior: {why}.",
-        reasons,
-    )
+    sentences = ["No check finds a fault in either fit."]
+    if without or unidentified:
+        why = "the data do not identify all parameters" if unidentified else "it has no standard error there"
+        of = f"For {len(without)} of {len(judged)} quantities{once} EM has no interval to compare with the posterior"
+        sentences.append(f"{of}: {why}." if without else f"{why[0].upper()}{why[1:]}.")
+    if missing:
+        sentences.append(
+            f"For {len(missing)} of {len(judged)} quantities{once} EM's estimate, its standard error or its interval is shown to "
+            f"miss a limit that this suite sets for a summary of the posterior: {_why(missing, modes)}."
+        )
+    return "differ", " ".join(sentences), reasons
 
 
 def _why(differing: list[Quantity], modes: Modes) -> str:
-    """Where what differs comes from, in a few words, each with its quantities; nothing where none differs."""
-    if not differing:
-        return ""
+    """Where what differs comes from, in a few words, each with its quantities."""
     several = " of a posterior with several modes" if modes == "several" else ""
     shape = f"the mean{several} lies off the posterior mode"
     sizes: dict[str, dict[str, float]] = {
@@ -109,14 +112,14 @@ def _why(differing: list[Quantity], modes: Modes) -> str:
         if q.gap is not None and not q.gap.cancelling and q.sd and abs(q.shift or 0.0) > SHIFT:
             terms = (q.gap.prior, q.gap.mode_switch, q.gap.averaging)
             for told, term in zip(sizes.values(), terms, strict=True):
-                told[q.name] = abs(term) / q.sd
-    causes = {"EM has no interval": [q.name for q in differing if q.em_low is None]}
+                # What goes against the gap is not what makes it.
+                told[q.name] = term / q.sd * (1 if q.gap.total > 0 else -1)
     # What is half of the limit is worth a word.
-    causes |= {cause: [name for name, size in told.items() if size >= SHIFT / 2] for cause, told in sizes.items()}
+    causes = {cause: [name for name, size in told.items() if size >= SHIFT / 2] for cause, told in sizes.items()}
     explained = {name for names in causes.values() for name in names}
     rest = [q for q in differing if q.name not in explained]
     causes["the posterior mean lies off the estimate"] = [q.name for q in rest if abs(q.shift or 0.0) > SHIFT]
-    causes["the interval does not fit in width or shape"] = [q.name for q in rest if not abs(q.shift or 0.0) > SHIFT]
+    causes["the interval does not fit the posterior"] = [q.name for q in rest if not abs(q.shift or 0.0) > SHIFT]
     return " and ".join(f"{cause} ({_some(names)})" for cause, names in causes.items() if names)
 
 

@@ -38,8 +38,10 @@ def model(problem: Problem) -> Model:
     formula = [hidden, f"y[i] ~ Normal(means{index}, {spread}{'' if problem.form.tied else index})"]
     nu, scale = prior.degrees_of_freedom, prior.scale
     if one:
-        told.append(f"variance ~ inverse-gamma({_number(nu / 2)}, {_number(scale[0, 0] / 2)})")
-        told.append(f"means[k] ~ Normal({_number(prior.mean[0])}, variance / {_number(prior.shrinkage)})")
+        told.append(f"standard_deviations[k]^2 ~ inverse-gamma({_number(nu / 2)}, {_number(scale[0, 0] / 2)})")
+        told.append(
+            f"means[k] ~ Normal({_number(prior.mean[0])}, standard_deviations[k] / sqrt({_number(prior.shrinkage)}))"
+        )
     else:
         rows = "; ".join(", ".join(_number(v) for v in row) for row in scale)
         centre = ", ".join(_number(v) for v in prior.mean)

@@ -43,7 +43,9 @@ def test_coinciding_components_cannot_be_told_apart() -> None:
     p = random.beta(1 + heads.sum() / 2, 1 + 100 - heads.sum() / 2, size=(2, 500, 2))
     told = compared(problem, tree({"head_probabilities": p}, ["A", "B"]))
     assert told.verdict == "not told apart"
-    assert told.sentence.startswith("In some draws it cannot be told which component is which: their order and ")
+    assert told.sentence.startswith(
+        "By the rules compared here the components cannot be told apart in every draw: their order and "
+    )
     assert max(told.ordering_ecr or 0, told.ordering_stephens or 0) > label_free.THRESHOLD
 
 

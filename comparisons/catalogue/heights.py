@@ -39,8 +39,9 @@ def findings(fitted: Fitted) -> list[Finding]:
             f"inside a wide one. Started from the sexes themselves EM ends at {from_sexes.log_likelihood:.3f}, "
             f"{describe(from_sexes.parameters)}, {fit.log_likelihood - from_sexes.log_likelihood:.2f} nats lower with as many "
             f"parameters: the likelihood hardly chooses between them. By sex the estimate is {describe(by_sex)}. One normal for "
-            f"everybody has {one.log_likelihood:.3f}, and BIC prefers it ({bic[0]:.1f} against {bic[1]:.1f}; smaller is better). "
-            "So the components are numbered, not named; whether there are two at all is asked by "
+            f"everybody has {one.log_likelihood:.3f}, and BIC prefers it ({bic[0]:.1f} against {bic[1]:.1f}; smaller is better; "
+            "a rough guide, as one component is a singular point of two). As the best mode is not the sexes the components are "
+            "numbered, not named; whether there are two at all is asked by "
             "`comparisons components heights`.",
         ),
         Finding(

@@ -32,9 +32,10 @@ def findings(fitted: Fitted) -> list[Finding]:
         Finding(
             "What the prior does to what is identified",
             f"The chance of heads is {limit.mean():.3f} by EM and {fitted.posterior_mean['chance_of_heads']:.3f} (sd "
-            f"{fitted.posterior_sd['chance_of_heads']:.3f}) in the posterior. Two uniform coins are not a uniform mean: the "
-            "mean of two has a triangular prior with its peak at one half, and that is where the posterior is drawn to. Under "
-            f"a uniform prior on it the mean would be {(heads + 1) / (n + 2):.3f}; the rest of the gap is that triangle's. The "
+            f"{fitted.posterior_sd['chance_of_heads']:.3f}, by quadrature) in the posterior. Two uniform coins "
+            "are not a uniform mean: the mean of two has a triangular prior with its peak at one half, and that is where the "
+            "posterior is drawn to. Under a uniform prior on it the mean would be "
+            f"{(heads + 1) / (n + 2):.3f}; the rest of the gap is that triangle's. The "
             "table has all of it between mode and mean: the prior is flat in the two coins, where the mode is taken, and not in "
             "their mean.",
         ),

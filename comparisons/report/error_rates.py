@@ -28,9 +28,9 @@ REASONS = {
     "sampler-converged": "R-hat 1.01 and 400 effective draws after Vehtari et al. (2021); draws are added to 1500 effective "
     "ones before the chains are given up, since a perfect sampler fails 1.01 in a third of the cases at 400. A transition whose "
     "energy is off by 1000 nats has diverged, whatever its flag says.",
-    "draws-belong": "Rounding, as for same-density; Stein’s identities fail with probability 0.001, all together, where the "
-    "draws are right (Bonferroni).",
-    "posterior-agrees": "All means and probabilities together fail with probability 0.001 where both routes are right "
+    "draws-belong": "Rounding, as for same-density; Stein’s identities fail with probability 0.001 at most, all together, "
+    "where the draws are right (Bonferroni).",
+    "posterior-agrees": "All means and probabilities together fail with probability 0.001 at most where both routes are right "
     "(Bonferroni, Student t).",
     "identified": "Below 1e-8 of the complete-data information nothing is left but rounding.",
 }
@@ -68,6 +68,8 @@ def measured(result: Result) -> list[Measured]:
 def sentences(result: Result) -> list[str]:
     """The error rates of the verdict, and how much was looked at."""
     clean, faults = _clean(result), _published()["faults"]
+    margin = ", and the margin of two Monte Carlo errors that keeps chance from turning a verdict also hides small violations"
+    margin = "" if all(quantity.exact for quantity in result.quantities) else margin
     wrong, undecided = clean["verdicts"]["wrong"], clean["verdicts"]["inconclusive"]
     return [
         f"On simulated data of this family with no fault planted the verdict was “wrong” (an integrity check failed) in "
@@ -79,8 +81,7 @@ def sentences(result: Result) -> list[str]:
         "may not be." + (f" Not always found: {'; '.join(faults['missed'])}." if faults["missed"] else ""),
         f"This comparison looked at {len(result.quantities)} quantities and {len(result.checks)} checks. These rates are of the "
         "checks. The limits that tell “agree” from “differ”, under Estimates, are conventions without an error rate: they are "
-        "not corrected for the number of quantities, and the margin of two Monte Carlo errors that keeps chance from turning "
-        "a verdict also hides small violations.",
+        f"not corrected for the number of quantities{margin}.",
     ]
 
 
