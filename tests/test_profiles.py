@@ -101,13 +101,15 @@ def test_where_walds_interval_fails_the_profile_is_held_against_the_posterior(
 def test_an_end_at_a_bound_has_no_tail_to_judge() -> None:
     at_a_bound = quantity("weights[1]", tail_above=0.1)
     one_sided = profiles.compared(at_a_bound, interval(0.0, 0.97), uniform_draws())
-    assert (
-        one_sided
-        == "The profile-likelihood interval violates no limit beyond Monte Carlo error: of the posterior 3.0% above it."
+    assert one_sided == (
+        "The profile-likelihood interval violates no limit beyond Monte Carlo error: of the posterior 3.0% above it. "
+        "The data alone set no lower bound."
     )
     everything = profiles.compared(at_a_bound, interval(0.0, 1.0), uniform_draws())
     assert everything is not None
     assert "rule out no value" in everything
+    agreeing = replace(at_a_bound, verdict="agree", tail_above=0.03)
+    assert "fits the posterior is chance" in str(profiles.compared(agreeing, interval(0.0, 1.0), uniform_draws()))
     # 0 and 1 are bounds of probabilities alone.
     assert "either: of the posterior 0.0% below it" in str(
         profiles.compared(quantity(tail_above=0.1), interval(0.0, 0.97), uniform_draws())

@@ -15,6 +15,7 @@ from comparisons.datasets import load
 from em.climb import climb
 from em.coin_family import CoinMixture
 from em.curvature import derivatives
+from em.gaussian_family import GaussianMixture
 from em.mixture import evaluated
 from em.sample import SAMPLE
 from em.spread_ratio import SpreadRatio
@@ -200,6 +201,33 @@ def test_steps_of_many_rows_are_those_that_were_asked_for() -> None:
             em.gaussian_steps.e_step(plain.path[k], data), None, MixtureWeights.of("free", 2), CovarianceForm.of("full")
         )
         np.testing.assert_allclose(step.means, plain.path[k + 1].means, rtol=1e-9)
+
+
+class Timid:
+    """Guesses that gain a millionth of what an EM step would: from the last point a millionth of the way."""
+
+    def __init__(self, *_: Any) -> None:
+        self.taken: list[bool] = []
+
+    def beyond(self, point: Floats, following: Floats) -> Floats | None:
+        self.taken.append(False)
+        return point + 1e-6 * (following - point) if len(self.taken) > 1 else None
+
+    def learn(self, *, taken: bool) -> None:
+        self.taken[-1] = taken
+
+
+def test_a_guess_that_gains_less_than_the_next_step_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = GaussianMixture(
+        Measurements(two_clusters()[:500]), MixtureWeights.of("free", 2), CovarianceForm.of("full"), None
+    )
+    start = GaussianParameters([0.5, 0.5], [0.0, 1.0], [1.0, 1.0])
+    plain = climb(problem, start, max_iterations=8)
+    guesses = Timid()
+    monkeypatch.setattr("em.climb.extrapolation", lambda *_: guesses)
+    run = climb(problem, start, max_iterations=8)
+    assert (run.extrapolations, run.refused) == (0, 7)
+    np.testing.assert_array_equal(run.trace, plain.trace)
 
 
 def test_a_search_in_a_sample_says_how_many_starts_led_to_an_optimum() -> None:
