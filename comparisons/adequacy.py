@@ -56,10 +56,10 @@ def wald(name: str, value: float, error: float) -> tuple[float, float]:
         return math.nan, math.nan
     with np.errstate(all="ignore"):
         if kind == "logit":
-            centre, spread = np.log(value / (1 - value)), error / (value * (1 - value))
+            centre, spread = float(on_scale(kind, value)), error * slope(kind, value)
             low, high = (1 / (1 + np.exp(-(centre + sign * z * spread))) for sign in (-1, 1))
         elif kind == "log":
-            low, high = (value * np.exp(sign * z * error / value) for sign in (-1, 1))
+            low, high = (value * np.exp(sign * z * error * slope(kind, value)) for sign in (-1, 1))
         else:
             low, high = value - z * error, value + z * error
     return float(low), float(high)
@@ -144,7 +144,7 @@ def judge(
     ratio = shift = math.nan
     kind = scale(name)
     verdict: Literal["agree", "differ", "inconclusive"]
-    if not (circumstances.converged and math.isfinite(sd) and sd > 0):
+    if not (circumstances.converged and math.isfinite(mean) and math.isfinite(sd) and sd > 0):
         verdict, reason = (
             "inconclusive",
             "The chains have not converged, so they are no sample of the posterior to compare with.",
@@ -159,7 +159,7 @@ def judge(
     else:
         judged = exact or of_draws(draws, kind, low, high, row)
         gap = explained(points, judged.mean, judged.sd)
-        shift = float((judged.centre - on_scale(kind, np.array(estimate))) / judged.spread)
+        shift = float((judged.centre - on_scale(kind, estimate)) / judged.spread)
         ratio = error * slope(kind, estimate) / judged.spread
         shifted, width, tails = _problems(kind, shift, ratio, judged)
         problems = [*shifted, *width, *tails]
@@ -201,13 +201,14 @@ def judge(
 
 def of_draws(draws: Floats, kind: Scale, low: float, high: float, row: Any) -> Posterior:
     """What draws say: with ArviZ's Monte Carlo errors of ``row``, and tails beyond ``low`` and ``high``."""
-    mean, sd, there = float(row["mean"]), float(row["sd"]), on_scale(kind, draws)
+    mean, sd = float(row["mean"]), float(row["sd"])
+    # A draw may round to 0 or 1.
+    there = on_scale(kind, np.clip(draws, 1e-12, 1 - 1e-12) if kind == "logit" else draws)
     return Posterior(
         mean,
         sd,
-        # Where ArviZ has no number, there is none.
-        float(there.mean()) + 0.0 * mean,
-        float(there.std()) + 0.0 * sd,
+        float(there.mean()),
+        float(there.std()),
         float((draws < low).mean()),
         float((draws > high).mean()),
         float(row["mcse_mean"]) / sd,
@@ -216,11 +217,11 @@ def of_draws(draws: Floats, kind: Scale, low: float, high: float, row: Any) -> P
     )
 
 
-def on_scale(kind: Scale, values: Floats) -> Floats:
-    """Values of a quantity on the scale on which it has no bounds, probabilities kept off 0 and 1."""
+def on_scale(kind: Scale, values: Floats | float) -> Floats:
+    """Values of a quantity on the scale on which it has no bounds."""
+    values = np.asarray(values)
     if kind == "logit":
-        inside = np.clip(values, 1e-12, 1 - 1e-12)
-        return np.asarray(np.log(inside / (1 - inside)))
+        return np.asarray(np.log(values / (1 - values)))
     return np.asarray(np.log(values)) if kind == "log" else values
 
 
@@ -248,7 +249,7 @@ def _problems(
         return shifted, width, ["EM's interval is far wider than the posterior: next to nothing of it lies beyond"]
     missed = {side: tail for side, tail in tails.items() if not tail_fits(tail, judged.ess_tail, beyond)}
     told = [
-        f"{100 * tail:.2g}% of the posterior lies {side} EM's interval, limits 1% and 6%"
+        f"{100 * tail:.2g}% of the posterior lies {side} EM's interval, limits {TAILS[0]:.0%} and {TAILS[1]:.0%}"
         for side, tail in missed.items()
     ]
     return shifted, width, told
@@ -275,22 +276,22 @@ def explained(points: Points, mean: float, sd: float) -> Gap:
 
 def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances, kind: Scale) -> str:
     """Where the gap lies, in words; part of what the prior does to the mean is in the last term."""
-    printed = "" if kind == "identity" else " as printed"
+    where = "The gap of" if kind == "identity" else "On the scale printed the gap of"
     if gap.cancelling:
         return "Large terms of opposite sign cancel in the gap, so it is laid to none of them."
     shape = described(draws, circumstances.modes)
     terms = {
-        "from the maximum of the likelihood to the posterior mode, by the prior": gap.prior,
-        "on to a higher mode elsewhere": gap.mode_switch,
-        f"from the posterior mode to the mean, which {shape} and the prior make up": gap.averaging,
+        "between maximum likelihood and posterior mode (the prior)": gap.prior,
+        "between that mode and a higher one": gap.mode_switch,
+        f"between posterior mode and mean ({shape}, and the prior)": gap.averaging,
     }
     large = {name: value for name, value in terms.items() if abs(value) > NOTICEABLE * sd}
     if len(large) == 1:
         name, value = next(iter(large.items()))
         if f"{value / sd:.2f}" == f"{gap.total / sd:.2f}":
-            return f"All of the gap{printed}, {gap.total / sd:+.2f} sd, lies {name}."
+            return f"{where} {gap.total / sd:+.2f} sd lies {name}."
     told = [f"{value / sd:+.2f} sd {name}" for name, value in terms.items() if f"{abs(value) / sd:.2f}" != "0.00"]
-    return f"The gap{printed}, {gap.total / sd:+.2f} sd, is the sum of {' and '.join(told) or 'small parts'}."
+    return f"{where} {gap.total / sd:+.2f} sd is the sum of {' and '.join(told) or 'small parts'}."
 
 
 def described(draws: Floats, modes: Modes) -> str:
@@ -298,7 +299,7 @@ def described(draws: Floats, modes: Modes) -> str:
     if modes == "several":
         return "several modes"
     if modes == "ridge":
-        return "a ridge of modes, not equally long for every value of this quantity,"
+        return "a ridge of modes that is not equally long for every value of this quantity"
     centred = draws - draws.mean()
     skewness = round(float((centred**3).mean() / draws.std() ** 3), 1)
-    return f"its shape (skewness {skewness + 0.0:+.1f})"  # no -0.0
+    return f"skewness {skewness + 0.0:+.1f}"  # no -0.0

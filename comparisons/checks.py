@@ -140,19 +140,12 @@ def stationary(fit: em.Fit[Any, Any], judged: Curvature | None, names: tuple[str
         )
     if judged.kind == "ridge":
         flat = judged.flat_directions.shape[1]
-        ways = f"in {flat} directions, one of them {{}}" if flat > 1 else "along {}"
-        text = f"The objective is flat {ways.format(describe(judged.direction, names))}: there is no single maximum to be at."
+        ways, across = (f"in {flat} directions, one of them", "them") if flat > 1 else ("along", "it")
+        text = f"The objective is flat {ways} {describe(judged.direction, names)}: there is no single maximum to be at."
         if judged.step <= STATIONARY:
-            return check(
-                "not applicable", judged.step, f"{text} Across {'them' if flat > 1 else 'it'} the estimate is at rest."
-            )
-        return check(
-            "fail",
-            judged.step,
-            f"{text} Across {'them' if flat > 1 else 'it'} EM has not come to rest.",
-            "em",
-            "Allow more iterations.",
-        )
+            return check("not applicable", judged.step, f"{text} Across {across} the estimate is at rest.")
+        text += f" Across {across} EM has not come to rest."
+        return check("fail", judged.step, text, "em", "Allow more iterations.")
     if judged.decrement <= STATIONARY:
         bound = ""
         if judged.at_bounds:

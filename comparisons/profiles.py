@@ -71,9 +71,6 @@ def em_names(problem: Problem) -> dict[str, str]:
     return found
 
 
-_BOUND = {"below": "lower", "above": "upper"}
-
-
 def compared(quantity: Quantity, interval: em.Interval, draws: Floats, *, on_ridge: bool = False) -> str | None:
     """Whether the profile interval fits the posterior, in a sentence; None where Wald's tails already do, or none is known.
 
@@ -86,26 +83,28 @@ def compared(quantity: Quantity, interval: em.Interval, draws: Floats, *, on_rid
     tails = [quantity.tail_below, quantity.tail_above]
     if quantity.verdict == "inconclusive":
         return None
-    everything = quantity.scale == "logit" and (interval.low, interval.high) == (0.0, 1.0)
-    if everything and quantity.verdict == "agree":
-        return (
-            "The profile-likelihood interval is everything from 0 to 1: the data alone rule out no value, and that Wald's "
-            "interval fits the posterior is chance."
-        )
+    # 0 and 1 are bounds of probabilities alone.
+    ends = {"lower": interval.low, "upper": interval.high} if quantity.scale == "logit" else {}
+    at_bounds = [side for side, end in ends.items() if end in (0.0, 1.0)]
+    everything = "The profile-likelihood interval is everything from 0 to 1: the data alone rule out no value"
+    if len(at_bounds) == 2 and quantity.verdict == "agree":
+        return f"{everything}, and that Wald's interval fits the posterior is chance."
     if all(t is not None and adequacy.tail_fits(t, ess_tail) for t in tails):
         return None
     if interval.reason is not None:
         return f"The profile-likelihood interval has {interval.reason}."
+    if len(at_bounds) == 2:
+        return f"{everything}."
+    alone = f" The data alone set no {at_bounds[0]} bound." if at_bounds else ""
     sides = (
-        ("below", interval.low, draws < interval.low, interval.coinciding[0]),
-        ("above", interval.high, draws > interval.high, interval.coinciding[1]),
+        ("below", "lower", draws < interval.low, interval.coinciding[0]),
+        ("above", "upper", draws > interval.high, interval.coinciding[1]),
     )
-    bounded = [side for side in sides if not (quantity.scale == "logit" and side[1] in (0.0, 1.0))]
-    if not bounded:
-        return "The profile-likelihood interval is everything from 0 to 1: the data alone rule out no value."
-    unbounded = {side[0]: bound for side in sides if side not in bounded for bound in [_BOUND[side[0]]]}
-    alone = f" The data alone set no {' and no '.join(unbounded.values())} bound." if unbounded else ""
-    inner = [(name, float(beyond.mean())) for name, _, beyond, coinciding in bounded if not coinciding]
+    inner = [
+        (name, float(beyond.mean()))
+        for name, side, beyond, coinciding in sides
+        if side not in at_bounds and not coinciding
+    ]
     if on_ridge or not inner:
         return f"The profile-likelihood interval is not judged: none of its ends has a nominal probability.{alone}"
     told = " and ".join(f"{tail:.1%} {side} it" for side, tail in inner)

@@ -11,14 +11,12 @@ from comparisons.processes import Crashed, Outcome
 from comparisons.progress import COLOURS
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, ratio, rounded, significant, statistic
 from comparisons.report.reservations import (
-    COINCIDING,
-    END_MARK,
     MARK,
     NOT_CONVERGED,
-    RIDGE,
     converged,
     em_on_ridge,
     end_marks,
+    footnotes,
     map_on_ridge,
 )
 from comparisons.result import Quantity, Result
@@ -71,10 +69,8 @@ def print_result(result: Result) -> None:
     if not converged(result):
         console.print(NOT_CONVERGED)
     console.print(_quantities(result))
-    if any(em_on_ridge(result, quantity) for quantity in result.quantities):
-        console.print(f"  {MARK} {RIDGE}")
-    if any(any(end_marks(quantity)) for quantity in result.quantities):
-        console.print(f"  {END_MARK} {COINCIDING}")
+    for mark, sentence in footnotes(result).items():
+        console.print(f"  {mark} {sentence}")
     for quantity in result.quantities:
         console.print(
             Text.assemble(f"  {quantity.name}: ", _coloured(quantity.verdict), f" – {prose(quantity.reason)}")

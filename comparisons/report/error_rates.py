@@ -68,8 +68,9 @@ def measured(result: Result) -> list[Measured]:
 def sentences(result: Result) -> list[str]:
     """The error rates of the verdict, and how much was looked at."""
     clean, faults = _clean(result), _published()["faults"]
-    margin = ", and the margin of two Monte Carlo errors that keeps chance from turning a verdict also hides small violations"
-    margin = "" if all(quantity.exact for quantity in result.quantities) else margin
+    margin = ""
+    if any(quantity.exact is None for quantity in result.quantities):
+        margin = ", and the margin of two Monte Carlo errors that keeps chance from turning a verdict also hides small violations"
     wrong, undecided = clean["verdicts"]["wrong"], clean["verdicts"]["inconclusive"]
     return [
         f"On simulated data of this family with no fault planted the verdict was “wrong” (an integrity check failed) in "

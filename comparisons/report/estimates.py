@@ -7,14 +7,13 @@ import io
 
 from comparisons.report.digits import MISSING, decimals_for, rounded
 from comparisons.report.reservations import (
-    COINCIDING,
     END_MARK,
     MARK,
     NOT_CONVERGED,
-    RIDGE,
     converged,
     em_on_ridge,
     end_marks,
+    footnotes,
     map_on_ridge,
     readable,
 )
@@ -110,10 +109,7 @@ def latex_table(result: Result) -> str:
     probability = latex(f"{100 * result.quantities[0].posterior.hdi_prob:.0f}%") if result.quantities else ""
     posterior = "Posterior" if converged(result) else "Not converged"
     notes = "" if converged(result) else f" {NOT_CONVERGED}"
-    if any(em_on_ridge(result, quantity) for quantity in result.quantities):
-        notes += f" {MARK} {RIDGE}"
-    if any(any(end_marks(quantity)) for quantity in result.quantities):
-        notes += f" {END_MARK} {COINCIDING}"
+    notes += "".join(f" {mark} {sentence}" for mark, sentence in footnotes(result).items())
     lines = [
         r"% Needs \usepackage{booktabs}.",
         rf"% Seed {result.seed}; {', '.join(f'{k} {v}' for k, v in result.provenance.versions.items())}.".replace(

@@ -44,6 +44,16 @@ def end_marks(quantity: Quantity) -> tuple[str, str]:
     return END_MARK * lower, END_MARK * upper
 
 
+def footnotes(result: Result) -> dict[str, str]:
+    """What the marks in the table of quantities mean, of those that are in it."""
+    found = {}
+    if any(em_on_ridge(result, quantity) for quantity in result.quantities):
+        found[MARK] = RIDGE
+    if any(any(end_marks(quantity)) for quantity in result.quantities):
+        found[END_MARK] = COINCIDING
+    return found
+
+
 def readable(result: Result) -> list[Quantity]:
     """Return the quantities without the comparisons of EM and posterior that one of the two does not bear."""
     if not converged(result):
