@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, gammaln, logit
 
 from em.coin_steps import CoinStatistics, log_densities, log_prior, m_step, statistics_of
-from em.gradient_function import moved_apart
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, blocks_of, posterior_sums
 from em.mixture import (
     Sum,
@@ -33,6 +32,8 @@ from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
 FLAT = CoinPrior()
 # A start is the M-step under one extra head, tail and bag per coin: from 0 or 1, where none starts, EM cannot leave.
 START = CoinPrior(heads=2.0, tails=2.0, concentration=2.0)
+# Head probabilities at which a coin is tried.
+TRIED = np.linspace(0.0, 1.0, 401)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,11 +172,14 @@ class CoinMixture:
     def smallest_spread(self, parameters: CoinParameters) -> Floats:
         return np.full(parameters.weights.shape[:-1], np.inf)
 
-    def start_from(self, responsibilities: Floats) -> CoinParameters:
-        return m_step(statistics_of(responsibilities * self.counts[:, None], np.nan, self.tosses), START, self.weights)
+    def start_from(self, responsibilities: Floats, *, wide: bool = True) -> CoinParameters:
+        statistics = statistics_of(responsibilities * self.counts[:, None], np.nan, self.tosses)
+        return m_step(statistics, START if wide else self.prior, self.weights)
 
-    def moved_apart(self, parameters: CoinParameters) -> CoinParameters | None:
-        return moved_apart(parameters, self.tosses, self.groups) if self.weights.free else None
+    def elsewhere(self, random: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
+        coins = trusted(CoinParameters, head_probabilities=TRIED)
+        # In standard deviations of the share of heads in a bag.
+        yield self.log_densities(coins), 2 * np.sqrt(self.tosses.tosses.mean()) * np.arcsin(np.sqrt(TRIED))[:, None]
 
     def constrained(self, parameters: CoinParameters) -> bool:
         return False

@@ -40,7 +40,7 @@ def coin_mixture(
     method : ``"em"``, or ``"nelder-mead"`` or ``"bfgs"`` to maximise the same objective directly
     acceleration : ``"squarem"`` or ``"anderson"`` extrapolate the steps of EM, and lower the objective by rounding at most; None
         leaves ``path[k]`` what k plain iterations give; ``"auto"`` is None below 1000 distinct rows, else ``"anderson"``
-    starts : ``"thorough"`` tries four times as many starts and follows more of them to the end
+    starts : ``"thorough"`` tries four times as many starts, follows more of them to the end, and rearranges more of the optima
 
     Returns
     -------

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from em.mixture import Mixture, evaluated, permuted_places, row_posteriors
 from em.optima import SAME_OBJECTIVE, Mode, Optimum, Status, judged_end, modes_of, same_optimum
 from em.search import SAME_ROWS, Found, search
 from em.standard_errors import covariance_of, withheld_reason
-from em.starts import Starts, starts
+from em.starts import REARRANGED, Starts, start_apart, starts, starts_from
 from models.inputs import Floats, read_only
 from models.mixtures import canonical_permutation
 
@@ -26,6 +26,8 @@ type Method = Literal["em", "nelder-mead", "bfgs"]
 REPLAY_STEPS = 30_000
 # Starts from which that is tried.
 REPLAYED = 3
+# Times that the best optima are rearranged, at most.
+ROUNDS = 10
 # Optima of a sample from which runs over all rows start.
 OF_SAMPLE = 2
 # Nats below the best known optimum at which an unfinished search run is given up.
@@ -168,46 +170,33 @@ def fit_mixture(
     else:
         random = np.random.default_rng(seed)
         searched = mixture.sample(seed)
-        vectors = mixture.to_vector(starts(searched, random, starting))
-        found: list[Found] = []
+        vectors = starts(searched, random, starting)
         if method != "em" or len(vectors) == 1:
-            climbs = [(run(mixture.from_vector(v)), [j]) for j, v in enumerate(vectors)]
-            evaluations = sum(c.evaluations for c, _ in climbs)
+            runs = _judged(mixture, [(run(mixture.from_vector(v)), [j]) for j, v in enumerate(vectors)])
+            evaluations = sum(r.climb.evaluations for r in runs)
         else:
-            found, evaluations = search(searched, mixture.from_vector(vectors), starting)
-            climbs = []
+            runs, vectors, evaluations = _explored(searched, vectors, starting, random, max_iterations)
             if searched is not mixture:
-                drawn = _finished(searched, found, max_iterations)
-                evaluations += sum(c.evaluations for c, _ in drawn)
-                found = _from_sample(mixture, drawn)
+                found = _from_sample(mixture, runs)
                 # The best of the sample as the user asked for it, from where its starts lead there.
                 climbs = [(run(mixture.from_vector(found[0].vector)), found[0].starts)]
                 for each in found:
                     vectors[each.starts] = each.vector
-                found = found[1:]
-            climbs = _finished(mixture, found, max_iterations, climbs)
-            evaluations += sum(c.evaluations for c, _ in climbs)
-        judged_runs = [(judged_end(mixture, c), c, reached) for c, reached in climbs]
-        if method == "em" and not any(optimum.regular for optimum, *_ in judged_runs):
-            # Better a low optimum than a spike: what was given up for spikes may lead to one.
-            late = [replace(f, ending="under way") for f in found if f.ending == "given up"]
-            climbs = _finished(mixture, late, max_iterations)
-            evaluations += sum(c.evaluations for c, _ in climbs)
-            judged_runs += [(judged_end(mixture, c), c, reached) for c, reached in climbs]
-        if method == "em":
-            higher, more = _climbed_on(mixture, max(judged_runs, key=_rank)[0], max_iterations)
-            evaluations += more
-            judged_runs += [(end, on, [len(vectors) + j]) for j, (end, on) in enumerate(higher)]
-            vectors = np.array([*vectors, *(on.points[0] for _, on in higher)])
-        best, won, reached = max(judged_runs, key=_rank)
-        as_asked = searched is not mixture and won is judged_runs[0][1]
+                runs = _judged(mixture, _finished(mixture, found[1:], max_iterations, climbs))
+                evaluations += sum(r.climb.evaluations for r in runs)
+            higher = _climbed_on(mixture, max(runs, key=_rank).optimum, random, len(vectors), max_iterations)
+            evaluations += sum(r.climb.evaluations for r in higher)
+            runs += higher
+            vectors = np.array([*vectors, *(r.climb.points[0] for r in higher)])
+        best, won, reached = max(runs, key=_rank)
+        as_asked = searched is not mixture and won is runs[0].climb
         if method == "em" and len(vectors) > 1 and not as_asked:
             firsts = [
                 mixture.from_vector(v) for v in vectors[sorted(reached)[: REPLAYED if searched is mixture else 1]]
             ]
             best, won, more = _replayed(mixture, firsts, best, run)
             evaluations += more
-        distinct = [(optimum, len(reached)) for optimum, _, reached in judged_runs]
+        distinct = [(r.optimum, len(r.starts)) for r in runs]
         permutation = canonical_permutation(mixture.published(best.parameters).order_keys, mixture.groups)
 
     places = permuted_places(mixture, permutation)
@@ -253,14 +242,86 @@ def _remaining(best: Optimum, won: Climb) -> float:
     return 0.5 * (judged.identified_decrement if np.isnan(judged.decrement) else judged.decrement) ** 2
 
 
-def _from_sample(mixture: Mixture[Any, Any], climbs: list[tuple[Climb, list[int]]]) -> list[Found]:
+class _Run(NamedTuple):
+    """Where some starts lead: the optimum there, the run that went there, and their numbers."""
+
+    optimum: Optimum
+    climb: Climb
+    starts: list[int]
+
+
+def _judged(mixture: Mixture[Any, Any], climbs: Iterable[tuple[Climb, list[int]]]) -> list[_Run]:
+    return [_Run(judged_end(mixture, climb), climb, reached) for climb, reached in climbs]
+
+
+def _rank(run: _Run) -> tuple[bool, float]:
+    return run.optimum.regular, run.optimum.objective
+
+
+def _explored(
+    mixture: Mixture[Any, Any], starts: Floats, how: Starts, random: np.random.Generator, steps: int
+) -> tuple[list[_Run], Floats, int]:
+    """Where the ``starts`` lead, and others that are made from the best optima, until no better one is new.
+
+    Returns
+    -------
+    the runs, all starts ``(number, p)``, and the E-steps made
+    """
+    runs: list[_Run] = []
+    given_up: list[Found] = []
+    tried: list[Optimum] = []
+    vectors, evaluations = starts[:0], 0
+    for _ in range(ROUNDS):
+        known = [r.optimum.rows for r in runs if r.optimum.regular]
+        found, made = search(mixture, mixture.from_vector(starts), how, known)
+        found = [replace(f, starts=[len(vectors) + j for j in f.starts]) for f in found]
+        given_up += [f for f in found if f.ending == "given up"]
+        climbs = _finished(mixture, found, steps, [(r.climb, r.starts) for r in runs])[len(runs) :]
+        runs += _judged(mixture, climbs)
+        vectors = np.concatenate([vectors, starts])
+        evaluations += made + sum(c.evaluations for c, _ in climbs)
+        best = [o for o in _to_rearrange(runs, how) if not any(same_optimum(o, other) for other in tried)]
+        if not len(best) or (any(r.optimum.regular for r in runs) and not any(o.regular for o in best)):
+            break  # one spike after the other leads nowhere
+        tried += best
+        starts = starts_from(mixture, [o.parameters for o in best], random, how)
+        if not len(starts):
+            break
+    if not any(r.optimum.regular for r in runs):
+        # Better a low optimum than a spike: what was given up for spikes may lead to one.
+        climbs = _finished(mixture, [replace(f, ending="under way") for f in given_up], steps)
+        evaluations += sum(c.evaluations for c, _ in climbs)
+        runs += _judged(mixture, climbs)
+    return runs, vectors, evaluations
+
+
+def _to_rearrange(runs: list[_Run], how: Starts) -> list[Optimum]:
+    """The best regular optima, and the best that have collapsed: their other components may be where they should."""
+    regular, collapsed, _ = REARRANGED[how]
+    if not any(r.optimum.regular for r in runs):
+        collapsed = regular
+    best: list[Optimum] = []
+    for number, kind in ((regular, "regular"), (collapsed, "collapsed")):
+        distinct: list[Optimum] = []
+        for optimum in sorted((r.optimum for r in runs if _kind(r.optimum) == kind), key=lambda o: -o.objective):
+            if len(distinct) < number and not any(same_optimum(optimum, other) for other in distinct):
+                distinct.append(optimum)
+        best += distinct
+    return best
+
+
+def _kind(optimum: Optimum) -> str:
+    return "regular" if optimum.regular else optimum.status
+
+
+def _from_sample(mixture: Mixture[Any, Any], runs: list[_Run]) -> list[Found]:
     """The best optima of a sample, with the starts that lead there, as the starts of runs over all rows; the best first."""
-    best = sorted((c for c in climbs if c[0].ending == "converged"), key=lambda c: -c[0].trace[-1])[:OF_SAMPLE]
+    best = sorted((r for r in runs if r.climb.ending == "converged"), key=lambda r: -r.climb.trace[-1])[:OF_SAMPLE]
     found = []
-    for end, reached in best or climbs[:1]:
-        vector = end.points[-1]
+    for run in best or runs[:1]:
+        vector = run.climb.points[-1]
         value = float(evaluated(mixture, mixture.from_vector(vector))[1])
-        found.append(Found(reached, vector, value, np.inf, "under way"))
+        found.append(Found(run.starts, vector, value, np.inf, "under way"))
     return sorted(found, key=lambda f: -f.value)
 
 
@@ -290,7 +351,7 @@ def _finished(
             hopeless = behind >= min(HOPELESS, PATIENCE * gain) and not _near_a_maximum(mixture, parameters)
             if whole.ending != "iteration limit" or met is not None or hopeless:
                 break
-            rest = climb(mixture, parameters, "squarem", STRETCH)
+            rest = climb(mixture, parameters, "anderson", STRETCH)
             gain = rest.trace[-1] - rest.trace[-min(len(rest.trace), 4)]
             whole = replace(rest, evaluations=whole.evaluations + rest.evaluations)
         if met is not None:
@@ -302,23 +363,19 @@ def _finished(
     return climbs
 
 
-def _rank(judged: tuple[Optimum, Climb, list[int]]) -> tuple[bool, float]:
-    return judged[0].regular, judged[0].objective
-
-
-def _climbed_on(mixture: Mixture[Any, Any], best: Optimum, steps: int) -> tuple[list[tuple[Optimum, Climb]], int]:
-    """Ever higher optima with the runs that led there, each from the last with components moved apart; and the E-steps made."""
-    higher: list[tuple[Optimum, Climb]] = []
-    evaluations = 0
-    while (start := mixture.moved_apart(best.parameters)) is not None:
-        on = climb(mixture, start, "squarem", steps)
-        evaluations += on.evaluations
-        end = judged_end(mixture, on)
-        if not (end.regular and end.objective > best.objective + SAME_OBJECTIVE):
+def _climbed_on(
+    mixture: Mixture[Any, Any], best: Optimum, random: np.random.Generator, number: int, steps: int
+) -> list[_Run]:
+    """Ever higher optima, each from the last by components that are one there; their starts are counted on from ``number``."""
+    higher: list[_Run] = []
+    while len(start := start_apart(mixture, best.parameters, random)):
+        climbed = climb(mixture, mixture.from_vector(start[0]), "squarem", steps)
+        (run,) = _judged(mixture, [(climbed, [number + len(higher)])])
+        if not (run.optimum.regular and run.optimum.objective > best.objective + SAME_OBJECTIVE):
             break
-        best = end
-        higher.append((end, on))
-    return higher, evaluations
+        best = run.optimum
+        higher.append(run)
+    return higher
 
 
 def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -24,6 +24,7 @@ from em.covariances import (
 )
 from em.gaussian_steps import log_densities, log_prior, m_step
 from em.mixture import (
+    AT_A_TIME,
     Sum,
     block_diagonal,
     from_weight_coordinates,
@@ -46,6 +47,8 @@ from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
 
 # Below this share of the data's own spread a component has no width that double precision can hold.
 NO_WIDTH = 1e-10
+# Widths of a component that is tried elsewhere, as shares of the data's spread.
+WIDTHS = (0.125, 0.25, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -293,15 +296,20 @@ class GaussianMixture:
         relative = np.linalg.eigvalsh(self.total_inverse_root @ parameters.covariances @ self.total_inverse_root.T)
         return np.sqrt(np.maximum(relative.min(axis=(-2, -1)), 0.0))
 
-    def start_from(self, responsibilities: Floats) -> GaussianParameters:
+    def start_from(self, responsibilities: Floats, *, wide: bool = True) -> GaussianParameters:
         expected = responsibilities * self.counts[:, None]
         means = np.zeros((*responsibilities.shape[:-2], self.n_components, self.d))
         statistics = statistics_of(expected, np.nan, self.points, means)
-        return m_step(statistics, self.start_prior, self.weights, self.form, self.ratio)
+        return m_step(statistics, self.start_prior if wide else self.prior, self.weights, self.form, self.ratio)
 
-    def moved_apart(self, parameters: GaussianParameters) -> None:
-        # The gradient function of normals of any width has no maximum.
-        return None
+    def elsewhere(self, random: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
+        white = self.points @ self.total_inverse_root.T
+        places = _some_rows(random, self.counts)
+        squares = (white**2).sum(axis=1)
+        distances = squares[:, None] + squares[places] - 2 * white @ white[places].T
+        constant = np.log(np.diagonal(self.total_inverse_root)).sum() - 0.5 * self.d * np.log(2 * np.pi)
+        for width in WIDTHS:
+            yield constant - self.d * np.log(width) - 0.5 * distances / width**2, white[places] / width
 
     def constrained(self, parameters: GaussianParameters) -> bool:
         return self.ratio is not None and self.ratio.reached(parameters.covariances)
@@ -348,6 +356,14 @@ class GaussianMixture:
             covariance=scaled,
             names=tuple(self.names()),
         )
+
+
+def _some_rows(random: np.random.Generator, counts: Integers) -> Integers:
+    """Numbers of so many rows that their densities take little memory; all of few."""
+    most = 4 * AT_A_TIME // len(counts)
+    if len(counts) <= most:
+        return np.arange(len(counts))
+    return random.choice(len(counts), size=max(most, 1), replace=False, p=counts / counts.sum())
 
 
 def _shares(data: Measurements, units: Units, published: GaussianParameters) -> Floats:

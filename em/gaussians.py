@@ -53,7 +53,7 @@ def gaussian_mixture(
     method : ``"em"``, or ``"nelder-mead"`` or ``"bfgs"`` to maximise the same objective directly
     acceleration : ``"squarem"`` or ``"anderson"`` extrapolate the steps of EM, and lower the objective by rounding at most; None
         leaves ``path[k]`` what k plain iterations give; ``"auto"`` is None below 1000 distinct rows, else ``"anderson"``
-    starts : ``"thorough"`` tries four times as many starts and follows more of them to the end
+    starts : ``"thorough"`` tries four times as many starts, follows more of them to the end, and rearranges more of the optima
     minimum_ratio : c of ``min sigma_j / sigma_k >= c`` over all components, each relative to the data's own spread in the
         same direction; under it the likelihood is bounded
     progress : say on standard error how far a fit is that takes more than 5 seconds
@@ -93,7 +93,7 @@ def gaussian_mixture(
     All columns of a table but those of labels and counts are features; give a DataFrame or Dataset with those that are meant.
     All but the first two are read in chunks of 1 MB, again and again: some hundred times for a fit. Memory grows with the
     square of the number of parameters and, where there are more than six components, with the number of starts: 24 kB for
-    each of the ``22 K (K - 1) / 2``. Dask's rows stay where they are; ``y.persist()`` keeps them there between two passes,
+    each of the ``11 K (K - 1) / 2``. Dask's rows stay where they are; ``y.persist()`` keeps them there between two passes,
     on the cluster of the active `distributed.Client` if there is one. The fit is the one that the same rows in memory have:
     the search is made in the same sample of 3000 distinct rows, and sums differ by rounding.
 

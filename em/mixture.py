@@ -10,7 +10,7 @@ responsibility there, and its part of the log-likelihood is ``log w_k + log f_k`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -135,11 +135,15 @@ class Mixture[P, S](Protocol):
     def constrained(self, parameters: P) -> bool:
         """Whether the parameters are held by a declared constraint, so that their gradient need not vanish."""
 
-    def moved_apart(self, parameters: P) -> P | None:
-        """A start for a higher optimum from one in which two components are one; None where none is known."""
+    def elsewhere(self, random: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
+        """Components that there might be, width by width.
 
-    def start_from(self, responsibilities: Floats) -> P:
-        """Start parameters from responsibilities ``(..., n, K)``: an M-step that no empty component can make singular."""
+        ``(n, C)`` log density of each row under each of C, and where these are, ``(C, q)``, in units below which two are at
+        one place.
+        """
+
+    def start_from(self, responsibilities: Floats, *, wide: bool = True) -> P:
+        """Start parameters from responsibilities ``(..., n, K)``: an M-step; where ``wide``, no small component is singular."""
 
     def published(self, parameters: P) -> P:
         """The parameters in the user's own units, checked and read-only."""

@@ -8,7 +8,7 @@ and never to a lower objective. After Biernacki, Celeux & Govaert (2003), Comput
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -82,10 +82,13 @@ class _Runs:
         ]
 
 
-def search(mixture: Mixture[Any, Any], starts: Any, how: Starts = "default") -> tuple[list[Found], int]:
+def search(
+    mixture: Mixture[Any, Any], starts: Any, how: Starts = "default", known: Sequence[Floats] = ()
+) -> tuple[list[Found], int]:
     """Follow all ``starts``, parameters along a leading axis, and count the E-steps made.
 
-    Every start is in one of the results, best first; those not collapsed are near an optimum or have run out of steps.
+    Every start is in one of the results, best first; those not collapsed are near an optimum or have run out of steps, or
+    are where an optimum is ``known``, given as the log-likelihoods ``(n,)`` of the rows there.
     """
     vectors = mixture.to_vector(starts)
     statistics, values = _evaluate(mixture, vectors)
@@ -100,13 +103,13 @@ def search(mixture: Mixture[Any, Any], starts: Any, how: Starts = "default") -> 
         evaluations += len(values)
         runs = _Runs(runs.starts, following, statistics, values, values - runs.values)
         if step % LOOK_EVERY == 0:
-            runs = _met(mixture, runs)
+            runs = _met(mixture, runs, known, found)
     for cycle in range(1, CYCLES + 1):
         near = runs.gains < NEAR
         found += runs.found(near, "near")
         runs = runs.part(~near)
         if cycle % (LOOK_EVERY // 2) == 0 or cycle == SHORT:
-            runs = _met(mixture, runs)
+            runs = _met(mixture, runs, known, found)
         if cycle == SHORT:
             best = _best(mixture, runs, mixture.n_components * (BEST if how == "default" else BEST_OF_MANY))
             found += runs.found(~best, "given up")
@@ -120,7 +123,7 @@ def search(mixture: Mixture[Any, Any], starts: Any, how: Starts = "default") -> 
     ended = [f for f in found if f.ending in ("collapsed", "given up")]
     going = [f for f in found if f.ending in ("near", "under way")]
     vectors = np.array([f.vector for f in going]).reshape(len(going), mixture.n_parameters)
-    for group in _groups(mixture, vectors, np.array([f.value for f in going])):
+    for group in _groups(_rows(mixture, vectors), np.array([f.value for f in going])):
         ended.append(replace(going[group[0]], starts=[start for j in group for start in going[j].starts]))
     return sorted(ended, key=lambda f: -f.value), evaluations
 
@@ -199,9 +202,15 @@ def _alive(mixture: Mixture[Any, Any], runs: _Runs, found: list[Found]) -> tuple
     return runs.part(exists), following[exists], mixture.from_vector(following[exists])
 
 
-def _met(mixture: Mixture[Any, Any], runs: _Runs) -> _Runs:
-    """The runs that differ, the best of those that have met."""
-    groups = _groups(mixture, runs.vectors, runs.values)
+def _met(mixture: Mixture[Any, Any], runs: _Runs, known: Sequence[Floats], found: list[Found]) -> _Runs:
+    """The runs that differ, the best of those that have met; those that have come to what is ``known`` are ``found``."""
+    rows = _rows(mixture, runs.vectors)
+    there = np.zeros(len(rows), dtype=bool)
+    for others in known:
+        there |= np.abs(rows - others).max(axis=1) < SAME_ROWS
+    found += runs.found(there, "under way")
+    runs, rows = runs.part(~there), rows[~there]
+    groups = _groups(rows, runs.values)
     best = np.zeros(len(runs.starts), dtype=bool)
     best[[group[0] for group in groups]] = True
     starts = {group[0]: [start for j in group for start in runs.starts[j]] for group in groups}
@@ -210,12 +219,16 @@ def _met(mixture: Mixture[Any, Any], runs: _Runs) -> _Runs:
     return kept
 
 
-def _groups(mixture: Mixture[Any, Any], vectors: Floats, values: Floats) -> list[list[int]]:
-    """Which of several full vectors say the same of every row, the best of each group first."""
-    if len(vectors) < 2:
-        return [[j] for j in range(len(vectors))]
+def _rows(mixture: Mixture[Any, Any], vectors: Floats) -> Floats:
+    """``(runs, n)`` log-likelihood of each row at each full vector."""
     parts = _few_at_a_time(mixture, vectors, len(mixture.counts))
-    rows = np.concatenate([row_posteriors(mixture, some)[1] for some in parts])
+    return np.concatenate([np.empty((0, len(mixture.counts))), *(row_posteriors(mixture, some)[1] for some in parts)])
+
+
+def _groups(rows: Floats, values: Floats) -> list[list[int]]:
+    """Which of several runs say the same of every row, the best of each group first."""
+    if len(rows) < 2:
+        return [[j] for j in range(len(rows))]
     few = rows[:, :: max(rows.shape[1] // FEW_ROWS, 1)]
     alike = np.abs(few[:, None] - few).max(axis=2) < SAME_ROWS
     groups: list[list[int]] = []

@@ -11,29 +11,47 @@ responsibilities.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import batched, chain
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from em.mixture import AT_A_TIME, Mixture, evaluated
+from em.mixture import AT_A_TIME, Mixture, evaluated, row_posteriors
+from em.split_and_merge import one_component, rearranged
 from models.inputs import Floats, Integers
 
-SPREAD_OUT_STARTS = 6
-RANDOM_ROW_STARTS = 12
-RANDOM_SHARE_STARTS = 4
+SPREAD_OUT_STARTS = 3
+RANDOM_ROW_STARTS = 6
+RANDOM_SHARE_STARTS = 2
 # How many times as many a thorough search makes of those that are drawn.
 THOROUGH = 4
+
+
+class Rearranged(NamedTuple):
+    """How many of the best optima are rearranged.
+
+    Attributes
+    ----------
+    regular, collapsed : optima of both kinds
+    starts : that are made of each, for every component
+    """
+
+    regular: int
+    collapsed: int
+    starts: int
+
+
+REARRANGED = {"default": Rearranged(3, 2, 6), "thorough": Rearranged(6, 2, 12)}
 
 type Starts = Literal["default", "thorough"]
 
 
-def starts(mixture: Mixture[Any, Any], random: np.random.Generator, how: Starts = "default") -> Any:
-    """Start parameters of every kind, along a leading axis; a single one where nothing is hidden."""
+def starts(mixture: Mixture[Any, Any], random: np.random.Generator, how: Starts = "default") -> Floats:
+    """Full vectors ``(number, p)`` of starts of every kind; a single one where nothing is hidden."""
     k, n = mixture.n_components, len(mixture.counts)
     if k == 1 or (mixture.labels >= 0).all():
-        return mixture.start_from(_with_labels(np.full((1, n, k), 1.0 / k), mixture.labels))
+        return _started(mixture, [np.full((n, k), 1.0 / k)])
     # The optima multiply with the pairs of components that can be exchanged for a pair elsewhere.
     times = (THOROUGH if how == "thorough" else 1) * k * (k - 1) // 2
     shares = chain(
@@ -43,12 +61,38 @@ def starts(mixture: Mixture[Any, Any], random: np.random.Generator, how: Starts 
         _near_random_rows(mixture, random, times * RANDOM_ROW_STARTS),
         (random.dirichlet(np.ones(k), size=n) for _ in range(times * RANDOM_SHARE_STARTS)),
     )
-    some = max(AT_A_TIME // (n * max(k, mixture.points.shape[1])), 1)
-    inside = (mixture.start_from(_with_labels(np.stack(few), mixture.labels)) for few in batched(shares, some))
-    return _with_bounds(mixture, np.concatenate([mixture.to_vector(parameters) for parameters in inside]))
+    if k == 2:  # which two are made one is no question, so no optimum has to be known
+        shares = chain(shares, rearranged(mixture, np.full((n, k), 0.5), k * REARRANGED[how].starts, random))
+    return _with_bounds(mixture, _started(mixture, shares))
 
 
-def _with_bounds(mixture: Mixture[Any, Any], vectors: Floats) -> Any:
+def starts_from(mixture: Mixture[Any, Any], optima: list[Any], random: np.random.Generator, how: Starts) -> Floats:
+    """Full vectors ``(number, p)`` of starts in which a component of an optimum is elsewhere; none of two components."""
+    k = mixture.n_components
+    if k == 2:
+        return np.empty((0, mixture.n_parameters))
+    shares = (row_posteriors(mixture, parameters)[0] for parameters in optima)
+    return _started(mixture, chain(*(rearranged(mixture, r, k * REARRANGED[how].starts, random) for r in shares)))
+
+
+def start_apart(mixture: Mixture[Any, Any], parameters: Any, random: np.random.Generator) -> Floats:
+    """Full vectors ``(1, p)`` of a start in which one of two components that are one is elsewhere; none where that is lower."""
+    shares = row_posteriors(mixture, parameters)[0]
+    pairs = one_component(parameters, shares)
+    moved = rearranged(mixture, shares, 1, random, pairs, wide=False) if pairs else ()
+    return _started(mixture, moved, wide=False)
+
+
+def _started(mixture: Mixture[Any, Any], shares: Iterable[Floats], *, wide: bool = True) -> Floats:
+    """Full vectors ``(number, p)`` from responsibilities ``(n, K)``, of which few are in memory at a time."""
+    some = max(AT_A_TIME // (len(mixture.counts) * max(mixture.n_components, mixture.points.shape[1])), 1)
+    labelled = (_with_labels(np.stack(few), mixture.labels) for few in batched(shares, some))
+    starting = (mixture.start_from(few, wide=wide) for few in labelled)
+    vectors = [mixture.to_vector(parameters) for parameters in starting]
+    return np.concatenate([np.empty((0, mixture.n_parameters)), *vectors])
+
+
+def _with_bounds(mixture: Mixture[Any, Any], vectors: Floats) -> Floats:
     """The starts, and the first of them once more for each bound, with that one parameter there.
 
     EM gets to a bound only in the limit, and from between two components it turns to the nearer optimum; started at the
@@ -58,14 +102,13 @@ def _with_bounds(mixture: Mixture[Any, Any], vectors: Floats) -> Any:
     for vector, (place, bound) in zip(at_bounds, mixture.bounds(), strict=True):
         vector[place] = bound
     if not len(at_bounds):
-        return mixture.from_vector(vectors)
-    parameters = mixture.from_vector(at_bounds)
+        return vectors
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistics, value = evaluated(mixture, parameters)
+        statistics, value = evaluated(mixture, mixture.from_vector(at_bounds))
         possible = np.isfinite(value)
         # Where no row can be of the component it would only be emptied.
         possible &= (mixture.m_step(statistics).weights > 0).all(axis=-1)
-    return mixture.from_vector(np.concatenate([vectors, at_bounds[possible]]))
+    return np.concatenate([vectors, at_bounds[possible]])
 
 
 def _with_labels(responsibilities: Floats, labels: Integers) -> Floats:

@@ -229,12 +229,13 @@ def test_the_first_point_of_a_path_is_the_start_and_each_next_one_plain_step() -
 
 def test_the_first_start_cuts_the_rows_into_equal_parts_in_order() -> None:
     tosses = CoinTosses([0, 1, 2, 8, 9, 10], 10)
-    first = starts(CoinMixture(tosses, MixtureWeights.of("free", 2), None), np.random.default_rng(0))
+    coins = CoinMixture(tosses, MixtureWeights.of("free", 2), None)
+    first = coins.from_vector(starts(coins, np.random.default_rng(0)))
     # Three bags each, with one more head, one more tail and one more bag of a start.
     np.testing.assert_allclose(first.head_probabilities[0], [4 / 32, 28 / 32])
     y = np.column_stack([np.tile([0.0, 0.1], 4), [1, 2, 3, 4, 11, 12, 13, 14]])
     normals = GaussianMixture(Measurements(y), MixtureWeights.of("free", 2), CovarianceForm.of("full"), None)
-    by_feature = normals.published(starts(normals, np.random.default_rng(0))).means[1]
+    by_feature = normals.published(normals.from_vector(starts(normals, np.random.default_rng(0)))).means[1]
     np.testing.assert_allclose(by_feature[:, 1], [2.5, 12.5], rtol=1e-2)
 
 

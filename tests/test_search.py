@@ -19,6 +19,7 @@ from em.gaussian_family import GaussianMixture
 from em.mixture import evaluated
 from em.sample import SAMPLE
 from em.spread_ratio import SpreadRatio
+from em.starts import REARRANGED, start_apart, starts_from
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.gaussians import CovarianceForm
 from models.inputs import Floats
@@ -263,7 +264,7 @@ def test_a_coin_that_stands_for_hardly_any_bag_is_found(name: str, monkeypatch: 
     best = em.coin_mixture(bags, len(weights), start=near, acceleration="squarem").log_likelihood
     fit = em.coin_mixture(bags, len(weights), acceleration="squarem")
     assert fit.log_likelihood == pytest.approx(best, abs=1e-7)
-    monkeypatch.setattr(CoinMixture, "moved_apart", lambda mixture, parameters: None)
+    monkeypatch.setattr("em.fit.start_apart", lambda *_: ())
     without = em.coin_mixture(bags, len(weights), acceleration="squarem").log_likelihood
     assert best - without == pytest.approx(gain, rel=0.05)
 
@@ -273,10 +274,58 @@ def test_no_coin_is_moved_where_none_is_missing() -> None:
     # Two kinds of bags: the likelihood of one more coin is nowhere higher.
     two = em.coin_mixture(mixture.tosses, 2).parameters
     p1, p2 = two.head_probabilities
-    assert mixture.moved_apart(CoinParameters([0.5, 0.25, 0.25], [p1, p2, p2])) is None
-    held = CoinMixture(mixture.tosses, MixtureWeights.of("equal", 3), None)
-    assert held.moved_apart(CoinParameters([1 / 3] * 3, [0.5] * 3)) is None
+    random = np.random.default_rng(0)
+    assert not len(start_apart(mixture, CoinParameters([0.5, 0.25, 0.25], [p1, p2, p2]), random))
+    assert not len(start_apart(mixture, CoinParameters([0.5, 0.25, 0.25], [p1, p2, p2 - 0.2]), random))
     # From one coin for all there is a way up.
-    moved = mixture.moved_apart(CoinParameters([0.4, 0.6, 0.0], [0.5, 0.5, 0.5]))
-    assert moved is not None
-    assert evaluated(mixture, moved)[1] > evaluated(mixture, CoinParameters([1.0, 0.0, 0.0], [0.5] * 3))[1]
+    for weights in ([0.4, 0.6, 0.0], [0.2, 0.2, 0.6]):
+        (moved,) = start_apart(mixture, CoinParameters(weights, [0.5, 0.5, 0.5]), random)
+        at_one = evaluated(mixture, CoinParameters([1.0, 0.0, 0.0], [0.5] * 3))[1]
+        assert evaluated(mixture, mixture.from_vector(moved))[1] > at_one
+
+
+def test_a_component_is_moved_to_where_one_is_missing() -> None:
+    """Of four clusters two are one component, and one has two: no step of EM leads from there to the other optimum."""
+    random = np.random.default_rng(8)
+    y = np.concatenate([random.normal(centre, 1.0, size=(60, 2)) for centre in ([0, 0], [7, 0], [0, 30], [14, 30])])
+    mixture = GaussianMixture(Measurements(y), MixtureWeights.of("free", 4), CovarianceForm.of("full"), None)
+    two_in_one = GaussianParameters(
+        [0.5, 0.125, 0.125, 0.25],
+        [[3.5, 0.0], [-0.5, 30.0], [0.5, 30.0], [14.0, 30.0]],
+        np.stack([np.diag([14.0, 1.0]), *[np.eye(2)] * 3]),
+    )
+    stuck = climb(mixture, mixture.units.parameters(two_in_one), "squarem")
+    assert stuck.ending == "converged"
+    starts = starts_from(mixture, [mixture.from_vector(stuck.points[-1])], random, "default")
+    assert len(starts) == REARRANGED["default"].starts * 4
+    ends = [climb(mixture, mixture.from_vector(start), "squarem") for start in starts]
+    best = max((end for end in ends if end.ending == "converged"), key=lambda end: end.trace[-1])
+    assert best.trace[-1] > stuck.trace[-1] + 50
+    centres = mixture.published(mixture.from_vector(best.points[-1])).means
+    np.testing.assert_allclose(sorted(centres.round().tolist()), [[0, 0], [0, 30], [7, 0], [14, 30]], atol=1)
+    # Most of the starts go to where the likelihood is least understood, and not to where a component was taken from.
+    assert sum(end.trace[-1] > best.trace[-1] - 1e-6 for end in ends) >= 3
+
+
+def test_no_rearrangement_gives_a_labelled_row_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of a known component have it in every start."""
+    random = np.random.default_rng(2)
+    y = np.concatenate([random.normal(size=40), random.normal(6, 1, size=40)])
+    labels = np.full(80, -1)
+    labels[:10], labels[-10:] = 0, 2
+    mixture = GaussianMixture(
+        Measurements(y, None, labels), MixtureWeights.of("free", 3), CovarianceForm.of("full"), None
+    )
+    apart = np.where(mixture.labels[:, None] == [0, 1, 2], 1.0, 0.0)
+    given = GaussianParameters([1 / 3] * 3, [-1.0, 0.0, 1.0], [0.5] * 3)
+    seen: list[Floats] = []
+    made = mixture.start_from
+
+    def start_from(shares: Floats, **options: Any) -> Any:
+        seen.append(shares[..., mixture.labels >= 0, :])
+        return made(shares, **options)
+
+    monkeypatch.setattr(mixture, "start_from", start_from)
+    assert len(starts_from(mixture, [given], random, "default"))
+    for start in seen[-1]:
+        np.testing.assert_array_equal(start, apart[mixture.labels >= 0])

@@ -171,7 +171,7 @@ def _finished(mixture: Mixture[Any, Any], run: Climb) -> Climb:
 
 def _random_starts(mixture: Mixture[Any, Any], random: np.random.Generator) -> list[Any]:
     """Some of the starts that every fit has."""
-    every = mixture.to_vector(starts(mixture, random))
+    every = starts(mixture, random)
     return [mixture.from_vector(every[j]) for j in random.permutation(len(every))[:RANDOM_STARTS]]
 
 
