@@ -35,7 +35,7 @@ class Climb:
     points : full vectors, the start first
     trace : objective at each point, in the mixture's own units
     ending : why it stopped
-    evaluations : E-steps made
+    evaluations : E-steps made, and passes over the rows for guesses
     extrapolations, refused : guesses that were taken, and those that were not since the objective fell
     judged : the curvature at the end, where it was looked at
     rate, remaining : Aitken's estimates at the end, NaN where it was not at rest: of plain steps, and in nats to the limit
@@ -57,10 +57,12 @@ def climb(
     start: Any,
     acceleration: Acceleration = None,
     max_iterations: int = MAX_ITERATIONS,
+    *,
+    settled: bool = False,
 ) -> Climb:
     """Raise the objective from ``start`` until it is at a stationary value, or a component has no width.
 
-    When it stops says `em.arrival`.
+    When it stops says `em.arrival`. From a ``settled`` start, where a search has ended, leaps are made at once.
 
     Raises
     ------
@@ -73,19 +75,20 @@ def climb(
     if not np.isfinite(value):
         raise ValueError("the start gives the data probability 0; move its probabilities off 0 and 1")
     trace = [value]
-    ahead, arrival = extrapolation(acceleration, len(mixture.counts)), Arrival(mixture, points, trace)
+    ahead, arrival = extrapolation(acceleration, mixture, settled=settled), Arrival(mixture, points, trace)
     taken = refused = 0
 
     def ended(ending: Ending) -> Climb:
-        evaluations, judged = len(trace) + refused, arrival.judged if ending == "converged" else None
+        evaluations, judged = len(trace) + refused + ahead.looks, arrival.judged if ending == "converged" else None
         return Climb(points, trace, ending, evaluations, taken, refused, judged, arrival.rate, arrival.remaining)
 
     while len(trace) <= max_iterations:
         parameters = mixture.m_step(statistics)
         following = mixture.to_vector(parameters)
         guess = ahead.beyond(points[-1], following)
-        jump = None if guess is None else _no_worse(mixture, guess, trace[-1] + _next_gain(trace))
+        jump = None
         if guess is not None:
+            jump = _no_worse(mixture, guess, trace[-1] + (_next_gain(trace) if ahead.demanding else 0.0))
             ahead.learn(taken=jump is not None)
             taken, refused = taken + (jump is not None), refused + (jump is None)
         if jump is not None:

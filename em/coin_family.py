@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, gammaln, logit
 
 from em.coin_steps import CoinStatistics, log_densities, log_prior, m_step, statistics_of
+from em.curvature import missing_information
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, blocks_of, posterior_sums
 from em.mixture import (
     Sum,
@@ -129,6 +130,19 @@ class CoinMixture:
         h, tails = self.tosses.heads @ weighted, (self.tosses.tosses - self.tosses.heads) @ weighted
         return -np.asarray(_ratio(h, p * p) + _ratio(tails, (1 - p) ** 2))[:, None, None]
 
+    def informations(self, parameters: CoinParameters) -> Floats:
+        missing, rows = missing_information(self, parameters)
+        return np.stack([_information_of(parameters, rows, self.e_step(parameters).tosses), missing])
+
+    def prior_information(self, parameters: CoinParameters) -> Floats:
+        prior = self.prior or FLAT
+        bags, tosses = np.full((2, self.n_components), [[prior.concentration - 1], [prior.heads + prior.tails - 2]])
+        return _information_of(parameters, bags, tosses)
+
+    @property
+    def information_steps(self) -> float:
+        return float(self.n_components)
+
     def prior_derivatives(self, parameters: CoinParameters) -> tuple[Floats, Floats]:
         prior = self.prior or FLAT
         p, a, b = parameters.head_probabilities, prior.heads - 1, prior.tails - 1
@@ -194,6 +208,12 @@ class CoinMixture:
     def standard_errors(self, _: CoinParameters, covariance: Floats, reason: str | None) -> CoinStandardErrors:
         sizes, k = np.sqrt(np.diag(covariance)), self.n_components
         return CoinStandardErrors(sizes[:k], sizes[k:], reason, covariance, tuple(self.names()))
+
+
+def _information_of(parameters: CoinParameters, bags: Floats, tosses: Floats) -> Floats:
+    """``(2 K, 2 K)`` information of so many bags and tosses of each coin."""
+    p = parameters.head_probabilities
+    return np.diag(np.concatenate([bags / parameters.weights**2, tosses / (p * (1 - p))]))
 
 
 def _log_parameters(parameters: CoinParameters) -> Floats:

@@ -68,6 +68,24 @@ def normal_scores(y: Floats, means: Floats, covariances: Floats) -> Floats:
     return np.concatenate([u, twice * (u[..., a] * u[..., b] - precisions[:, a, b])], axis=2)
 
 
+def score_features(means: Floats, covariances: Floats) -> Floats:
+    """``(K, d + q, F)`` what `normal_scores` are of the features (1, y_a, y_a y_b for a >= b), in which they are linear."""
+    k, d = means.shape
+    a, b = np.tril_indices(d)
+    q = len(a)
+    precisions = np.linalg.inv(covariances)
+    turned = (precisions @ means[..., None])[..., 0]
+    scores = np.zeros((k, d + q, 1 + d + q))
+    scores[:, :d, 0], scores[:, :d, 1 : d + 1] = -turned, precisions
+    twice = np.where(a == b, 0.5, 1.0)[:, None]
+    rows, columns = precisions[:, a], precisions[:, b]
+    scores[:, d:, 0] = twice[:, 0] * (turned[:, a] * turned[:, b] - precisions[:, a, b])
+    scores[:, d:, 1 : d + 1] = -twice * (rows * turned[:, b, None] + turned[:, a, None] * columns)
+    squares = rows[..., a] * columns[..., b]
+    scores[:, d:, d + 1 :] = twice * np.where(a == b, squares, squares + rows[..., b] * columns[..., a])
+    return scores
+
+
 def normal_derivatives(
     precision: Floats, directions: Floats, sizes: tuple[float, float], first: Floats, second: Floats
 ) -> tuple[Floats, Floats]:

@@ -165,6 +165,25 @@ def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     return np.concatenate(derived)
 
 
+def missing_information(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats]:
+    """``(p, p)`` information that is missing with the components, and ``(K,)`` expected rows of each, of the rows in memory.
+
+    That is the variance of the complete data's score given each row, summed.
+    """
+    missing, expected = np.zeros((mixture.n_parameters,) * 2), np.zeros(mixture.n_components)
+    for part in parts(mixture):
+        rows, r, _, scores = row_scores(part, parameters)
+        expected += part.counts @ r
+        complete = np.zeros((len(r), mixture.n_components, mixture.n_parameters))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for j in range(mixture.n_components):
+                complete[:, j, j] = 1 / parameters.weights[j]
+                complete[:, j, mixture.own_coordinates(j)] = scores[:, j]
+        weighted = complete * (r * part.counts[:, None])[..., None]
+        missing += np.tensordot(weighted, complete, axes=([0, 1], [0, 1])) - (rows * part.counts[:, None]).T @ rows
+    return missing, expected
+
+
 def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
     """Judge the point ``parameters`` by the first two derivatives of the objective there."""
     gradient, hessian, complete = derivatives(mixture, parameters)

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from em.acceleration import Acceleration
+from em.acceleration import Acceleration, fastest
 from em.arrival import MOST_PARAMETERS, NEVER_REGULAR
 from em.climb import MAX_ITERATIONS, Climb, climb
 from em.curvature import curvature_near_rest
@@ -135,11 +135,11 @@ def checked_options(method: Method, acceleration: Acceleration, starting: Starts
     """Refuse what is no option, before any row is read."""
     if method not in ("em", "nelder-mead", "bfgs"):
         raise ValueError(f'method is {method!r}; give "em", "nelder-mead" or "bfgs"')
-    if acceleration not in (None, "auto", "squarem", "anderson"):
-        raise ValueError(f'acceleration is {acceleration!r}; give None, "auto", "squarem" or "anderson"')
+    if acceleration not in (None, "auto", "newton", "squarem", "anderson"):
+        raise ValueError(f'acceleration is {acceleration!r}; give None, "auto", "newton", "squarem" or "anderson"')
     if starting not in ("default", "thorough"):
         raise ValueError(f'starts is {starting!r}; give "default" or "thorough"')
-    if method != "em" and acceleration in ("squarem", "anderson"):
+    if method != "em" and acceleration in ("newton", "squarem", "anderson"):
         raise ValueError(f'acceleration="{acceleration}" is a variant of EM; leave it out with method="{method}"')
 
 
@@ -154,13 +154,18 @@ def fit_mixture(
     max_iterations: int = MAX_ITERATIONS,
 ) -> Fit[Any, Any]:
     """Fit a mixture of any family; the families' own functions say what the arguments are, and check them."""
+    if acceleration == "newton" and mixture.n_parameters > MOST_PARAMETERS:
+        raise ValueError(
+            f'acceleration is "newton" but the fit has {mixture.n_parameters} parameters, and above {MOST_PARAMETERS} their '
+            'information is not computed; give "anderson" or "squarem"'
+        )
 
-    def run(first: Any, steps: int = max_iterations) -> Climb:
+    def run(first: Any, steps: int = max_iterations, *, settled: bool = False) -> Climb:
         if method != "em":
             from em.direct import maximise
 
             return maximise(mixture, first, method)
-        return climb(mixture, first, acceleration, steps)
+        return climb(mixture, first, acceleration, steps, settled=settled)
 
     permutation = np.arange(mixture.n_components)
     if start is not None:
@@ -179,7 +184,7 @@ def fit_mixture(
             if searched is not mixture:
                 found = _from_sample(mixture, runs)
                 # The best of the sample as the user asked for it, from where its starts lead there.
-                climbs = [(run(mixture.from_vector(found[0].vector)), found[0].starts)]
+                climbs = [(run(mixture.from_vector(found[0].vector), settled=True), found[0].starts)]
                 for each in found:
                     vectors[each.starts] = each.vector
                 runs = _judged(mixture, _finished(mixture, found[1:], max_iterations, climbs))
@@ -351,7 +356,7 @@ def _finished(
             hopeless = behind >= min(HOPELESS, PATIENCE * gain) and not _near_a_maximum(mixture, parameters)
             if whole.ending != "iteration limit" or met is not None or hopeless:
                 break
-            rest = climb(mixture, parameters, "anderson", STRETCH)
+            rest = climb(mixture, parameters, fastest(mixture), STRETCH, settled=True)
             gain = rest.trace[-1] - rest.trace[-min(len(rest.trace), 4)]
             whole = replace(rest, evaluations=whole.evaluations + rest.evaluations)
         if met is not None:

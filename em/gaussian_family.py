@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from em.chunks import Rows, chunks_of
 from em.covariances import (
+    CovariancePrior,
     component_prior_derivatives,
     free_entries,
     from_lower,
@@ -21,7 +22,9 @@ from em.covariances import (
     normal_derivatives,
     normal_scores,
     root_coordinates,
+    score_features,
 )
+from em.curvature import missing_information
 from em.gaussian_steps import log_densities, log_prior, m_step
 from em.mixture import (
     AT_A_TIME,
@@ -212,6 +215,53 @@ class GaussianMixture:
         moments = statistics_of(weighted, np.nan, self.points, parameters.means)
         by_component = zip(precisions, moments.rows, moments.first, moments.second, strict=True)
         return np.stack([normal_derivatives(p, self.directions, (n, n), a, b)[1] for p, n, a, b in by_component])
+
+    def informations(self, parameters: GaussianParameters) -> Floats:
+        products = self.rows.products(parameters)
+        if products is None:
+            missing, rows = missing_information(self, parameters)
+        else:
+            k, f = self.n_components, products.shape[-1]
+            by_features = np.zeros((k, self.n_parameters, f))
+            own = score_features(parameters.means, parameters.covariances)
+            for j in range(k):
+                by_features[j, j, 0] = 1 / parameters.weights[j]
+                by_features[j, self.own_coordinates(j)] = own[j]
+            expected = products.sum(axis=1)
+            rows = expected[:, 0, 0] + np.bincount(self.labels[self.labels >= 0], self.counts[self.labels >= 0], k)
+            between = np.moveaxis(products, 2, 1).reshape(k * f, k * f)
+            between = block_diagonal(*expected) - between
+            together = np.moveaxis(by_features, 1, 0).reshape(self.n_parameters, k * f)
+            missing = together @ between @ together.T
+        return np.stack([self._information_of(parameters, rows, rows, rows), missing])
+
+    def prior_information(self, parameters: GaussianParameters) -> Floats:
+        k, prior = self.n_components, self.prior
+        if prior is None:
+            return np.zeros((self.n_parameters,) * 2)
+        divisors = np.full(k, 1.0 + CovariancePrior.of(prior, self.form, self.d).exponent)
+        if self.form.tied:  # one covariance has its prior once
+            divisors[1:] = 1.0
+        return self._information_of(
+            parameters, np.full(k, prior.concentration - 1), divisors, np.full(k, prior.shrinkage)
+        )
+
+    def _information_of(
+        self, parameters: GaussianParameters, rows: Floats, divisors: Floats, located: Floats
+    ) -> Floats:
+        """``(p, p)`` information of so many rows of known component, which count so often for covariances and for means."""
+        complete = np.diag(np.append(rows / parameters.weights**2, np.zeros(self.n_parameters - self.n_components)))
+        nowhere = np.zeros(self.d)
+        for j, precision in enumerate(np.linalg.inv(parameters.covariances)):
+            place = np.ix_(self.own_coordinates(j), self.own_coordinates(j))
+            sizes, second = (divisors[j], located[j]), divisors[j] * parameters.covariances[j]
+            complete[place] = -normal_derivatives(precision, self.directions, sizes, nowhere, second)[1]
+        return complete
+
+    @property
+    def information_steps(self) -> float:
+        k, f = self.n_components, 1 + self.d + len(self.directions)
+        return k * (k + 1) * f * (f + 1) / (8 * k * f) + 1
 
     def prior_derivatives(self, parameters: GaussianParameters) -> tuple[Floats, Floats]:
         p, k = len(self.basis), self.n_components

@@ -51,8 +51,9 @@ def gaussian_mixture(
     start : where to start, its labelling kept; several starts and canonical order where None
     seed : of the random starts
     method : ``"em"``, or ``"nelder-mead"`` or ``"bfgs"`` to maximise the same objective directly
-    acceleration : ``"squarem"`` or ``"anderson"`` extrapolate the steps of EM, and lower the objective by rounding at most; None
-        leaves ``path[k]`` what k plain iterations give; ``"auto"`` is None below 1000 distinct rows, else ``"anderson"``
+    acceleration : ``"newton"``, ``"squarem"`` or ``"anderson"`` make the steps of EM longer, and lower the objective by rounding
+        at most; None leaves ``path[k]`` what k plain iterations give; ``"auto"`` is None below 1000 distinct rows, else
+        ``"newton"`` where components and features are few, else ``"anderson"``
     starts : ``"thorough"`` tries four times as many starts, follows more of them to the end, and rearranges more of the optima
     minimum_ratio : c of ``min sigma_j / sigma_k >= c`` over all components, each relative to the data's own spread in the
         same direction; under it the likelihood is bounded

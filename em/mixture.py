@@ -102,6 +102,19 @@ class Mixture[P, S](Protocol):
     def complete_hessian(self, parameters: P, weighted: Floats) -> Floats:
         """``(K, q, q)`` second derivatives of the component log densities, summed with the weights ``(n, K)``."""
 
+    def informations(self, parameters: P) -> Floats:
+        """``(2, p, p)`` information of the rows by the full vector: of complete data, as expected, and what of it is missing.
+
+        The linear map that EM is near its limit is I - complete^-1 (complete - missing).
+        """
+
+    def prior_information(self, parameters: P) -> Floats:
+        """``(p, p)`` the same of the rows that the prior stands for; zeros without one."""
+
+    @property
+    def information_steps(self) -> float:
+        """How many E-steps `informations` takes, about."""
+
     def prior_derivatives(self, parameters: P) -> tuple[Floats, Floats]:
         """Gradient ``(p,)`` and Hessian ``(p, p)`` of the log prior by the full vector."""
 

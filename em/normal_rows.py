@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from em.compiled import available, normal_sums
 from em.covariances import from_lower
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, ROWS, Block, posterior_sums
+from em.mixture import AT_A_TIME
 from em.mixture import log_weights as log_of_weights
 from em.moments import GaussianStatistics, statistics_of
 from models.gaussians import GaussianParameters
@@ -193,6 +194,35 @@ class NormalRows:
             first[exact.exact.tight], second[exact.exact.tight] = exact.first, exact.second
         statistics = GaussianStatistics(log_likelihood[()], rows, first, second, means)
         return statistics if self.labelled is None else statistics + self._of_labelled(parameters)
+
+    def products(self, parameters: GaussianParameters) -> Floats | None:
+        """``(K, K, F, F)`` sums of r_ik r_il phi_i phi_i' over the rows whose component is not known.
+
+        None where a component is too tight for the features, or these are not all products of two columns.
+        """
+        theta, which = self.natural(parameters)
+        if which is not None or (self.diagonal and self.d > 1):
+            return None
+        k, f = theta.shape
+        a, b = np.tril_indices(k)
+        left, right = np.tril_indices(f)
+        sums = np.zeros((len(a), len(left)))
+        some = max(AT_A_TIME // (len(a) + len(left) + 2 * f), ROWS)
+        for start in range(0, len(self.y), some):
+            block = self._block(slice(start, start + some))
+            shares = theta @ block.features
+            shares -= np.maximum.reduce(shares, axis=0)
+            np.exp(shares, out=shares)
+            shares /= np.add.reduce(shares, axis=0)
+            weighted = shares[a] * shares[b]
+            if not self.once:
+                weighted *= block.counts
+            sums += weighted @ (block.features[left] * block.features[right]).T
+        squares = np.empty((len(a), f, f))
+        squares[:, left, right] = squares[:, right, left] = sums
+        products = np.empty((k, k, f, f))
+        products[a, b] = products[b, a] = squares
+        return products
 
     def _of_labelled(self, parameters: GaussianParameters) -> GaussianStatistics:
         """Moments of the rows whose component is known, about the means of the parameters, and their log-likelihood."""

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from em.acceleration import PLAIN_STEPS
 from em.arrival import MOST_PARAMETERS, NEVER_REGULAR
 from em.climb import Climb, climb
 from em.curvature import CREEPING, Curvature, curvature
 from em.mixture import Mixture, permuted_places, row_posteriors
-from em.search import COLLAPSED, PLAIN_STEPS, SAME_ROWS
+from em.search import COLLAPSED, SAME_ROWS
 from models.inputs import Floats
 from models.mixtures import canonical_permutation
 

@@ -15,13 +15,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from em.acceleration import PLAIN_STEPS
 from em.kernel import ROWS
 from em.mixture import AT_A_TIME, Mixture, evaluated, row_posteriors
 from em.starts import Starts
 from models.inputs import Floats
 
-# Plain steps before a run is accelerated: enough to choose the basin that plain EM would go to.
-PLAIN_STEPS = 30
 # Steps between two looks for runs that have met.
 LOOK_EVERY = 10
 # Extrapolations after which only the best runs go on, and after which those are finished one by one.

@@ -47,7 +47,7 @@ def left(mixture: Any, run: Climb) -> float:
     return 0.5 * judged.decrement**2
 
 
-@pytest.mark.parametrize("acceleration", [None, "squarem", "anderson"])
+@pytest.mark.parametrize("acceleration", [None, "newton", "squarem", "anderson"])
 @pytest.mark.parametrize("name", SLOW)
 def test_a_run_that_looks_at_the_curvature_stops_within_the_stated_distance(name: str, acceleration: Any) -> None:
     mixture, start = SLOW[name]
@@ -56,7 +56,7 @@ def test_a_run_that_looks_at_the_curvature_stops_within_the_stated_distance(name
     assert left(mixture, run) < 0.5 * arrival.DISTANCE**2
 
 
-@pytest.mark.parametrize("acceleration", [None, "squarem", "anderson"])
+@pytest.mark.parametrize("acceleration", [None, "newton", "squarem", "anderson"])
 @pytest.mark.parametrize("name", SLOW)
 def test_aitkens_estimate_alone_stops_where_no_more_is_left_than_it_says(
     name: str, acceleration: Any, monkeypatch: pytest.MonkeyPatch

@@ -106,6 +106,7 @@ PRIOR = GaussianPrior.weakly_informative(Y, 3)
         {"covariance": "tied-diagonal", "weights": "equal", "start": start(np.full(3, 1 / 3))},
         {"prior": PRIOR, "labels": LABELS},
         {"acceleration": "anderson"},
+        {"acceleration": "newton"},
         {"acceleration": None},
         {"minimum_ratio": 0.1},
         {"method": "bfgs"},

@@ -114,7 +114,7 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (fit_coins(start=[0.5, 0.6]), TypeError, "start must be models.CoinParameters, but is list"),
     (fit_coins(method="newton"), ValueError, 'method is \'newton\'; give "em", "nelder-mead" or "bfgs"'),
     (fit_coins(acceleration="yes"), ValueError,
-     'acceleration is \'yes\'; give None, "auto", "squarem" or "anderson"'),
+     'acceleration is \'yes\'; give None, "auto", "newton", "squarem" or "anderson"'),
     (fit_coins(method="bfgs", acceleration="squarem"), ValueError,
      'acceleration="squarem" is a variant of EM; leave it out with method="bfgs"'),
     (lambda: em.coin_mixture(CoinTosses([5, 9], 10, labels=[0, 2]), 2), ValueError,

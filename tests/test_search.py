@@ -62,7 +62,7 @@ def test_the_default_search_finds_what_a_thorough_one_finds(number: int) -> None
     assert sum(m.starts for m in thorough.modes) > sum(m.starts for m in default.modes)
 
 
-@pytest.mark.parametrize("acceleration", ["squarem", "anderson"])
+@pytest.mark.parametrize("acceleration", ["newton", "squarem", "anderson"])
 def test_acceleration_never_falls_and_reaches_the_limit_of_plain_em_in_fewer_steps(acceleration: Any) -> None:
     start = GaussianParameters([0.5, 0.5], [-1.0, 3.0], [1.0, 1.0])
     for seed in range(4):
@@ -73,7 +73,8 @@ def test_acceleration_never_falls_and_reaches_the_limit_of_plain_em_in_fewer_ste
         assert fast.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-13)
         assert (np.diff(fast.trace) >= -1e-13 * np.abs(fast.trace[0])).all()
         assert fast.extrapolations > 0
-        assert fast.evaluations == len(fast.trace) + fast.refused
+        looks = fast.evaluations - len(fast.trace) - fast.refused
+        assert looks == 0 if acceleration != "newton" else 0 < looks < fast.extrapolations
         assert fast.evaluations < 0.7 * plain.evaluations
         assert plain.extrapolations == plain.refused == 0
     coins = em.coin_mixture(BOYS, start=SLOW_START, acceleration=acceleration)
@@ -81,7 +82,7 @@ def test_acceleration_never_falls_and_reaches_the_limit_of_plain_em_in_fewer_ste
     assert coins.evaluations < 1000, "plain EM takes more than 5000"
 
 
-@pytest.mark.parametrize("acceleration", ["squarem", "anderson"])
+@pytest.mark.parametrize("acceleration", ["newton", "squarem", "anderson"])
 def test_acceleration_costs_next_to_nothing_where_it_does_not_help(acceleration: Any) -> None:
     for number, problem in enumerate(problems(seed=4, number=80)):
         plain = climb(problem.mixture, problem.start)
