@@ -356,10 +356,14 @@ class GaussianMixture:
         white = self.points @ self.total_inverse_root.T
         places = _some_rows(random, self.counts)
         squares = (white**2).sum(axis=1)
-        distances = squares[:, None] + squares[places] - 2 * white @ white[places].T
+        half_distances = white @ -white[places].T
+        half_distances += 0.5 * squares[:, None]
+        half_distances += 0.5 * squares[places]
         constant = np.log(np.diagonal(self.total_inverse_root)).sum() - 0.5 * self.d * np.log(2 * np.pi)
         for width in WIDTHS:
-            yield constant - self.d * np.log(width) - 0.5 * distances / width**2, white[places] / width
+            log_densities = half_distances * (-1 / width**2)
+            log_densities += constant - self.d * np.log(width)
+            yield log_densities, white[places] / width
 
     def constrained(self, parameters: GaussianParameters) -> bool:
         return self.ratio is not None and self.ratio.reached(parameters.covariances)
@@ -410,7 +414,7 @@ class GaussianMixture:
 
 def _some_rows(random: np.random.Generator, counts: Integers) -> Integers:
     """Numbers of so many rows that their densities take little memory; all of few."""
-    most = 4 * AT_A_TIME // len(counts)
+    most = 2 * AT_A_TIME // len(counts)
     if len(counts) <= most:
         return np.arange(len(counts))
     return random.choice(len(counts), size=max(most, 1), replace=False, p=counts / counts.sum())

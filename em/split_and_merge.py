@@ -82,10 +82,13 @@ def _moves(mixture: Mixture[Any, Any], rows: Floats, random: np.random.Generator
     usual = rows.max(axis=0)
     rarer = np.exp(np.minimum(usual - rows, LARGEST_LOG))
     for log_densities, places in mixture.elsewhere(random):
-        odds = np.exp(np.minimum(log_densities - usual[:, None], LARGEST_LOG))
+        odds = log_densities  # in its place, as it is large
+        odds -= usual[:, None]
+        np.exp(np.minimum(odds, LARGEST_LOG, out=odds), out=odds)
         odds[known] = 0.0  # their component is known, and is another
         first = (counts * rarer) @ odds
-        slopes, bends = first - mixture.n, (counts * rarer**2) @ odds**2 - 2 * first + mixture.n
+        squares = (counts * rarer**2) @ (odds * odds)
+        slopes, bends = first - mixture.n, squares - 2 * first + mixture.n
         with np.errstate(divide="ignore", invalid="ignore"):
             weights = np.where(slopes < MOST * bends, slopes / bends, MOST)
             gains = np.where(slopes > 0, weights * (slopes - 0.5 * weights * bends), -np.inf)

@@ -11,11 +11,13 @@ import pytest
 
 import em
 from comparisons import datasets
-from em.curvature import curvature, derivatives
+from em.climb import climb
+from em.curvature import curvature, derivatives, missing_information
 from em.fit import fit_mixture
 from em.mixture import log_weights, responsibilities
 from models import CoinTosses
 from models.inputs import Floats
+from tests.problems import problems
 
 TWO_COIN = CoinTosses(heads=[5, 9, 8, 4, 7], tosses=10)
 # Counts of four phenotypes with probabilities (1/2 + t/4, (1 - t)/4, (1 - t)/4, t/4): Rao (1973), Linear Statistical
@@ -199,3 +201,70 @@ def test_linkage_data_have_their_published_information_error_and_rate() -> None:
     assert fit.rate == pytest.approx(0.132779, abs=5e-7)
     assert rates(mixture, vector)[0, 0] == pytest.approx(0.132779, abs=5e-7)
     assert np.sqrt(sem_covariance(mixture, vector)[0, 0]) == pytest.approx(0.051467, abs=5e-7)
+
+
+def test_the_missing_information_of_normals_is_what_the_scores_of_single_rows_give() -> None:
+    seen = 0
+    for problem in problems(seed=6, number=60):
+        mixture, parameters = problem.mixture, problem.start
+        if not hasattr(mixture, "rows") or mixture.rows.products(parameters) is None:
+            continue
+        expected, rows = missing_information(mixture, parameters)
+        complete, missing = mixture.informations(parameters)
+        np.testing.assert_allclose(missing, expected, rtol=1e-9, atol=1e-10 * np.abs(expected).max(initial=1.0))
+        k = mixture.n_components
+        np.testing.assert_allclose(np.diag(complete)[:k] * parameters.weights**2, rows, rtol=1e-10)
+        seen += 1
+    assert seen > 15
+
+
+def test_what_complete_data_tell_less_what_is_missing_is_the_observed_information_at_a_maximum() -> None:
+    """And so is the prior worth rows: where it is not matched, guesses do not contract."""
+    seen = set()
+    for problem in problems(seed=7, number=80):
+        mixture = problem.mixture
+        run = climb(mixture, problem.start, None, 3000)
+        if run.judged is None or run.judged.kind != "maximum":
+            continue
+        parameters = mixture.from_vector(run.points[-1])
+        complete, missing = mixture.informations(parameters)
+        both = complete + mixture.prior_information(parameters) - missing
+        size = np.sqrt(np.diag(run.judged.information))
+        by_size = (mixture.basis.T @ both @ mixture.basis - run.judged.information) / np.outer(size, size)
+        assert np.abs(by_size).max() < 1e-5
+        seen.add((type(mixture).__name__, mixture.prior is not None))
+    assert len(seen) == 4
+
+
+def test_newton_arrives_in_tens_of_evaluations_where_em_takes_thousands() -> None:
+    families = datasets.load("saxony").columns
+    bags = CoinTosses(families["boys"], 12, counts=families["families"])
+    mixture = em.coin_mixture(bags)._mixture
+    start = mixture.from_vector(np.array([0.5, 0.5, 0.4, 0.6]))
+    plain, fast = climb(mixture, start), climb(mixture, start, "newton")
+    assert plain.evaluations > 5000
+    assert fast.evaluations < 100
+    assert fast.trace[-1] == pytest.approx(plain.trace[-1], rel=1e-13)
+
+
+def test_guesses_by_a_wrong_map_give_way_to_plain_steps_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its prior left out the map promises longer steps than there are."""
+    wrong = 0
+    for problem in problems(seed=4, number=40):
+        mixture = problem.mixture
+        if mixture.prior is None:
+            continue
+        plain = climb(mixture, problem.start, None, 3000)
+        nothing = np.zeros((mixture.n_parameters,) * 2)
+        monkeypatch.setattr(mixture, "prior_information", lambda _, nothing=nothing: nothing)
+        fast = climb(mixture, problem.start, "newton", 3000)
+        if plain.ending == "converged":
+            assert fast.ending == "converged"
+            wrong += 1
+    assert wrong > 10
+
+
+def test_newton_is_refused_for_very_many_parameters() -> None:
+    y = np.random.default_rng(0).normal(size=(200, 20))
+    with pytest.raises(ValueError, match=r'"newton" but the fit has 1155 parameters.*give "anderson" or "squarem"'):
+        em.gaussian_mixture(y, 5, acceleration="newton")

@@ -208,6 +208,8 @@ def test_steps_of_many_rows_are_those_that_were_asked_for() -> None:
 class Timid:
     """Guesses that gain a millionth of what an EM step would: from the last point a millionth of the way."""
 
+    demanding, looks = True, 0
+
     def __init__(self, *_: Any) -> None:
         self.taken: list[bool] = []
 
@@ -226,7 +228,7 @@ def test_a_guess_that_gains_less_than_the_next_step_is_refused(monkeypatch: pyte
     start = GaussianParameters([0.5, 0.5], [0.0, 1.0], [1.0, 1.0])
     plain = climb(problem, start, max_iterations=8)
     guesses = Timid()
-    monkeypatch.setattr("em.climb.extrapolation", lambda *_: guesses)
+    monkeypatch.setattr("em.climb.extrapolation", lambda *_, **__: guesses)
     run = climb(problem, start, max_iterations=8)
     assert (run.extrapolations, run.refused) == (0, 7)
     np.testing.assert_array_equal(run.trace, plain.trace)
