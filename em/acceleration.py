@@ -1,15 +1,16 @@
-"""Steps beyond the next EM step, guessed from the last ones: SQUAREM and Anderson's method.
+"""Steps beyond the next EM step: by Newton's method, or guessed from the last steps by SQUAREM and Anderson's method.
 
-An extrapolation is a guess. It is taken only where the objective rises by what the next EM step would gain, as the last two
-let expect, so that every accelerated run rises as EM does; where it does not, that step is made. After a refusal more and more
-plain steps are made before the next guess, so that a problem on which guesses fail costs next to nothing more than EM.
+Each is a guess. It is taken only where the objective does not fall, and one by SQUAREM or Anderson's method only where it rises
+by what the next EM step would gain, as the last two let expect; where it does not, that step is made. After a refusal these make
+more and more plain steps before the next guess, so that a problem on which guesses fail costs next to nothing more than EM.
 
-Both work on the full vector of parameters: a combination whose factors sum to 1 keeps every linear constraint.
+All work on the full vector of parameters, in the directions that its linear constraints leave.
 
-SQUAREM: Varadhan & Roland (2008), Scandinavian Journal of Statistics 35, 335, scheme S3. Anderson: Walker & Ni (2011),
-SIAM Journal on Numerical Analysis 49, 1715; for EM, Henderson & Varadhan (2019), Journal of Computational and Graphical
-Statistics 28, 834; with plain steps between two guesses, after Pratapa, Suryanarayana & Pask (2016), Journal of Computational
-Physics 306, 43. Guesses at every step took twice as many evaluations on poorly separated normals.
+Newton's method: Louis (1982), JRSS B 44, 226, section 5, with the direction of each rate by itself. SQUAREM: Varadhan & Roland
+(2008), Scandinavian Journal of Statistics 35, 335, scheme S3. Anderson: Walker & Ni (2011), SIAM Journal on Numerical Analysis
+49, 1715; for EM, Henderson & Varadhan (2019), Journal of Computational and Graphical Statistics 28, 834; with plain steps between
+two guesses, after Pratapa, Suryanarayana & Pask (2016), Journal of Computational Physics 306, 43. Guesses of Anderson's method at
+every step took twice as many evaluations on poorly separated normals.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class Fit[P, E]:
     trace : ``(iterations + 1,)`` the objective, of the run that won
     path : the parameters at every entry of the trace
     iterations : steps of that run
-    evaluations : E-steps (or calls of the objective) over all runs
+    evaluations : E-steps (or calls of the objective), and looks at the information for Newton's method, over all runs
     extrapolations, refused : guesses of an acceleration that were taken in that run, and those that were not
     status : "converged" to a maximum, or "boundary", "saddle", "ridge", "collapsed", "iteration limit"; above 1000
         parameters "converged" to a point of rest, which may be a saddle or on a ridge
