@@ -1,4 +1,4 @@
-"""How often a search finds the best known optimum of thirty hard sets: ``python -m benchmarks.search [--sets 5]``.
+"""How often a search finds the best known optimum of thirty hard sets: ``python -m benchmarks.search [--sets 5] [--first 90]``.
 
 The best known optimum is the highest that any of the searches finds, the default, the thorough and a large one (thorough
 from two more seeds): it is computed here, not kept.
@@ -26,11 +26,15 @@ def regular_value(y: Floats, k: int, starts: em.starts.Starts, seed: int) -> tup
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", type=int, default=NUMBER, help="how many of the sets")
-    number = parser.parse_args().sets
+    parser.add_argument("--sets", type=int, default=NUMBER, help="how many sets")
+    parser.add_argument(
+        "--first", type=int, default=0, help="the first of them; others than the thirty are drawn alike"
+    )
+    options = parser.parse_args()
+    number = options.sets
     found = {"default": 0, "thorough": 0}
     seconds = {"default": 0.0, "thorough": 0.0}
-    for j in range(number):
+    for j in range(options.first, options.first + number):
         y, k = hard_set(j)
         values = {}
         for how in ("default", "thorough"):
