@@ -15,6 +15,7 @@ from em.coin_steps import CoinStatistics, log_densities, log_prior, m_step, stat
 from em.curvature import missing_information
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, blocks_of, posterior_sums
 from em.mixture import (
+    AT_A_TIME,
     Sum,
     block_diagonal,
     from_weight_coordinates,
@@ -33,8 +34,8 @@ from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
 FLAT = CoinPrior()
 # A start is the M-step under one extra head, tail and bag per coin: from 0 or 1, where none starts, EM cannot leave.
 START = CoinPrior(heads=2.0, tails=2.0, concentration=2.0)
-# Head probabilities at which a coin is tried.
-TRIED = np.linspace(0.0, 1.0, 401)
+# Head probabilities at which a coin is tried, at least for very many bags, and at most.
+TRIED = 41, 401
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,9 +192,10 @@ class CoinMixture:
         return m_step(statistics, START if wide else self.prior, self.weights)
 
     def elsewhere(self, random: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
-        coins = trusted(CoinParameters, head_probabilities=TRIED)
+        tried = np.linspace(0.0, 1.0, int(np.clip(2 * AT_A_TIME // len(self.counts), *TRIED)))
+        coins = trusted(CoinParameters, head_probabilities=tried)
         # In standard deviations of the share of heads in a bag.
-        yield self.log_densities(coins), 2 * np.sqrt(self.tosses.tosses.mean()) * np.arcsin(np.sqrt(TRIED))[:, None]
+        yield self.log_densities(coins), 2 * np.sqrt(self.tosses.tosses.mean()) * np.arcsin(np.sqrt(tried))[:, None]
 
     def constrained(self, parameters: CoinParameters) -> bool:
         return False

@@ -174,13 +174,12 @@ def missing_information(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Fl
     for part in parts(mixture):
         rows, r, _, scores = row_scores(part, parameters)
         expected += part.counts @ r
-        complete = np.zeros((len(r), mixture.n_components, mixture.n_parameters))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for j in range(mixture.n_components):
-                complete[:, j, j] = 1 / parameters.weights[j]
-                complete[:, j, mixture.own_coordinates(j)] = scores[:, j]
-        weighted = complete * (r * part.counts[:, None])[..., None]
-        missing += np.tensordot(weighted, complete, axes=([0, 1], [0, 1])) - (rows * part.counts[:, None]).T @ rows
+        missing -= (rows * part.counts[:, None]).T @ rows
+        for j, weight in enumerate(parameters.weights):
+            own = np.append(j, mixture.own_coordinates(j))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                complete = np.column_stack([np.broadcast_to(1 / weight, len(r)), scores[:, j]])
+            missing[np.ix_(own, own)] += (complete * (r[:, j] * part.counts)[:, None]).T @ complete
     return missing, expected
 
 

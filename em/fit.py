@@ -189,8 +189,8 @@ def fit_mixture(
                     vectors[each.starts] = each.vector
                 runs = _judged(mixture, _finished(mixture, found[1:], max_iterations, climbs))
                 evaluations += sum(r.climb.evaluations for r in runs)
-            higher = _climbed_on(mixture, max(runs, key=_rank).optimum, random, len(vectors), max_iterations)
-            evaluations += sum(r.climb.evaluations for r in higher)
+            higher, made = _climbed_on(mixture, searched, max(runs, key=_rank).optimum, random, len(vectors))
+            evaluations += made
             runs += higher
             vectors = np.array([*vectors, *(r.climb.points[0] for r in higher)])
         best, won, reached = max(runs, key=_rank)
@@ -266,7 +266,7 @@ def _rank(run: _Run) -> tuple[bool, float]:
 def _explored(
     mixture: Mixture[Any, Any], starts: Floats, how: Starts, random: np.random.Generator, steps: int
 ) -> tuple[list[_Run], Floats, int]:
-    """Where the ``starts`` lead, and others that are made from the best optima, until no better one is new.
+    """Where the ``starts`` lead, and others that are made from the best optima, until all of the best were rearranged.
 
     Returns
     -------
@@ -321,7 +321,7 @@ def _kind(optimum: Optimum) -> str:
 
 def _from_sample(mixture: Mixture[Any, Any], runs: list[_Run]) -> list[Found]:
     """The best optima of a sample, with the starts that lead there, as the starts of runs over all rows; the best first."""
-    best = sorted((r for r in runs if r.climb.ending == "converged"), key=lambda r: -r.climb.trace[-1])[:OF_SAMPLE]
+    best = sorted((r for r in runs if r.climb.ending == "converged"), key=_rank, reverse=True)[:OF_SAMPLE]
     found = []
     for run in best or runs[:1]:
         vector = run.climb.points[-1]
@@ -369,18 +369,27 @@ def _finished(
 
 
 def _climbed_on(
-    mixture: Mixture[Any, Any], best: Optimum, random: np.random.Generator, number: int, steps: int
-) -> list[_Run]:
-    """Ever higher optima, each from the last by components that are one there; their starts are counted on from ``number``."""
+    mixture: Mixture[Any, Any],
+    searched: Mixture[Any, Any],
+    best: Optimum,
+    random: np.random.Generator,
+    number: int,
+) -> tuple[list[_Run], int]:
+    """Ever higher optima, each from the last by a component that coincides with another there; and the E-steps made.
+
+    Where it goes is asked of the rows ``searched``. The starts are counted on from ``number``.
+    """
     higher: list[_Run] = []
-    while len(start := start_apart(mixture, best.parameters, random)):
-        climbed = climb(mixture, mixture.from_vector(start[0]), "squarem", steps)
+    evaluations = 0
+    while len(start := start_apart(searched, best.parameters, random)):
+        climbed = climb(mixture, mixture.from_vector(start[0]), "squarem")
+        evaluations += climbed.evaluations
         (run,) = _judged(mixture, [(climbed, [number + len(higher)])])
         if not (run.optimum.regular and run.optimum.objective > best.objective + SAME_OBJECTIVE):
             break
         best = run.optimum
         higher.append(run)
-    return higher
+    return higher, evaluations
 
 
 def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:

@@ -260,8 +260,9 @@ class GaussianMixture:
 
     @property
     def information_steps(self) -> float:
-        k, f = self.n_components, 1 + self.d + len(self.directions)
-        return k * (k + 1) * f * (f + 1) / (8 * k * f) + 1
+        if self.form.shape != "full" and self.d > 1:  # by the scores of single rows
+            return float(self.n_parameters)
+        return (self.n_components + 1) * (2 + self.d + len(self.directions)) / 8 + 1
 
     def prior_derivatives(self, parameters: GaussianParameters) -> tuple[Floats, Floats]:
         p, k = len(self.basis), self.n_components
@@ -353,7 +354,8 @@ class GaussianMixture:
         return m_step(statistics, self.start_prior if wide else self.prior, self.weights, self.form, self.ratio)
 
     def elsewhere(self, random: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
-        white = self.points @ self.total_inverse_root.T
+        centre = np.average(self.points, axis=0, weights=self.counts)
+        white = (self.points - centre) @ self.total_inverse_root.T
         places = _some_rows(random, self.counts)
         squares = (white**2).sum(axis=1)
         half_distances = white @ -white[places].T

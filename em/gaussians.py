@@ -94,9 +94,9 @@ def gaussian_mixture(
     All columns of a table but those of labels and counts are features; give a DataFrame or Dataset with those that are meant.
     All but the first two are read in chunks of 1 MB, again and again: some hundred times for a fit. Memory grows with the
     square of the number of parameters and, where there are more than six components, with the number of starts: 24 kB for
-    each of the ``11 K (K - 1) / 2``. Dask's rows stay where they are; ``y.persist()`` keeps them there between two passes,
-    on the cluster of the active `distributed.Client` if there is one. The fit is the one that the same rows in memory have:
-    the search is made in the same sample of 3000 distinct rows, and sums differ by rounding.
+    each of some ``11 K (K - 1) / 2 + 30 K``. Dask's rows stay where they are; ``y.persist()`` keeps them there between two
+    passes, on the cluster of the active `distributed.Client` if there is one. The fit is the one that the same rows in memory
+    have: the search is made in the same sample of 3000 distinct rows, and sums differ by rounding.
 
     References
     ----------

@@ -103,7 +103,7 @@ class Mixture[P, S](Protocol):
         """``(K, q, q)`` second derivatives of the component log densities, summed with the weights ``(n, K)``."""
 
     def informations(self, parameters: P) -> Floats:
-        """``(2, p, p)`` information of the rows by the full vector: of complete data, as expected, and what of it is missing.
+        """``(2, p, p)`` information of the rows by the full vector: of complete data, expected, and what of it is missing.
 
         The linear map that EM is near its limit is I - complete^-1 (complete - missing).
         """
@@ -151,12 +151,12 @@ class Mixture[P, S](Protocol):
     def elsewhere(self, random: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
         """Components that there might be, width by width.
 
-        ``(n, C)`` log density of each row under each of C, and where these are, ``(C, q)``, in units below which two are at
-        one place.
+        ``(n, C)`` log density of each row under each of C, an array of its own, and where these are, ``(C, q)``, in units
+        (standard deviations of such a component, or of a row) below which two are at one place.
         """
 
     def start_from(self, responsibilities: Floats, *, wide: bool = True) -> P:
-        """Start parameters from responsibilities ``(..., n, K)``: an M-step; where ``wide``, no small component is singular."""
+        """Start parameters from responsibilities ``(..., n, K)``: an M-step, ``wide`` with a weak prior against singular ones."""
 
     def published(self, parameters: P) -> P:
         """The parameters in the user's own units, checked and read-only."""

@@ -31,6 +31,8 @@ from models.inputs import Floats, Integers
 # leave it twelve digits after the point.
 LARGEST = 4e3
 LOG_2PI = math.log(2 * math.pi)
+# Products of two features that are made at a time.
+PRODUCTS = 256
 # Features kept rather than made anew in every pass: 1 MB.
 KEPT = 2**17
 
@@ -198,7 +200,7 @@ class NormalRows:
     def products(self, parameters: GaussianParameters) -> Floats | None:
         """``(K, K, F, F)`` sums of r_ik r_il phi_i phi_i' over the rows whose component is not known.
 
-        None where a component is too tight for the features, or these are not all products of two columns.
+        None where a component is too tight for the features, or where covariances are diagonal and d > 1.
         """
         theta, which = self.natural(parameters)
         if which is not None or (self.diagonal and self.d > 1):
@@ -207,7 +209,7 @@ class NormalRows:
         a, b = np.tril_indices(k)
         left, right = np.tril_indices(f)
         sums = np.zeros((len(a), len(left)))
-        some = max(AT_A_TIME // (len(a) + len(left) + 2 * f), ROWS)
+        some = max(AT_A_TIME // (len(a) + min(len(left), PRODUCTS) + 2 * f), ROWS)
         for start in range(0, len(self.y), some):
             block = self._block(slice(start, start + some))
             shares = theta @ block.features
@@ -217,7 +219,9 @@ class NormalRows:
             weighted = shares[a] * shares[b]
             if not self.once:
                 weighted *= block.counts
-            sums += weighted @ (block.features[left] * block.features[right]).T
+            for first in range(0, len(left), PRODUCTS):
+                few = slice(first, first + PRODUCTS)
+                sums[:, few] += weighted @ (block.features[left[few]] * block.features[right[few]]).T
         squares = np.empty((len(a), f, f))
         squares[:, left, right] = squares[:, right, left] = sums
         products = np.empty((k, k, f, f))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import nlargest
-from itertools import combinations
+from itertools import permutations
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -24,22 +24,30 @@ from models.inputs import Floats
 
 # Places at most for each pair and each width.
 PLACES = 3
-# Exponent of a ratio of densities at most: so that the squares of two of them have a product.
+# Logarithm of a ratio of densities at most, so that the product of two squared ratios does not overflow.
 LARGEST_LOG = 150.0
-# Weight of a component elsewhere, at most.
+# Largest weight of a component elsewhere.
 MOST = 0.5
 # What counts as a gain, in nats.
 LEAST_GAIN = 1e-9
-# Two components are one where the shares of every row are in the ratio of their weights, but for so much of them.
-ONE = 0.02
+# Two components coincide where their responsibilities are in the ratio of their weights, up to so much of them.
+COINCIDING = 0.02
 
 
 class _Move(NamedTuple):
-    """One pair made one, the free component elsewhere: what that promises, and the rows' odds of it and its weight."""
+    """One pair merged, the free component elsewhere.
+
+    Attributes
+    ----------
+    promised : log-likelihood of the rows, to second order in the weight of the free component
+    pair : the number of the pair
+    ratios : ``(n,)`` density of the free component over that of the others
+    weight : of the free component
+    """
 
     promised: float
     pair: int
-    odds: Floats
+    ratios: Floats
     weight: float
 
 
@@ -54,54 +62,73 @@ def rearranged(
 ) -> Iterator[Floats]:
     """Responsibilities ``(n, K)`` of the ``number`` starts that promise most, or fewer, from the ``shares`` at an optimum.
 
-    Only the given ``pairs`` of components are made one, or else all; ``wide`` as in `Mixture.start_from`.
+    Only the given ``pairs`` of components, one to keep and one to set free, are merged, or else all; ``wide`` as in
+    `Mixture.start_from`.
     """
-    pairs = pairs or list(combinations(range(mixture.n_components), 2))
-    made_one = (mixture.start_from(_as_one(shares, pair), wide=wide) for pair in pairs)
-    rows = np.stack([row_posteriors(mixture, parameters)[1] for parameters in made_one])
+    pairs = all_pairs(mixture) if pairs is None else pairs
+    if not pairs:
+        return
+    rows = np.stack([_rows_merged(mixture, shares, pair, wide=wide) for pair in pairs])
     for move in nlargest(number, _moves(mixture, rows, random), key=attrgetter("promised")):
         yield _moved(shares, pairs[move.pair], move)
 
 
-def one_component(parameters: Any, shares: Floats) -> list[tuple[int, int]]:
+def all_pairs(mixture: Mixture[Any, Any]) -> list[tuple[int, int]]:
+    """A component to keep and one to set free: none of which rows are known to be, and either of two that differ."""
+    free = np.setdiff1d(np.arange(mixture.n_components), mixture.labels)
+    groups = mixture.groups
+    every = permutations(range(mixture.n_components), 2)
+    return [(j, k) for j, k in every if k in free and not (groups[j] == groups[k] and j in free and j > k)]
+
+
+def coinciding_pairs(mixture: Mixture[Any, Any], parameters: Any, shares: Floats) -> list[tuple[int, int]]:
     """The pairs of components that say the same of every row, or one of which is empty."""
     w = parameters.weights
 
     def same(j: int, k: int) -> bool:
-        return bool(np.abs(shares[:, j] * w[k] - shares[:, k] * w[j]).max() <= ONE * w[j] * w[k])
+        return bool(np.abs(shares[:, j] * w[k] - shares[:, k] * w[j]).max() <= COINCIDING * w[j] * w[k])
 
-    return [(j, k) for j, k in combinations(range(len(w)), 2) if same(j, k)]
+    return [(j, k) for j, k in all_pairs(mixture) if same(j, k)]
 
 
 def _moves(mixture: Mixture[Any, Any], rows: Floats, random: np.random.Generator) -> Iterator[_Move]:
-    """Where a free component promises most: with each pair one, for each width that it may have.
+    """Where a free component promises most: with each pair merged, for each width that it may have.
 
-    ``rows``, ``(pairs, n)``, are the log-likelihoods of the rows with each pair one.
+    ``rows``, ``(pairs, n)``, are the log-likelihoods of the rows with each pair merged.
     """
     counts, known = mixture.counts, mixture.labels >= 0
+    n = counts.sum()
     usual = rows.max(axis=0)
-    rarer = np.exp(np.minimum(usual - rows, LARGEST_LOG))
+    relative = np.exp(np.minimum(usual - rows, LARGEST_LOG))
     for log_densities, places in mixture.elsewhere(random):
-        odds = log_densities  # in its place, as it is large
-        odds -= usual[:, None]
-        np.exp(np.minimum(odds, LARGEST_LOG, out=odds), out=odds)
-        odds[known] = 0.0  # their component is known, and is another
-        first = (counts * rarer) @ odds
-        squares = (counts * rarer**2) @ (odds * odds)
-        slopes, bends = first - mixture.n, squares - 2 * first + mixture.n
+        ratios = log_densities  # in its place, as it is large
+        ratios -= usual[:, None]
+        np.exp(np.minimum(ratios, LARGEST_LOG, out=ratios), out=ratios)
+        ratios[known] = 0.0  # their component is known, and is another
+        sums, squares = (counts * relative) @ ratios, (counts * relative**2) @ (ratios * ratios)
+        slopes, curvatures = sums - n, squares - 2 * sums + n
         with np.errstate(divide="ignore", invalid="ignore"):
-            weights = np.where(slopes < MOST * bends, slopes / bends, MOST)
-            gains = np.where(slopes > 0, weights * (slopes - 0.5 * weights * bends), -np.inf)
+            weights = np.where(slopes < MOST * curvatures, slopes / curvatures, MOST)
+            gains = np.where(slopes > 0, weights * (slopes - 0.5 * weights * curvatures), -np.inf)
         for pair, gain in enumerate(gains):
             for _ in range(PLACES):
                 at = int(gain.argmax())
                 if not gain[at] > LEAST_GAIN:
                     break
-                yield _Move(counts @ rows[pair] + gain[at], pair, rarer[pair] * odds[:, at], weights[pair, at])
+                yield _Move(counts @ rows[pair] + gain[at], pair, relative[pair] * ratios[:, at], weights[pair, at])
                 gain[((places - places[at]) ** 2).sum(axis=1) < 1] = -np.inf
 
 
-def _as_one(shares: Floats, pair: tuple[int, int]) -> Floats:
+def _rows_merged(mixture: Mixture[Any, Any], shares: Floats, pair: tuple[int, int], *, wide: bool) -> Floats:
+    """``(n,)`` log-likelihood of each row with the pair merged, the free component without weight."""
+    kept, free = pair
+    vector = mixture.to_vector(mixture.start_from(_merged(shares, pair), wide=wide))
+    vector[kept] += vector[free]
+    vector[free] = 0.0
+    return row_posteriors(mixture, mixture.from_vector(vector))[1]
+
+
+def _merged(shares: Floats, pair: tuple[int, int]) -> Floats:
     kept, free = pair
     merged = shares.copy()
     merged[:, kept] += merged[:, free]
@@ -110,8 +137,8 @@ def _as_one(shares: Floats, pair: tuple[int, int]) -> Floats:
 
 
 def _moved(shares: Floats, pair: tuple[int, int], move: _Move) -> Floats:
-    """Responsibilities with the pair made one and the free component at its new place."""
-    free = move.weight * move.odds / (1 - move.weight + move.weight * move.odds)
-    moved = _as_one(shares, pair) * (1 - free)[:, None]
+    """Responsibilities with the pair merged and the free component at its new place."""
+    free = move.weight * move.ratios / (1 - move.weight + move.weight * move.ratios)
+    moved = _merged(shares, pair) * (1 - free)[:, None]
     moved[:, pair[1]] += free
     return moved

@@ -18,6 +18,7 @@ from em.curvature import derivatives
 from em.gaussian_family import GaussianMixture
 from em.mixture import evaluated
 from em.sample import SAMPLE
+from em.split_and_merge import all_pairs
 from em.spread_ratio import SpreadRatio
 from em.starts import REARRANGED, start_apart, starts_from
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
@@ -332,3 +333,39 @@ def test_no_rearrangement_gives_a_labelled_row_away(monkeypatch: pytest.MonkeyPa
     assert len(starts_from(mixture, [given], random, "default"))
     for start in seen[-1]:
         np.testing.assert_array_equal(start, apart[mixture.labels >= 0])
+
+
+def test_a_sample_of_many_rows_is_rearranged_like_few_rows() -> None:
+    """Gains are those of the rows that are looked at, not of all that there are."""
+    random = np.random.default_rng(5)
+    y = random.normal(size=12_000) + np.repeat([0.0, 4.0, 9.0], 4000)
+    mixture = GaussianMixture(Measurements(y), MixtureWeights.of("free", 3), CovarianceForm.of("full"), None)
+    searched = mixture.sample(0)
+    two_in_one = mixture.units.parameters(GaussianParameters([0.3, 0.3, 0.4], [2.0, 2.5, 9.0], [5.0, 5.0, 1.0]))
+    assert len(searched.counts) == SAMPLE
+    assert len(starts_from(searched, [two_in_one], random, "default")) == 3 * REARRANGED["default"].starts
+
+
+def test_rearranged_under_fixed_weights_and_known_labels() -> None:
+    random = np.random.default_rng(3)
+    y = np.concatenate([random.normal(size=90), random.normal(7, 1, size=10)])
+    form = CovarianceForm.of("full")
+    for weights in ([0.9, 0.1], [0.1, 0.9]):
+        mixture = GaussianMixture(Measurements(y), MixtureWeights.of(weights, 2), form, None)
+        # Either component may be the one that is elsewhere, as their weights differ.
+        assert all_pairs(mixture) == [(0, 1), (1, 0)]
+        best = em.gaussian_mixture(y, 2, weights=weights, seed=1)
+        assert best.log_likelihood == pytest.approx(em.gaussian_mixture(y, 2, weights=[0.9, 0.1]).log_likelihood)
+    labels = np.where(np.arange(100) < 5, 0, -1)
+    known = GaussianMixture(Measurements(y, None, labels), MixtureWeights.of("free", 3), form, None)
+    assert all_pairs(known) == [(0, 1), (0, 2), (1, 2)]
+    assert all_pairs(GaussianMixture(Measurements(y), MixtureWeights.of("free", 3), form, None)) == all_pairs(known)
+
+
+def test_a_start_that_has_no_width_is_none() -> None:
+    """A hundred times the same row: a component there alone has no covariance."""
+    random = np.random.default_rng(1)
+    y = np.concatenate([random.normal(size=(400, 2)), np.full((100, 2), 9.0)])
+    mixture = GaussianMixture(Measurements(y), MixtureWeights.of("free", 2), CovarianceForm.of("full"), None)
+    one = mixture.units.parameters(GaussianParameters([0.5, 0.5], [y.mean(axis=0)] * 2, [np.cov(y.T)] * 2))
+    assert not len(start_apart(mixture, one, random))
