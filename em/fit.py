@@ -187,8 +187,9 @@ def fit_mixture(
                 climbs = [(run(mixture.from_vector(found[0].vector), settled=True), found[0].starts)]
                 for each in found:
                     vectors[each.starts] = each.vector
-                runs = _judged(mixture, _finished(mixture, found[1:], max_iterations, climbs))
-                evaluations += sum(r.climb.evaluations for r in runs)
+                evaluations += climbs[0][0].evaluations
+                climbs, made = _finished(mixture, found[1:], max_iterations, climbs)
+                runs, evaluations = _judged(mixture, climbs), evaluations + made
             higher, made = _climbed_on(mixture, searched, max(runs, key=_rank).optimum, random, len(vectors))
             evaluations += made
             runs += higher
@@ -281,10 +282,10 @@ def _explored(
         found, made = search(mixture, mixture.from_vector(starts), how, known)
         found = [replace(f, starts=[len(vectors) + j for j in f.starts]) for f in found]
         given_up += [f for f in found if f.ending == "given up"]
-        climbs = _finished(mixture, found, steps, [(r.climb, r.starts) for r in runs])[len(runs) :]
-        runs += _judged(mixture, climbs)
+        climbs, finishing = _finished(mixture, found, steps, [(r.climb, r.starts) for r in runs])
+        runs += _judged(mixture, climbs[len(runs) :])
         vectors = np.concatenate([vectors, starts])
-        evaluations += made + sum(c.evaluations for c, _ in climbs)
+        evaluations += made + finishing
         best = [o for o in _to_rearrange(runs, how) if not any(same_optimum(o, other) for other in tried)]
         if not len(best) or (any(r.optimum.regular for r in runs) and not any(o.regular for o in best)):
             break  # one spike after the other leads nowhere
@@ -294,9 +295,9 @@ def _explored(
             break
     if not any(r.optimum.regular for r in runs):
         # Better a low optimum than a spike: what was given up for spikes may lead to one.
-        climbs = _finished(mixture, [replace(f, ending="under way") for f in given_up], steps)
-        evaluations += sum(c.evaluations for c, _ in climbs)
+        climbs, made = _finished(mixture, [replace(f, ending="under way") for f in given_up], steps)
         runs += _judged(mixture, climbs)
+        evaluations += made
     return runs, vectors, evaluations
 
 
@@ -332,14 +333,14 @@ def _from_sample(mixture: Mixture[Any, Any], runs: list[_Run]) -> list[Found]:
 
 def _finished(
     mixture: Mixture[Any, Any], found: list[Found], steps: int, ended: Sequence[tuple[Climb, list[int]]] = ()
-) -> list[tuple[Climb, list[int]]]:
-    """The runs of a search to their ends, the best first, with the starts that lead there, after those that have ``ended``.
+) -> tuple[list[tuple[Climb, list[int]]], int]:
+    """The runs of a search to their ends, with the starts that lead there, after those that have ``ended``; and the E-steps made.
 
     Where one has come to what another has ended at, it is the same. One that the search left unfinished is given up where
     it is far below the best optimum that is known, or so slow that it would not get there: it creeps along a plateau,
     most often with two components that coincide.
     """
-    climbs = list(ended)
+    climbs, evaluations = list(ended), 0
     known = [
         (row_posteriors(mixture, mixture.from_vector(c.points[-1]))[1], reached)
         for c, reached in climbs
@@ -359,13 +360,14 @@ def _finished(
             rest = climb(mixture, parameters, fastest(mixture), STRETCH, settled=True)
             gain = rest.trace[-1] - rest.trace[-min(len(rest.trace), 4)]
             whole = replace(rest, evaluations=whole.evaluations + rest.evaluations)
+        evaluations += whole.evaluations
         if met is not None:
             met += run.starts
         else:
             climbs.append((whole, list(run.starts)))
             if whole.ending == "converged":
                 known.append((rows, climbs[-1][1]))
-    return climbs
+    return climbs, evaluations
 
 
 def _climbed_on(
