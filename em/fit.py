@@ -71,7 +71,7 @@ class Fit[P, E]:
 
     Attributes
     ----------
-    parameters : canonical order; with ``start=`` the start's labelling
+    parameters : canonical order; with ``start=`` the start's labelling, and components of known labels are those
     log_likelihood : nats, summed, all constants included
     log_posterior : log-likelihood plus log prior density, None without a prior
     trace : ``(iterations + 1,)`` the objective, of the run that won
