@@ -166,21 +166,10 @@ def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
 
 
 def missing_information(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats]:
-    """``(p, p)`` information that is missing with the components, and ``(K,)`` expected rows of each, of the rows in memory.
-
-    That is the variance of the complete data's score given each row, summed.
-    """
-    missing, expected = np.zeros((mixture.n_parameters,) * 2), np.zeros(mixture.n_components)
-    for part in parts(mixture):
-        rows, r, _, scores = row_scores(part, parameters)
-        expected += part.counts @ r
-        missing -= (rows * part.counts[:, None]).T @ rows
-        for j, weight in enumerate(parameters.weights):
-            own = np.append(j, mixture.own_coordinates(j))
-            with np.errstate(divide="ignore", invalid="ignore"):
-                complete = np.column_stack([np.broadcast_to(1 / weight, len(r)), scores[:, j]])
-            missing[np.ix_(own, own)] += (complete * (r[:, j] * part.counts)[:, None]).T @ complete
-    return missing, expected
+    """``(p, p)`` information that is missing with the components, and ``(K,)`` expected rows of each, of the rows in memory."""
+    p, k = mixture.n_parameters, mixture.n_components
+    _, hessian, complete = np.split(_of_rows(mixture, parameters), [1, p + 1])
+    return hessian + complete, np.diag(complete)[:k] * parameters.weights**2
 
 
 def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
-from em.acceleration import Acceleration, fastest
-from em.arrival import MOST_PARAMETERS, NEVER_REGULAR
+from em.acceleration import Acceleration
+from em.arrival import MOST_PARAMETERS
 from em.climb import MAX_ITERATIONS, Climb, climb
-from em.curvature import curvature_near_rest
-from em.mixture import Mixture, evaluated, permuted_places, row_posteriors
-from em.optima import SAME_OBJECTIVE, Mode, Optimum, Status, judged_end, modes_of, same_optimum
-from em.search import SAME_ROWS, Found, search
+from em.mixture import Mixture, permuted_places
+from em.optima import Mode, Optimum, Status, judged_end, modes_of, same_optimum
+from em.runs import climbed_on, explored, finished, from_sample, rank, runs_of
 from em.standard_errors import covariance_of, withheld_reason
-from em.starts import REARRANGED, Starts, start_apart, starts, starts_from
+from em.starts import Starts, starts
 from models.inputs import Floats, read_only
 from models.mixtures import canonical_permutation
 
@@ -26,18 +25,6 @@ type Method = Literal["em", "nelder-mead", "bfgs"]
 REPLAY_STEPS = 30_000
 # Starts from which that is tried.
 REPLAYED = 3
-# Times that the best optima are rearranged, at most.
-ROUNDS = 10
-# Optima of a sample from which runs over all rows start.
-OF_SAMPLE = 2
-# Nats below the best known optimum at which an unfinished search run is given up.
-HOPELESS = 5.0
-# It is given up too where it would take more than so many times its last steps to reach that optimum.
-PATIENCE = 1000
-# Steps of an unfinished run after which that is asked again.
-STRETCH = 300
-# Rate of EM this close to 1 is a plateau's.
-PLATEAU = 1e-4
 
 
 class Path[P](Sequence[P]):
@@ -177,24 +164,24 @@ def fit_mixture(
         searched = mixture.sample(seed)
         vectors = starts(searched, random, starting)
         if method != "em" or len(vectors) == 1:
-            runs = _judged(mixture, [(run(mixture.from_vector(v)), [j]) for j, v in enumerate(vectors)])
+            runs = runs_of(mixture, [(run(mixture.from_vector(v)), [j]) for j, v in enumerate(vectors)])
             evaluations = sum(r.climb.evaluations for r in runs)
         else:
-            runs, vectors, evaluations = _explored(searched, vectors, starting, random, max_iterations)
+            runs, vectors, evaluations = explored(searched, vectors, starting, random, max_iterations)
             if searched is not mixture:
-                found = _from_sample(mixture, runs)
+                found = from_sample(mixture, runs)
                 # The best of the sample as the user asked for it, from where its starts lead there.
                 climbs = [(run(mixture.from_vector(found[0].vector), settled=True), found[0].starts)]
                 for each in found:
                     vectors[each.starts] = each.vector
                 evaluations += climbs[0][0].evaluations
-                climbs, made = _finished(mixture, found[1:], max_iterations, climbs)
-                runs, evaluations = _judged(mixture, climbs), evaluations + made
-            higher, made = _climbed_on(mixture, searched, max(runs, key=_rank).optimum, random, len(vectors))
+                climbs, made = finished(mixture, found[1:], max_iterations, climbs)
+                runs, evaluations = runs_of(mixture, climbs), evaluations + made
+            higher, made = climbed_on(mixture, searched, max(runs, key=rank).optimum, random, len(vectors))
             evaluations += made
             runs += higher
             vectors = np.array([*vectors, *(r.climb.points[0] for r in higher)])
-        best, won, reached = max(runs, key=_rank)
+        best, won, reached = max(runs, key=rank)
         as_asked = searched is not mixture and won is runs[0].climb
         if method == "em" and len(vectors) > 1 and not as_asked:
             firsts = [
@@ -246,162 +233,6 @@ def _remaining(best: Optimum, won: Climb) -> float:
     if judged.kind == "saddle":
         return np.nan
     return 0.5 * (judged.identified_decrement if np.isnan(judged.decrement) else judged.decrement) ** 2
-
-
-class _Run(NamedTuple):
-    """Where some starts lead: the optimum there, the run that went there, and their numbers."""
-
-    optimum: Optimum
-    climb: Climb
-    starts: list[int]
-
-
-def _judged(mixture: Mixture[Any, Any], climbs: Iterable[tuple[Climb, list[int]]]) -> list[_Run]:
-    return [_Run(judged_end(mixture, climb), climb, reached) for climb, reached in climbs]
-
-
-def _rank(run: _Run) -> tuple[bool, float]:
-    return run.optimum.regular, run.optimum.objective
-
-
-def _explored(
-    mixture: Mixture[Any, Any], starts: Floats, how: Starts, random: np.random.Generator, steps: int
-) -> tuple[list[_Run], Floats, int]:
-    """Where the ``starts`` lead, and others that are made from the best optima, until all of the best were rearranged.
-
-    Returns
-    -------
-    the runs, all starts ``(number, p)``, and the E-steps made
-    """
-    runs: list[_Run] = []
-    given_up: list[Found] = []
-    tried: list[Optimum] = []
-    vectors, evaluations = starts[:0], 0
-    for _ in range(ROUNDS):
-        known = [r.optimum.rows for r in runs if r.optimum.regular]
-        found, made = search(mixture, mixture.from_vector(starts), how, known)
-        found = [replace(f, starts=[len(vectors) + j for j in f.starts]) for f in found]
-        given_up += [f for f in found if f.ending == "given up"]
-        climbs, finishing = _finished(mixture, found, steps, [(r.climb, r.starts) for r in runs])
-        runs += _judged(mixture, climbs[len(runs) :])
-        vectors = np.concatenate([vectors, starts])
-        evaluations += made + finishing
-        best = [o for o in _to_rearrange(runs, how) if not any(same_optimum(o, other) for other in tried)]
-        if not len(best) or (any(r.optimum.regular for r in runs) and not any(o.regular for o in best)):
-            break  # one spike after the other leads nowhere
-        tried += best
-        starts = starts_from(mixture, [o.parameters for o in best], random, how)
-        if not len(starts):
-            break
-    if not any(r.optimum.regular for r in runs):
-        # Better a low optimum than a spike: what was given up for spikes may lead to one.
-        climbs, made = _finished(mixture, [replace(f, ending="under way") for f in given_up], steps)
-        runs += _judged(mixture, climbs)
-        evaluations += made
-    return runs, vectors, evaluations
-
-
-def _to_rearrange(runs: list[_Run], how: Starts) -> list[Optimum]:
-    """The best regular optima, and the best that have collapsed: their other components may be where they should."""
-    regular, collapsed, _ = REARRANGED[how]
-    if not any(r.optimum.regular for r in runs):
-        collapsed = regular
-    best: list[Optimum] = []
-    for number, kind in ((regular, "regular"), (collapsed, "collapsed")):
-        distinct: list[Optimum] = []
-        for optimum in sorted((r.optimum for r in runs if _kind(r.optimum) == kind), key=lambda o: -o.objective):
-            if len(distinct) < number and not any(same_optimum(optimum, other) for other in distinct):
-                distinct.append(optimum)
-        best += distinct
-    return best
-
-
-def _kind(optimum: Optimum) -> str:
-    return "regular" if optimum.regular else optimum.status
-
-
-def _from_sample(mixture: Mixture[Any, Any], runs: list[_Run]) -> list[Found]:
-    """The best optima of a sample, with the starts that lead there, as the starts of runs over all rows; the best first."""
-    best = sorted((r for r in runs if r.climb.ending == "converged"), key=_rank, reverse=True)[:OF_SAMPLE]
-    found = []
-    for run in best or runs[:1]:
-        vector = run.climb.points[-1]
-        value = float(evaluated(mixture, mixture.from_vector(vector))[1])
-        found.append(Found(run.starts, vector, value, np.inf, "under way"))
-    return sorted(found, key=lambda f: -f.value)
-
-
-def _finished(
-    mixture: Mixture[Any, Any], found: list[Found], steps: int, ended: Sequence[tuple[Climb, list[int]]] = ()
-) -> tuple[list[tuple[Climb, list[int]]], int]:
-    """The runs of a search to their ends, with the starts that lead there, after those that have ``ended``; and the E-steps made.
-
-    Where one has come to what another has ended at, it is the same. One that the search left unfinished is given up where
-    it is far below the best optimum that is known, or so slow that it would not get there: it creeps along a plateau,
-    most often with two components that coincide.
-    """
-    climbs, evaluations = list(ended), 0
-    known = [
-        (row_posteriors(mixture, mixture.from_vector(c.points[-1]))[1], reached)
-        for c, reached in climbs
-        if c.ending == "converged"
-    ]
-    for run in found:
-        best = max((c.trace[-1] for c, _ in climbs if c.ending == "converged"), default=-np.inf)
-        whole = Climb([run.vector], [run.value], "collapsed" if run.ending == "collapsed" else "iteration limit", 0)
-        gain, met = run.gain, None
-        for _ in range(steps // STRETCH if run.ending in ("near", "under way") else 0):
-            parameters = mixture.from_vector(whole.points[-1])
-            rows, behind = row_posteriors(mixture, parameters)[1], best - whole.trace[-1]
-            met = next((reached for others, reached in known if np.abs(rows - others).max() < SAME_ROWS), None)
-            hopeless = behind >= min(HOPELESS, PATIENCE * gain) and not _near_a_maximum(mixture, parameters)
-            if whole.ending != "iteration limit" or met is not None or hopeless:
-                break
-            rest = climb(mixture, parameters, fastest(mixture), STRETCH, settled=True)
-            gain = rest.trace[-1] - rest.trace[-min(len(rest.trace), 4)]
-            whole = replace(rest, evaluations=whole.evaluations + rest.evaluations)
-        evaluations += whole.evaluations
-        if met is not None:
-            met += run.starts
-        else:
-            climbs.append((whole, list(run.starts)))
-            if whole.ending == "converged":
-                known.append((rows, climbs[-1][1]))
-    return climbs, evaluations
-
-
-def _climbed_on(
-    mixture: Mixture[Any, Any],
-    searched: Mixture[Any, Any],
-    best: Optimum,
-    random: np.random.Generator,
-    number: int,
-) -> tuple[list[_Run], int]:
-    """Ever higher optima, each from the last by a component that coincides with another there; and the E-steps made.
-
-    Where it goes is asked of the rows ``searched``. The starts are counted on from ``number``.
-    """
-    higher: list[_Run] = []
-    evaluations = 0
-    while len(start := start_apart(searched, best.parameters, random)):
-        climbed = climb(mixture, mixture.from_vector(start[0]), "squarem")
-        evaluations += climbed.evaluations
-        (run,) = _judged(mixture, [(climbed, [number + len(higher)])])
-        if not (run.optimum.regular and run.optimum.objective > best.objective + SAME_OBJECTIVE):
-            break
-        best = run.optimum
-        higher.append(run)
-    return higher, evaluations
-
-
-def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:
-    """Whether a local maximum is within a standard error, and not on a plateau."""
-    if mixture.constrained(parameters):
-        return True
-    if mixture.smallest_spread(parameters) < NEVER_REGULAR or mixture.n_parameters > MOST_PARAMETERS:
-        return False
-    judged = curvature_near_rest(mixture, parameters)
-    return judged is not None and judged.decrement < 1 and judged.rate < 1 - PLATEAU
 
 
 def _replayed(

@@ -268,7 +268,7 @@ def test_a_coin_that_stands_for_hardly_any_bag_is_found(name: str, monkeypatch: 
     best = em.coin_mixture(bags, len(weights), start=near, acceleration="squarem").log_likelihood
     fit = em.coin_mixture(bags, len(weights), acceleration="squarem")
     assert fit.log_likelihood == pytest.approx(best, abs=1e-7)
-    monkeypatch.setattr("em.fit.start_apart", lambda *_: ())
+    monkeypatch.setattr("em.runs.start_apart", lambda *_: ())
     without = em.coin_mixture(bags, len(weights), acceleration="squarem").log_likelihood
     assert best - without == pytest.approx(gain, rel=0.05)
 
