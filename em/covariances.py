@@ -1,4 +1,4 @@
-"""The six forms of covariances: what each shape keeps, its prior, its free entries, and derivatives by them.
+"""The six forms of covariances: what each shape keeps, its prior, and its free entries.
 
 A covariance matrix enters the full vector by its lower entries, row by row: ``(1,1), (2,1), (2,2), (3,1), ...``.
 """
@@ -59,53 +59,6 @@ def project(covariances: Floats, form: CovarianceForm) -> Floats:
     return np.eye(d) * variances[..., None, :]
 
 
-def normal_scores(y: Floats, means: Floats, covariances: Floats) -> Floats:
-    """``(n, K, d + q)`` derivatives of each row's log density by each component's mean and lower entries of Sigma."""
-    precisions = np.linalg.inv(covariances)
-    u = np.einsum("kab,nkb->nka", precisions, y[:, None, :] - means)
-    a, b = np.tril_indices(y.shape[1])
-    twice = np.where(a == b, 0.5, 1.0)  # an entry off the diagonal stands in Sigma twice
-    return np.concatenate([u, twice * (u[..., a] * u[..., b] - precisions[:, a, b])], axis=2)
-
-
-def score_features(means: Floats, covariances: Floats) -> Floats:
-    """``(K, d + q, F)`` what `normal_scores` are of the features (1, y_a, y_a y_b for a >= b), in which they are linear."""
-    k, d = means.shape
-    a, b = np.tril_indices(d)
-    q = len(a)
-    precisions = np.linalg.inv(covariances)
-    turned = (precisions @ means[..., None])[..., 0]
-    scores = np.zeros((k, d + q, 1 + d + q))
-    scores[:, :d, 0], scores[:, :d, 1 : d + 1] = -turned, precisions
-    twice = np.where(a == b, 0.5, 1.0)[:, None]
-    rows, columns = precisions[:, a], precisions[:, b]
-    scores[:, d:, 0] = twice[:, 0] * (turned[:, a] * turned[:, b] - precisions[:, a, b])
-    scores[:, d:, 1 : d + 1] = -twice * (rows * turned[:, b, None] + turned[:, a, None] * columns)
-    squares = rows[..., a] * columns[..., b]
-    scores[:, d:, d + 1 :] = twice * np.where(a == b, squares, squares + rows[..., b] * columns[..., a])
-    return scores
-
-
-def normal_derivatives(
-    precision: Floats, directions: Floats, sizes: tuple[float, float], first: Floats, second: Floats
-) -> tuple[Floats, Floats]:
-    """Gradient and Hessian by (mean, lower entries of Sigma) of a sum of normal log densities given its moments.
-
-    ``sizes`` are how often the log determinant and how often the squared distance of the mean is counted;
-    ``directions`` ``(q, d, d)`` is what one unit of each entry adds to Sigma. From
-    d log f = u'dmu + tr((uu' - P) dSigma) / 2 with u = P (y - mu), differentiated once more.
-    """
-    determinants, located = sizes
-    turned = precision @ directions
-    moved = precision @ second
-    scatter = np.einsum("sab,ba->s", turned, moved)
-    gradient = np.concatenate([precision @ first, 0.5 * (scatter - determinants * np.trace(turned, axis1=1, axis2=2))])
-    mixed = -np.einsum("sab,b->as", turned, precision @ first)
-    traces = turned.reshape(len(turned), -1)  # of products of two, as one product of matrices
-    curved = traces @ (0.5 * determinants * turned - turned @ moved).swapaxes(1, 2).reshape(len(turned), -1).T
-    return gradient, np.block([[-located * precision, mixed], [mixed.T, curved]])
-
-
 def log_component_prior(means: Floats, covariances: Floats, prior: GaussianPrior, form: CovarianceForm) -> Floats:
     """``(...)`` log density of the prior in all means and free entries of the covariances; tied ones count once."""
     d = means.shape[-1]
@@ -121,28 +74,6 @@ def log_component_prior(means: Floats, covariances: Floats, prior: GaussianPrior
     distances = prior.shrinkage * np.einsum("...ka,...kab,...kb->...k", difference, precisions, difference)
     locations = 0.5 * (d * np.log(prior.shrinkage / (2 * np.pi)) - determinants - distances)
     return np.asarray((shapes[..., :1] if form.tied else shapes).sum(axis=-1) + locations.sum(axis=-1))
-
-
-def component_prior_derivatives(
-    means: Floats, covariances: Floats, prior: GaussianPrior, form: CovarianceForm, directions: Floats
-) -> tuple[Floats, Floats]:
-    """Gradient ``(K, d + q)`` and Hessian ``(K, d + q, d + q)`` of `log_component_prior`, component by component.
-
-    A covariance that is tied has its prior once, with the first component.
-    """
-    covariance_prior = CovariancePrior.of(prior, form, means.shape[1])
-    gradients, hessians = [], []
-    for j, precision in enumerate(np.linalg.inv(covariances)):
-        difference = prior.mean - means[j]
-        first, second = prior.shrinkage * difference, prior.shrinkage * np.outer(difference, difference)
-        determinants = 1.0
-        if j == 0 or not form.tied:
-            second, determinants = second + covariance_prior.scatter, 1.0 + covariance_prior.exponent
-        sizes = (determinants, prior.shrinkage)
-        gradient, hessian = normal_derivatives(precision, directions, sizes, first, second)
-        gradients.append(gradient)
-        hessians.append(hessian)
-    return np.stack(gradients), np.stack(hessians)
 
 
 def lower_directions(d: int) -> Floats:

@@ -14,17 +14,21 @@ from numpy.typing import NDArray
 from em.chunks import Rows, chunks_of
 from em.covariances import (
     CovariancePrior,
-    component_prior_derivatives,
     free_entries,
     from_lower,
     from_root_coordinates,
     lower_directions,
-    normal_derivatives,
-    normal_scores,
     root_coordinates,
-    score_features,
 )
 from em.curvature import missing_information
+from em.gaussian_derivatives import (
+    component_prior_derivatives,
+    information_missing,
+    information_of_rows,
+    normal_derivatives,
+    normal_scores,
+    own_coordinates,
+)
 from em.gaussian_steps import log_densities, log_prior, m_step
 from em.mixture import (
     AT_A_TIME,
@@ -221,19 +225,11 @@ class GaussianMixture:
         if products is None:
             missing, rows = missing_information(self, parameters)
         else:
-            k, f = self.n_components, products.shape[-1]
-            by_features = np.zeros((k, self.n_parameters, f))
-            own = score_features(parameters.means, parameters.covariances)
-            for j in range(k):
-                by_features[j, j, 0] = 1 / parameters.weights[j]
-                by_features[j, self.own_coordinates(j)] = own[j]
-            expected = products.sum(axis=1)
-            rows = expected[:, 0, 0] + np.bincount(self.labels[self.labels >= 0], self.counts[self.labels >= 0], k)
-            between = np.moveaxis(products, 2, 1).reshape(k * f, k * f)
-            between = block_diagonal(*expected) - between
-            together = np.moveaxis(by_features, 1, 0).reshape(self.n_parameters, k * f)
-            missing = together @ between @ together.T
-        return np.stack([self._information_of(parameters, rows, rows, rows), missing])
+            missing = information_missing(parameters, products)
+            known = self.labels >= 0
+            rows = products.sum(axis=1)[:, 0, 0]
+            rows += np.bincount(self.labels[known], self.counts[known], self.n_components)
+        return np.stack([information_of_rows(parameters, rows, rows, rows), missing])
 
     def prior_information(self, parameters: GaussianParameters) -> Floats:
         k, prior = self.n_components, self.prior
@@ -242,21 +238,8 @@ class GaussianMixture:
         divisors = np.full(k, 1.0 + CovariancePrior.of(prior, self.form, self.d).exponent)
         if self.form.tied:  # one covariance has its prior once
             divisors[1:] = 1.0
-        return self._information_of(
-            parameters, np.full(k, prior.concentration - 1), divisors, np.full(k, prior.shrinkage)
-        )
-
-    def _information_of(
-        self, parameters: GaussianParameters, rows: Floats, divisors: Floats, located: Floats
-    ) -> Floats:
-        """``(p, p)`` information of so many rows of known component, which count so often for covariances and for means."""
-        complete = np.diag(np.append(rows / parameters.weights**2, np.zeros(self.n_parameters - self.n_components)))
-        nowhere = np.zeros(self.d)
-        for j, precision in enumerate(np.linalg.inv(parameters.covariances)):
-            place = np.ix_(self.own_coordinates(j), self.own_coordinates(j))
-            sizes, second = (divisors[j], located[j]), divisors[j] * parameters.covariances[j]
-            complete[place] = -normal_derivatives(precision, self.directions, sizes, nowhere, second)[1]
-        return complete
+        rows, located = np.full((2, k), [[prior.concentration - 1], [prior.shrinkage]])
+        return information_of_rows(parameters, rows, divisors, located)
 
     @property
     def information_steps(self) -> float:
@@ -280,9 +263,7 @@ class GaussianMixture:
         return gradient, hessian
 
     def own_coordinates(self, component: int) -> Integers:
-        k, d, q = self.n_components, self.d, len(self.directions)
-        means = k + component * d + np.arange(d)
-        return np.concatenate([means, k + k * d + component * q + np.arange(q)])
+        return own_coordinates(self.n_components, self.d, component)
 
     def bounds(self) -> list[tuple[int, float]]:
         return []
