@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from em.chunks import Rows, chunks_of
 from em.covariances import (
     CovariancePrior,
     free_entries,
@@ -29,14 +28,13 @@ from em.gaussian_derivatives import (
     normal_scores,
     own_coordinates,
 )
+from em.gaussian_results import GaussianStandardErrors, responsibilities_of, standard_errors_of
 from em.gaussian_steps import log_densities, log_prior, m_step
 from em.mixture import (
     AT_A_TIME,
     Sum,
     block_diagonal,
     from_weight_coordinates,
-    log_weights,
-    responsibilities,
     trusted,
     weight_basis,
     weight_coordinates,
@@ -50,32 +48,12 @@ from em.units import Units
 from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior
 from models.inputs import Floats, Integers
 from models.measurements import Measurements, sample_covariance
-from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
+from models.mixtures import MixtureWeights, exchangeable_groups
 
 # Below this share of the data's own spread a component has no width that double precision can hold.
 NO_WIDTH = 1e-10
 # Widths of a component that is tried elsewhere, as shares of the data's spread.
 WIDTHS = (0.125, 0.25, 0.5, 1.0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GaussianStandardErrors:
-    """Standard errors of `models.GaussianParameters`, the same shapes; 0 where held fixed, NaN where withheld.
-
-    Attributes
-    ----------
-    standard_deviations : ``(K, d)`` by the delta method, se(variance) / (2 sd)
-    reason : why they are withheld, None where they are not
-    covariance : ``(p, p)`` of the weights, means and lower entries of the covariances, ordered as ``names``
-    """
-
-    weights: Floats
-    means: Floats
-    covariances: Floats
-    standard_deviations: Floats
-    reason: str | None
-    covariance: Floats
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -355,44 +333,13 @@ class GaussianMixture:
         return self.units.published(parameters)
 
     def responsibilities(self, data: Any, published: GaussianParameters) -> Any:
-        shares = partial(_shares, units=self.units, published=published)
-        chunks = chunks_of(data, None, None, self.features)
-        if chunks is not None:
-            self._check_features(len(chunks.features))
-            return chunks.mapped(partial(_of_rows, of=shares), self.n_components)
-        if not isinstance(data, Measurements):
-            by_name = {str(name): name for name in getattr(data, "columns", ())}
-            if set(self.features) <= set(by_name):
-                data = data[[by_name[name] for name in self.features]]
-            data = Measurements(data)
-        self._check_features(data.d)
-        return shares(data)
-
-    def _check_features(self, d: int) -> None:
-        if d != self.d:
-            raise ValueError(f"data has {d} features but the fit has {self.d}; give the features that were fitted")
+        return responsibilities_of(data, self.features, self.units, published)
 
     def standard_errors(
         self, parameters: GaussianParameters, covariance: Floats, reason: str | None
     ) -> GaussianStandardErrors:
-        """Read the covariance of the full vector, in units of its own, as standard errors in the user's units."""
-        k, d, unit = self.n_components, self.d, self.units.unit
-        a, b = self.lower
-        units = np.concatenate([np.ones(k), np.tile(unit, k), np.tile(unit[a] * unit[b], k)])
-        sizes = np.sqrt(np.diag(covariance)) * units
-        covariances = from_lower(sizes[k + k * d :], d)
-        variances = np.diagonal(covariances, axis1=1, axis2=2)
-        with np.errstate(over="ignore", under="ignore"):  # variances of covariances, in units to the fourth power
-            scaled = covariance if reason is not None else covariance * units * units[:, None]
-        return GaussianStandardErrors(
-            weights=sizes[:k],
-            means=sizes[k : k + k * d].reshape(k, d),
-            covariances=covariances,
-            standard_deviations=variances / (2 * self.published(parameters).standard_deviations),
-            reason=reason,
-            covariance=scaled,
-            names=tuple(self.names()),
-        )
+        deviations = self.published(parameters).standard_deviations
+        return standard_errors_of(covariance, reason, deviations, self.units.unit, tuple(self.names()))
 
 
 def _some_rows(random: np.random.Generator, counts: Integers) -> Integers:
@@ -401,13 +348,3 @@ def _some_rows(random: np.random.Generator, counts: Integers) -> Integers:
     if len(counts) <= most:
         return np.arange(len(counts))
     return random.choice(len(counts), size=max(most, 1), replace=False, p=counts / counts.sum())
-
-
-def _shares(data: Measurements, units: Units, published: GaussianParameters) -> Floats:
-    """``(n, K)`` responsibilities of rows in the user's units, known labels respected."""
-    joint = log_weights(published.weights) + log_densities(units.parameters(published), units.rows(data.y))
-    return responsibilities(joint, checked_labels(data.labels, len(published.weights)))[0]
-
-
-def _of_rows(rows: Rows, of: Callable[[Measurements], Floats]) -> Floats:
-    return of(rows.checked())

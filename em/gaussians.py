@@ -10,7 +10,8 @@ from typing import Any
 from em.acceleration import Acceleration
 from em.chunks import chunks_of
 from em.fit import Fit, Method, checked_options, fit_mixture
-from em.gaussian_family import GaussianMixture, GaussianStandardErrors
+from em.gaussian_family import GaussianMixture
+from em.gaussian_results import GaussianStandardErrors
 from em.mixture import fitting_start, has_mode
 from em.progress import Progress
 from em.starts import Starts

@@ -1,0 +1,97 @@
+"""What a fit of normals tells in the user's own units: standard errors, and responsibilities of any rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from em.chunks import Rows, chunks_of
+from em.covariances import from_lower
+from em.gaussian_steps import log_densities
+from em.mixture import log_weights, responsibilities
+from em.units import Units
+from models.gaussians import GaussianParameters
+from models.inputs import Floats
+from models.measurements import Measurements
+from models.mixtures import checked_labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GaussianStandardErrors:
+    """Standard errors of `models.GaussianParameters`, the same shapes; 0 where held fixed, NaN where withheld.
+
+    Attributes
+    ----------
+    standard_deviations : ``(K, d)`` by the delta method, se(variance) / (2 sd)
+    reason : why they are withheld, None where they are not
+    covariance : ``(p, p)`` of the weights, means and lower entries of the covariances, ordered as ``names``
+    """
+
+    weights: Floats
+    means: Floats
+    covariances: Floats
+    standard_deviations: Floats
+    reason: str | None
+    covariance: Floats
+    names: tuple[str, ...]
+
+
+def standard_errors_of(
+    covariance: Floats, reason: str | None, deviations: Floats, unit: Floats, names: tuple[str, ...]
+) -> GaussianStandardErrors:
+    """Read the covariance ``(p, p)`` of the full vector, in units of its own, as standard errors in the user's units.
+
+    ``deviations`` ``(K, d)`` are the estimates in the user's units, ``unit`` ``(d,)`` is that of each feature there.
+    """
+    k, d = deviations.shape
+    a, b = np.tril_indices(d)
+    units = np.concatenate([np.ones(k), np.tile(unit, k), np.tile(unit[a] * unit[b], k)])
+    sizes = np.sqrt(np.diag(covariance)) * units
+    covariances = from_lower(sizes[k + k * d :], d)
+    variances = np.diagonal(covariances, axis1=1, axis2=2)
+    with np.errstate(over="ignore", under="ignore"):  # variances of covariances, in units to the fourth power
+        scaled = covariance if reason is not None else covariance * units * units[:, None]
+    return GaussianStandardErrors(
+        weights=sizes[:k],
+        means=sizes[k : k + k * d].reshape(k, d),
+        covariances=covariances,
+        standard_deviations=variances / (2 * deviations),
+        reason=reason,
+        covariance=scaled,
+        names=names,
+    )
+
+
+def responsibilities_of(data: Any, features: tuple[str, ...], units: Units, published: GaussianParameters) -> Any:
+    """``(n, K)`` of the user's data, wherever they are, of which a table may have more than the ``features`` of the fit."""
+    shares = partial(_shares, units=units, published=published)
+    chunks = chunks_of(data, None, None, features)
+    if chunks is not None:
+        _check_features(len(chunks.features), len(features))
+        return chunks.mapped(partial(_of_rows, of=shares), len(published.weights))
+    if not isinstance(data, Measurements):
+        by_name = {str(name): name for name in getattr(data, "columns", ())}
+        if set(features) <= set(by_name):
+            data = data[[by_name[name] for name in features]]
+        data = Measurements(data)
+    _check_features(data.d, len(features))
+    return shares(data)
+
+
+def _check_features(d: int, fitted: int) -> None:
+    if d != fitted:
+        raise ValueError(f"data has {d} features but the fit has {fitted}; give the features that were fitted")
+
+
+def _shares(data: Measurements, units: Units, published: GaussianParameters) -> Floats:
+    """``(n, K)`` responsibilities of rows in the user's units, known labels respected."""
+    joint = log_weights(published.weights) + log_densities(units.parameters(published), units.rows(data.y))
+    return responsibilities(joint, checked_labels(data.labels, len(published.weights)))[0]
+
+
+def _of_rows(rows: Rows, of: Callable[[Measurements], Floats]) -> Floats:
+    return of(rows.checked())
