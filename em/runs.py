@@ -65,7 +65,7 @@ def explored(
     vectors, evaluations = starts[:0], 0
     for _ in range(ROUNDS):
         known = [r.optimum.rows for r in runs if r.optimum.regular]
-        found, made = search(mixture, mixture.from_vector(starts), how, known)
+        found, made = search(mixture, starts, how, known)
         found = [replace(f, starts=[len(vectors) + j for j in f.starts]) for f in found]
         given_up += [f for f in found if f.ending == "given up"]
         climbs, finishing = finished(mixture, found, steps, [(r.climb, r.starts) for r in runs])

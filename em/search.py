@@ -82,14 +82,13 @@ class _Runs:
 
 
 def search(
-    mixture: Mixture[Any, Any], starts: Any, how: Starts = "default", known: Sequence[Floats] = ()
+    mixture: Mixture[Any, Any], vectors: Floats, how: Starts = "default", known: Sequence[Floats] = ()
 ) -> tuple[list[Found], int]:
-    """Follow all ``starts``, parameters along a leading axis, and count the E-steps made.
+    """Follow all starts, full vectors ``(number, p)``, and count the E-steps made.
 
     Every start is in one of the results, best first; those not collapsed are near an optimum or have run out of steps, or
     are where an optimum is ``known``, given as the log-likelihoods ``(n,)`` of the rows there.
     """
-    vectors = mixture.to_vector(starts)
     statistics, values = _evaluate(mixture, vectors)
     runs = _Runs([[j] for j in range(len(vectors))], vectors, statistics, values, np.full(len(vectors), np.inf))
     found: list[Found] = []
