@@ -30,8 +30,8 @@ ESS = 400
 E_BFMI = 0.3
 # Error of the energy, in nats, at which the sampler gives up a trajectory; it then records one without bound.
 DIVERGED = 1000.0
-# Chance that Stein's identities fail where draws are right, and that check 7 does where both routes are; with fifteen
-# comparisons, for each one in seventy runs of all.
+# Chance that Stein's identities fail where draws are right, and that check 7 does where both routes are; with sixteen
+# comparisons, for each one in sixty runs of all.
 FALSE_ALARMS = 0.001
 # Draws beyond a threshold below which a probability has no normal Monte Carlo error.
 FEWEST_BEYOND = 20

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import em
-from comparisons import adequacy
+from comparisons import adequacy, quantities
 from comparisons.engines import Problem
 from comparisons.result import Quantity
 from comparisons.strict_json import number
@@ -55,19 +55,15 @@ def em_names(problem: Problem) -> dict[str, str]:
     if isinstance(problem.data, CoinTosses):
         found |= {f"head_probabilities[{name}]": f"head_probabilities[{k}]" for name, k in components}
         return found | {"chance_of_heads": "chance_of_heads"}
-    if len(c.features) == 1:
-        found |= {f"means[{name}]": f"means[{k}]" for name, k in components}
-        found |= {f"standard_deviations[{name}]": f"standard_deviations[{k}]" for name, k in components}
-        return found | {"standard_deviations": "standard_deviations[1]"}
-    features = list(zip(c.features, problem.data.features, strict=True))
-    for j, (feature, own) in enumerate(features):
-        found |= {f"means[{name}, {feature}]": f"means[{k}, {own}]" for name, k in components}
-        for other, its_own in features[: j + 1]:
-            found |= {
-                f"covariances[{name}, {other}, {feature}]": f"covariances[{k}, {own}, {its_own}]"
-                for name, k in components
-            }
-            found[f"covariances[{other}, {feature}]"] = f"covariances[1, {own}, {its_own}]"
+    own, one = problem.data.features, len(c.features) == 1
+    for feature, em_name in zip(c.features, own, strict=True):
+        for name, k in components:
+            found[f"means[{name}]" if one else f"means[{name}, {feature}]"] = (
+                f"means[{k}{'' if one else f', {em_name}'}]"
+            )
+    for name, (component, row, column) in quantities.spreads(problem).items():
+        at = component + 1
+        found[name] = f"standard_deviations[{at}]" if one else f"covariances[{at}, {own[row]}, {own[column]}]"
     return found
 
 

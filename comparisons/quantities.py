@@ -1,9 +1,10 @@
 """The quantities of a comparison by name: from parameters, from standard errors, from draws.
 
 Weights are quantities where they are free. For one feature the spread is told as ``standard_deviations``, for several as
-``covariances``. What all components share stands once, without a component: ``standard_deviations``. Mixtures of coins also
-have ``chance_of_heads``, the probability of heads of a toss of which only the mixture is known: it has no labels, and it is
-identified where the coins are not.
+``covariances``, or as ``variances`` where all features share one. What the declaration holds at 0 is no quantity, and what all
+components share stands once, without a component: ``standard_deviations``. Mixtures of coins also have ``chance_of_heads``,
+the probability of heads of a toss of which only the mixture is known: it has no labels, and it is identified where the coins
+are not.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def scale(name: str) -> Scale:
     if name.startswith(("weights", "head_probabilities", "chance_of_heads")):
         return "logit"
     variable, _, place = name.partition("[")
-    if variable == "standard_deviations":
+    if variable in ("standard_deviations", "variances"):
         return "log"
     labels = place.rstrip("]").split(", ")
     return "log" if variable == "covariances" and labels[-1] == labels[-2] else "identity"
@@ -73,16 +74,31 @@ def of_arrays(problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
     for k, name in enumerate(c.components):
         for j, feature in enumerate(c.features):
             found[f"means[{name}]" if one else f"means[{name}, {feature}]"] = arrays["means"][..., k, j]
-    shared = problem.form.tied and c.n_components > 1
-    for k, name in enumerate(c.components[:1] if shared else c.components):
-        if one:
-            deviation = np.sqrt(arrays["covariances"][..., k, 0, 0])
-            found["standard_deviations" if shared else f"standard_deviations[{name}]"] = deviation
-            continue
-        for a, first in enumerate(c.features):
-            for b, second in enumerate(c.features[: a + 1]):
-                place = f"{second}, {first}" if shared else f"{name}, {second}, {first}"
-                found[f"covariances[{place}]"] = arrays["covariances"][..., k, a, b]
+    for name, (k, a, b) in spreads(problem).items():
+        entry = arrays["covariances"][..., k, a, b]
+        found[name] = np.sqrt(entry) if one else entry
+    return found
+
+
+def spreads(problem: Problem) -> dict[str, tuple[int, int, int]]:
+    """Component, row and column in the covariances of every spread by name: each that the declaration leaves free, once."""
+    c, form = problem.comparison, problem.form
+    shared = form.tied and c.n_components > 1
+    # Of a variance that all features share the first entry stands for all.
+    told = c.features[:1] if form.shape == "spherical" else c.features
+    found = {}
+    for k, component in enumerate(c.components[:1] if shared else c.components):
+        own = [] if shared else [component]
+        for a, first in enumerate(told):
+            for b, second in enumerate(told[: a + 1]):
+                if len(c.features) == 1:
+                    variable, labels = "standard_deviations", own
+                elif form.shape == "spherical":
+                    variable, labels = "variances", own
+                else:
+                    variable, labels = "covariances", [*own, second, first]
+                if form.shape == "full" or a == b:
+                    found[f"{variable}[{', '.join(labels)}]" if labels else variable] = (k, a, b)
     return found
 
 
@@ -107,18 +123,14 @@ def arrays_of(problem: Problem, values: dict[str, Floats]) -> dict[str, Floats]:
     if not c.features:
         return {"weights": weights, "head_probabilities": stacked("head_probabilities")}
     means, covariances = np.empty((n, c.n_components, d)), np.zeros((n, c.n_components, d, d))
-    shared = problem.form.tied and c.n_components > 1
     for k, name in enumerate(c.components):
-        for a, first in enumerate(c.features):
-            means[:, k, a] = values[f"means[{name}]" if d == 1 else f"means[{name}, {first}]"]
-            for b, second in enumerate(c.features[: a + 1]):
-                if d == 1:
-                    entry = values["standard_deviations" if shared else f"standard_deviations[{name}]"] ** 2
-                else:
-                    entry = values[
-                        f"covariances[{second}, {first}]" if shared else f"covariances[{name}, {second}, {first}]"
-                    ]
-                covariances[:, k, a, b] = covariances[:, k, b, a] = entry
+        for a, feature in enumerate(c.features):
+            means[:, k, a] = values[f"means[{name}]" if d == 1 else f"means[{name}, {feature}]"]
+    for name, (k, a, b) in spreads(problem).items():
+        alike = [(j, j) for j in range(d)] if problem.form.shape == "spherical" else [(a, b), (b, a)]
+        for component in range(c.n_components) if problem.form.tied else [k]:
+            for row, column in alike:
+                covariances[:, component, row, column] = values[name] ** 2 if d == 1 else values[name]
     return {"weights": weights, "means": means, "covariances": covariances}
 
 

@@ -33,20 +33,30 @@ def model(problem: Problem) -> Model:
         return Model("coins", k, list(c.components), options, [f for f in formula if f], told, c.prior_reason)
     options["covariance"] = c.covariance
     one = len(c.features) == 1
-    index = "[z[i]]" if k > 1 else ""
-    spread = "standard_deviations" if one else "covariances"
-    formula = [hidden, f"y[i] ~ Normal(means{index}, {spread}{'' if problem.form.tied else index})"]
+    at, its = ("[z[i]]" if k > 1 else "", "[k]")
+    own, each = ("", "") if problem.form.tied else (at, its)
     nu, scale = prior.degrees_of_freedom, prior.scale
+    half = _number(nu / 2)
     if one:
-        told.append(f"standard_deviations[k]^2 ~ inverse-gamma({_number(nu / 2)}, {_number(scale[0, 0] / 2)})")
-        told.append(
-            f"means[k] ~ Normal({_number(prior.mean[0])}, standard_deviations[k] / sqrt({_number(prior.shrinkage)}))"
-        )
+        spread, over = f"standard_deviations{own}", f"standard_deviations{each} / sqrt({_number(prior.shrinkage)})"
+        told.append(f"standard_deviations{each}^2 ~ inverse-gamma({half}, {_number(scale[0, 0] / 2)})")
+    elif problem.form.shape == "spherical":
+        spread, over = f"variances{own} I", f"variances{each} I / {_number(prior.shrinkage)}"
+        told.append(f"variances{each} ~ inverse-gamma({half}, {_number(np.trace(scale) / len(scale) / 2)})")
     else:
-        rows = "; ".join(", ".join(_number(v) for v in row) for row in scale)
-        centre = ", ".join(_number(v) for v in prior.mean)
-        told.append(f"covariances[k] ~ inverse-Wishart({_number(nu)}, [{rows}])")
-        told.append(f"means[k] ~ Normal([{centre}], covariances[k] / {_number(prior.shrinkage)})")
+        spread, over = f"covariances{own}", f"covariances{each} / {_number(prior.shrinkage)}"
+        if problem.form.shape == "full":
+            rows = "; ".join(", ".join(_number(v) for v in row) for row in scale)
+            told.append(f"covariances{each} ~ inverse-Wishart({_number(nu)}, [{rows}])")
+        else:
+            inside = "" if problem.form.tied else "k, "
+            told += [
+                f"covariances[{inside}{f}, {f}] ~ inverse-gamma({half}, {_number(scale[j, j] / 2)})"
+                for j, f in enumerate(c.features)
+            ]
+    formula = [hidden, f"y[i] ~ Normal(means{at}, {spread})"]
+    centre = ", ".join(_number(v) for v in prior.mean)
+    told.append(f"means[k] ~ Normal({centre if one else f'[{centre}]'}, {over})")
     return Model("gaussians", k, list(c.components), options, [f for f in formula if f], told, c.prior_reason)
 
 

@@ -59,7 +59,13 @@ def test_standard_deviations_of_the_draws_are_those_of_the_exact_posterior(name:
 
 
 @pytest.mark.parametrize(
-    ("name", "verdict"), [("two-coin", "differ"), ("faithful", "agree"), ("three-coin-single-toss", "differ")]
+    ("name", "verdict"),
+    [
+        ("two-coin", "differ"),
+        ("faithful", "agree"),
+        ("three-coin-single-toss", "differ"),
+        ("faithful-2d-diagonal", "differ"),
+    ],
 )
 def test_every_check_passes_or_says_why_it_does_not_apply(name: str, verdict: str) -> None:
     found = result(name)

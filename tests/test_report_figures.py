@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from comparisons.report.appearance import Illustration, style
+from comparisons.report.data_and_fits import _covariance
 from comparisons.report.draws import draws_of
 from comparisons.report.em_trace import figures_of_trace
 from comparisons.report.marginals import figures_of_ranks
@@ -66,3 +67,32 @@ def test_draws_of_one_feature_need_not_name_it() -> None:
         lambda dataset: dataset.isel(feature=[0]) if "feature" in dataset.dims else dataset
     )
     assert_array_equal(draws_of(one, "means[short]"), posterior["posterior"].dataset["means"].values[..., 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("covariance", "entries", "expected"),
+    [
+        (
+            "tied",
+            {"covariances[a, a]": 2.0, "covariances[a, b]": 0.5, "covariances[b, b]": 3.0},
+            [[2.0, 0.5], [0.5, 3.0]],
+        ),
+        ("diagonal", {"covariances[long, a, a]": 2.0, "covariances[long, b, b]": 3.0}, [[2.0, 0.0], [0.0, 3.0]]),
+        ("tied-diagonal", {"covariances[a, a]": 2.0, "covariances[b, b]": 3.0}, [[2.0, 0.0], [0.0, 3.0]]),
+        ("spherical", {"variances[long]": 2.0}, [[2.0, 0.0], [0.0, 2.0]]),
+        ("tied-spherical", {"variances": 2.0}, [[2.0, 0.0], [0.0, 2.0]]),
+    ],
+)
+def test_ellipses_have_the_covariance_of_the_form(
+    covariance: str, entries: dict[str, float], expected: list[list[float]]
+) -> None:
+    result = geyser()
+    first = result.quantities[0]
+    result = replace(
+        result,
+        quantities=[replace(first, name=name, em=value) for name, value in entries.items()],
+        model=replace(result.model, options={**result.model.options, "covariance": covariance}),
+    )
+    found = _covariance(result, "long", "a", "b")
+    assert found is not None
+    assert_array_equal(found, expected)

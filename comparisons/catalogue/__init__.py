@@ -24,6 +24,7 @@ NAMES = (
     "geyser",
     "faithful-equal-weights",
     "faithful-2d",
+    "faithful-2d-diagonal",
     "galaxies",
     "simulated-mixture",
 )

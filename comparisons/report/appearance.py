@@ -119,7 +119,7 @@ def axis_label(result: Result, name: str) -> str:
         return name
     if variable in ("weights", "head_probabilities"):
         return name
-    if variable == "covariances":
+    if variable in ("covariances", "variances"):
         return f"{name} ({result.data.unit}²)" if " " not in result.data.unit else name
     return f"{name} ({result.data.unit})"
 

@@ -250,14 +250,18 @@ def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illust
 
 
 def _covariance(result: Result, component: str, x: str, y: str) -> Floats | None:
+    """EM's covariance of two features: an entry that is no quantity is 0, or shared by all components or by both features."""
     values = {quantity.name: quantity.em for quantity in result.quantities}
-    entries = [
-        values.get(f"covariances[{component}, {a}, {b}]", values.get(f"covariances[{component}, {b}, {a}]"))
-        for a, b in ((x, x), (x, y), (y, y))
-    ]
-    if any(entry is None for entry in entries):
+
+    def entry(a: str, b: str) -> float | None:
+        names = [f"covariances[{own}{place}]" for own in (f"{component}, ", "") for place in (f"{a}, {b}", f"{b}, {a}")]
+        names += [f"variances[{component}]", "variances"] if a == b else []
+        off_form = a != b and result.model.options["covariance"] not in ("full", "tied")
+        return 0.0 if off_form else next((values[name] for name in names if name in values), None)
+
+    xx, xy, yy = entry(x, x), entry(x, y), entry(y, y)
+    if xx is None or xy is None or yy is None:
         return None
-    xx, xy, yy = entries
     return np.array([[xx, xy], [xy, yy]], dtype=np.float64)
 
 
