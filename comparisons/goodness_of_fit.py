@@ -25,8 +25,8 @@ from comparisons.report_data import Distance, GoodnessOfFit, QuantilePlot
 from comparisons.strict_json import number
 from em.climb import Climb, climb
 from em.coin_steps import log_densities
+from em.collapse import collapsed
 from em.gaussian_family import GaussianMixture
-from em.search import COLLAPSED
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats
 
@@ -117,7 +117,7 @@ def _refitted(problem: Problem, starts: Sequence[Parameters]) -> Parameters | No
         """Objective, -inf where a component has collapsed."""
         if run is None or run.ending == "collapsed":
             return -np.inf
-        return run.trace[-1] if mixture.smallest_spread(mixture.from_vector(run.points[-1])) >= COLLAPSED else -np.inf
+        return -np.inf if collapsed(mixture, mixture.from_vector(run.points[-1])) else run.trace[-1]
 
     best = max((_climbed(mixture, start) for start in inside), key=height)
     for _ in range(MOST_RUNS):

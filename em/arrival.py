@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from em.collapse import NEVER_REGULAR, collapsed
 from em.curvature import CREEPING, Curvature, curvature_near_rest
 from em.mixture import Mixture
 from models.inputs import Floats
@@ -34,8 +35,6 @@ MEASURED = 1e3
 LOOK_BACK = 20
 # Parameters up to which the information is computed: of p parameters it costs as much as p / 8 E-steps.
 MOST_PARAMETERS = 1000
-# Shares of the data's spread: a narrower component has second derivatives that overflow and say nothing.
-NEVER_REGULAR = 1e-6
 
 
 class Arrival:
@@ -73,7 +72,7 @@ class Arrival:
         self._next_look = self._next_look or last + last // 10 + 10
         if last < self._next_look and (self._looked or not self.remaining <= NATS):
             return False
-        if not self.mixture.bounded and self.mixture.smallest_spread(parameters) < NEVER_REGULAR:
+        if collapsed(self.mixture, parameters, NEVER_REGULAR):
             # About to collapse.
             return bool(np.array_equal(self.points[-1], self.points[-2]))
         self.judged, self._looked = curvature_near_rest(self.mixture, parameters), True

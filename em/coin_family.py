@@ -68,7 +68,7 @@ class CoinMixture:
         self.points = (self.tosses.heads / self.tosses.tosses)[:, None]
         self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k))
         self.likelihood_offset = self.offset = 0.0
-        self.bounded = True
+        self.bounded, self.own_parameters, self.interpolated = True, 1, 0
         self._collect()
 
     def _collect(self) -> None:
@@ -184,8 +184,8 @@ class CoinMixture:
         by_x = p * (1 - p) if unbounded else np.ones_like(p)
         return np.concatenate([w, p], axis=-1), block_diagonal(by_w, by_x[..., None] * np.eye(k))
 
-    def smallest_spread(self, parameters: CoinParameters) -> Floats:
-        return np.full(parameters.weights.shape[:-1], np.inf)
+    def spreads(self, parameters: CoinParameters) -> Floats:
+        return np.full(parameters.weights.shape, np.inf)
 
     def start_from(self, responsibilities: Floats, *, wide: bool = True) -> CoinParameters:
         statistics = statistics_of(responsibilities * self.counts[:, None], np.nan, self.tosses)

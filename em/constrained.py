@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from em.collapse import collapsed
 from em.curvature import derivatives
 from em.mixture import Mixture, evaluated
-from em.search import COLLAPSED
 from models.inputs import Floats
 
 # Squared distance to the maximum in standard errors, twice the nats that are missing: far below what moves an interval.
@@ -132,7 +132,7 @@ class ConstrainedMaximum:
             if found is None:  # nothing to gain but rounding
                 break
             x, value = found
-            if self.held is not None and self.mixture.smallest_spread(self._parameters(x)) < COLLAPSED:
+            if self.held is not None and collapsed(self.mixture, self._parameters(x)):
                 raise FloatingPointError("a component collapses")
         n = 0 if self.held is None else 1
         slope_of_held = float(local.multipliers[0]) if n else 0.0

@@ -113,12 +113,17 @@ class GaussianMixture:
         self.total = self.units.matrices(summary.covariance)
         self.total_inverse_root = np.linalg.inv(np.linalg.cholesky(self.total))
         self.ratio = None if minimum_ratio is None else SpreadRatio.of(minimum_ratio, self.total, form.shape)
-        self.bounded = self.ratio is not None
+        entries = {"full": d * (d + 1) // 2, "diagonal": d, "spherical": 1}[form.shape]
+        self.own_parameters, self.interpolated = d + entries, d + 1 if form.shape == "full" else 2
+        # One covariance of all components has a width as long as more rows are left than its centres go through.
+        within = form.tied and len(distinct.y) >= k + self.interpolated
+        labelled = bool((distinct.labels >= 0).all())
+        self.bounded = self.ratio is not None or prior is not None or within or labelled
         self.prior = None if prior is None else self.units.prior(prior)
         self.likelihood_offset = self.offset = -self.n * self.units.log_volume
         if prior is not None:
-            entries = {"full": d + 1.0, "diagonal": 2.0, "spherical": 2.0 / d}[form.shape]
-            self.offset -= self.units.log_volume * (k + entries * (1 if form.tied else k))
+            each = {"full": d + 1.0, "diagonal": 2.0, "spherical": 2.0 / d}[form.shape]
+            self.offset -= self.units.log_volume * (k + each * (1 if form.tied else k))
         self.lower = np.tril_indices(d)
         self.directions = lower_directions(d)
         # No entry of a full vector may be below these; for several features eigenvalues decide as well.
@@ -301,10 +306,10 @@ class GaussianMixture:
         entries, by_roots = from_root_coordinates(roots, self.form, k, d, unbounded=unbounded)
         return np.concatenate([w, means, entries], axis=-1), block_diagonal(by_w, np.eye(k * d), by_roots)
 
-    def smallest_spread(self, parameters: GaussianParameters) -> Floats:
-        """Smallest standard deviation of a component as a share of the data's in the same direction."""
+    def spreads(self, parameters: GaussianParameters) -> Floats:
+        """``(..., K)`` smallest standard deviation of each component as a share of the data's in the same direction."""
         relative = np.linalg.eigvalsh(self.total_inverse_root @ parameters.covariances @ self.total_inverse_root.T)
-        return np.sqrt(np.maximum(relative.min(axis=(-2, -1)), 0.0))
+        return np.sqrt(np.maximum(relative[..., 0], 0.0))
 
     def start_from(self, responsibilities: Floats, *, wide: bool = True) -> GaussianParameters:
         expected = responsibilities * self.counts[:, None]

@@ -64,7 +64,8 @@ def gaussian_mixture(
     -------
     `em.Fit` with `models.GaussianParameters`, in every case. The likelihood of components with their own covariances
     has no maximum: it grows without limit as one collapses onto a row. What is returned is the best *regular* optimum
-    (Hathaway 1985, Annals of Statistics 13, 795) if any was found; ``modes`` lists the others. With ``minimum_ratio`` it is the
+    (Hathaway 1985, Annals of Statistics 13, 795) if any was found; ``modes`` lists the others. A component that many rows hold
+    is regular however narrow it is; see `em.Mode`. With ``minimum_ratio`` it is the
     best of all; where it lies at that ratio the ``status`` is "boundary" and the standard errors are withheld.
 
     Raises

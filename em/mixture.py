@@ -49,9 +49,10 @@ class Mixture[P, S](Protocol):
     linear in it: full = constant + ``basis`` @ free.
 
     ``n`` counts all rows as often as they were seen, in a part too.
-    ``bounded`` says that the likelihood is, so that no optimum is spurious for being narrow. Where the rows are too many for
-    memory, ``labels``, ``counts`` and ``points``, and what is asked of single rows, are those of a sample; `e_step` and
-    `summed` speak of all.
+    ``bounded`` says that the objective is, so that no optimum is spurious for being narrow. A component has
+    ``own_parameters`` that are free beside its weight, and goes through ``interpolated`` rows whatever they are. Where the rows
+    are too many for memory, ``labels``, ``counts`` and ``points``, and what is asked of single rows, are those of a sample;
+    `e_step` and `summed` speak of all.
 
     Where a shape begins with ``...``, many sets of parameters may be given at once, along leading axes.
     """
@@ -64,6 +65,8 @@ class Mixture[P, S](Protocol):
     points: Floats
     prior: Any
     bounded: bool
+    own_parameters: int
+    interpolated: int
     likelihood_offset: float
     offset: float
 
@@ -142,8 +145,8 @@ class Mixture[P, S](Protocol):
     def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
         """The full vector ``(..., p)`` at those coordinates, and its Jacobian ``(..., p, f)`` by them."""
 
-    def smallest_spread(self, parameters: P) -> Floats:
-        """``(...)`` smallest standard deviation of a component, relative to the smallest column's; inf where there is none."""
+    def spreads(self, parameters: P) -> Floats:
+        """``(..., K)`` smallest standard deviation of each component as a share of the data's; inf where there is none."""
 
     def constrained(self, parameters: P) -> bool:
         """Whether the parameters are held by a declared constraint, so that their gradient need not vanish."""

@@ -8,11 +8,12 @@ from typing import Any, Literal
 import numpy as np
 
 from em.acceleration import PLAIN_STEPS
-from em.arrival import MOST_PARAMETERS, NEVER_REGULAR
+from em.arrival import MOST_PARAMETERS
 from em.climb import Climb, climb
+from em.collapse import NEVER_REGULAR, collapsed
 from em.curvature import CREEPING, Curvature, curvature
 from em.mixture import Mixture, permuted_places, row_posteriors
-from em.search import COLLAPSED, SAME_ROWS
+from em.search import SAME_ROWS
 from models.inputs import Floats
 from models.mixtures import canonical_permutation
 
@@ -33,8 +34,9 @@ class Mode[P]:
     log_likelihood : nats, all constants included
     parameters : in canonical order
     starts : how many starts reached it
-    regular : False for a saddle, and where a component has collapsed (its smallest standard deviation, in any
-        direction, is under 5 % of the data's in that direction; under a ``minimum_ratio`` none collapses)
+    regular : False for a saddle, and where a component has collapsed: it is narrower than 5 % of the data's spread, in some
+        direction, and held by no more rows than it goes through whatever they are, or than lie together by chance; never
+        where the objective is bounded, as it is under a prior, a ``minimum_ratio`` or one covariance for all
     """
 
     log_likelihood: float
@@ -59,8 +61,7 @@ def judged_end(mixture: Mixture[Any, Any], run: Climb) -> Optimum:
     """What the end of a run is: a maximum, or which of the things that only look like one."""
     parameters = mixture.from_vector(run.points[-1])
     rows = row_posteriors(mixture, parameters)[1]
-    spread = np.inf if mixture.bounded else mixture.smallest_spread(parameters)
-    if run.ending == "collapsed" or spread < NEVER_REGULAR:
+    if run.ending == "collapsed" or collapsed(mixture, parameters, NEVER_REGULAR):
         return Optimum(parameters, run.trace[-1], rows, "collapsed", False, None)
     if run.ending == "iteration limit":
         return Optimum(parameters, run.trace[-1], rows, "iteration limit", False, None)
@@ -68,13 +69,13 @@ def judged_end(mixture: Mixture[Any, Any], run: Climb) -> Optimum:
         return Optimum(parameters, run.trace[-1], rows, "boundary", True, None)
     if len(run.points[-1]) > MOST_PARAMETERS:
         # What a look at the curvature would tell of a saddle or a ridge is not known; the run has come to rest.
-        regular = bool(spread >= COLLAPSED)
+        regular = not collapsed(mixture, parameters)
         return Optimum(parameters, run.trace[-1], rows, "converged" if regular else "collapsed", regular, None)
     judged = run.judged or curvature(mixture, parameters)
     if judged.kind == "maximum" and judged.rate > 1 - CREEPING:
         judged = replace(judged, kind="ridge")
     status: Status = "converged" if judged.kind == "maximum" else judged.kind
-    if spread < COLLAPSED:
+    if collapsed(mixture, parameters):
         status = "collapsed"
     elif judged.kind == "ridge" and _rises_beyond(mixture, parameters, judged, run.trace[-1]):
         judged, status = replace(judged, kind="saddle"), "saddle"

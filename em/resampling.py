@@ -22,12 +22,12 @@ import numpy as np
 from em.chunked import ChunkedGaussianMixture
 from em.climb import climb
 from em.coin_family import CoinMixture
+from em.collapse import collapsed
 from em.curvature import derivatives
 from em.fit import Fit
 from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, log_weights, responsibilities
 from em.quantities import Interval, quantity
-from em.search import COLLAPSED
 from models.coins import CoinTosses
 from models.inputs import Floats, Integers, read_only
 from models.measurements import Measurements
@@ -146,7 +146,7 @@ def _refitted(draw: Any, random: np.random.Generator, estimate: Any) -> Floats |
         return None
     run = climb(again, estimate, "squarem", MOST_STEPS)
     vector = np.asarray(run.points[-1])
-    if run.ending != "converged" or again.smallest_spread(again.from_vector(vector)) < COLLAPSED:
+    if run.ending != "converged" or collapsed(again, again.from_vector(vector)):
         return None
     return vector
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from em.acceleration import fastest
-from em.arrival import MOST_PARAMETERS, NEVER_REGULAR
+from em.arrival import MOST_PARAMETERS
 from em.climb import Climb, climb
+from em.collapse import NEVER_REGULAR, collapsed
 from em.curvature import curvature_near_rest
 from em.mixture import Mixture, evaluated, row_posteriors
 from em.optima import SAME_OBJECTIVE, Optimum, judged_end, same_optimum
@@ -184,7 +185,7 @@ def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:
     """Whether a local maximum is within a standard error, and not on a plateau."""
     if mixture.constrained(parameters):
         return True
-    if mixture.smallest_spread(parameters) < NEVER_REGULAR or mixture.n_parameters > MOST_PARAMETERS:
+    if mixture.n_parameters > MOST_PARAMETERS or collapsed(mixture, parameters, NEVER_REGULAR):
         return False
     judged = curvature_near_rest(mixture, parameters)
     return judged is not None and judged.decrement < 1 and judged.rate < 1 - PLATEAU

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from em.acceleration import PLAIN_STEPS
+from em.collapse import collapsed
 from em.kernel import ROWS
 from em.mixture import AT_A_TIME, Mixture, evaluated, row_posteriors
 from em.starts import Starts
@@ -29,8 +30,6 @@ SHORT, CYCLES = 12, 100
 BEST, BEST_OF_MANY = 5, 12
 # Gain of two steps and an extrapolation, in nats, below which a run is near its end.
 NEAR = 1e-7
-# A component narrower than this share of the data's spread has collapsed.
-COLLAPSED = 0.05
 # Runs have met where the log-likelihoods of every single row agree this closely, in nats.
 SAME_ROWS = 1e-3
 # Rows on which all runs are compared, before all rows are on which some agree.
@@ -130,9 +129,7 @@ def _best(mixture: Mixture[Any, Any], runs: _Runs, number: int) -> NDArray[np.bo
     """Runs that go on: the best, and those on their way to a collapse, whose objective says nothing."""
     if not runs.starts:
         return np.zeros(0, dtype=bool)
-    narrow = np.zeros(len(runs.values), dtype=bool)
-    if not mixture.bounded:
-        narrow |= mixture.smallest_spread(mixture.from_vector(runs.vectors)) < COLLAPSED
+    narrow = collapsed(mixture, mixture.from_vector(runs.vectors))
     ranked = np.argsort(np.argsort(np.where(narrow, np.inf, -runs.values), kind="stable"))
     return np.asarray(narrow | (ranked < number))
 

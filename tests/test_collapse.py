@@ -8,7 +8,12 @@ from scipy import stats
 
 import em
 from comparisons.datasets import load
-from models import GaussianParameters, GaussianPrior
+from em.collapse import NARROW, collapsed, supported
+from em.gaussian_family import GaussianMixture
+from models import GaussianParameters, GaussianPrior, Measurements
+from models.gaussians import CovarianceForm
+from models.inputs import Floats
+from models.mixtures import MixtureWeights
 
 WAITING = load("faithful").columns["waiting"]
 
@@ -76,15 +81,92 @@ def test_a_component_with_nothing_in_it_is_empty() -> None:
     assert far.status == "boundary"
 
 
-def test_a_narrow_component_with_a_maximum_of_its_own_is_no_regular_optimum() -> None:
-    # One row far out and a variance shared with all others: a maximum to the letter, 1e-4 of the data's spread wide.
+def test_one_variance_of_all_components_never_collapses_for_being_narrow() -> None:
+    # One row far out: 1e-4 of the data's spread wide, and the likelihood has its maximum there.
     fit = em.gaussian_mixture(
         np.append(WAITING, 1e6), 2, "tied", start=GaussianParameters([0.9, 0.1], [70, 1e6], [90, 90])
     )
-    assert fit.status == "collapsed"
-    assert not fit.modes[0].regular
-    assert np.isnan(fit.standard_errors.means).all()
-    assert "collapsed" in str(fit.standard_errors.reason)
+    n = len(WAITING)
+    assert fit.status == "converged"
+    assert fit.modes[0].regular
+    assert fit.parameters.covariances[0, 0, 0] == pytest.approx(WAITING.var() * n / (n + 1), rel=1e-6)
+    assert fit.standard_errors.means[0, 0] == pytest.approx(
+        fit.parameters.standard_deviations[0, 0] / np.sqrt(n), rel=1e-3
+    )
+
+
+def far_clusters(first: int, second: int) -> tuple[Floats, float]:
+    """Rows near 0 and near 9999, and the log-likelihood at its maximum in closed form: no row is of both clusters."""
+    random = np.random.default_rng(0)
+    parts = [random.normal(size=first), random.normal(9999, 1, size=second)]
+    n = first + second
+    height = sum(len(p) * np.log(len(p) / n) + stats.norm.logpdf(p, p.mean(), p.std()).sum() for p in parts)
+    return np.concatenate(parts), float(height)
+
+
+@pytest.mark.parametrize(("first", "second"), [(50, 50), (1000, 3)])
+def test_tight_clusters_far_apart_have_a_maximum_in_closed_form(first: int, second: int) -> None:
+    y, height = far_clusters(first, second)
+    fit = em.gaussian_mixture(y, 2)
+    assert fit.status == "converged"
+    assert fit.log_likelihood == pytest.approx(height, rel=1e-12)
+    # Means are rounded as the largest value is.
+    np.testing.assert_allclose(fit.parameters.means.ravel(), [y[:first].mean(), y[first:].mean()], rtol=0, atol=1e-10)
+    np.testing.assert_allclose(
+        fit.standard_errors.means.ravel(), [y[:first].std() / first**0.5, y[first:].std() / second**0.5], rtol=1e-9
+    )
+
+
+def test_no_bounded_objective_is_said_to_grow_without_limit() -> None:
+    y, height = far_clusters(50, 50)
+    labelled = em.gaussian_mixture(y, 2, labels=np.repeat([0, 1], 50))
+    prior = GaussianPrior(mean=5000, shrinkage=1e-6, degrees_of_freedom=5, scale=1.0)
+    tied, posterior = em.gaussian_mixture(y, 2, "tied"), em.gaussian_mixture(y, 2, prior=prior)
+    # Two rows, which a component goes through whatever they are: without a prior they would be a spike.
+    few = em.gaussian_mixture(np.append(y[:50], [9999.0, 9999.1]), 2, prior=prior)
+    assert labelled.log_likelihood == pytest.approx(height, rel=1e-12)
+    for fit in (labelled, tied, posterior, few):
+        assert fit.status == "converged"
+        assert fit.parameters.means[1, 0] == pytest.approx(9999, abs=1)
+        assert fit.modes[0].regular
+
+
+def test_weights_that_are_all_but_zero_do_not_take_the_rows_of_the_other_component() -> None:
+    y, _ = far_clusters(1000, 3)
+    fit = em.gaussian_mixture(y, 2, weights=[1 - 1e-12, 1e-12])
+    assert fit.status == "converged"
+    # Each of three rows pays the logarithm of its weight.
+    free = [stats.norm.logpdf(p, p.mean(), p.std()).sum() for p in (y[:1000], y[1000:])]
+    assert fit.log_likelihood == pytest.approx(sum(free) + 3 * np.log(1e-12), rel=1e-9)
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.03, 0.01])
+@pytest.mark.parametrize("n", [300, 2000])
+def test_a_sharp_peak_on_a_broad_background_is_regular(n: int, ratio: float) -> None:
+    random = np.random.default_rng(n)
+    peak = 2 * n // 3
+    y = np.concatenate([random.normal(0.3, ratio, size=peak), random.normal(size=n - peak)])
+    truth = em.gaussian_mixture(y, 2, start=GaussianParameters([2 / 3, 1 / 3], [0.3, 0.0], [ratio**2, 1.0]))
+    fit = em.gaussian_mixture(y, 2)
+    assert fit.status == truth.status == "converged"
+    assert fit.log_likelihood == pytest.approx(truth.log_likelihood, abs=1e-6)
+    assert fit.parameters.standard_deviations.min() == pytest.approx(ratio, rel=0.2)
+
+
+def test_rows_that_lie_together_by_chance_are_no_component() -> None:
+    """In samples of one normal a narrow component gains less than the bound that collapsed ones are told by."""
+    for seed in range(20):
+        y = np.sort(np.random.default_rng(seed).normal(size=150))
+        mixture = GaussianMixture(Measurements(y), MixtureWeights.of("free", 2), CovarianceForm.of("full"), None)
+        for rows in (3, 4, 6, 10):
+            widths = y[rows - 1 :] - y[: 1 - rows]
+            first = int(widths.argmin())
+            there = y[first : first + rows]
+            guess = GaussianParameters([rows / 150, 1 - rows / 150], [there.mean(), 0.0], [there.var(), 1.0])
+            inside = mixture.units.parameters(guess)
+            if mixture.spreads(inside).min() < NARROW:
+                assert collapsed(mixture, inside)
+                assert not supported(mixture, inside)[0]
 
 
 def test_a_component_of_one_labelled_row_collapses() -> None:

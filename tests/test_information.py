@@ -179,7 +179,7 @@ class LinkageMixture:
     def constrained(self, _: LinkageParameters) -> bool:
         return False
 
-    def smallest_spread(self, _: LinkageParameters) -> float:
+    def spreads(self, _: LinkageParameters) -> float:
         return np.inf
 
     def published(self, parameters: LinkageParameters) -> LinkageParameters:
