@@ -250,7 +250,7 @@ def _replayed(
         if whole.ending == "iteration limit":
             break
         end = judged_end(mixture, whole)
-        if same_optimum(end, best):
+        if same_optimum(end, best) and end.regular == best.regular:
             return end, whole, evaluations
     whole = run(best.parameters)
     return judged_end(mixture, whole), whole, evaluations + whole.evaluations

@@ -113,3 +113,88 @@ def test_a_better_maximum_of_the_likelihood_that_ems_own_search_misses_fails(mon
     adopted, _, check = best_mode(better, visited)
     assert (check.outcome, check.engine) == ("fail", "em")
     assert adopted.log_likelihood > blind.log_likelihood
+
+
+def searched_again(problem: Problem, visited: list[Any]) -> Check:
+    """The check of what EM's own search returns now, of the likelihood and of the posterior."""
+    fit, map_fit = problem.fit(None, seed=1), problem.fit(problem.prior, seed=1)
+    tree = draws_at(problem, visited, [-np.inf] * len(visited))
+    return modes.best_mode(problem, fit, map_fit, tree["posterior"].to_dataset(), tree, seed=1).check
+
+
+def clumps(*centres: float) -> Problem:
+    rows = np.concatenate([np.linspace(-1, 1, 15) + centre for centre in centres])
+    prior = GaussianPrior(mean=7.5, shrinkage=0.01, degrees_of_freedom=5, scale=5.0)
+    return declare(Measurements(rows), prior=prior)
+
+
+RANKINGS: dict[str, Any] = {
+    "sound": lambda run: (run.optimum.regular, run.optimum.objective),
+    "reversed": lambda run: (not run.optimum.regular, -run.optimum.objective),
+    "lowest regular first": lambda run: (run.optimum.regular, -run.optimum.objective),
+}
+
+
+# With the third clump at 15.977 the two best modes are 0.08 nats apart; there the lowest run of all is no optimum and goes on.
+@pytest.mark.parametrize(
+    ("name", "third"), [*((name, 15.0) for name in RANKINGS), ("sound", 15.977), ("lowest regular first", 15.977)]
+)
+def test_a_fit_that_is_not_the_best_of_its_own_search_is_ems_fault(
+    name: str, third: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever draws say: those of this posterior have all been where the broken search is."""
+    problem = clumps(0.0, 8.0, third)
+    best, second = [m.log_likelihood for m in problem.fit(None).modes if m.regular][:2]
+    assert third == 15.0 or best - second == pytest.approx(0.08, abs=0.03)
+    monkeypatch.setattr("em.fit.rank", RANKINGS[name])
+    fit = problem.fit(None, seed=1)
+    visited = [fit.parameters if fit.status == "converged" else modes_of_clumps()[1].parameters]
+    check = searched_again(problem, visited)
+    assert (check.outcome, check.engine) == (("pass", None) if name == "sound" else ("fail", "em"))
+
+
+def test_a_collapsed_component_where_a_regular_optimum_is_known_is_ems_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(1)
+    problem = declare(Measurements(np.concatenate([random.normal(size=60), [0.3] * 6])))
+    regular = problem.fit(None)
+    visited = [regular.parameters, near(regular.parameters)]
+    assert searched_again(problem, visited).outcome == "pass"
+    monkeypatch.setattr("em.fit.rank", lambda run: (not run.optimum.regular, run.optimum.objective))
+    assert problem.fit(None).status == "collapsed"
+    check = searched_again(problem, visited)
+    assert (check.outcome, check.engine) == ("fail", "em")
+
+
+def test_a_search_of_one_start_at_a_saddle_is_ems_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("em.fit.starts", lambda mixture, *_: mixture.to_vector(at_one_place(mixture))[None])
+    fit = CLUMPS.fit(None)
+    assert fit.status == "saddle"
+    check = searched_again(CLUMPS, [near(m.parameters) for m in modes_of_clumps()])
+    assert (check.outcome, check.engine) == ("fail", "em")
+
+
+def at_one_place(mixture: Any) -> GaussianParameters:
+    return GaussianParameters([0.5, 0.5], [0.0, 0.0], [1.0, 1.0])
+
+
+def test_a_mode_far_higher_counts_however_unequal_its_components_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sharp peak on a broad background, and a search that does not see it: a hundred nats are no chance."""
+    random = np.random.default_rng(4)
+    y = np.concatenate([random.normal(0.3, 0.1, size=60), random.normal(size=60)])
+    problem = declare(Measurements(y))
+    truth = GaussianParameters([0.5, 0.5], [0.3, 0.0], [0.01, 1.0])
+    best = problem.fit(None, start=truth)
+    assert modes.ratio(best.parameters) < modes.MINIMUM_RATIO
+    blind = problem.fit(None, start=[m for m in problem.fit(None).modes if m.regular][1].parameters)
+    assert best.log_likelihood > blind.log_likelihood + 20
+    right = Problem.fit
+    monkeypatch.setattr(
+        Problem,
+        "fit",
+        lambda self, prior, start=None, seed=0, **options: (
+            blind if start is None and prior is None else right(self, prior, start, seed, **options)
+        ),
+    )
+    check = searched_again(problem, [truth])
+    assert (check.outcome, check.engine) == ("fail", "em")
+    assert check.statistic == pytest.approx(best.log_likelihood - blind.log_likelihood, abs=1e-6)
