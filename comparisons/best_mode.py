@@ -26,6 +26,7 @@ from comparisons.sampling import log_likelihoods, parameters_at
 from comparisons.strict_json import number
 from em.collapse import chance_gain
 from em.curvature import curvature
+from em.doubts import MINIMUM_RATIO
 from models import CoinParameters
 from models.inputs import Floats
 
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 TITLE = "No better mode than EM's was found"
 # Restarts of EM from draws: the highest and some spread-out ones of each chain.
 SPREAD_OUT_DRAWS = 3
-# A mode of the likelihood counts only with standard deviations in this ratio or closer (Hathaway 1985): with 50 to 100 rows
-# of overlapping components nearly all maxima that mean nothing lie below it.
-MINIMUM_RATIO = 0.25
 # Draws at which the log-likelihood is compared with EM's.
 COMPARED_DRAWS = 200
 # Nats within which two heights are of one mode.

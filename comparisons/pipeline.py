@@ -29,7 +29,7 @@ from comparisons.best_mode import objective
 from comparisons.declaration import Comparison, Fitted
 from comparisons.engines import TUNE, Parameters, Problem
 from comparisons.judgement import Clock, judge
-from comparisons.result import SCHEMA_VERSION, Data, EMFit, ModeFound, Quantity, SampledResult, Sampler
+from comparisons.result import SCHEMA_VERSION, Data, DoubtFound, EMFit, ModeFound, Quantity, SampledResult, Sampler
 from comparisons.strict_json import number
 from models import CoinTosses
 from models.inputs import Floats
@@ -182,6 +182,7 @@ def _em_fit(problem: Problem, fit: em.Fit[Any, Any], map_fit: em.Fit[Any, Any], 
     if last + 1 > LONGEST_TRACE:
         kept = np.unique(np.rint(np.geomspace(1, last + 1, LONGEST_TRACE)).astype(int) - 1)
     path = [quantities.of_parameters(problem, fit.path[int(k)]) for k in kept]
+    names = problem.comparison.components
     modes = [
         ModeFound(
             float(m.log_likelihood),
@@ -204,4 +205,16 @@ def _em_fit(problem: Problem, fit: em.Fit[Any, Any], map_fit: em.Fit[Any, Any], 
         modes=modes,
         map_status=map_fit.status,
         map_log_posterior=number(objective(map_fit)),
+        doubts=[
+            DoubtFound(
+                d.ground,
+                names[d.component],
+                number(d.spread_ratio),
+                d.rows,
+                number(d.below),
+                number(d.below_at_ratio),
+                d.told(names),
+            )
+            for d in fit.doubts
+        ],
     )

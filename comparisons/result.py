@@ -6,7 +6,7 @@ that does not exist is null, and a reason stands beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from comparisons.report_data import Curves, Finding, Labels, ModelChecks, Surface
@@ -159,8 +159,21 @@ class ModeFound:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubtFound:
+    """One ground on which to doubt EM's maximum, as `em.Doubt` has it, with the name of the component and a sentence."""
+
+    ground: str
+    component: str
+    spread_ratio: Number
+    rows: float
+    below: Number
+    below_at_ratio: Number
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class EMFit:
-    """Maximum likelihood by EM.
+    """Maximum likelihood by EM; ``doubts`` are about it, not about the mode.
 
     ``trace`` is the log-likelihood at ``trace_iterations`` (long traces are thinned, ends kept) and ``path`` each
     parameter at the same iterations, by the names of the quantities.
@@ -177,6 +190,7 @@ class EMFit:
     modes: list[ModeFound]
     map_status: str
     map_log_posterior: Number
+    doubts: list[DoubtFound] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,13 +64,16 @@ def reach(
     without = [q for q in differing if q.em_low is None]
     missing = [q for q in differing if q.em_low is not None]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
+    doubted = [f"EM's maximum is to be doubted. {d.told(problem.comparison.components)}" for d in fit.doubts]
     if not differing and not unidentified:
         return (
             "agree",
             "No check finds a fault in either fit, and the EM estimate with its standard errors is an adequate "
             "summary of the posterior.",
             [
-                f"All {len(quantities)} quantities: none misses the bounds on interval, mean and spread beyond Monte Carlo error."
+                f"All {len(quantities)} quantities: none misses the bounds on interval, mean and spread "
+                "beyond Monte Carlo error.",
+                *doubted,
             ],
         )
     reasons = []
@@ -81,6 +84,7 @@ def reach(
         agreeing = [q.name for q in quantities if q.verdict == "agree"]
         if agreeing:
             reasons.append(f"What is identified agrees: {', '.join(agreeing)}.")
+    reasons += doubted
     told_of: dict[str, list[str]] = {}
     for q in differing:
         told_of.setdefault(q.reason, []).append(q.name)

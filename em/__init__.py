@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from em.climb import ObjectiveDecreased
 from em.coins import coin_mixture
+from em.doubts import Doubt
 from em.fit import Fit
 from em.gaussians import gaussian_mixture
 from em.optima import Mode
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bootstrap",
+    "Doubt",
     "Fit",
     "Interval",
     "Mode",

@@ -187,6 +187,12 @@ class CoinMixture:
     def spreads(self, parameters: CoinParameters) -> Floats:
         return np.full(parameters.weights.shape, np.inf)
 
+    def spread_ratios(self, parameters: CoinParameters) -> Floats:
+        return self.spreads(parameters)
+
+    def within_ratio(self, least: float, parameters: CoinParameters) -> tuple[CoinMixture, CoinParameters]:
+        return self, parameters
+
     def start_from(self, responsibilities: Floats, *, wide: bool = True) -> CoinParameters:
         statistics = statistics_of(responsibilities * self.counts[:, None], np.nan, self.tosses)
         return m_step(statistics, START if wide else self.prior, self.weights)

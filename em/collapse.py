@@ -46,12 +46,12 @@ def collapsed(mixture: Mixture[Any, Any], parameters: Any, narrow: float = NARRO
 
 def supported(mixture: Mixture[Any, Any], parameters: Any) -> NDArray[np.bool_]:
     """``(K,)`` whether more rows hold a component than it goes through whatever they are, and than chance puts together."""
-    rows, gains = supports(mixture, parameters)
+    rows, _, gains = supports(mixture, parameters)
     return np.asarray((rows > mixture.interpolated) & (gains > chance_gain(mixture)))
 
 
 def supports(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
-    """``(2, K)`` distinct rows that each component holds, and nats that it gains over the others without it."""
+    """``(3, K)`` distinct rows that each component holds, how many with their counts, and nats that it gains over the others."""
     return mixture.summed(partial(_supports, parameters=parameters))
 
 
@@ -65,4 +65,4 @@ def _supports(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     with np.errstate(divide="ignore"):
         # The others, with its weight divided among them.
         gains = np.log1p(-parameters.weights) - np.log1p(-shares)
-    return np.stack([shares.sum(axis=0), mixture.counts @ gains])
+    return np.stack([shares.sum(axis=0), mixture.counts @ shares, mixture.counts @ gains])

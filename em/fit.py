@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from em.acceleration import Acceleration
 from em.arrival import MOST_PARAMETERS
 from em.climb import MAX_ITERATIONS, Climb, climb
+from em.doubts import Doubt, doubts_of
 from em.mixture import Mixture, permuted_places
-from em.optima import Mode, Optimum, Status, judged_end, modes_of, same_optimum
+from em.optima import Mode, Optimum, Status, distinct_optima, judged_end, modes_of, same_optimum
 from em.runs import climbed_on, explored, finished, from_sample, rank, runs_of
 from em.standard_errors import covariance_of, withheld_reason
 from em.starts import Starts, starts
@@ -70,6 +71,8 @@ class Fit[P, E]:
         parameters "converged" to a point of rest, which may be a saddle or on a ridge
     standard_errors : same fields and shapes as the parameters, with ``reason`` where withheld
     modes : every distinct optimum, best first
+    doubts : why to doubt a regular optimum, in numbers: a narrow component that chance may make, one of next to no rows, or
+        another optimum that is almost as high; empty where there is no such reason
     rate : largest linear rate at which plain EM converges at the result; NaN where it has no meaning
     decrement : distance to the optimum in standard errors, sqrt(g' I^-1 g); NaN where not identified, or where the
         information I was not computed
@@ -90,6 +93,7 @@ class Fit[P, E]:
     status: Status
     standard_errors: E
     modes: tuple[Mode[P], ...]
+    doubts: tuple[Doubt, ...]
     rate: float
     decrement: float
     remaining: float
@@ -194,6 +198,8 @@ def fit_mixture(
 
     places = permuted_places(mixture, permutation)
     final = mixture.from_vector(mixture.to_vector(best.parameters)[places])
+    optima = distinct_optima(distinct)
+    others = [o for o, _ in optima if o.regular and not same_optimum(o, best)]
     judged = None if best.judged is None else best.judged.permuted(places)
     reason = withheld_reason(best.status, judged, tuple(mixture.names()))
     covariance = covariance_of(judged, reason, len(places))
@@ -210,7 +216,8 @@ def fit_mixture(
         refused=won.refused,
         status=best.status,
         standard_errors=mixture.standard_errors(final, covariance, reason),
-        modes=modes_of(mixture, distinct),
+        modes=modes_of(mixture, optima),
+        doubts=doubts_of(mixture, replace(best, parameters=final), others),
         rate=_rate(best, won),
         decrement=np.nan if judged is None else judged.decrement,
         remaining=_remaining(best, won),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -310,6 +310,15 @@ class GaussianMixture:
         """``(..., K)`` smallest standard deviation of each component as a share of the data's in the same direction."""
         relative = np.linalg.eigvalsh(self.total_inverse_root @ parameters.covariances @ self.total_inverse_root.T)
         return np.sqrt(np.maximum(relative[..., 0], 0.0))
+
+    def spread_ratios(self, parameters: GaussianParameters) -> Floats:
+        return SpreadRatio.of(1.0, self.total, self.form.shape).ratios(parameters.covariances)
+
+    def within_ratio(self, least: float, parameters: GaussianParameters) -> tuple[GaussianMixture, GaussianParameters]:
+        held = copy(self)
+        held.ratio, held.bounded = SpreadRatio.of(least, self.total, self.form.shape), True
+        rows = self.n * parameters.weights
+        return held, replace(parameters, covariances=held.ratio.constrain(parameters.covariances, rows))
 
     def start_from(self, responsibilities: Floats, *, wide: bool = True) -> GaussianParameters:
         expected = responsibilities * self.counts[:, None]

@@ -50,7 +50,8 @@ class Mixture[P, S](Protocol):
 
     ``n`` counts all rows as often as they were seen, in a part too.
     ``bounded`` says that the objective is, so that no optimum is spurious for being narrow. A component has
-    ``own_parameters`` that are free beside its weight, and goes through ``interpolated`` rows whatever they are. Where the rows
+    ``own_parameters`` that are free beside its weight, and goes through ``interpolated`` rows whatever they are, 0 where it
+    cannot collapse. Where the rows
     are too many for memory, ``labels``, ``counts`` and ``points``, and what is asked of single rows, are those of a sample;
     `e_step` and `summed` speak of all.
 
@@ -147,6 +148,12 @@ class Mixture[P, S](Protocol):
 
     def spreads(self, parameters: P) -> Floats:
         """``(..., K)`` smallest standard deviation of each component as a share of the data's; inf where there is none."""
+
+    def spread_ratios(self, parameters: P) -> Floats:
+        """``(..., K)`` smallest standard deviation of each over the largest of any, both as such shares; inf likewise."""
+
+    def within_ratio(self, least: float, parameters: P) -> tuple[Self, P]:
+        """The mixture with standard deviations held to a least ratio, and the parameters changed to keep it."""
 
     def constrained(self, parameters: P) -> bool:
         """Whether the parameters are held by a declared constraint, so that their gradient need not vanish."""

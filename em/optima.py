@@ -117,7 +117,7 @@ def same_optimum(one: Optimum, other: Optimum) -> bool:
     )
 
 
-def modes_of(mixture: Mixture[Any, Any], found: list[tuple[Optimum, int]]) -> tuple[Mode[Any], ...]:
+def distinct_optima(found: list[tuple[Optimum, int]]) -> list[tuple[Optimum, int]]:
     """Distinct optima, regular ones first and then by objective, with the number of starts that reached each.
 
     Runs that were given up are not among them, unless they are all there is; most reached one of the others.
@@ -133,6 +133,11 @@ def modes_of(mixture: Mixture[Any, Any], found: list[tuple[Optimum, int]]) -> tu
         else:
             if optimum.status != "iteration limit" or not reached_any:
                 distinct.append((optimum, starts_there))
+    return distinct
+
+
+def modes_of(mixture: Mixture[Any, Any], distinct: list[tuple[Optimum, int]]) -> tuple[Mode[Any], ...]:
+    """Distinct optima, with the starts that reached each, as a user sees them."""
     modes = []
     for optimum, reached in distinct:
         permutation = canonical_permutation(mixture.published(optimum.parameters).order_keys, mixture.groups)

@@ -36,10 +36,14 @@ class SpreadRatio:
         back = np.linalg.cholesky(total) if shape == "full" else np.diag(np.sqrt(variances))
         return cls(least, np.linalg.inv(back), back)
 
+    def ratios(self, covariances: Floats) -> Floats:
+        """``(..., K)`` smallest standard deviation of each of covariances ``(..., K, d, d)`` over the largest of any."""
+        values = np.linalg.eigvalsh(self.into @ covariances @ self.into.T)
+        return np.asarray(np.sqrt(np.maximum(values[..., 0], 0.0) / values[..., -1].max(axis=-1, keepdims=True)))
+
     def ratio(self, covariances: Floats) -> Floats:
         """``(...)`` smallest over largest standard deviation of covariances ``(..., K, d, d)``."""
-        values = np.linalg.eigvalsh(self.into @ covariances @ self.into.T)
-        return np.sqrt(np.maximum(values.min(axis=(-2, -1)), 0.0) / values.max(axis=(-2, -1)))
+        return np.asarray(self.ratios(covariances).min(axis=-1))
 
     def kept(self, covariances: Floats) -> NDArray[np.bool_]:
         """``(...)`` whether covariances have the ratio, up to rounding."""

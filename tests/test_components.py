@@ -10,7 +10,6 @@ from scipy.special import multigammaln
 from scipy.stats import binom, binomtest
 
 from comparisons import best_mode, catalogue, datasets, quantities, second_route
-from comparisons.best_mode import MINIMUM_RATIO
 from comparisons.binomial import exact_interval
 from comparisons.catalogue.two_coin import log_evidence
 from comparisons.components import comparing, likelihood_ratio, marginal
@@ -18,6 +17,7 @@ from comparisons.components.comparing import NoQuestion, criteria, n_parameters,
 from comparisons.components.marginal import Marginal
 from comparisons.components.record import LikelihoodRatio
 from comparisons.engines import Problem
+from em.doubts import MINIMUM_RATIO
 from models import CoinTosses, GaussianPrior, Measurements
 from models.gaussians import Covariance
 from models.inputs import Floats

@@ -124,7 +124,7 @@ class LinkageMixture:
     basis = np.eye(4)[:, 3:]
     prior = None
     likelihood_offset = offset = 0.0
-    bounded = True
+    bounded, interpolated = True, 0
 
     def log_densities(self, parameters: LinkageParameters) -> Floats:
         t = parameters.chance[1]
@@ -181,6 +181,9 @@ class LinkageMixture:
 
     def spreads(self, _: LinkageParameters) -> float:
         return np.inf
+
+    def spread_ratios(self, _: LinkageParameters) -> Floats:
+        return np.full(2, np.inf)
 
     def published(self, parameters: LinkageParameters) -> LinkageParameters:
         return parameters

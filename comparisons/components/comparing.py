@@ -14,12 +14,12 @@ from scipy.special import entr
 
 import em
 from comparisons import DEFAULT_SEED, best_mode, catalogue, datasets, provenance, words
-from comparisons.best_mode import MINIMUM_RATIO
 from comparisons.components import conclusions, likelihood_ratio, marginal, record
 from comparisons.components.marginal import Marginal
 from comparisons.components.record import SCHEMA_VERSION, Candidate, Components, Criteria
 from comparisons.declaration import Comparison
 from comparisons.engines import Problem
+from em.doubts import MINIMUM_RATIO
 from models import CoinTosses
 
 # Below this nobody asks how many components there are.

@@ -20,7 +20,6 @@ import numpy as np
 
 import em
 from comparisons import best_mode
-from comparisons.best_mode import MINIMUM_RATIO
 from comparisons.binomial import exact_interval
 from comparisons.components.record import LikelihoodRatio
 from comparisons.engines import Parameters, Problem
@@ -28,6 +27,7 @@ from comparisons.strict_json import number
 from em.climb import Climb, climb
 from em.coin_family import CoinMixture
 from em.direct import maximise
+from em.doubts import MINIMUM_RATIO
 from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, row_posteriors
 from em.starts import starts
