@@ -22,6 +22,7 @@ from comparisons.quantities import parameters_of
 from em.mixture import log_weights, responsibilities
 from models import CoinTosses, Measurements
 from models.inputs import Floats, Integers, finite_array, read_only, row_counts
+from models.measurements import measured
 from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Memberships:
         import xarray as xr
 
         posterior = draws["posterior"].to_dataset() if isinstance(draws, xr.DataTree) else draws
-        rows = data if isinstance(data, CoinTosses | Measurements) else Measurements(data)
+        rows = data if isinstance(data, CoinTosses) else measured(data)
         needed = ["head_probabilities"] if isinstance(rows, CoinTosses) else ["means", "covariances"]
         k = posterior.sizes["component"]
         treated = MixtureWeights.of(weights, k)

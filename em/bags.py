@@ -9,6 +9,8 @@ import numpy as np
 
 from em.chunks import Rows, chunks_of
 from models.coins import CoinTosses
+from models.inputs import some_of
+from models.tables import Columns
 
 
 def distinct_tosses(y: Any, counts: Any = None, labels: Any = None) -> CoinTosses:
@@ -17,7 +19,7 @@ def distinct_tosses(y: Any, counts: Any = None, labels: Any = None) -> CoinTosse
     Parameters
     ----------
     y : ``(n_bags, 2)`` heads and tosses of each bag, where `em.gaussian_mixture` takes rows that are not in memory: a
-        `numpy.memmap`, files, or Dask's; of a table the columns ``heads`` and ``tosses``, or its only two
+        `numpy.memmap`, files, or Dask's; of a table the columns ``heads`` and ``tosses``
     counts : ``(n_bags,)`` how many such bags were seen; of a table the name of a column
     labels : ``(n_bags,)`` known coin of each bag, -1 where unknown; of a table the name of a column
 
@@ -30,11 +32,11 @@ def distinct_tosses(y: Any, counts: Any = None, labels: Any = None) -> CoinTosse
     TypeError, ValueError
         as `models.CoinTosses` does, with the chunk where the value is
     """
-    chunks = chunks_of(y, counts, labels, ("heads", "tosses"))
+    chunks = chunks_of(y, counts, labels, Columns(("heads", "tosses")))
     if chunks is None:
         raise TypeError("y is in memory; give its columns to models.CoinTosses, which counts distinct bags by itself")
     if len(chunks.features) != 2:
-        raise ValueError(f"y has the columns {', '.join(chunks.features)}; give two: heads, and the tosses of each bag")
+        raise ValueError(f"y has the columns {some_of(chunks.features)}; give two: heads, and the tosses of each bag")
     return chunks.summed(_counted).tosses
 
 

@@ -55,7 +55,7 @@ class Survey:
             as `models.Measurements` does, with the chunk where the value is
         """
         found = chunks.summed(partial(_surveyed, n_components=n_components, seed=seed))
-        object.__setattr__(found.sample.rows, "features", chunks.features)
+        found.sample.rows.named(chunks.features, chunks.columns)
         return found
 
     def __add__(self, other: Survey) -> Survey:

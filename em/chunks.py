@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from em.mixture import AT_A_TIME, Sum
-from models.inputs import Floats
+from models.inputs import Floats, some_of
 from models.measurements import Measurements
+from models.tables import Columns
 
 
 class Rows(NamedTuple):
@@ -49,6 +50,10 @@ class Chunks(Protocol):
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the columns of y."""
+
+    @property
+    def columns(self) -> Columns | None:
+        """What they and those of counts and labels are called in the table; None where y is an array."""
 
     def summed[T: Sum](self, of: Callable[[Rows], T | None]) -> T:
         """Sum of what ``of`` says of some rows, over all; None says nothing."""
@@ -118,6 +123,7 @@ class MappedRows(ReadHere):
     counts: Any
     labels: Any
     features: tuple[str, ...]
+    columns: Columns | None = None
     place: str = "y"
 
     @classmethod
@@ -149,21 +155,24 @@ class ArrowRows(ReadHere):
     counts: str | None
     labels: str | None
     features: tuple[str, ...]
+    columns: Columns
 
     @classmethod
-    def of(cls, dataset: Any, counts: Any, labels: Any, wanted: Sequence[str] = ()) -> ArrowRows:
+    def of(cls, dataset: Any, counts: Any, labels: Any, known: Columns | None = None) -> ArrowRows:
         """Refuse columns that are not there or hold no numbers."""
         import pyarrow.types as kinds
 
-        features = feature_names(dataset.schema.names, counts, labels, wanted)
-        for name in features:
+        names = dataset.schema.names
+        columns = columns_of(names, counts, labels, known)
+        _, counts, labels = columns.found_in(names)
+        for name in columns.features:
             kind = dataset.schema.field(name).type
             if not (kinds.is_integer(kind) or kinds.is_floating(kind)):
                 raise TypeError(
                     f"column {name!r} of y is of type {kind}, but y must hold numbers; leave it out: give "
                     "pyarrow.dataset.dataset(path).replace_schema(...) with the columns that are meant"
                 )
-        return cls(dataset, counts, labels, features)
+        return cls(dataset, counts, labels, columns.features, columns)
 
     def __len__(self) -> int:
         return int(self.dataset.count_rows())
@@ -208,31 +217,22 @@ def _column(batch: Any, name: str) -> Any:
     return batch.column(name).to_numpy(zero_copy_only=False)
 
 
-def feature_names(columns: Iterable[Any], counts: Any, labels: Any, wanted: Sequence[str]) -> tuple[Any, ...]:
-    """The columns of a table that are ``wanted``, if it has them, else all but counts and labels, which have to be names.
+def columns_of(names: Iterable[Any], counts: Any, labels: Any, known: Columns | None) -> Columns:
+    """What the columns of a table on disk or on a cluster are; counts and labels have to be names of some.
 
-    They are the table's own, of a DataFrame also numbers; ``wanted`` are strings.
+    Where ``known``, its features are those of the table, and its counts and labels unless these are given.
     """
-    names = tuple(columns)
+    there = tuple(names)
     for argument, name in (("counts", counts), ("labels", labels)):
         if name is not None and not isinstance(name, str):
             raise TypeError(
                 f"{argument} must be the name of a column where y is a table on disk or on a cluster, but is of type "
-                f"{type(name).__name__}; give one of {', '.join(map(str, names))}"
+                f"{type(name).__name__}; give one of {some_of(there)}"
             )
-        if name is not None and name not in names:
-            raise ValueError(
-                f"{argument} is {name!r}, which is no column of y; give one of {', '.join(map(str, names))}"
-            )
-    by_name = {str(name): name for name in names}
-    if wanted and set(wanted) <= set(by_name):
-        return tuple(by_name[name] for name in wanted)
-    if counts is not None and counts == labels:
-        raise ValueError(f"counts and labels are both {counts!r}; give a column for each, or leave one out")
-    features = tuple(name for name in names if name not in (counts, labels))
-    if not features:
-        raise ValueError("y has no columns but its counts and labels; give at least one column of measurements")
-    return features
+    if known is not None and counts is None and labels is None:
+        return known
+    columns = Columns.of(there, counts, labels)
+    return columns if known is None else replace(columns, features=known.features)
 
 
 def not_empty[T](total: T | None) -> T:
@@ -242,8 +242,8 @@ def not_empty[T](total: T | None) -> T:
     return total
 
 
-def chunks_of(y: Any, counts: Any, labels: Any, wanted: Sequence[str] = ()) -> Chunks | None:
-    """What reads the rows of ``y``, of a table the columns ``wanted``, chunk by chunk; None where they are in memory.
+def chunks_of(y: Any, counts: Any, labels: Any, known: Columns | None = None) -> Chunks | None:
+    """What reads the rows of ``y``, of a table the columns ``known``, chunk by chunk; None where they are in memory.
 
     Raises
     ------
@@ -258,11 +258,11 @@ def chunks_of(y: Any, counts: Any, labels: Any, wanted: Sequence[str] = ()) -> C
     if library == "dask":
         from em.dask_chunks import DaskRows
 
-        return DaskRows.of(y, counts, labels, wanted)
+        return DaskRows.of(y, counts, labels, known)
     if isinstance(y, Path):
-        return ArrowRows.of(_dataset(y), counts, labels, wanted)
+        return ArrowRows.of(_dataset(y), counts, labels, known)
     if library == "pyarrow" and hasattr(y, "to_batches") and hasattr(y, "replace_schema"):
-        return ArrowRows.of(y, counts, labels, wanted)
+        return ArrowRows.of(y, counts, labels, known)
     return None
 
 

@@ -28,7 +28,7 @@ from em.mixture import (
 )
 from em.sample import SAMPLE, drawn, keys
 from models.coins import CoinParameters, CoinPrior, CoinTosses
-from models.inputs import Floats, Integers
+from models.inputs import Floats, Integers, instance_of
 from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
 
 FLAT = CoinPrior()
@@ -210,6 +210,7 @@ class CoinMixture:
         return CoinParameters(parameters.weights, parameters.head_probabilities)
 
     def responsibilities(self, data: CoinTosses, published: CoinParameters) -> Floats:
+        instance_of("data", data, CoinTosses)
         joint = log_weights(published.weights) + log_densities(published, data)
         return responsibilities(joint, checked_labels(data.labels, self.n_components))[0]
 

@@ -7,16 +7,17 @@ called ``persist`` has the rows read once; else each question reads them anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from em.chunks import MappedRows, Rows, added, feature_names, features_of_array, not_empty, one_per_row
+from em.chunks import MappedRows, Rows, added, columns_of, features_of_array, not_empty, one_per_row
 from em.mixture import Sum
-from models.inputs import Floats
+from models.inputs import Floats, as_array
+from models.tables import Columns
 
 # Partial sums that one task adds.
 ADDED = 8
@@ -29,17 +30,18 @@ class DaskRows:
     Attributes
     ----------
     partitions : of y, each with counts and labels, delayed
-    columns : of counts, of labels and of y in partitions that are DataFrames
+    own : names of the columns of y, of counts and of labels in partitions that are DataFrames
     lengths : of the partitions, NaN where not known
     """
 
     partitions: tuple[tuple[Any, Any, Any], ...]
-    columns: tuple[str | None, str | None, tuple[Any, ...]]
+    own: tuple[list[Any], Any, Any]
     features: tuple[str, ...]
     lengths: tuple[float, ...]
+    columns: Columns | None = None
 
     @classmethod
-    def of(cls, y: Any, counts: Any, labels: Any, wanted: Sequence[str] = ()) -> DaskRows:
+    def of(cls, y: Any, counts: Any, labels: Any, known: Columns | None = None) -> DaskRows:
         """Read a Dask array, with counts and labels beside it, or a Dask DataFrame, with both as columns."""
         import dask.array
 
@@ -47,9 +49,10 @@ class DaskRows:
             return cls(*_of_array(y, counts, labels))
         if not hasattr(y, "to_delayed") or not hasattr(y, "columns"):
             raise TypeError(f"y is a {type(y).__name__} of Dask; give a Dask array or DataFrame")
-        own = feature_names(y.columns, counts, labels, wanted)
+        columns = columns_of(y.columns, counts, labels, known)
+        own = columns.found_in(y.columns)
         partitions = tuple((part, None, None) for part in y.to_delayed())
-        return cls(partitions, (counts, labels, own), tuple(map(str, own)), (np.nan,) * len(partitions))
+        return cls(partitions, own, columns.features, (np.nan,) * len(partitions), columns)
 
     def summed[T: Sum](self, of: Callable[[Rows], T | None]) -> T:
         import dask
@@ -72,7 +75,7 @@ class DaskRows:
         """The same asked of every partition; what is asked is one value in the graph."""
         import dask
 
-        question = dask.delayed(partial(_of_partition, of=of, columns=self.columns))
+        question = dask.delayed(partial(_of_partition, of=of, own=self.own))
         ask = dask.delayed(_call)
         return [ask(question, i, *partition) for i, partition in enumerate(self.partitions)]
 
@@ -108,7 +111,7 @@ def _of_array(y: Any, counts: Any, labels: Any) -> tuple[Any, ...]:
         if not isinstance(values, dask.array.Array):
             values = dask.array.from_array(values, chunks=(y.chunks[0],))
         beside.append(values.rechunk((y.chunks[0],)).to_delayed().ravel())
-    return tuple(zip(blocks, *beside, strict=True)), (None, None, ()), features, tuple(y.chunks[0])
+    return tuple(zip(blocks, *beside, strict=True)), ([], None, None), features, tuple(y.chunks[0])
 
 
 def _call(of: Callable[..., Any], *arguments: Any) -> Any:
@@ -122,12 +125,12 @@ def _of_partition(
     labels: Any,
     *,
     of: Callable[[Iterable[Rows]], Any],
-    columns: tuple[str | None, str | None, tuple[Any, ...]],
+    own: tuple[list[Any], Any, Any],
 ) -> Any:
     """What a partition adds up to; a few of its rows at a time, so that nothing as large is made beside it."""
     place = f"partition {number} of y"
     if hasattr(y, "columns"):
-        *beside, own = columns
-        counts, labels = (None if name is None else y[name].to_numpy() for name in beside)
-        y = y[list(own)].to_numpy()
+        features, *beside = own
+        counts, labels = (None if name is None else np.asarray(y[name]) for name in beside)
+        y = as_array(y[features])
     return of(replace(MappedRows.of(y, counts, labels), place=place))

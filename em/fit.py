@@ -105,12 +105,19 @@ class Fit[P, E]:
         Parameters
         ----------
         data : what was fitted or new rows: `models.CoinTosses`; or `models.Measurements`; or y as `em.gaussian_mixture`
-            takes it, of a table the columns that were fitted
+            takes it. Where a table was fitted, a table's columns go by the names of the fit, in any order and beside
+            others, its labels too, if it has that column; what has no names, on either side, goes by its places.
 
         Returns
         -------
         ``(n, n_components)``, each row summing to 1: of Dask's rows a `dask.array.Array` that is not computed yet, else
         an array in memory, for which files and mapped arrays are read a chunk at a time
+
+        Raises
+        ------
+        TypeError, ValueError
+            for a column that was fitted and is not there, with the nearest name that is; for another number of features;
+            and as the fit does for values and labels
         """
         return self._mixture.responsibilities(data, self.parameters)
 

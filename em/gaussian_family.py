@@ -105,7 +105,7 @@ class GaussianMixture:
         if standardise:
             deviations = np.sqrt(np.diag(summary.covariance))
             self.units = Units.of(summary.mean, deviations, shared=form.shape == "spherical")
-        self.features = distinct.features
+        self.features, self.columns = distinct.features, distinct.columns
         self.keys = keys(distinct.labels, distinct.y) if len(distinct.y) > SAMPLE else None
         # Where rows come in chunks, how many there are in all and the largest size in each column.
         self.extent: tuple[int, Floats] | None = None
@@ -347,7 +347,7 @@ class GaussianMixture:
         return self.units.published(parameters)
 
     def responsibilities(self, data: Any, published: GaussianParameters) -> Any:
-        return responsibilities_of(data, self.features, self.units, published)
+        return responsibilities_of(data, self.columns, self.units, published)
 
     def standard_errors(
         self, parameters: GaussianParameters, covariance: Floats, reason: str | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,9 +15,10 @@ from em.gaussian_steps import log_densities
 from em.mixture import log_weights, responsibilities
 from em.units import Units
 from models.gaussians import GaussianParameters
-from models.inputs import Floats
+from models.inputs import Floats, names_of
 from models.measurements import Measurements
 from models.mixtures import checked_labels
+from models.tables import Columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,20 +67,29 @@ def standard_errors_of(
     )
 
 
-def responsibilities_of(data: Any, features: tuple[str, ...], units: Units, published: GaussianParameters) -> Any:
-    """``(n, K)`` of the user's data, wherever they are, of which a table may have more than the ``features`` of the fit."""
-    shares = partial(_shares, units=units, published=published)
-    chunks = chunks_of(data, None, None, features)
+def responsibilities_of(data: Any, columns: Columns | None, units: Units, published: GaussianParameters) -> Any:
+    """``(n, K)`` of the user's data, wherever they are; of a table the ``columns`` that were fitted, by their names."""
+    shares, d = partial(_shares, units=units, published=published), published.means.shape[1]
+    chunks = chunks_of(data, None, None, columns)
     if chunks is not None:
-        _check_features(len(chunks.features), len(features))
+        _check_features(len(chunks.features), d)
         return chunks.mapped(partial(_of_rows, of=shares), len(published.weights))
-    if not isinstance(data, Measurements):
-        by_name = {str(name): name for name in getattr(data, "columns", ())}
-        if set(features) <= set(by_name):
-            data = data[[by_name[name] for name in features]]
-        data = Measurements(data)
-    _check_features(data.d, len(features))
-    return shares(data)
+    rows = data if isinstance(data, Measurements) else _measured(data, columns)
+    if columns is not None and rows.columns is not None and rows.features != columns.features:
+        places, _, _ = replace(columns, counts=None, labels=None).found_in(rows.features)
+        order = [rows.features.index(name) for name in places]
+        rows = Measurements(rows.y[:, order], rows.counts, rows.labels)
+    _check_features(rows.d, d)
+    return shares(rows)
+
+
+def _measured(data: Any, columns: Columns | None) -> Measurements:
+    """Rows in memory, of a table those columns, with the labels that it has there."""
+    names = names_of(data)
+    if names is None or columns is None:
+        return Measurements(data)
+    features, _, labels = columns.found_in(names)
+    return Measurements(data[features], labels=None if labels is None else data[labels])
 
 
 def _check_features(d: int, fitted: int) -> None:

@@ -17,8 +17,9 @@ from em.progress import Progress
 from em.starts import Starts
 from models.gaussians import Covariance, CovarianceForm, GaussianParameters, GaussianPrior
 from models.inputs import finite_array, instance_of
-from models.measurements import Measurements
+from models.measurements import measured
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
+from models.tables import Columns
 
 
 def gaussian_mixture(
@@ -42,7 +43,8 @@ def gaussian_mixture(
 
     Parameters
     ----------
-    y : ``(n,)`` or ``(n, d)`` in any units, in memory or in one of the other places of the table below
+    y : ``(n,)`` or ``(n, d)`` in any units, in memory or in one of the other places of the table below; or
+        `models.Measurements`
     n_components : K
     covariance : ``"full"``, ``"tied"``, ``"diagonal"``, ``"spherical"``, ``"tied-diagonal"`` or ``"tied-spherical"``
     weights : ``"free"``, ``"equal"``, or ``(K,)`` values held fixed
@@ -115,15 +117,15 @@ def gaussian_mixture(
     options: dict[str, Any] = {"minimum_ratio": minimum_ratio, "standardise": standardise, "told": told}
     chunks = chunks_of(y, counts, labels)
     if chunks is None:
-        data = Measurements(y, counts, labels)
+        data = measured(y, counts, labels)
         enough_rows(data.n, n_components)
         checked_labels(data.labels, n_components)
-        _check_numbers(data.d, prior, start, treated, form)
+        _check_numbers(data.d, data.columns, prior, start, treated, form)
         mixture = GaussianMixture(data, treated, form, prior, **options)
     else:
         from em.chunked import over_chunks
 
-        _check_numbers(len(chunks.features), prior, start, treated, form)
+        _check_numbers(len(chunks.features), chunks.columns, prior, start, treated, form)
         mixture = over_chunks(chunks, seed, treated, form, prior, **options)
     internal = None if start is None else mixture.units.parameters(start)
     if internal is not None and mixture.ratio is not None and not mixture.ratio.kept(internal.covariances):
@@ -141,16 +143,16 @@ def gaussian_mixture(
 
 def _check_numbers(
     d: int,
+    columns: Columns | None,
     prior: GaussianPrior | None,
     start: GaussianParameters | None,
     weights: MixtureWeights,
     form: CovarianceForm,
 ) -> None:
-    """Refuse a prior or a start of other than ``d`` features, or that fits neither weights nor form."""
+    """Refuse a prior or a start of other than ``d`` features or other columns, or that fits neither weights nor form."""
     if prior is not None:
         instance_of("prior", prior, GaussianPrior)
-        if len(prior.mean) != d:
-            raise ValueError(f"prior is for {len(prior.mean)} features but y has {d}; give one prior mean per feature")
+        prior.checked(d, columns)
         has_mode("concentration", prior.concentration)
     if start is not None:
         instance_of("start", start, GaussianParameters)

@@ -17,6 +17,7 @@ What it does not do: heavy tails, missing entries within a row, constrained orie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +37,12 @@ from models.inputs import (
     instance_of,
     positive_number,
     read_only,
+    some_of,
     weight_vector,
 )
-from models.measurements import Measurements, sample_covariance
+from models.measurements import Measurements, measured, sample_covariance
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
+from models.tables import Columns
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -117,9 +120,13 @@ class GaussianPrior:
     degrees_of_freedom : of the inverse-Wishart, above d - 1
     scale : ``(d, d)``, or one number for d = 1: scale matrix, in squared units of y
     concentration : of the Dirichlet on the weights
+    features : ``(d,)`` names of the columns that mean and scale are of; a table that is fitted must then have these, in the
+        same order
 
     Raises
     ------
+    TypeError
+        if booleans, strings or other objects stand where numbers belong
     ValueError
         if a number is not positive, degrees_of_freedom is at most d - 1, or scale is not positive definite
     """
@@ -129,6 +136,7 @@ class GaussianPrior:
     degrees_of_freedom: float
     scale: Floats
     concentration: float
+    features: tuple[str, ...] | None
 
     def __init__(
         self,
@@ -137,6 +145,7 @@ class GaussianPrior:
         degrees_of_freedom: float,
         scale: ArrayLike,
         concentration: float = 2.0,
+        features: Sequence[str] | None = None,
     ) -> None:
         centre = read_only(finite_array("mean", mean, (0, 1)).reshape(-1))
         d = len(centre)
@@ -149,9 +158,25 @@ class GaussianPrior:
         object.__setattr__(self, "concentration", positive_number("concentration", concentration))
         dof = positive_number("degrees_of_freedom", degrees_of_freedom, above=d - 1)
         object.__setattr__(self, "degrees_of_freedom", dof)
+        if features is not None and len(features) != d:
+            raise ValueError(f"features has {len(features)} names but mean has {d} values; give one name per value")
+        object.__setattr__(self, "features", None if features is None else tuple(features))
+
+    def checked(self, d: int, columns: Columns | None) -> GaussianPrior:
+        """The prior, unless it is for other features than the ``d`` of y, which a table calls ``columns``."""
+        if len(self.mean) != d:
+            raise ValueError(f"prior is for {len(self.mean)} features but y has {d}; give one prior mean per feature")
+        if self.features is not None and columns is not None and columns.features != self.features:
+            raise ValueError(
+                f"prior is for the columns {some_of(self.features)} but y has {some_of(columns.features)}; make it from "
+                "the same columns in the same order"
+            )
+        return self
 
     @classmethod
-    def weakly_informative(cls, y: ArrayLike, n_components: int, counts: ArrayLike | None = None) -> GaussianPrior:
+    def weakly_informative(
+        cls, y: ArrayLike | Measurements, n_components: int, counts: ArrayLike | None = None
+    ) -> GaussianPrior:
         """Return the default prior, read off the data as Fraley & Raftery (2007) do.
 
         ========================  ============================  =====================================================
@@ -175,9 +200,9 @@ class GaussianPrior:
 
         Parameters
         ----------
-        y : ``(n,)`` or ``(n, d)``
+        y : ``(n,)`` or ``(n, d)``, an array or a DataFrame without columns of labels; or `Measurements`
         n_components : K
-        counts : ``(n,)`` how many times each row was seen
+        counts : ``(n,)`` how many times each row was seen, or the name of that column of y
 
         Raises
         ------
@@ -185,7 +210,7 @@ class GaussianPrior:
             if n <= d, a column is constant, or columns are collinear: the scale would be singular
         """
         k = component_number(n_components)
-        data = Measurements(y, counts=counts)
+        data = measured(y, counts)
         covariance = sample_covariance(data)
         return cls(
             mean=np.average(data.y, axis=0, weights=data.counts),
@@ -193,6 +218,7 @@ class GaussianPrior:
             degrees_of_freedom=data.d + 4.0,
             scale=covariance / k ** (2 / data.d),
             concentration=2.0,
+            features=None if data.columns is None else data.features,
         )
 
 
@@ -216,8 +242,8 @@ def gaussian_mixture(
     n_components : K
     covariance : ``"full"``, ``"tied"``, ``"diagonal"``, ``"spherical"``, ``"tied-diagonal"`` or ``"tied-spherical"``
     weights : ``"free"``, ``"equal"``, or ``(K,)`` values held fixed
-    labels : ``(n,)`` known component of each row, -1 where unknown
-    counts : ``(n,)`` how many times each row was seen
+    labels : ``(n,)`` known component of each row, -1 where unknown; of a table also the name of a column
+    counts : ``(n,)`` how many times each row was seen; of a table also the name of a column
     prior : `GaussianPrior.weakly_informative` where None
 
     Returns
@@ -242,9 +268,7 @@ def gaussian_mixture(
     from models.normal_components import add_diagonal, add_full
     from models.normal_distribution import diagonal_logp, diagonal_random, full_logp, full_random
 
-    if isinstance(y, Measurements) and not (labels is None and counts is None):
-        raise ValueError("y is Measurements, which has labels and counts of its own; give them there, not beside it")
-    data = y if isinstance(y, Measurements) else Measurements(y, counts=counts, labels=labels)
+    data = measured(y, counts, labels)
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
     enough_rows(data.n, n_components)
     checked_labels(data.labels, n_components)
@@ -252,8 +276,7 @@ def gaussian_mixture(
     if prior is None:
         prior = GaussianPrior.weakly_informative(data.y, n_components, counts=data.counts)
     instance_of("prior", prior, GaussianPrior)
-    if len(prior.mean) != data.d:
-        raise ValueError(f"prior is for {len(prior.mean)} features but y has {data.d}; give one prior mean per feature")
+    prior.checked(data.d, data.columns)
     k, d = n_components, data.d
     logp: Any
     random: Any

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,30 @@ type Integers = NDArray[np.int64]
 
 # Weights typed by hand with eight digits sum to 1 within this.
 WEIGHT_SUM_TOLERANCE = 1e-8
+
+
+# Characters of one value in a message, which has three lines at most, and of a list of names.
+LONGEST_VALUE, LONGEST_LIST = 60, 200
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: in Python's own form, on one line, cut in the middle where it is long."""
+    return cut(" ".join(repr(value).split()))
+
+
+def cut(text: str, longest: int = LONGEST_VALUE) -> str:
+    """Text of at most so many characters, its middle left out where it has more."""
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest - longest // 3 - 3]}...{text[-(longest // 3) :]}"
+
+
+def some_of(names: Iterable[object]) -> str:
+    """Names in a row; of many the first, and how many more there are."""
+    told = [cut(" ".join(str(name).split())) for name in names]
+    kept = list(accumulate(len(name) + 2 for name in told))
+    n = max(sum(length <= LONGEST_LIST for length in kept), 1)
+    return ", ".join(told[:n]) + (f" and {len(told) - n} more" if n < len(told) else "")
 
 
 def read_only[A: NDArray[Any]](array: A) -> A:
@@ -26,13 +52,29 @@ def _contains_boolean(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(_contains_boolean(item) for item in value)
 
 
+def names_of(table: Any) -> tuple[Any, ...] | None:
+    """Names of the columns of a table, in memory or of Dask; None of what has none."""
+    columns = getattr(table, "columns", None)
+    return None if columns is None else tuple(columns)
+
+
+def as_array(table: Any) -> NDArray[Any]:
+    """``(n, d)`` a table in memory, each column by its own type: nullable ones are numbers, what is missing is NaN."""
+    columns = [column for _, column in table.items()] if hasattr(table, "items") else [table[c] for c in table.columns]
+    arrays = [np.asarray(column) for column in columns]
+    if any(array.dtype.kind not in "iuf" for array in arrays):
+        # Else booleans beside numbers would become numbers.
+        arrays = [array.astype(object) for array in arrays]
+    return np.column_stack(arrays) if arrays else np.empty((len(table), 0))
+
+
 def finite_array(name: str, value: ArrayLike, dimensions: tuple[int, ...]) -> Floats:
     """Return ``value`` as a new read-only float array.
 
     Parameters
     ----------
     name : what the user calls the argument, for the message
-    value : numbers; a DataFrame or Series is taken by its values
+    value : numbers; a DataFrame or Series is taken by its values, nullable ones too
     dimensions : the numbers of axes that are allowed, such as ``(1,)``
 
     Raises
@@ -47,7 +89,7 @@ def finite_array(name: str, value: ArrayLike, dimensions: tuple[int, ...]) -> Fl
             f"{name} is a masked array with {np.ma.count_masked(value)} masked values; drop those rows first"
         )
     try:
-        array = np.asarray(value)
+        array = np.asarray(value) if names_of(value) is None else as_array(value)
     except ValueError as error:
         raise ValueError(f"{name} is ragged: its rows have different lengths; give a rectangular array") from error
     if array.dtype.kind == "b" or _contains_boolean(value):

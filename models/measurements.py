@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.inputs import Floats, Integers, finite_array, read_only, row_counts, row_labels
+from models.inputs import Floats, Integers, finite_array, names_of, read_only, row_counts, row_labels, shown
+from models.tables import Columns
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
@@ -22,29 +23,35 @@ class Measurements:
     counts : ``(n,)`` how many such rows were seen, or the name of that column of y; 1 each where left out
     labels : ``(n,)`` index of the component, -1 where not known, or the name of that column of y; all unknown where left out
 
+    Attributes
+    ----------
+    features : names of the columns of y; of an array "1", "2", ...
+    columns : what they and the counts and labels are called in the table that they came from; None where y was an array
+
     Raises
     ------
     TypeError
         if booleans, strings or other objects stand where numbers belong
     ValueError
-        if a value is NaN or infinite, or lengths differ
+        if a value is NaN or infinite, lengths differ, or a column has no name or that of another
     """
 
     y: Floats
     counts: Integers
     labels: Integers
     features: tuple[str, ...]
+    columns: Columns | None
 
     def __init__(self, y: ArrayLike, counts: ArrayLike | None = None, labels: ArrayLike | None = None) -> None:
-        y, counts, labels = _columns_taken(y, counts, labels)
+        y, counts, labels, columns = _columns_taken(y, counts, labels)
         array = finite_array("y", y, (1, 2))
-        columns: Any = getattr(y, "columns", None)
         rows = array.reshape(len(array), -1)
-        names = [str(c) for c in columns] if columns is not None else [str(j + 1) for j in range(rows.shape[1])]
         object.__setattr__(self, "y", read_only(rows))
         object.__setattr__(self, "counts", row_counts(counts, len(rows)))
         object.__setattr__(self, "labels", row_labels(labels, len(rows)))
-        object.__setattr__(self, "features", tuple(names))
+        features = columns.features if columns else tuple(str(j + 1) for j in range(rows.shape[1]))
+        object.__setattr__(self, "features", features)
+        object.__setattr__(self, "columns", columns)
 
     @property
     def n(self) -> int:
@@ -66,26 +73,45 @@ class Measurements:
         first[1:] = (labels[1:] != labels[:-1]) | (y[1:] != y[:-1]).any(axis=1)
         counts = np.add.reduceat(self.counts[seen][order], np.flatnonzero(first))
         distinct = Measurements(y[first], counts=counts, labels=labels[first])
-        object.__setattr__(distinct, "features", self.features)
-        return distinct
+        return distinct.named(self.features, self.columns)
+
+    def named(self, features: tuple[str, ...], columns: Columns | None) -> Measurements:
+        """These rows, just made from arrays, under the names of the table that they came from."""
+        object.__setattr__(self, "features", features)
+        object.__setattr__(self, "columns", columns)
+        return self
 
 
-def _columns_taken(y: Any, counts: Any, labels: Any) -> tuple[Any, Any, Any]:
+def measured(y: Any, counts: Any = None, labels: Any = None) -> Measurements:
+    """Rows as a user hands them in: `Measurements`, or what these are made of.
+
+    Raises
+    ------
+    TypeError, ValueError
+        as `Measurements` does, and where counts or labels stand beside such as have their own
+    """
+    if not isinstance(y, Measurements):
+        return Measurements(y, counts, labels)
+    if labels is not None or counts is not None:
+        raise ValueError("y is Measurements, which has labels and counts of its own; give them there, not beside it")
+    return y
+
+
+def _columns_taken(y: Any, counts: Any, labels: Any) -> tuple[Any, Any, Any, Columns | None]:
     """Rows, counts and labels, the last two taken out of the table y where they are names of its columns."""
-    columns = getattr(y, "columns", ())
-    taken = []
-    for argument, given in (("counts", counts), ("labels", labels)):
-        if not isinstance(given, str):
-            continue
-        if given not in columns:
+    names = names_of(y)
+    beside = {"counts": counts, "labels": labels}
+    named = {argument: given for argument, given in beside.items() if isinstance(given, str)}
+    if names is None:
+        for argument, given in named.items():
             raise ValueError(
-                f"{argument} is {given!r}, which is no column of y; give the name of one, or a value for each row"
+                f"{argument} is {shown(given)}, which is no column of y, an array; give a value for each row, or y as a table"
             )
-        taken.append(given)
-    if not taken:
-        return y, counts, labels
-    counts, labels = (y[given] if isinstance(given, str) else given for given in (counts, labels))
-    return y.drop(columns=taken), counts, labels
+        return y, counts, labels, None
+    columns = Columns.of(names, named.get("counts"), named.get("labels"))
+    features, *own = columns.found_in(names)
+    taken = [given if name is None else y[name] for given, name in zip(beside.values(), own, strict=True)]
+    return y[features], *taken, columns
 
 
 def sample_covariance(data: Measurements) -> Floats:

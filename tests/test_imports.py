@@ -25,9 +25,9 @@ AT_IMPORT = {"models": {"models", "numpy", "scipy"}, "em": {"em", "models", "num
 # Loaded inside a function when numba is needed, so that they may import it, and LLVM's builder with it, at their top.
 COMPILED = {"em/lanes.py", "em/compiled_pass.py"}
 # What em may know of models. In its PyMC side em has no business, so that the two densities are written apart.
-NOUNS = {f"models.{name}" for name in ("coins", "gaussians", "inputs", "later", "measurements", "mixtures")} | {
-    "models"
-}
+NOUNS = {
+    f"models.{name}" for name in ("coins", "gaussians", "inputs", "later", "measurements", "mixtures", "tables")
+} | {"models"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool, int]]:
