@@ -55,6 +55,10 @@ def run(
     ------
     comparisons.catalogue.UnknownComparison
         No comparison has this name; the message names the nearest.
+    TypeError, ValueError
+        ``seed``, ``draws`` or ``chains`` is no whole number, or too small.
+    OSError
+        ``out`` cannot be written. All this is found before anything is fitted.
 
     Examples
     --------
@@ -68,8 +72,9 @@ def run(
     result = pipeline.run(name, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
     if out is not None:
         from comparisons import report
+        from comparisons.files import directory_name
 
-        directory = Path(out) / name
+        directory = Path(out) / directory_name(name)
         if not report.is_current(directory):
             progress("report")
             report.write_report(directory)

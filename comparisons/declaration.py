@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comparisons.datasets import Dataset
+from comparisons.names import distinct_names, readable_text
 from comparisons.report_data import Finding
 from em import Fit
 from models import CoinPrior, CoinTosses, GaussianPrior, Measurements
@@ -56,10 +57,15 @@ class Comparison:
     components : what the components are called, by canonical position (ascending head probability or first mean); where
         rows are labelled, by label
     n_components, weights, covariance : as in `em.coin_mixture` and `em.gaussian_mixture`
-    features : names of the columns, for Gaussians
+    features : names of the columns of measurements, in their order; left out, those of the data. None for coins.
     prior : numbers, or None for the default of the family, made from the data
     prior_reason : one sentence that defends it
     findings : sentences with numbers that this comparison tells beside its verdict
+
+    Raises
+    ------
+    TypeError, ValueError
+        for a text that is none, a name that is empty or has characters that no file can show, and two names alike
     """
 
     name: str
@@ -76,6 +82,16 @@ class Comparison:
     prior: CoinPrior | GaussianPrior | None = None
     prior_reason: str = ""
     findings: Findings = lambda fitted: []
+
+    def __post_init__(self) -> None:
+        for argument in ("name", "title", "question", "dataset", "description", "unit", "prior_reason"):
+            readable_text(argument, getattr(self, argument))
+        if not self.name.strip():
+            raise ValueError("name is empty; give the comparison one that its directory and its report can bear")
+        for kind in ("component", "feature"):
+            object.__setattr__(self, f"{kind}s", distinct_names(kind, getattr(self, f"{kind}s")))
+        if not self.components:
+            raise ValueError("components is empty; give a name for each component, such as ['1', '2']")
 
     @property
     def n_components(self) -> int:

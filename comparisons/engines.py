@@ -11,6 +11,7 @@ import em
 import models
 from comparisons import catalogue, datasets
 from comparisons.declaration import Comparison
+from comparisons.fitting import fitting
 from em.coin_family import CoinMixture
 from em.gaussian_family import GaussianMixture
 from models import (
@@ -50,13 +51,20 @@ class Problem:
 
     @classmethod
     def of(cls, comparison: Comparison, data: CoinTosses | Measurements) -> Problem:
-        """Make the prior where the declaration leaves it to the family."""
+        """Make the prior where the declaration leaves it to the family, and refuse data that do not fit the declaration.
+
+        Raises
+        ------
+        TypeError, ValueError
+            as `comparisons.fitting.fitting`
+        """
+        comparison = fitting(comparison, data)
         prior = comparison.prior
         if prior is None:
             if isinstance(data, CoinTosses):
                 prior = CoinPrior()
             else:
-                prior = GaussianPrior.weakly_informative(data.y, comparison.n_components, counts=data.counts)
+                prior = GaussianPrior.weakly_informative(data, comparison.n_components)
         return cls(comparison, data.distinct(), prior)
 
     @property
@@ -85,8 +93,7 @@ class Problem:
         options: dict[str, Any] = {"prior": prior, "start": start, "seed": seed, "acceleration": acceleration}
         if isinstance(self.data, CoinTosses):
             return em.coin_mixture(self.data, c.n_components, c.weights, **options)
-        options |= {"labels": self.data.labels, "counts": self.data.counts}
-        return em.gaussian_mixture(self.data.y, c.n_components, c.covariance, c.weights, **options)
+        return em.gaussian_mixture(self.data, c.n_components, c.covariance, c.weights, **options)
 
     def mixture(self, prior: Prior | None) -> CoinMixture | GaussianMixture:
         """The objective of EM as an object, for its derivatives at any point; in the user's own units."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,8 @@ from comparisons import (
 from comparisons.best_mode import objective
 from comparisons.declaration import Comparison, Fitted
 from comparisons.engines import TUNE, Parameters, Problem
+from comparisons.files import check_writable, directory_name
+from comparisons.fitting import checked_settings
 from comparisons.judgement import Clock, judge
 from comparisons.result import SCHEMA_VERSION, Data, DoubtFound, EMFit, ModeFound, Quantity, SampledResult, Sampler
 from comparisons.strict_json import number
@@ -49,14 +52,17 @@ def run(
 ) -> SampledResult:
     """Run one comparison of the catalogue; see `comparisons.run`."""
     comparison = catalogue.declaration(name)
+    checked_settings(seed, draws, chains)
     dataset = datasets.load(comparison.dataset)
     key = provenance.key(comparison.name, dataset.sha256, {"seed": seed, "draws": draws, "chains": chains})
-    directory = None if out is None else Path(out) / name
+    directory = None if out is None else Path(out) / directory_name(name)
     if directory is not None and not fresh:
         stored = store.reusable(directory, key)
         if stored is not None:
             fields = {f.name: getattr(stored, f.name) for f in dataclasses.fields(stored)}
             return SampledResult(**fields, posterior=store.read_posterior(directory))
+    if directory is not None:
+        check_writable(directory)
     result = compare(comparison, dataset, key, seed=seed, draws=draws, chains=chains, progress=progress)
     if directory is not None:
         progress("storing")
@@ -74,7 +80,14 @@ def compare(
     chains: int,
     progress: Callable[[str], None],
 ) -> SampledResult:
-    """Fit, sample, check and judge one declaration on its data."""
+    """Fit, sample, check and judge one declaration on its data.
+
+    Raises
+    ------
+    TypeError, ValueError
+        for settings, data or a prior that do not fit, before anything is fitted
+    """
+    checked_settings(seed, draws, chains)
     started = datetime.now(UTC)
     clock = Clock(progress)
     rows = comparison.data(dataset)
@@ -131,7 +144,7 @@ def compare(
         findings=told,
         seed=seed,
         provenance=provenance.made(
-            f"comparisons run {comparison.name} --seed {seed} --draws {draws} --chains {chains}",
+            f"comparisons run {shlex.quote(comparison.name)} --seed {seed} --draws {draws} --chains {chains}",
             seed,
             started,
             clock.seconds,

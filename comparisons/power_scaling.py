@@ -63,10 +63,11 @@ def sensitivities(values: dict[str, Floats], log_density: Floats) -> dict[str, f
     import arviz as az
     import xarray as xr
 
-    draws = az.from_dict({"posterior": values})
+    # By numbers: xarray takes a slash in a name for a path.
+    draws = az.from_dict({"posterior": {f"x{j}": drawn for j, drawn in enumerate(values.values())}})
     draws["log_prior"] = xr.DataTree(xr.Dataset({"part": (("chain", "draw"), log_density)}))
     found: xr.Dataset = az.psense(draws, group="prior")
-    return {name: float(found[name]) for name in values}
+    return {name: float(found[f"x{j}"]) for j, name in enumerate(values)}
 
 
 def diagnosis(prior: float | None, likelihood: float | None) -> str:

@@ -68,7 +68,12 @@ def described(problem: Problem, density: LogPosterior, tree: xr.DataTree, target
     posterior = canonical(problem, tree, exchangeable(density.model))
     label_free = {"log_density": np.asarray(tree["sample_stats"]["logp"])}
     every = {**quantities.of_draws(problem, posterior), **label_free}
-    summary = az.summary(az.from_dict({"posterior": every}), ci_prob=adequacy.INTERVAL, ci_kind="hdi", round_to="none")
+    # By numbers: xarray takes a slash in a name for a path.
+    numbered = {f"x{j}": values for j, values in enumerate(every.values())}
+    summary = az.summary(
+        az.from_dict({"posterior": numbered}), ci_prob=adequacy.INTERVAL, ci_kind="hdi", round_to="none"
+    )
+    summary.index = list(every)
     divergences = int(draw_checks.diverging(tree["sample_stats"].to_dataset()).sum())
     return Drawn(tree, summary, label_free, target, reruns, divergences)
 

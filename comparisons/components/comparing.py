@@ -19,6 +19,7 @@ from comparisons.components.marginal import Marginal
 from comparisons.components.record import SCHEMA_VERSION, Candidate, Components, Criteria
 from comparisons.declaration import Comparison
 from comparisons.engines import Problem
+from comparisons.files import directory_name
 from em.doubts import MINIMUM_RATIO
 from models import CoinTosses
 
@@ -88,7 +89,7 @@ def compare(
         ),
     )
     if out is not None:
-        record.write(components, Path(out) / name)
+        record.write(components, Path(out) / directory_name(name))
     return components
 
 

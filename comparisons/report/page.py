@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from comparisons import store
 from comparisons.components import record
-from comparisons.files import write_text
+from comparisons.files import directory_name, write_text
 from comparisons.report import digits, error_rates, estimates, reservations
 from comparisons.result import Quantity, Result
 from comparisons.strict_json import Number
@@ -88,7 +88,7 @@ def write_index(out: Path, order: Sequence[str]) -> Path:
             unreadable[path.parent.name] = str(error)
     place = {name: position for position, name in enumerate(order)}
     results.sort(key=lambda result: (place.get(result.name, len(place)), result.name))
-    reports = {result.name for result in results if (out / result.name / PAGE).exists()}
+    reports = {result.name for result in results if (out / directory_name(result.name) / PAGE).exists()}
     page = _environment().get_template("index.html.jinja")
     return write_text(out / INDEX, page.render(results=results, unreadable=unreadable, reports=reports))
 
@@ -118,6 +118,7 @@ def _environment() -> jinja2.Environment:
         "rounded": _rounded,
         "significant": _significant,
         "breakable": _breakable,
+        "directory": directory_name,
         "percent": digits.percent,
         "prose": digits.prose,
         "ratio": digits.ratio,
