@@ -16,10 +16,10 @@ import numpy as np
 
 from em.collapse import NEVER_REGULAR, collapsed
 from em.curvature import CREEPING, Curvature, curvature_near_rest
-from em.mixture import Mixture
+from em.mixture import EPSILON, Mixture
 from models.inputs import Floats
 
-EPSILON, TINY = float(np.finfo(float).eps), float(np.finfo(float).tiny)
+TINY = float(np.finfo(float).tiny)
 # Change of the objective, in nats, above which no run stops.
 CHANGE = 1e-12
 # Standard errors to the optimum within which a run may stop, and what that is in nats.
@@ -106,8 +106,12 @@ class Arrival:
     def _at_rest(self, judged: Curvature) -> bool:
         """Whether the optimum is within `DISTANCE`; where there is none, whether the next step is rounding error."""
         # With 1e15 tosses the distance in standard errors is never small to rounding; then parameters that stand still are it.
-        still = np.abs(self.points[-1] - self.points[-2]) <= 4 * EPSILON * np.maximum(1.0, np.abs(self.points[-1]))
+        # So do those that return to where they were: what moves them is the rounding of a probability near 1.
+        point, before = self.points[-1], self.points[-LOOK_BACK:-1]
+        still = np.abs(point - before[-1]) <= 4 * EPSILON * np.maximum(self.mixture.unit, np.abs(point))
         if judged.decrement < DISTANCE or (judged.kind != "saddle" and bool(still.all())):
+            return True
+        if any(np.array_equal(point, other) for other in before):
             return True
         if judged.kind != "saddle" and judged.rate > 1 - CREEPING:
             return judged.identified_decrement < DISTANCE and judged.step < STANDSTILL_CREEPING

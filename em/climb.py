@@ -9,17 +9,17 @@ from typing import Any, Literal
 import numpy as np
 
 from em.acceleration import Acceleration, extrapolation
-from em.arrival import EPSILON, Arrival
+from em.arrival import Arrival
 from em.curvature import Curvature
-from em.mixture import Mixture, evaluated
+from em.mixture import EPSILON, Mixture, evaluated
 from models.inputs import Floats
 
 type Ending = Literal["converged", "collapsed", "iteration limit"]
 
 # Plain EM on the slowest reference problem (a binomial mixture at rate 0.999) takes about 20,000.
 MAX_ITERATIONS = 200_000
-# The objective may fall by rounding, relative to its size, and by no more.
-ROUNDING = 1e-10
+# The objective may fall by so many roundings of all that it is made of, and by no more.
+ROUNDING = 64.0
 
 
 class ObjectiveDecreased(ArithmeticError):
@@ -97,7 +97,7 @@ def climb(
             statistics, value = _evaluate(mixture, parameters)
         else:
             return ended("collapsed")
-        if not value >= trace[-1] - ROUNDING * max(1.0, abs(value)):
+        if not value >= trace[-1] and not trace[-1] - value <= ROUNDING * mixture.rounding(parameters, statistics):
             raise ObjectiveDecreased(f"step {len(trace)} lowered the objective from {trace[-1]!r} to {value!r}")
         points.append(following)
         trace.append(value)

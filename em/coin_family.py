@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, gammaln, logit
+from scipy.special import expit, gammaln, logit, xlog1py, xlogy
 
-from em.coin_steps import CoinStatistics, log_densities, log_prior, m_step, statistics_of
+from em.binomials import deviances, largest_log_probability
+from em.coin_steps import CoinStatistics, log_densities, log_prior, m_step, many_tosses, statistics_of
 from em.curvature import missing_information
-from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, blocks_of, posterior_sums
+from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, Block, blocks_of, posterior_sums
 from em.mixture import (
     AT_A_TIME,
+    EPSILON,
     Sum,
     block_diagonal,
     from_weight_coordinates,
@@ -69,14 +71,21 @@ class CoinMixture:
         self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k))
         self.likelihood_offset = self.offset = 0.0
         self.bounded, self.own_parameters, self.interpolated = True, 1, 0
+        self.unit = 0.0
         self._collect()
 
     def _collect(self) -> None:
         """Features of the bags whose coin is not known, in blocks, and their sums over those of each known coin."""
-        tails = self.tosses.tosses - self.tosses.heads
-        coefficients = gammaln(self.tosses.tosses + 1) - gammaln(self.tosses.heads + 1) - gammaln(tails + 1)
-        features = np.stack([np.ones_like(coefficients), self.tosses.heads, tails, coefficients])
-        unknown = self.labels < 0
+        h, t = self.tosses.heads, self.tosses.tosses
+        self.many_tosses = many_tosses(self.tosses)
+        # Of many tosses the last feature is the largest log probability there is, from which deviances are taken.
+        constants = (
+            largest_log_probability(h, t) if self.many_tosses else gammaln(t + 1) - gammaln(h + 1) - gammaln(t - h + 1)
+        )
+        features = np.stack([np.ones_like(constants), h, t - h, constants])
+        unknown, known = self.labels < 0, np.flatnonzero(self.labels >= 0)
+        self.bags, self.known_bags = np.stack([h, t])[:, unknown], np.stack([h, t])[:, known]
+        self.known_labels, self.known_counts = self.labels[known], self.counts[known]
         self.blocks = blocks_of(features[:, unknown], self.counts[unknown].astype(float))
         own = np.equal.outer(np.arange(self.n_components), self.labels)
         self.labelled = None if unknown.all() else (own * self.counts) @ features.T
@@ -104,19 +113,43 @@ class CoinMixture:
 
     def e_step(self, parameters: CoinParameters) -> CoinStatistics:
         logs = _log_parameters(parameters)
-        sums, log_likelihood = posterior_sums(logs, self.blocks)
+        p = parameters.head_probabilities[..., None]
+
+        def replace(joint: Floats, block: Block) -> None:
+            h, t = self.bags[:, block.rows]
+            joint[...] = logs[..., :1] + block.features[3] - deviances(h, t, p)
+            np.maximum(joint, LOG_OF_ZERO, out=joint)
+
+        sums, log_likelihood = posterior_sums(logs, self.blocks, replace if self.many_tosses else None)
         if self.labelled is not None:
             of_labelled = (logs * self.labelled).sum(axis=(-2, -1))
+            if self.many_tosses:
+                h, t = self.known_bags
+                missed = deviances(h, t, parameters.head_probabilities[..., self.known_labels])
+                of_labelled = (logs * self.labelled)[..., [0, 3]].sum(axis=(-2, -1)) - missed @ self.known_counts
             sums += self.labelled
             log_likelihood = np.where(of_labelled > IMPOSSIBLE, log_likelihood + of_labelled, -np.inf)
         total: Any = log_likelihood[()]
-        return CoinStatistics(total, sums[..., 0], sums[..., 1], sums[..., 1] + sums[..., 2])
+        return CoinStatistics(total, sums[..., 0], sums[..., 1], sums[..., 1] + sums[..., 2], sums[..., 2])
 
     def m_step(self, statistics: CoinStatistics) -> CoinParameters:
         return m_step(statistics, self.prior, self.weights)
 
     def log_prior(self, parameters: CoinParameters) -> Floats | float:
         return 0.0 if self.prior is None else log_prior(parameters, self.prior, self.weights)
+
+    def rounding(self, parameters: CoinParameters, statistics: CoinStatistics) -> float:
+        p, heads, tosses = parameters.head_probabilities, statistics.heads, statistics.tosses
+        logs = _log_parameters(parameters)
+        size: Any = abs(statistics.log_likelihood) + self.n
+        if self.many_tosses:
+            # What is rounded is p, or 1 - p: by the inequality of Cauchy and Schwarz |h - t p| / (1 - p) adds up to no more than
+            # sqrt(2 deviance) sqrt(t p / (1 - p)), and the deviance is of the size of the objective.
+            odds = p / np.maximum(1 - p, EPSILON)
+            size += np.sqrt(2 * size * (tosses * odds).sum())
+        else:
+            size += -(xlogy(heads, p) + xlog1py(tosses - heads, -p)).sum() + (statistics.bags @ np.abs(logs[:, 0]))
+        return float(EPSILON * size)
 
     def log_densities(self, parameters: CoinParameters) -> Floats:
         return log_densities(parameters, self.tosses)
@@ -198,10 +231,11 @@ class CoinMixture:
         return m_step(statistics, START if wide else self.prior, self.weights)
 
     def elsewhere(self, random: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
-        tried = np.linspace(0.0, 1.0, int(np.clip(2 * AT_A_TIME // len(self.counts), *TRIED)))
-        coins = trusted(CoinParameters, head_probabilities=tried)
-        # In standard deviations of the share of heads in a bag.
-        yield self.log_densities(coins), 2 * np.sqrt(self.tosses.tosses.mean()) * np.arcsin(np.sqrt(tried))[:, None]
+        # Over the shares of heads there are, in standard deviations of such a share, which are alike on this scale.
+        number, angles = int(np.clip(2 * AT_A_TIME // len(self.counts), *TRIED)), np.arcsin(np.sqrt(self.points))
+        tried = np.linspace(angles.min(), angles.max(), number)
+        coins = trusted(CoinParameters, head_probabilities=np.sin(tried) ** 2)
+        yield self.log_densities(coins), 2 * np.sqrt(self.tosses.tosses.mean()) * tried[:, None]
 
     def constrained(self, parameters: CoinParameters) -> bool:
         return False

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln, gammaln, xlog1py, xlogy
 
+from em.binomials import FEW_TOSSES, deviances, largest_log_probability
 from em.mixture import log_dirichlet, log_weights, mode_of_weights, responsibilities, trusted
 from models.coins import CoinParameters, CoinPrior, CoinTosses
 from models.inputs import Floats
@@ -24,9 +25,16 @@ from models.mixtures import MixtureWeights
 def log_densities(parameters: CoinParameters, tosses: CoinTosses) -> Floats:
     """``(..., n_bags, n_components)`` log probability of each bag's heads under each coin, binomial coefficient included."""
     h, t = tosses.heads[:, None], tosses.tosses[:, None]
-    coefficient = gammaln(t + 1) - gammaln(h + 1) - gammaln(t - h + 1)
     p = parameters.head_probabilities[..., None, :]
+    if many_tosses(tosses):
+        return largest_log_probability(h, t) - deviances(h, t, p)
+    coefficient = gammaln(t + 1) - gammaln(h + 1) - gammaln(t - h + 1)
     return np.asarray(coefficient + xlogy(h, p) + xlog1py(t - h, -p))
+
+
+def many_tosses(tosses: CoinTosses) -> bool:
+    """Whether there is a bag of so many tosses that its probability has to be computed by differences."""
+    return bool(tosses.tosses.max(initial=0) > FEW_TOSSES)
 
 
 def log_likelihood(parameters: CoinParameters, tosses: CoinTosses) -> float:
@@ -55,12 +63,16 @@ def log_prior(parameters: CoinParameters, prior: CoinPrior, weights: MixtureWeig
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoinStatistics:
-    """What the E-step sends to the M-step: expected bags, heads and tosses of each coin, all ``(n_components,)``."""
+    """What the E-step sends to the M-step: expected bags, heads, tosses and tails of each coin, all ``(n_components,)``.
+
+    Tails beside tosses, as they may be few of very many.
+    """
 
     log_likelihood: float
     bags: Floats
     heads: Floats
     tosses: Floats
+    tails: Floats
 
     def __add__(self, other: CoinStatistics) -> CoinStatistics:
         """Statistics of both sets of bags together."""
@@ -69,12 +81,14 @@ class CoinStatistics:
             self.bags + other.bags,
             self.heads + other.heads,
             self.tosses + other.tosses,
+            self.tails + other.tails,
         )
 
 
 def statistics_of(expected: Floats, log_likelihood: float, tosses: CoinTosses) -> CoinStatistics:
     """Statistics of bags that belong to the coins ``expected`` ``(..., n, K)`` times."""
-    return CoinStatistics(log_likelihood, expected.sum(axis=-2), tosses.heads @ expected, tosses.tosses @ expected)
+    heads, tails = tosses.heads @ expected, (tosses.tosses - tosses.heads) @ expected
+    return CoinStatistics(log_likelihood, expected.sum(axis=-2), heads, tosses.tosses @ expected, tails)
 
 
 def e_step(parameters: CoinParameters, tosses: CoinTosses) -> CoinStatistics:
@@ -89,14 +103,13 @@ def m_step(statistics: CoinStatistics, prior: CoinPrior | None, weights: Mixture
 
     A coin that nothing was assigned to, under a flat prior, has no mode; any value serves, and 1/2 is returned.
     """
-    heads, tosses, concentration = statistics.heads, statistics.tosses, 1.0
+    heads, tosses, tails, concentration = statistics.heads, statistics.tosses, statistics.tails, 1.0
     if prior is not None:
         heads, tosses = heads + (prior.heads - 1), tosses + (prior.heads + prior.tails - 2)
-        concentration = prior.concentration
-    p = (
-        heads / tosses
-        if tosses.min() > 0
-        else np.divide(heads, tosses, out=np.full(heads.shape, 0.5), where=tosses > 0)
-    )
+        tails, concentration = tails + (prior.tails - 1), prior.concentration
+    if tosses.min() > 0:  # near 1 what few tails say is not to drown in the rounding of many heads
+        p = np.where(tails < heads, 1 - tails / tosses, heads / tosses)
+    else:
+        p = np.divide(heads, tosses, out=np.full(heads.shape, 0.5), where=tosses > 0)
     w = mode_of_weights(statistics.bags, weights.fixed, concentration)
     return trusted(CoinParameters, weights=w, head_probabilities=np.minimum(p, 1.0))

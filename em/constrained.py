@@ -22,7 +22,8 @@ import numpy as np
 
 from em.collapse import collapsed
 from em.curvature import derivatives
-from em.mixture import Mixture, evaluated
+from em.mixture import EPSILON, Mixture, evaluated
+from em.quantities import FAR
 from models.inputs import Floats
 
 # Squared distance to the maximum in standard errors, twice the nats that are missing: far below what moves an interval.
@@ -32,11 +33,11 @@ MAX_STEPS = 80
 MAX_HALVINGS = 40
 # Relative information below which a direction is flat, as in `em.curvature`.
 FLAT = 1e-8
-# Where moving a coordinate by 1 moves no parameter by this, it is at a bound and sees no gradient: it is put back to 12,
-# a probability of 6e-6, from where it finds its way.
-ASLEEP, AWAKE = 1e-5, 12.0
-# Rounding of the logit of a probability that is 1e-10 from 1.
-ROUNDED = 1e-5
+# Where moving a coordinate by 1 moves no parameter by this, and all data know less of it than 1 (of a coin: an expected toss on
+# its rarer side), it is at a bound and sees no gradient: it is put back to 12, a probability of 6e-6, whence it finds its way.
+ASLEEP, KNOWN, AWAKE = 1e-5, 1.0, 12.0
+# Rounding of the logit of a probability that is 1e-10 from 1, and at most that of one nearer to it.
+ROUNDED, COARSEST = 1e-5, 1.0
 # Relative step of the differences of an analytic Jacobian.
 DIFFERENCE = 1e-6
 
@@ -197,14 +198,14 @@ class ConstrainedMaximum:
         m = (self.held is not None) + len(equal)
         targets = np.zeros(m)
         targets[: 1 if self.held is not None else 0] = target
-        before = np.inf
+        before, rounded = np.inf, max(ROUNDED, min(4 * EPSILON * float(np.exp(min(abs(target), FAR))), COARSEST))
         for _ in range(20 if m else 0):
             values, rows = self._rows(*self.mixture.from_coordinates(x, unbounded=True), equal)
             sizes = np.maximum(np.linalg.norm(rows, axis=1), 1e-300)
             missing = (targets - values) / sizes
             size = float(np.abs(missing).max())
             # Near a bound the quantity itself is rounded; then it is held where it comes no closer.
-            if size <= 1e-12 * max(1.0, float(np.abs(x).max())) or before <= size < ROUNDED:
+            if size <= 1e-12 * max(1.0, float(np.abs(x).max())) or before <= size < rounded:
                 return x
             before = size
             x = x + np.linalg.lstsq(rows / sizes[:, None], missing, rcond=1e-12)[0]
@@ -213,8 +214,13 @@ class ConstrainedMaximum:
         return x
 
     def _awake(self, x: Floats) -> Floats:
-        moves = np.abs(self.mixture.from_coordinates(x, unbounded=True)[1]).max(axis=0)
-        return np.where(moves < ASLEEP, np.clip(x, -AWAKE, AWAKE), x)
+        vector, jacobian = self.mixture.from_coordinates(x, unbounded=True)
+        asleep = np.abs(jacobian).max(axis=0) < ASLEEP
+        if not asleep.any():
+            return x
+        complete = derivatives(self.mixture, self.mixture.from_vector(vector))[2]
+        known = np.diag(jacobian.T @ np.where(np.isfinite(complete), complete, 0.0) @ jacobian)
+        return np.where(asleep & (known < KNOWN), np.clip(x, -AWAKE, AWAKE), x)
 
     def _vector(self, x: Floats) -> Floats:
         return self.mixture.from_coordinates(x, unbounded=True)[0]

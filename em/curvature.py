@@ -36,8 +36,11 @@ NEARLY_FLAT = 1e-4
 LEAST_ROWS = 256
 # Closer than this to a bound, with a gradient that points outward, a probability is at it.
 AT_BOUND = 1e-5
-# Step inside from a bound, at which the objective is looked at again.
-BESIDE = 1e-4
+# A Newton step on the scale of logarithms above which a probability is on its way to 0: there a maximum is infinitely far, and
+# the objective, linear in the probability, makes every step 1; at a maximum inside the step goes to 0.
+ON_ITS_WAY = 0.5
+# Steps inside from a bound, at which the objective is looked at again: rows say in what unit, and any may be.
+BESIDE = 10.0 ** -np.arange(4, 17, 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +80,10 @@ class Curvature:
     @property
     def covariance(self) -> Floats:
         """``(p, p)`` inverse of the observed information, in the full vector."""
-        return self.basis @ np.linalg.solve(self.information, self.basis.T)
+        # Of probabilities of 1e-12 the information is 1e24: units first.
+        unit = 1 / np.sqrt(np.diag(self.information))
+        turned = self.basis * unit
+        return turned @ np.linalg.solve(self.information * unit * unit[:, None], turned.T)
 
     def permuted(self, places: Integers) -> Curvature:
         """The same with the full vector in another order: entry ``j`` is what stands at ``places[j]`` here."""
@@ -175,7 +181,7 @@ def missing_information(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Fl
 def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
     """Judge the point ``parameters`` by the first two derivatives of the objective there."""
     gradient, hessian, complete = derivatives(mixture, parameters)
-    at_bounds, stuck, basis = _inside_bounds(mixture, parameters, gradient)
+    at_bounds, stuck, basis = _inside_bounds(mixture, parameters, gradient, np.diag(hessian))
     size = max(len(basis.T), 1)
     information = -basis.T @ hessian @ basis
     reference = basis.T @ np.where(np.isfinite(complete), complete, 0.0) @ basis
@@ -225,11 +231,12 @@ def curvature_near_rest(mixture: Mixture[Any, Any], parameters: Any) -> Curvatur
 
 
 def _inside_bounds(
-    mixture: Mixture[Any, Any], parameters: Any, gradient: Floats
+    mixture: Mixture[Any, Any], parameters: Any, gradient: Floats, second: Floats
 ) -> tuple[tuple[int, ...], Floats, Floats]:
     """Places at a bound, the way ``(p,)`` in which the objective rises inward from one, and the basis of what is free.
 
-    A place near a bound is at it where the gradient points outward. Where it points inward EM moves away, unless the
+    A place near a bound is at it where the gradient points outward and, on a scale on which the bound is infinitely far, so does
+    Newton's step, of which ``second`` ``(p,)`` are the second derivatives. Where it points inward EM moves away, unless the
     place is at the bound exactly: from there EM cannot leave, and the point is a saddle. The gradient there lacks the rows
     that are impossible at the bound and not beside it, so the objective beside it decides too.
     """
@@ -241,7 +248,7 @@ def _inside_bounds(
     if free_weights:
         # Weights sum to 1: at the maximum the gradient by each that is not at 0 equals this multiplier.
         multiplier = gradient[:k] @ vector[:k]
-        empty = [j for j in range(k) if vector[j] == 0 or (vector[j] < AT_BOUND and gradient[j] < multiplier)]
+        empty = [j for j in range(k) if _at_bound(vector[j], gradient[j] - multiplier, second[j])]
         # Beyond rounding: two equal components have equal gradients.
         stuck[[j for j in empty if gradient[j] > multiplier * (1 + 1e-9)]] = 1.0
         held += empty
@@ -250,7 +257,7 @@ def _inside_bounds(
     for place, bound in mixture.bounds():
         inward = 1.0 if bound == 0 else -1.0
         distance, slope = abs(vector[place] - bound), gradient[place] * inward
-        if place not in dropped and (distance == 0 or (distance < AT_BOUND and slope < 0)):
+        if place not in dropped and _at_bound(distance, slope, second[place]):
             held.append(place)
             if slope > 0 or (distance == 0 and _rises(mixture, vector, place, inward)):
                 stuck[place] = inward
@@ -266,9 +273,18 @@ def _inside_bounds(
     return tuple(sorted(held)), stuck, basis if len(kept) else basis[:, :0]
 
 
+def _at_bound(distance: float, slope: float, second: float) -> bool:
+    """Whether a probability so far from its bound, with these derivatives inward, is at it."""
+    if distance == 0 or not (distance < AT_BOUND and slope < 0):
+        return bool(distance == 0)
+    rise = -slope * distance  # of the objective by the logarithm of the distance, outward
+    bend = second * distance**2 - rise
+    return bool(bend >= 0 or rise > -bend * ON_ITS_WAY)
+
+
 def _rises(mixture: Mixture[Any, Any], vector: Floats, place: int, inward: float) -> bool:
     """Whether the objective is higher a little inside of a bound than at it, beyond rounding."""
-    beside = vector.copy()
-    beside[place] += inward * BESIDE
-    at, inside = (float(evaluated(mixture, mixture.from_vector(v))[1]) for v in (vector, beside))
-    return bool(inside - at > 64 * np.finfo(float).eps * abs(at))
+    beside = np.repeat(vector[None], 1 + len(BESIDE), axis=0)
+    beside[1:, place] += inward * BESIDE
+    at, *inside = np.asarray(evaluated(mixture, mixture.from_vector(beside))[1])
+    return bool(max(inside) - at > 64 * np.finfo(float).eps * abs(at))

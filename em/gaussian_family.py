@@ -32,6 +32,7 @@ from em.gaussian_results import GaussianStandardErrors, responsibilities_of, sta
 from em.gaussian_steps import log_densities, log_prior, m_step
 from em.mixture import (
     AT_A_TIME,
+    EPSILON,
     Sum,
     block_diagonal,
     from_weight_coordinates,
@@ -119,6 +120,7 @@ class GaussianMixture:
         within = form.tied and len(distinct.y) >= k + self.interpolated
         labelled = bool((distinct.labels >= 0).all())
         self.bounded = self.ratio is not None or prior is not None or within or labelled
+        self.unit = 1.0
         self.prior = None if prior is None else self.units.prior(prior)
         self.likelihood_offset = self.offset = -self.n * self.units.log_volume
         if prior is not None:
@@ -190,6 +192,16 @@ class GaussianMixture:
 
     def log_prior(self, parameters: GaussianParameters) -> Floats | float:
         return 0.0 if self.prior is None else log_prior(parameters, self.prior, self.weights, self.form)
+
+    def rounding(self, parameters: GaussianParameters, statistics: GaussianStatistics) -> float:
+        sizes = np.sqrt(self.rows.natural(parameters)[0] ** 2 @ self.rows.largest_squared) + self.d
+        if (
+            self.form.shape == "full"
+        ):  # the error of a Cholesky factor is that of a covariance whose smallest variance is rounded
+            variances = np.linalg.eigvalsh(parameters.covariances)
+            sizes += self.d**2 * variances[:, -1] / variances[:, 0]
+        objective = abs(statistics.log_likelihood) + abs(float(self.log_prior(parameters)))
+        return float(EPSILON * (objective + statistics.rows @ sizes))
 
     def log_densities(self, parameters: GaussianParameters) -> Floats:
         return log_densities(parameters, self.points)

@@ -21,6 +21,7 @@ from models.mixtures import MixtureWeights
 
 # Numbers that are computed at a time where memory is to be spared: 1 MB, which stays in the cache.
 AT_A_TIME = 2**17
+EPSILON = float(np.finfo(float).eps)
 
 
 class Statistics(Protocol):
@@ -49,11 +50,11 @@ class Mixture[P, S](Protocol):
     linear in it: full = constant + ``basis`` @ free.
 
     ``n`` counts all rows as often as they were seen, in a part too.
+    ``unit`` is the size whose rounding is that of any entry of the full vector that is smaller: 0 where each has its own.
     ``bounded`` says that the objective is, so that no optimum is spurious for being narrow. A component has
     ``own_parameters`` that are free beside its weight, and goes through ``interpolated`` rows whatever they are, 0 where it
-    cannot collapse. Where the rows
-    are too many for memory, ``labels``, ``counts`` and ``points``, and what is asked of single rows, are those of a sample;
-    `e_step` and `summed` speak of all.
+    cannot collapse. Where the rows are too many for memory, ``labels``, ``counts`` and ``points``, and what is asked of single
+    rows, are those of a sample; `e_step` and `summed` speak of all.
 
     Where a shape begins with ``...``, many sets of parameters may be given at once, along leading axes.
     """
@@ -65,6 +66,7 @@ class Mixture[P, S](Protocol):
     counts: Integers
     points: Floats
     prior: Any
+    unit: float
     bounded: bool
     own_parameters: int
     interpolated: int
@@ -96,6 +98,9 @@ class Mixture[P, S](Protocol):
 
     def log_prior(self, parameters: P) -> Floats | float:
         """``(...)`` log density of the prior, 0 without one."""
+
+    def rounding(self, parameters: P, statistics: S) -> float:
+        """Nats by which the objective changes if all that it is made of is rounded once, at parameters with these statistics."""
 
     def log_densities(self, parameters: P) -> Floats:
         """``(..., n, K)`` log density of each row under each component, weights left out."""

@@ -13,8 +13,8 @@ from models.inputs import Floats
 
 type Scale = Literal["identity", "log", "logit"]
 
-# Where a quantity counts as at its bound: a probability within 1e-10 of 0 or 1, which no data short of 1e9 rows tell apart.
-FAR = 23.0
+# Where a quantity counts as at its bound: a probability within 2e-16 of 0 or 1, which is as near to 1 as there are numbers.
+FAR = 36.0
 # Where it counts as unbounded, in spreads of the data (identity) or in logarithms of them (log).
 FAR_AWAY, FAR_LOG = 1e4, 12.0
 

@@ -14,6 +14,7 @@ from em.climb import Climb, climb
 from em.coin_family import CoinMixture
 from em.curvature import curvature
 from em.gaussian_family import GaussianMixture
+from em.mixture import EPSILON
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.gaussians import CovarianceForm
 from models.mixtures import MixtureWeights
@@ -64,7 +65,7 @@ def test_aitkens_estimate_alone_stops_where_no_more_is_left_than_it_says(
     monkeypatch.setattr(arrival, "MOST_PARAMETERS", 0)
     mixture, start = SLOW[name]
     run = climb(mixture, start, acceleration)
-    rounding = 4 * arrival.EPSILON * abs(run.trace[-1])
+    rounding = 4 * EPSILON * abs(run.trace[-1])
     assert run.ending == "converged"
     assert run.judged is None
     assert run.remaining <= max(arrival.CHANGE, rounding)
@@ -81,7 +82,7 @@ def test_the_limit_of_a_slow_problem_is_within_what_remains() -> None:
     for _ in range(2000):
         parameters = mixture.m_step(mixture.e_step(parameters))
     limit = mixture.e_step(parameters).log_likelihood
-    assert limit - run.trace[-1] <= run.remaining + 16 * arrival.EPSILON * abs(limit)
+    assert limit - run.trace[-1] <= run.remaining + 16 * EPSILON * abs(limit)
 
 
 def test_a_last_step_that_is_small_does_not_stop_a_slow_run() -> None:
@@ -104,5 +105,5 @@ def test_a_model_of_very_many_parameters_needs_no_information() -> None:
     assert "more than the fit" in str(fit.standard_errors.reason)
     assert np.isnan(fit.standard_errors.means).all()
     assert 0 < fit.rate < 1
-    assert fit.remaining <= 4 * arrival.EPSILON * abs(fit.log_likelihood)
+    assert fit.remaining <= 4 * EPSILON * abs(fit.log_likelihood)
     assert np.isnan(fit.decrement)

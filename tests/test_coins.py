@@ -61,7 +61,9 @@ def test_one_em_step_is_the_brute_force_step(seed: int) -> None:
 @pytest.mark.parametrize("weights", ["free", "equal", [0.3, 0.7]])
 def test_m_step_is_the_mode_given_the_statistics(weights: Weights) -> None:
     prior, treated = CoinPrior(2.5, 1.5, 3.0), MixtureWeights.of(weights, 2)
-    statistics = CoinStatistics(0.0, np.array([2.2, 2.8]), np.array([9.0, 20.0]), np.array([22.0, 28.0]))
+    statistics = CoinStatistics(
+        0.0, np.array([2.2, 2.8]), np.array([9.0, 20.0]), np.array([22.0, 28.0]), np.array([13.0, 8.0])
+    )
     mode = m_step(statistics, prior, treated)
 
     def log_posterior(x: Any) -> float:

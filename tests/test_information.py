@@ -123,7 +123,7 @@ class LinkageMixture:
     n_parameters = 4
     basis = np.eye(4)[:, 3:]
     prior = None
-    likelihood_offset = offset = 0.0
+    likelihood_offset = offset = unit = 0.0
     bounded, interpolated = True, 0
 
     def log_densities(self, parameters: LinkageParameters) -> Floats:
