@@ -67,6 +67,11 @@ def sampler_converged(
     copies = copied_chains(label_free)
     if copies:
         problems.append(f"chains {copies[0]} and {copies[1]} are copies of one another")
+    again_drawn = recurring(draws)
+    if again_drawn:
+        problems.append(
+            f"{again_drawn} of {draws.sizes['chain'] * draws.sizes['draw']} draws are drawn once more elsewhere"
+        )
     chains, kept = draws.sizes["chain"], draws.sizes["draw"]
     again = (
         f" after {reruns} rerun{'s' if reruns > 1 else ''} with more draws or a higher acceptance target"
@@ -118,6 +123,21 @@ def copied_chains(label_free: dict[str, Floats]) -> tuple[int, int] | None:
                 if np.std(values[one]) == 0 or abs(np.corrcoef(values[one], values[other])[0, 1]) > COPIED:
                     return other, one
     return None
+
+
+def recurring(draws: xr.Dataset) -> int:
+    """How many draws recur, in another chain or later in their own, their components in whatever order.
+
+    A sampler that stays where it is repeats a draw at once. A draw that recurs after others was copied: shifted, reversed or
+    thinned copies of a chain have nothing else in common with it, and continuous draws never recur by chance.
+    """
+    chains, length = draws.sizes["chain"], draws.sizes["draw"]
+    parts = [np.sort(v.values.reshape(chains * length, -1), axis=1) for v in draws.data_vars.values()]
+    same = np.unique(np.hstack(parts), axis=0, return_inverse=True)[1].ravel()
+    order = np.argsort(same, kind="stable")
+    one, other = order[:-1], order[1:]
+    stayed = (other == one + 1) & (other % length > 0)
+    return int(((same[one] == same[other]) & ~stayed).sum())
 
 
 def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from models import (
     CoinTosses,
     LogPosterior,
 )
-from models.inputs import Floats
+from models.inputs import Floats, Integers
 from tests.declared import BAGS, COINS, PRIOR, coins_density, declare, given
 
 
@@ -59,6 +60,50 @@ def copied(values: Floats) -> Floats:
     values = values.copy()
     values[2] = values[0]
     return values
+
+
+# The draws of one chain, and the draw of another that each repeats: nothing is where it was.
+REORDERED: dict[str, Callable[[Integers], Integers]] = {
+    "shifted": lambda draw: np.roll(draw, 7),
+    "reversed": lambda draw: draw[::-1],
+    "thinned": lambda draw: np.repeat(draw[::2], 2),
+    "in another order": lambda draw: np.random.default_rng(20).permutation(draw),
+}
+
+
+@pytest.mark.parametrize("how", REORDERED)
+@pytest.mark.parametrize("permuted", [False, True], ids=["as they were", "components permuted"])
+def test_draws_of_another_chain_are_found_in_whatever_order(how: str, permuted: bool, density: LogPosterior) -> None:
+    right = chains()
+    source = REORDERED[how](np.arange(500))
+    changed = {}
+    for name, values in {**right["posterior"].data_vars, **right["sample_stats"].data_vars}.items():
+        changed[str(name)] = values.values.copy()
+        changed[str(name)][2] = changed[str(name)][0, source]
+        if permuted and values.ndim == 3:
+            changed[str(name)][2] = changed[str(name)][2, :, ::-1]
+    check = converged(density, chains(**changed))
+    assert (check.outcome, check.engine) == ("inconclusive", "sampler")
+    assert "of 2000 draws are drawn once more elsewhere" in check.explanation
+
+
+def test_a_chain_that_repeats_its_first_half_is_found(density: LogPosterior) -> None:
+    right = chains()
+    halves: dict[str, Any] = {
+        str(name): np.concatenate([v.values[:, :250], v.values[:, :250]], axis=1)
+        for name, v in {**right["posterior"].data_vars, **right["sample_stats"].data_vars}.items()
+    }
+    assert "1000 of 2000 draws are drawn once more" in converged(density, chains(**halves)).explanation
+
+
+def test_a_sampler_may_stay_where_it_is(density: LogPosterior) -> None:
+    right = chains()
+    stayed = np.repeat(np.arange(0, 500, 2), 2)
+    repeated: dict[str, Any] = {
+        str(name): v.values[:, stayed]
+        for name, v in {**right["posterior"].data_vars, **right["sample_stats"].data_vars}.items()
+    }
+    assert draw_checks.recurring(chains(**repeated)["posterior"].to_dataset()) == 0
 
 
 def faulty_chains() -> dict[str, tuple[Any, str]]:
