@@ -14,6 +14,8 @@ import numpy as np
 
 import em
 from comparisons import third_density
+from comparisons.change_of_variables import SAME_JACOBIAN, jacobian_error
+from comparisons.engine_failures import EngineFailure, failing
 from comparisons.engines import Parameters, Problem
 from comparisons.result import Check, Engine
 from comparisons.strict_json import number
@@ -24,10 +26,14 @@ from em.gaussian_steps import log_likelihood as gaussian_log_likelihood
 from em.gaussian_steps import log_prior as gaussian_log_prior
 from em.standard_errors import describe
 from models import CoinTosses, LogPosterior, Maximum
+from models.inputs import Floats
 
 # Relative: rounding of a sum of a thousand logarithms, with a margin of thousands.
 SAME_DENSITY = 1e-9
+SAME_TITLE = "Both engines have the same density"
 RANDOM_POINTS = 20
+# A wrong Jacobian is wrong nearly everywhere.
+JACOBIAN_POINTS = 2
 # Standard errors: three digits more than any report prints.
 STATIONARY = 1e-3
 # Nats between two maxima of one function: BFGS and EM both end closer than 1e-9.
@@ -50,6 +56,37 @@ def em_densities(problem: Problem, parameters: Parameters) -> tuple[float, float
     )
 
 
+def pymc_densities(problem: Problem, density: LogPosterior, parameters: Parameters) -> Floats:
+    """Log-likelihood and log prior as PyMC has them; NaN where its density stops with an error."""
+    try:
+        return np.array(density.parts(density.unconstrained(problem.to_pymc(parameters)))[:2])
+    except (ArithmeticError, np.linalg.LinAlgError):
+        return np.full(2, np.nan)
+
+
+def same_variables(problem: Problem, density: LogPosterior) -> None:
+    """See that the PyMC model has the free variables of the declaration, without which nothing of it can be read.
+
+    Raises
+    ------
+    EngineFailure
+        with a check that names what differs
+    """
+    values = problem.to_pymc(problem.random_parameters(np.random.default_rng(0)))
+    declared = {name: np.shape(value) for name, value in values.items()}
+    with failing("pymc"):
+        natural = density.natural(density.start)
+    built = {name: natural[name].shape for name in density.names}
+    if built != declared:
+        has, should = (
+            ", ".join(f"{n} {s}" for n, s in sorted(v.items()) if (n, s) not in o.items()) or "none beside"
+            for v, o in ((built, declared), (declared, built))
+        )
+        text = f"The PyMC model has other free variables than the declaration: {has} in place of {should}."
+        remedy = "Build the model with the weights, covariances and number of components that are declared."
+        raise EngineFailure(Check("same-density", SAME_TITLE, "fail", None, SAME_DENSITY, text, "pymc", remedy))
+
+
 def same_density(
     problem: Problem, density: LogPosterior, fits: Sequence[em.Fit[Any, Any]], random: np.random.Generator
 ) -> Check:
@@ -61,12 +98,12 @@ def same_density(
     points = [*([at] if inside else []), *(problem.random_parameters(random) for _ in range(RANDOM_POINTS))]
     for point in points:
         by_em = np.array(em_densities(problem, point))
-        by_pymc = np.array(density.parts(density.unconstrained(problem.to_pymc(point)))[:2])
+        by_pymc = pymc_densities(problem, density, point)
         errors = np.abs(by_em - by_pymc) / np.maximum(1.0, np.abs(by_em))
         error = float(np.max(np.where(np.isnan(errors), np.inf, errors)))
         if not error <= worst:
             worst, where, parts = error, point, tuple(np.abs(by_em - by_pymc))
-    title = "Both engines have the same density"
+    title = SAME_TITLE
     if worst <= SAME_DENSITY:
         off = max(_misreported(problem, fit) for fit in fits)
         if not off <= SAME_DENSITY:
@@ -81,6 +118,23 @@ def same_density(
                 "em",
                 "Fit these data again; a stored fit may be stale.",
             )
+        shifts = [
+            jacobian_error(problem, density, density.unconstrained(problem.to_pymc(point)))
+            for point in points[-JACOBIAN_POINTS:]
+        ]
+        shift = max(s if s == s else np.inf for s in shifts)
+        if not shift <= SAME_JACOBIAN:
+            return Check(
+                "same-density",
+                title,
+                "fail",
+                number(shift),
+                SAME_JACOBIAN,
+                "The densities agree on the natural scale, but the log Jacobian that PyMC counts for its transforms is "
+                f"{shift:.3g} nats off at one point: its sampler draws from another density.",
+                "pymc",
+                "Give each transform the log determinant of its own derivative.",
+            )
         return Check(
             "same-density",
             title,
@@ -89,11 +143,11 @@ def same_density(
             SAME_DENSITY,
             f"Log-likelihood and log prior of EM and of PyMC agree {'at the estimate and ' * inside}at {RANDOM_POINTS} random "
             "points; the largest relative difference is within the rounding of such sums. What EM reports of its estimates is "
-            "their density.",
+            "their density, and PyMC counts the right Jacobian.",
         )
     third = np.array([third_density.log_likelihood(problem, where), third_density.log_prior(problem, where)])
     by_em = np.array(em_densities(problem, where))
-    by_pymc = np.array(density.parts(density.unconstrained(problem.to_pymc(where)))[:2])
+    by_pymc = pymc_densities(problem, density, where)
     tolerance = SAME_DENSITY * np.maximum(1.0, np.abs(third))
     em_off, pymc_off = (bool((~(np.abs(v - third) <= tolerance)).any()) for v in (by_em, by_pymc))
     engine: Engine = "comparison" if em_off == pymc_off else "em" if em_off else "pymc"

@@ -14,6 +14,7 @@ from scipy.special import ndtri, stdtr
 
 from comparisons import second_route
 from comparisons.checks import SAME_DENSITY
+from comparisons.engine_failures import EngineFailure
 from comparisons.quadrature import ExactPosterior
 from comparisons.result import Check
 from comparisons.second_route import SecondRoute
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from comparisons.stein import Identities
 
+CONVERGED = "The sampler has converged"
 R_HAT = 1.01
 ESS = 400
 E_BFMI = 0.3
@@ -39,11 +41,29 @@ FEWEST_BEYOND = 20
 COPIED = 0.99
 
 
+def all_finite(tree: xr.DataTree) -> None:
+    """See that every draw is a number, without which nothing can be made of them.
+
+    Raises
+    ------
+    EngineFailure
+        with a check that names a variable and counts its draws
+    """
+    for name, variable in tree["posterior"].to_dataset().data_vars.items():
+        missing = int((~np.isfinite(variable.values)).sum())
+        if missing:
+            text = f"{missing} of {variable.size} values that were drawn of {name} are not finite numbers."
+            remedy = "Look at the model's density and gradient near the draws before."
+            raise EngineFailure(
+                Check("sampler-converged", CONVERGED, "inconclusive", None, R_HAT, text, "sampler", remedy)
+            )
+
+
 def sampler_converged(
     summary: Any, tree: xr.DataTree, label_free: dict[str, Floats], reruns: int, regular_modes: int
 ) -> Check:
     """Chains have mixed, on canonical draws and on quantities free of labels."""
-    title = "The sampler has converged"
+    title = CONVERGED
     draws = tree["posterior"].to_dataset()
     statistics = tree["sample_stats"].to_dataset()
     divergences = int(diverging(statistics).sum())
@@ -164,6 +184,24 @@ def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats) -> Check:
         return Check("draws-belong", title, "fail", number(worst[1]), SAME_DENSITY, text, "comparison", remedy)
     text = f"{told}, as sampled and in canonical order, is what the sampler recorded, to rounding."
     return Check("draws-belong", title, "pass", max(worst), SAME_DENSITY, text)
+
+
+def in_order(check: Check, out_of_order: int, misnamed: list[str]) -> Check:
+    """The check that draws belong, passed so far, with the order and the names of the components, which no density tells."""
+    if not out_of_order and not misnamed:
+        return check
+    told = f"in {out_of_order} draws the components are not in canonical order" if out_of_order else ""
+    named = f"the coordinates of {' and '.join(misnamed)} are not the names declared" if misnamed else ""
+    both = " and ".join(text for text in (told, named) if text)
+    return replace(
+        check,
+        outcome="fail",
+        statistic=float(out_of_order),
+        threshold=0.0,
+        explanation=f"{check.explanation} But {both}: labels were mixed up after sampling.",
+        engine="comparison",
+        remedy="Sort the components of every draw by the same rule as EM's, and name them once.",
+    )
 
 
 def meets_identities(check: Check, identities: Identities | None) -> Check:

@@ -11,6 +11,7 @@ import em
 import models
 from comparisons import catalogue, datasets
 from comparisons.declaration import Comparison
+from comparisons.engine_failures import failing
 from comparisons.fitting import fitting
 from em.coin_family import CoinMixture
 from em.gaussian_family import GaussianMixture
@@ -169,6 +170,11 @@ def sample(
     The same seed gives the same draws, whatever the number of cores and whatever was compiled before; code that is loaded from
     the compiler's cache rounds otherwise than code just compiled, which was seen to move results by 1e-7 at most. Chains start
     spread out over the data, so that what they fail to find together shows.
+
+    Raises
+    ------
+    comparisons.engine_failures.EngineFailure
+        where no chain can be started, or the sampler gives up
     """
     import nutpie
 
@@ -181,16 +187,17 @@ def sample(
         compiled.with_data(**{name: value for name, value in here.items() if name in graph}),
         initial_point_func=lambda seed: density.spread_out_start(np.random.default_rng(seed)),
     )
-    tree: xr.DataTree = nutpie.sample(
-        ready,
-        draws=draws,
-        tune=TUNE,
-        chains=chains,
-        seed=seed,
-        target_accept=target_accept,
-        progress_bar=False,
-        save_warmup=False,
-    )
+    with failing("sampler"):
+        tree: xr.DataTree = nutpie.sample(
+            ready,
+            draws=draws,
+            tune=TUNE,
+            chains=chains,
+            seed=seed,
+            target_accept=target_accept,
+            progress_bar=False,
+            save_warmup=False,
+        )
     return tree
 
 

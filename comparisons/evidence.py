@@ -9,14 +9,16 @@ import numpy as np
 
 import em
 import models
-from comparisons import checks, draw_checks, stein
+from comparisons import checks, draw_checks, quantities, stein
 from comparisons.adequacy import Modes
-from comparisons.engines import Problem
+from comparisons.engine_failures import failing
+from comparisons.engines import Problem, exchangeable
 from comparisons.result import Check
 from comparisons.sampling import draw_values
 from em.curvature import Curvature, curvature
 from em.mixture import row_posteriors
 from models import CoinTosses, LogPosterior
+from models.inputs import Integers
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,7 +50,8 @@ def curvature_of(problem: Problem, prior: Any, fit: em.Fit[Any, Any]) -> Curvatu
     """Second-order picture at a fit; None where a component has collapsed."""
     if fit.status == "collapsed":
         return None
-    judged = curvature(problem.mixture(prior), fit.parameters)
+    with failing("em"):
+        judged = curvature(problem.mixture(prior), fit.parameters)
     return dataclasses.replace(judged, kind="saddle") if fit.status == "saddle" else judged
 
 
@@ -101,13 +104,37 @@ def draws_belong(
             recorded.append(log_density[chain, draw])
             for name, draws in (("sampled", sampled), ("canonical", posterior)):
                 values = draw_values(draws, chain, int(draw))
-                recomputed[name].append(
-                    sum(density.parts(density.unconstrained({n: values[n] for n in density.names})))
-                )
+                with failing("pymc"):
+                    parts = density.parts(density.unconstrained({n: values[n] for n in density.names}))
+                recomputed[name].append(sum(parts))
     check = draw_checks.draws_belong(*(np.array(v) for v in (recorded, recomputed["sampled"], recomputed["canonical"])))
+    if check.outcome == "pass":
+        check = draw_checks.in_order(check, *_out_of_order(problem, posterior, exchangeable(density.model)))
     if map_fit is None or check.outcome != "pass":
         return check
     return draw_checks.meets_identities(check, stein.identities(problem, map_fit, posterior, names(problem)))
+
+
+def _out_of_order(problem: Problem, posterior: xr.Dataset, groups: Integers) -> tuple[int, list[str]]:
+    """How many draws have two neighbours that are not in canonical order, and which coordinates do not have their names."""
+    c = problem.comparison
+    arrays = {str(name): variable.values for name, variable in posterior.data_vars.items()}
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], c.n_components)
+    if problem.weights.fixed is not None:
+        arrays["weights"] = np.broadcast_to(problem.weights.fixed, shape)
+    keys = quantities.parameters_of(arrays).order_keys
+    wrong = np.zeros(shape[:2], dtype=bool)
+    for group in np.unique(groups):
+        positions = np.flatnonzero(groups == group)
+        steps = np.diff(keys[..., positions, :], axis=-2)
+        # The first key that is not the same in both decides.
+        first = (steps != 0).argmax(axis=-1)[..., None]
+        wrong |= (np.take_along_axis(steps, first, axis=-1) < 0).any(axis=(-2, -1))
+    named = {"component": list(c.components), "feature": list(c.features), "feature_2": list(c.features)}
+    misnamed = [
+        dim for dim, names in named.items() if dim in posterior.coords and posterior[dim].values.tolist() != names
+    ]
+    return int(wrong.sum()), misnamed
 
 
 def modes(problem: Problem, map_fit: em.Fit[Any, Any]) -> Modes:

@@ -19,6 +19,7 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri, xlogy
 
 import em
+from comparisons.engine_failures import failing
 from comparisons.engines import Parameters, Problem
 from comparisons.replicates import component_shares, groups_of, outcome_probabilities, outcomes, replicates
 from comparisons.report_data import Distance, GoodnessOfFit, QuantilePlot
@@ -134,11 +135,12 @@ def _refitted(problem: Problem, starts: Sequence[Parameters]) -> Parameters | No
 
 def _climbed(mixture: Any, start: Any) -> Climb | None:
     """Climb some steps; None where a component is left with so little that derivatives no longer exist."""
-    try:
-        with np.errstate(invalid="raise"):
-            return climb(mixture, start, "squarem", STEPS)
-    except (FloatingPointError, np.linalg.LinAlgError):
-        return None
+    with failing("em"):
+        try:
+            with np.errstate(invalid="raise"):
+                return climb(mixture, start, "squarem", STEPS)
+        except (FloatingPointError, np.linalg.LinAlgError):
+            return None
 
 
 def _off_the_bounds(parameters: Any, free: bool) -> CoinParameters:

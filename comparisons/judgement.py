@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import em
 import models
 from comparisons import adequacy, checks, draw_checks, evidence, quadrature, quantities, sampling, second_route, verdict
 from comparisons.best_mode import best_mode
+from comparisons.engine_failures import EngineFailure, failing
 from comparisons.engines import Problem, exchangeable
 from comparisons.prior_draws import middle_half, prior_spreads
 from comparisons.result import Check, Quantity, Verdict
@@ -53,18 +54,19 @@ class Judgement:
 
     Attributes
     ----------
-    fit, map_fit : maximum likelihood and posterior mode by EM, the best that are known after all checks
-    posterior : draws in canonical order, components named
-    drawn : the draws as sampled, with ArviZ's summary
+    fit, map_fit : maximum likelihood and posterior mode by EM, the best that are known after all checks; None where an
+        engine stopped before
+    posterior : draws in canonical order, components named; None where an engine stopped, so that no quantity was judged
+    drawn : the draws as sampled, with ArviZ's summary; None likewise
     values : ``(chains, draws)`` of every quantity by name
     withheld : why EM gives no standard errors, None where it does
     verdict, summary, reasons : as in a result
     """
 
-    fit: em.Fit[Any, Any]
-    map_fit: em.Fit[Any, Any]
-    posterior: xr.Dataset
-    drawn: sampling.Drawn
+    fit: em.Fit[Any, Any] | None
+    map_fit: em.Fit[Any, Any] | None
+    posterior: xr.Dataset | None
+    drawn: sampling.Drawn | None
     values: dict[str, Floats]
     withheld: str | None
     quantities: list[Quantity]
@@ -72,6 +74,21 @@ class Judgement:
     verdict: Verdict
     summary: str
     reasons: list[str]
+
+    def with_failure(self, check: Check, problem: Problem) -> Judgement:
+        """The same after an engine stopped later, as in a profile fit."""
+        checks = [*self.checks, check]
+        reached, summary, reasons = verdict.reach(checks, self.quantities, self.fit, problem, "one")
+        return replace(self, checks=checks, verdict=reached, summary=summary, reasons=reasons)
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    """What a judgement has come to so far, in case an engine stops."""
+
+    fit: em.Fit[Any, Any] | None = None
+    map_fit: em.Fit[Any, Any] | None = None
+    checks: list[Check] = field(default_factory=list)
 
 
 def judge(
@@ -86,26 +103,51 @@ def judge(
     """Judge one problem; the same seed gives the same judgement.
 
     ``density`` makes PyMC's log posterior from its model; whoever judges many problems has a faster way than to begin anew.
+    An engine that stops with an error ends the judgement with that as its last check.
     """
+    known = _Known()
+    try:
+        return _judged(problem, known, seed, draws, chains, clock, density)
+    except EngineFailure as failure:
+        stopped = [*known.checks, failure.check]
+        reached, summary, reasons = verdict.reach(stopped, [], known.fit, problem, "one")
+        return Judgement(known.fit, known.map_fit, None, None, {}, None, [], stopped, reached, summary, reasons)
+
+
+def _judged(
+    problem: Problem,
+    known: _Known,
+    seed: int,
+    draws: int,
+    chains: int,
+    clock: Clock,
+    density: Callable[[pm.Model], LogPosterior],
+) -> Judgement:
+    """The judgement of engines that run to their end; ``known`` is told what was found on the way."""
     random = np.random.default_rng(seed)
-    with clock.stage("EM"):
-        fit = problem.fit(None, seed=seed, path=True)
-        map_fit = problem.fit(problem.prior, seed=seed)
-    with clock.stage("PyMC's mode"):
+    with clock.stage("EM"), failing("em"):
+        known.fit = fit = problem.fit(None, seed=seed, path=True)
+        known.map_fit = map_fit = problem.fit(problem.prior, seed=seed)
+    with clock.stage("checks"):
         log_posterior = density(problem.model())
+        checks.same_variables(problem, log_posterior)
+        same = checks.same_density(problem, log_posterior, (fit, map_fit), random)
+        known.checks.append(same)
+    with clock.stage("PyMC's mode"), failing("pymc"):
         maximum = models.find_map(log_posterior, seed=seed)
     with clock.stage("sampling"):
         groups = exchangeable(log_posterior.model)
         drawn = sampling.sampled(problem, log_posterior, draws, chains, seed)
+        draw_checks.all_finite(drawn.tree)
     with clock.stage("second route"):
         # From EM's own modes, before any draw of the sampler is looked at.
         route = second_route.sample(problem, map_fit, random)
     with clock.stage("checks"):
         posterior = sampling.canonical(problem, drawn.tree, groups)
-        same = checks.same_density(problem, log_posterior, (fit, map_fit), random)
-        best = best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
+        with failing("em"):
+            best = best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
         fit, map_fit = best.fit, best.map_fit
-    with clock.stage("PyMC's mode"):
+    with clock.stage("PyMC's mode"), failing("pymc"):
         maximum = evidence.mode_again(problem, map_fit, log_posterior, maximum, seed)
     with clock.stage("checks"):
         values = quantities.of_draws(problem, posterior)
@@ -168,7 +210,8 @@ def _points(
     problem: Problem, fit: em.Fit[Any, Any], map_fit: em.Fit[Any, Any], values: dict[str, Floats]
 ) -> dict[str, adequacy.Points]:
     """Every quantity at the maximum of the likelihood, at the mode reached from it, and at the best mode."""
-    reached = problem.fit(problem.prior, start=fit.parameters)
+    with failing("em"):
+        reached = problem.fit(problem.prior, start=fit.parameters)
     at = [quantities.of_parameters(problem, p) for p in (fit.parameters, reached.parameters, map_fit.parameters)]
     return {name: adequacy.Points(at[0][name], at[1][name], at[2][name]) for name in values}
 

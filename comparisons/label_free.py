@@ -108,6 +108,11 @@ def _told(k: int, hidden: bool, shares: list[float | None]) -> tuple[Any, str]:
     )
 
 
+def not_compared(why: str) -> Labels:
+    """No comparison, and the sentence that says why."""
+    return Labels("not looked at", why, THRESHOLD, 0, None, None, None, None, None, None, [])
+
+
 def _percent(share: float) -> str:
     return "less than 0.1%" if 0 < share < 0.001 else f"{100 * share:.1f}%"
 

@@ -13,7 +13,7 @@ from comparisons.engines import Problem
 from comparisons.goodness_of_fit import goodness_of_fit, nothing_to_test
 from comparisons.posterior_predictive import predictive_checks
 from comparisons.power_scaling import THRESHOLD, prior_sensitivity
-from comparisons.report_data import ModelChecks, PredictiveChecks, PriorSensitivity
+from comparisons.report_data import GoodnessOfFit, ModelChecks, PredictiveChecks, PriorSensitivity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 # Draws from which replicates are drawn and which are reweighted: enough for a p-value to 0.016.
 MOST_DRAWS = 1000
 NOT_CONVERGED = "Not applicable. The chains have not converged, so their draws do not describe the posterior."
+
+
+def not_made(why: str) -> ModelChecks:
+    """No checks, and the sentence that says why."""
+    return ModelChecks(
+        GoodnessOfFit(why, [], [], 0, 0),
+        PredictiveChecks(why, [], [], 0, INTERVAL),
+        PriorSensitivity(why, [], THRESHOLD),
+    )
 
 
 def model_checks(

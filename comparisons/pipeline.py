@@ -28,16 +28,28 @@ from comparisons import (
 )
 from comparisons.best_mode import objective
 from comparisons.declaration import Comparison, Fitted
+from comparisons.engine_failures import EngineFailure
 from comparisons.engines import TUNE, Parameters, Problem
 from comparisons.files import check_writable, directory_name
 from comparisons.fitting import checked_settings
 from comparisons.judgement import Clock, judge
-from comparisons.result import SCHEMA_VERSION, Data, DoubtFound, EMFit, ModeFound, Quantity, SampledResult, Sampler
+from comparisons.result import (
+    SCHEMA_VERSION,
+    Data,
+    DoubtFound,
+    EMFit,
+    ModeFound,
+    Provenance,
+    Quantity,
+    SampledResult,
+    Sampler,
+)
 from comparisons.strict_json import number
 from models import CoinTosses
 from models.inputs import Floats
 
 LONGEST_TRACE = 300
+NOT_JUDGED = "Not applicable. An engine stopped with an error, so there are no two fits to look at."
 
 
 def run(
@@ -93,17 +105,49 @@ def compare(
     rows = comparison.data(dataset)
     problem = Problem.of(comparison, rows)
     judged = judge(problem, seed=seed, draws=draws, chains=chains, clock=clock)
-    fit = judged.fit
+    begun = SampledResult(
+        schema_version=SCHEMA_VERSION,
+        name=comparison.name,
+        title=comparison.title,
+        question=comparison.question,
+        verdict=judged.verdict,
+        summary=judged.summary,
+        reasons=judged.reasons,
+        data=_data(problem, dataset),
+        model=words.model(problem),
+        quantities=judged.quantities,
+        checks=judged.checks,
+        em=_em_fit(problem, judged.fit, judged.map_fit, judged.withheld),
+        sampler=Sampler(sampling.SAMPLER, chains, 0, TUNE, sampling.TARGET_ACCEPT, 0, 0),
+        curves=[],
+        surface=None,
+        model_checks=model_checks.not_made(NOT_JUDGED),
+        labels=label_free.not_compared(NOT_JUDGED),
+        findings=[],
+        seed=seed,
+        provenance=_provenance(comparison, key, clock, started, seed=seed, draws=draws, chains=chains),
+        posterior=sampling.nothing_drawn(),
+    )
+    fit, posterior, drawn = judged.fit, judged.posterior, judged.drawn
+    if fit is None or posterior is None or drawn is None:
+        return begun
+    table, reached, fits = judged.quantities, judged, begun.model_checks
     with clock.stage("profile intervals"):
-        table = profiles.with_profiles(problem, fit, judged.quantities, judged.values)
+        try:
+            table = profiles.with_profiles(problem, fit, table, judged.values)
+        except EngineFailure as failure:
+            reached = reached.with_failure(failure.check, problem)
     with clock.stage("figures"):
-        fitted_curves = curves.fitted(problem, fit.parameters, judged.posterior)
+        fitted_curves = curves.fitted(problem, fit.parameters, posterior)
         surface = _surface(problem, fit, judged.values, table)
     with clock.stage("model checks"):
         converged = all(c.outcome == "pass" for c in judged.checks if c.name == "sampler-converged")
-        fits = model_checks.model_checks(problem, fit, judged.posterior, converged, seed)
+        try:
+            fits = model_checks.model_checks(problem, fit, posterior, converged, seed)
+        except EngineFailure as failure:
+            reached = reached.with_failure(failure.check, problem)
     with clock.stage("labels"):
-        told_apart = label_free.compare(problem, fit, judged.posterior, np.random.default_rng(seed))
+        told_apart = label_free.compare(problem, fit, posterior, np.random.default_rng(seed))
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(
@@ -114,24 +158,17 @@ def compare(
                 {q.name: q.sd or 0.0 for q in table},
             )
         )
-    drawn = judged.drawn
-    return SampledResult(
-        schema_version=SCHEMA_VERSION,
-        name=comparison.name,
-        title=comparison.title,
-        question=comparison.question,
-        verdict=judged.verdict,
-        summary=judged.summary,
-        reasons=judged.reasons,
-        data=_data(problem, dataset),
-        model=words.model(problem),
+    return dataclasses.replace(
+        begun,
+        verdict=reached.verdict,
+        summary=reached.summary,
+        reasons=reached.reasons,
         quantities=table,
-        checks=judged.checks,
-        em=_em_fit(problem, fit, judged.map_fit, judged.withheld),
+        checks=reached.checks,
         sampler=Sampler(
             sampling.SAMPLER,
             chains,
-            judged.posterior.sizes["draw"],
+            posterior.sizes["draw"],
             TUNE,
             drawn.target_accept,
             drawn.divergences,
@@ -142,16 +179,16 @@ def compare(
         model_checks=fits,
         labels=told_apart,
         findings=told,
-        seed=seed,
-        provenance=provenance.made(
-            f"comparisons run {shlex.quote(comparison.name)} --seed {seed} --draws {draws} --chains {chains}",
-            seed,
-            started,
-            clock.seconds,
-            key,
-        ),
-        posterior=sampling.stored(problem, judged.posterior, drawn.tree),
+        provenance=_provenance(comparison, key, clock, started, seed=seed, draws=draws, chains=chains),
+        posterior=sampling.stored(problem, posterior, drawn.tree),
     )
+
+
+def _provenance(
+    comparison: Comparison, key: str, clock: Clock, started: datetime, *, seed: int, draws: int, chains: int
+) -> Provenance:
+    command = f"comparisons run {shlex.quote(comparison.name)} --seed {seed} --draws {draws} --chains {chains}"
+    return provenance.made(command, seed, started, clock.seconds, key)
 
 
 def _surface(problem: Problem, fit: em.Fit[Any, Any], values: dict[str, Floats], table: list[Quantity]) -> Any:
@@ -188,8 +225,12 @@ def _data(problem: Problem, dataset: datasets.Dataset) -> Data:
     return Data(dataset.name, dataset.source, data.n, dataset.sha256, c.description, c.unit, columns)
 
 
-def _em_fit(problem: Problem, fit: em.Fit[Any, Any], map_fit: em.Fit[Any, Any], reason: str | None) -> EMFit:
-    """EM's part of the result, its trace thinned where it is long."""
+def _em_fit(
+    problem: Problem, fit: em.Fit[Any, Any] | None, map_fit: em.Fit[Any, Any] | None, reason: str | None
+) -> EMFit:
+    """EM's part of the result, its trace thinned where it is long; nothing but that where EM stopped before its end."""
+    if fit is None:
+        return EMFit("stopped", 0, None, "EM stopped with an error", None, [], [], {}, [], "stopped", None)
     last = len(fit.trace) - 1
     kept = np.arange(last + 1)
     if last + 1 > LONGEST_TRACE:
@@ -216,8 +257,8 @@ def _em_fit(problem: Problem, fit: em.Fit[Any, Any], map_fit: em.Fit[Any, Any], 
         trace=[number(v) for v in fit.trace[kept]],
         path={name: [number(point[name]) for point in path] for name in path[0]},
         modes=modes,
-        map_status=map_fit.status,
-        map_log_posterior=number(objective(map_fit)),
+        map_status="stopped" if map_fit is None else map_fit.status,
+        map_log_posterior=None if map_fit is None else number(objective(map_fit)),
         doubts=[
             DoubtFound(
                 d.ground,

@@ -7,6 +7,7 @@ from typing import Any
 
 import em
 from comparisons import adequacy, quantities
+from comparisons.engine_failures import failing
 from comparisons.engines import Problem
 from comparisons.result import Quantity
 from comparisons.strict_json import number
@@ -27,7 +28,8 @@ def with_profiles(
     names = em_names(problem)
     found = []
     for q in table:
-        interval = em.profile_interval(fit, names[q.name], q.posterior.hdi_prob)
+        with failing("em"):
+            interval = em.profile_interval(fit, names[q.name], q.posterior.hdi_prob)
         # On a ridge the components of one of its points say nothing of the quantity.
         coinciding = (False, False) if fit.status == "ridge" else interval.coinciding
         interval = dataclasses.replace(interval, coinciding=coinciding)

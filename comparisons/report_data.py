@@ -211,7 +211,7 @@ class Labels:
     probability that two rows share a component.
     """
 
-    verdict: Literal["told apart", "not by order", "not told apart", "nothing to tell apart"]
+    verdict: Literal["told apart", "not by order", "not told apart", "nothing to tell apart", "not looked at"]
     sentence: str
     threshold: float
     draws: int

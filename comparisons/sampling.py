@@ -101,6 +101,13 @@ def stored(problem: Problem, posterior: xr.Dataset, tree: xr.DataTree) -> xr.Dat
     return xr.DataTree.from_dict({"posterior": kept, "sample_stats": statistics})
 
 
+def nothing_drawn() -> xr.DataTree:
+    """What is stored where there are no draws: the same groups, empty."""
+    import xarray as xr
+
+    return xr.DataTree.from_dict({"posterior": xr.Dataset(), "sample_stats": xr.Dataset()})
+
+
 def draw_values(posterior: xr.Dataset, chain: int, draw: int) -> dict[str, Floats]:
     """Every variable of one draw, by name."""
     return {str(name): variable.values[chain, draw] for name, variable in posterior.data_vars.items()}

@@ -31,7 +31,7 @@ STATUS = {
 def reach(
     checks: list[Check],
     quantities: list[Quantity],
-    fit: em.Fit[Any, Any],
+    fit: em.Fit[Any, Any] | None,
     problem: Problem,
     modes: Modes,
 ) -> tuple[Verdict, str, list[str]]:
@@ -41,17 +41,8 @@ def reach(
     -------
     The verdict, a sentence that says it, and its reasons, the weightiest first
     """
-    integrity = [c for c in checks if c.name not in NOT_INTEGRITY]
-    failed = [c for c in integrity if c.outcome == "fail"]
-    undecided = [c for c in integrity if c.outcome == "inconclusive"]
-    if failed:
-        who = ENGINES[failed[0].engine or "comparison"]
-        told = [f"{c.title}: no. {c.explanation} {c.remedy or ''}".strip() for c in failed]
-        return "wrong", f"An integrity check failed: {who} is not right, so nothing else may be read off.", told
-    if undecided:
-        told = [f"{c.title}: not established. {c.explanation} {c.remedy or ''}".strip() for c in undecided]
-        who = ENGINES[undecided[0].engine or "comparison"]
-        return "inconclusive", f"{who[0].upper()}{who[1:]} did not converge, so nothing may be said of agreement.", told
+    if (found := faulty(checks)) is not None:
+        return found
     unknown = [q for q in quantities if q.verdict == "inconclusive"]
     if unknown:
         names = ", ".join(q.name for q in unknown)
@@ -64,7 +55,9 @@ def reach(
     without = [q for q in differing if q.em_low is None]
     missing = [q for q in differing if q.em_low is not None]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
-    doubted = [f"EM's maximum is to be doubted. {d.told(problem.comparison.components)}" for d in fit.doubts]
+    doubted = [
+        f"EM's maximum is to be doubted. {d.told(problem.comparison.components)}" for d in (fit.doubts if fit else ())
+    ]
     if not differing and not unidentified:
         return (
             "agree",
@@ -77,7 +70,7 @@ def reach(
             ],
         )
     reasons = []
-    if fit.status in STATUS:
+    if fit is not None and fit.status in STATUS:
         reasons.append(STATUS[fit.status])
     if unidentified:
         reasons += [f"Not identified: {c.explanation}" for c in checks if c.name == "identified"]
@@ -101,6 +94,22 @@ def reach(
             f"miss a limit that this suite sets for a summary of the posterior: {_why(missing, modes)}."
         )
     return "differ", " ".join(sentences), reasons
+
+
+def faulty(checks: list[Check]) -> tuple[Verdict, str, list[str]] | None:
+    """The verdict where an integrity check failed or could not decide, which needs no quantity; else None."""
+    integrity = [c for c in checks if c.name not in NOT_INTEGRITY]
+    failed = [c for c in integrity if c.outcome == "fail"]
+    undecided = [c for c in integrity if c.outcome == "inconclusive"]
+    if failed:
+        who = ENGINES[failed[0].engine or "comparison"]
+        told = [f"{c.title}: no. {c.explanation} {c.remedy or ''}".strip() for c in failed]
+        return "wrong", f"An integrity check failed: {who} is not right, so nothing else may be read off.", told
+    if undecided:
+        told = [f"{c.title}: not established. {c.explanation} {c.remedy or ''}".strip() for c in undecided]
+        who = ENGINES[undecided[0].engine or "comparison"]
+        return "inconclusive", f"{who[0].upper()}{who[1:]} did not converge, so nothing may be said of agreement.", told
+    return None
 
 
 def _why(differing: list[Quantity], modes: Modes) -> str:

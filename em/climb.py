@@ -23,7 +23,26 @@ ROUNDING = 64.0
 
 
 class ObjectiveDecreased(ArithmeticError):
-    """EM lowered its objective beyond rounding: an error in an E-step or M-step, never a reason to stop."""
+    """EM lowered its objective beyond rounding: an error in an E-step or M-step, never a reason to stop.
+
+    Attributes
+    ----------
+    step : counted from 1
+    before, after : the objective, in nats
+    """
+
+    def __init__(self, step: int, before: float, after: float) -> None:
+        super().__init__(step, before, after)
+        self.step, self.before, self.after = step, before, after
+
+    @property
+    def loss(self) -> float:
+        """Nats by which the objective fell; NaN where it ceased to be a number."""
+        return self.before - self.after
+
+    def __str__(self) -> str:
+        """Step, and both values."""
+        return f"step {self.step} lowered the objective from {self.before!r} to {self.after!r}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +117,7 @@ def climb(
         else:
             return ended("collapsed")
         if not value >= trace[-1] and not trace[-1] - value <= ROUNDING * mixture.rounding(parameters, statistics):
-            raise ObjectiveDecreased(f"step {len(trace)} lowered the objective from {trace[-1]!r} to {value!r}")
+            raise ObjectiveDecreased(len(trace), trace[-1], value)
         points.append(following)
         trace.append(value)
         if arrival.reached(parameters, plain=jump is None):

@@ -22,7 +22,7 @@ JITTER = 1.0
 
 
 class LogPosterior:
-    """Log-likelihood, log prior, Jacobian and gradient of a PyMC model.
+    """Log-likelihood, log prior, Jacobian and gradient of a PyMC model; its potentials count to the log prior.
 
     Parameters
     ----------
@@ -55,11 +55,12 @@ class LogPosterior:
         self._place()
         x = pt.vector("x", shape=(self.size,))
         pieces = {v: part.reshape(shape) for v, part, shape in zip(values, self._split(x), self.shapes, strict=True)}
+        unobserved = [*model.free_RVs, *model.potentials]
         likelihood, prior, with_jacobian = clone_replace(
             [
                 model.logp(vars=model.observed_RVs),
-                model.logp(vars=model.free_RVs, jacobian=False),
-                model.logp(vars=model.free_RVs, jacobian=True),
+                model.logp(vars=unobserved, jacobian=False),
+                model.logp(vars=unobserved, jacobian=True),
             ],
             pieces,
         )
