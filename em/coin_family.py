@@ -226,6 +226,9 @@ class CoinMixture:
     def within_ratio(self, least: float, parameters: CoinParameters) -> tuple[CoinMixture, CoinParameters]:
         return self, parameters
 
+    def white(self) -> None:
+        return None
+
     def start_from(self, responsibilities: Floats, *, wide: bool = True) -> CoinParameters:
         statistics = statistics_of(responsibilities * self.counts[:, None], np.nan, self.tosses)
         return m_step(statistics, START if wide else self.prior, self.weights)

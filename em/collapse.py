@@ -62,7 +62,7 @@ def chance_gain(mixture: Mixture[Any, Any]) -> float:
 
 def _supports(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     shares = row_posteriors(mixture, parameters)[0]
-    with np.errstate(divide="ignore"):
-        # The others, with its weight divided among them.
-        gains = np.log1p(-parameters.weights) - np.log1p(-shares)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # The others, with its weight divided among them; a row that is none of theirs is impossible without it.
+        gains = np.where(shares < 1, np.log1p(-parameters.weights) - np.log1p(-shares), np.inf)
     return np.stack([shares.sum(axis=0), mixture.counts @ shares, mixture.counts @ gains])

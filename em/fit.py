@@ -173,14 +173,23 @@ def fit_mixture(
     else:
         random = np.random.default_rng(seed)
         searched = mixture.sample(seed)
-        vectors = starts(searched, random, starting)
+        vectors = starts(searched, random, "default")
+        # A thorough search is the default one and more, so that it never ends lower.
+        thorough = starting == "thorough" and len(vectors) > 1
         if method != "em" or len(vectors) == 1:
+            if thorough:
+                vectors = np.concatenate([vectors, starts(searched, random, "thorough")])
             runs = runs_of(mixture, [(run(mixture.from_vector(v)), [j]) for j, v in enumerate(vectors)])
             evaluations = sum(r.climb.evaluations for r in runs)
         else:
-            runs, vectors, evaluations = explored(searched, vectors, starting, random, max_iterations)
+            runs, vectors, evaluations = explored(searched, vectors, "default", random, max_iterations)
+            found = [] if searched is mixture else from_sample(mixture, runs)
+            if thorough:
+                further = starts(searched, random, "thorough")
+                runs, vectors, made = explored(searched, further, "thorough", random, max_iterations, (runs, vectors))
+                evaluations += made
+                found = [] if searched is mixture else from_sample(mixture, runs, found)
             if searched is not mixture:
-                found = from_sample(mixture, runs)
                 # The best of the sample as the user asked for it, from where its starts lead there.
                 climbs = [(run(mixture.from_vector(found[0].vector), settled=True), found[0].starts)]
                 for each in found:

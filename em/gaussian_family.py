@@ -338,9 +338,15 @@ class GaussianMixture:
         statistics = statistics_of(expected, np.nan, self.points, means)
         return m_step(statistics, self.start_prior if wide else self.prior, self.weights, self.form, self.ratio)
 
-    def elsewhere(self, random: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
+    def _white(self) -> Floats:
         centre = np.average(self.points, axis=0, weights=self.counts)
-        white = (self.points - centre) @ self.total_inverse_root.T
+        return (self.points - centre) @ self.total_inverse_root.T
+
+    def white(self) -> Floats | None:
+        return self._white() if self.d > 1 and self.form.shape == "full" else None
+
+    def elsewhere(self, random: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
+        white = self._white()
         places = _some_rows(random, self.counts)
         squares = (white**2).sum(axis=1)
         half_distances = white @ -white[places].T

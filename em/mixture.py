@@ -160,6 +160,9 @@ class Mixture[P, S](Protocol):
     def within_ratio(self, least: float, parameters: P) -> tuple[Self, P]:
         """The mixture with standard deviations held to a least ratio, and the parameters changed to keep it."""
 
+    def white(self) -> Floats | None:
+        """``(n, d)`` rows with mean 0 and the identity as covariance, where what separates components may be a short side."""
+
     def constrained(self, parameters: P) -> bool:
         """Whether the parameters are held by a declared constraint, so that their gradient need not vanish."""
 

@@ -52,18 +52,25 @@ def rank(run: Run) -> tuple[bool, float]:
 
 
 def explored(
-    mixture: Mixture[Any, Any], starts: Floats, how: Starts, random: np.random.Generator, steps: int
+    mixture: Mixture[Any, Any],
+    starts: Floats,
+    how: Starts,
+    random: np.random.Generator,
+    steps: int,
+    before: tuple[list[Run], Floats] | None = None,
 ) -> tuple[list[Run], Floats, int]:
     """Where the ``starts`` lead, and others that are made from the best optima, until all of the best were rearranged.
+
+    A search goes on from runs, and the starts of these, that were made ``before``.
 
     Returns
     -------
     the runs, all starts ``(number, p)``, and the E-steps made
     """
-    runs: list[Run] = []
+    runs, vectors = ([], starts[:0]) if before is None else before
     given_up: list[Found] = []
     tried: list[Optimum] = []
-    vectors, evaluations = starts[:0], 0
+    evaluations = 0
     for _ in range(ROUNDS):
         known = [r.optimum.rows for r in runs if r.optimum.regular]
         found, made = search(mixture, starts, how, known)
@@ -107,12 +114,17 @@ def _distinct(optima: list[Optimum], number: int) -> list[Optimum]:
     return first
 
 
-def from_sample(mixture: Mixture[Any, Any], runs: list[Run]) -> list[Found]:
-    """The best optima of a sample, with the starts that lead there, as the starts of runs over all rows; the best first."""
+def from_sample(mixture: Mixture[Any, Any], runs: list[Run], before: Sequence[Found] = ()) -> list[Found]:
+    """The best optima of a sample, with the starts that lead there, as the starts of runs over all rows; the best first.
+
+    Those that were chosen ``before`` stay among them.
+    """
     best = sorted((r for r in runs if r.climb.ending == "converged"), key=rank, reverse=True)[:OF_SAMPLE]
-    found = []
+    found = list(before)
     for run in best or runs[:1]:
         vector = run.climb.points[-1]
+        if any(np.array_equal(vector, other.vector) for other in found):
+            continue
         value = float(evaluated(mixture, mixture.from_vector(vector))[1])
         found.append(Found(run.starts, vector, value, np.inf, "under way"))
     return sorted(found, key=lambda f: -f.value)

@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from em.mixture import AT_A_TIME, Mixture, evaluated, row_posteriors
+from em.partitions import white_partitions
 from em.split_and_merge import coinciding_pairs, rearranged
 from models.inputs import Floats, Integers
 
@@ -64,6 +65,9 @@ def starts(mixture: Mixture[Any, Any], random: np.random.Generator, how: Starts 
     )
     if k == 2:  # which two are made one is no question, so no optimum has to be known
         shares = chain(shares, rearranged(mixture, np.full((n, k), 0.5), k * REARRANGED[how].starts, random))
+    white = mixture.white()
+    if white is not None:
+        shares = chain(shares, white_partitions(mixture, white, random))
     return _with_bounds(mixture, _started(mixture, shares))
 
 
