@@ -246,6 +246,9 @@ class CoinMixture:
     def published(self, parameters: CoinParameters) -> CoinParameters:
         return CoinParameters(parameters.weights, parameters.head_probabilities)
 
+    def by_feature(self, directions: Floats) -> Floats:
+        return directions
+
     def responsibilities(self, data: CoinTosses, published: CoinParameters) -> Floats:
         instance_of("data", data, CoinTosses)
         joint = log_weights(published.weights) + log_densities(published, data)

@@ -217,7 +217,10 @@ def fit_mixture(
     optima = distinct_optima(distinct)
     others = [o for o, _ in optima if o.regular and not same_optimum(o, best)]
     judged = None if best.judged is None else best.judged.permuted(places)
-    reason = withheld_reason(best.status, judged, tuple(mixture.names()))
+    named = None
+    if judged is not None:
+        named = replace(judged, direction=mixture.by_feature(judged.direction[:, None])[:, 0])
+    reason = withheld_reason(best.status, named, tuple(mixture.names()))
     covariance = covariance_of(judged, reason, len(places))
     log_posterior = None if mixture.prior is None else float(best.objective + mixture.offset)
     return Fit(

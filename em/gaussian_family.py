@@ -104,14 +104,17 @@ class GaussianMixture:
         self.d = d = distinct.d
         self.units = Units(np.zeros(d), np.ones(d))
         if standardise:
-            deviations = np.sqrt(np.diag(summary.covariance))
-            self.units = Units.of(summary.mean, deviations, shared=form.shape == "spherical")
+            self.units = Units.of(summary.mean, summary.covariance, form.shape)
         self.features, self.columns = distinct.features, distinct.columns
         self.keys = keys(distinct.labels, distinct.y) if len(distinct.y) > SAMPLE else None
         # Where rows come in chunks, how many there are in all and the largest size in each column.
         self.extent: tuple[int, Floats] | None = None
         self._hold(self.units.rows(distinct.y), distinct.counts, distinct.labels)
         self.total = self.units.matrices(summary.covariance)
+        if self.units.turn is not None and len(self.inside) > 1:
+            # As it is, and not as the rounding of nearly dependent columns left it.
+            centred = self.inside - np.average(self.inside, axis=0, weights=self.counts)
+            self.total = (centred * self.counts[:, None]).T @ centred / (self.counts.sum() - 1)
         self.total_inverse_root = np.linalg.inv(np.linalg.cholesky(self.total))
         self.ratio = None if minimum_ratio is None else SpreadRatio.of(minimum_ratio, self.total, form.shape)
         entries = {"full": d * (d + 1) // 2, "diagonal": d, "spherical": 1}[form.shape]
@@ -134,7 +137,7 @@ class GaussianMixture:
             self.least[2 * k :] = NO_WIDTH**2
         # Starts: a tenth of the data's own covariance, worth d + 2 rows, keeps the smallest cluster from a width of 0.
         self.start_prior = GaussianPrior(
-            mean=self.units.rows(summary.mean),
+            mean=self.units.rows(summary.mean[None])[0],
             shrinkage=1e-3,
             degrees_of_freedom=d + 2.0,
             scale=0.1 * (d + 2.0) * self.total,
@@ -153,7 +156,7 @@ class GaussianMixture:
     def rows(self) -> NormalRows:
         """The rows as an E-step wants them, which not every part is asked for."""
         return NormalRows(
-            self.points,
+            self.inside,
             self.counts,
             self.labels,
             self.n_components,
@@ -161,14 +164,19 @@ class GaussianMixture:
             extent=self.extent,
         )
 
-    def _hold(self, points: Floats, counts: Integers, labels: Integers) -> None:
-        self.points, self.counts, self.labels = points, counts, labels
+    @property
+    def points(self) -> Floats:
+        """``(n, d)`` the features of the rows, each in its own unit."""
+        return self.units.by_feature(self.inside)
+
+    def _hold(self, inside: Floats, counts: Integers, labels: Integers) -> None:
+        self.inside, self.counts, self.labels = inside, counts, labels
         vars(self).pop("rows", None)
 
     def part(self, rows: slice | Integers) -> GaussianMixture:
         some = copy(self)
         some.keys = None
-        some._hold(self.points[rows], self.counts[rows], self.labels[rows])
+        some._hold(self.inside[rows], self.counts[rows], self.labels[rows])
         return some
 
     def sample(self, seed: int) -> GaussianMixture:
@@ -204,14 +212,14 @@ class GaussianMixture:
         return float(EPSILON * (objective + statistics.rows @ sizes))
 
     def log_densities(self, parameters: GaussianParameters) -> Floats:
-        return log_densities(parameters, self.points)
+        return log_densities(parameters, self.inside)
 
     def scores(self, parameters: GaussianParameters) -> Floats:
-        return normal_scores(self.points, parameters.means, parameters.covariances)
+        return normal_scores(self.inside, parameters.means, parameters.covariances)
 
     def complete_hessian(self, parameters: GaussianParameters, weighted: Floats) -> Floats:
         precisions = np.linalg.inv(parameters.covariances)
-        moments = statistics_of(weighted, np.nan, self.points, parameters.means)
+        moments = statistics_of(weighted, np.nan, self.inside, parameters.means)
         by_component = zip(precisions, moments.rows, moments.first, moments.second, strict=True)
         return np.stack([normal_derivatives(p, self.directions, (n, n), a, b)[1] for p, n, a, b in by_component])
 
@@ -335,12 +343,12 @@ class GaussianMixture:
     def start_from(self, responsibilities: Floats, *, wide: bool = True) -> GaussianParameters:
         expected = responsibilities * self.counts[:, None]
         means = np.zeros((*responsibilities.shape[:-2], self.n_components, self.d))
-        statistics = statistics_of(expected, np.nan, self.points, means)
+        statistics = statistics_of(expected, np.nan, self.inside, means)
         return m_step(statistics, self.start_prior if wide else self.prior, self.weights, self.form, self.ratio)
 
     def _white(self) -> Floats:
-        centre = np.average(self.points, axis=0, weights=self.counts)
-        return (self.points - centre) @ self.total_inverse_root.T
+        centre = np.average(self.inside, axis=0, weights=self.counts)
+        return (self.inside - centre) @ self.total_inverse_root.T
 
     def white(self) -> Floats | None:
         return self._white() if self.d > 1 and self.form.shape == "full" else None
@@ -364,6 +372,9 @@ class GaussianMixture:
     def published(self, parameters: GaussianParameters) -> GaussianParameters:
         return self.units.published(parameters)
 
+    def by_feature(self, directions: Floats) -> Floats:
+        return self.units.entries_by_feature(directions, self.n_components)
+
     def responsibilities(self, data: Any, published: GaussianParameters) -> Any:
         return responsibilities_of(data, self.columns, self.units, published)
 
@@ -371,6 +382,8 @@ class GaussianMixture:
         self, parameters: GaussianParameters, covariance: Floats, reason: str | None
     ) -> GaussianStandardErrors:
         deviations = self.published(parameters).standard_deviations
+        if reason is None:
+            covariance = self.by_feature(self.by_feature(covariance).T)
         return standard_errors_of(covariance, reason, deviations, self.units.unit, tuple(self.names()))
 
 

@@ -44,7 +44,7 @@ class GaussianStandardErrors:
 def standard_errors_of(
     covariance: Floats, reason: str | None, deviations: Floats, unit: Floats, names: tuple[str, ...]
 ) -> GaussianStandardErrors:
-    """Read the covariance ``(p, p)`` of the full vector, in units of its own, as standard errors in the user's units.
+    """Read the covariance ``(p, p)`` of a full vector of features in units of their own as standard errors in the user's units.
 
     ``deviations`` ``(K, d)`` are the estimates in the user's units, ``unit`` ``(d,)`` is that of each feature there.
     """

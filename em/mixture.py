@@ -64,7 +64,6 @@ class Mixture[P, S](Protocol):
     groups: Integers
     labels: Integers
     counts: Integers
-    points: Floats
     prior: Any
     unit: float
     bounded: bool
@@ -72,6 +71,10 @@ class Mixture[P, S](Protocol):
     interpolated: int
     likelihood_offset: float
     offset: float
+
+    @property
+    def points(self) -> Floats:
+        """``(n, d)`` where the rows are, each feature in a unit of its own."""
 
     @property
     def n_parameters(self) -> int:
@@ -178,6 +181,9 @@ class Mixture[P, S](Protocol):
 
     def published(self, parameters: P) -> P:
         """The parameters in the user's own units, checked and read-only."""
+
+    def by_feature(self, directions: Floats) -> Floats:
+        """``(p, m)`` directions in the full vector, as of the parameters of those ``names``, each feature in its own unit."""
 
     def responsibilities(self, data: Any, published: P) -> Any:
         """``(n, K)`` of the user's data, wherever they are, at published parameters."""

@@ -46,6 +46,7 @@ class Quantity:
 
     Attributes
     ----------
+    named : the same of the full vector in the user's units
     unit : what is a large change, in the mixture's units, on the identity scale
     power : what is told is this power of the value
     """
@@ -53,6 +54,7 @@ class Quantity:
     value: Callable[[Floats], float]
     gradient: Callable[[Floats], Floats]
     scale: Scale
+    named: Callable[[Floats], float]
     unit: float = 1.0
     power: float = 1.0
 
@@ -67,7 +69,7 @@ class Quantity:
 
     def told(self, vector: Floats) -> float:
         """What is told of a full vector in the user's units."""
-        return float(self.value(vector) ** self.power)
+        return float(self.named(vector) ** self.power)
 
     @property
     def farthest(self) -> float:
@@ -89,8 +91,15 @@ def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
     at_bounds = {place for place, _ in mixture.bounds()}
 
     def entry(place: int, scale: Scale, unit: float = 1.0, power: float = 1.0) -> Quantity:
-        gradient = np.eye(len(names))[place]
-        return Quantity(lambda vector: float(vector[place]), lambda _: gradient, scale, unit, power)
+        gradient = mixture.by_feature(np.eye(len(names)))[place]
+        return Quantity(
+            lambda vector: float(gradient @ vector),
+            lambda _: gradient,
+            scale,
+            lambda vector: float(vector[place]),
+            unit,
+            power,
+        )
 
     if name in variances:
         return entry(names.index(variances[name]), "log", power=0.5)
@@ -103,7 +112,11 @@ def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
         return entry(place, "identity", unit=spread if name.startswith("means") else spread**2)
     if name == "chance_of_heads" and at_bounds:
         swapped = np.roll(np.arange(2 * k), k)
-        return Quantity(lambda vector: float(vector[:k] @ vector[k:]), lambda vector: vector[swapped], "logit")
+
+        def chance(vector: Floats) -> float:
+            return float(vector[:k] @ vector[k:])
+
+        return Quantity(chance, lambda vector: vector[swapped], "logit", chance)
     known = [*names, *variances, *(["chance_of_heads"] if at_bounds else [])]
     raise ValueError(f'name is "{name}"; give one of {", ".join(known)}')
 

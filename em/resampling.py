@@ -160,7 +160,7 @@ def _resampled(mixture: Any, random: np.random.Generator) -> Mixture[Any, Any]:
         t = mixture.tosses
         tosses = CoinTosses(t.heads[seen], t.tosses[seen], counts[seen], t.labels[seen])
         return CoinMixture(tosses, mixture.weights, mixture.prior)
-    return _measured(mixture, mixture.points[seen], counts[seen], mixture.labels[seen])
+    return _measured(mixture, mixture.inside[seen], counts[seen], mixture.labels[seen])
 
 
 def _simulated(mixture: Any, parameters: Any, random: np.random.Generator) -> Mixture[Any, Any]:

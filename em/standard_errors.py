@@ -14,6 +14,8 @@ from models.inputs import Floats
 
 def describe(direction: Floats, names: tuple[str, ...]) -> str:
     """A direction in the parameters as a formula, largest part 1: ``head_probabilities[1] - head_probabilities[2]``."""
+    direction = direction / np.abs(direction).max()
+    direction = direction * np.sign(direction[np.argmax(np.abs(direction) > 1 - 1e-6)])
     terms: list[str] = []
     for j in np.argsort(-np.abs(direction).round(6), kind="stable"):
         size = abs(direction[j])
