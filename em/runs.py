@@ -159,10 +159,10 @@ def finished(
             rest = climb(mixture, parameters, fastest(mixture), STRETCH, settled=True)
             gain = rest.trace[-1] - rest.trace[-min(len(rest.trace), 4)]
             whole = replace(rest, evaluations=whole.evaluations + rest.evaluations)
-            if whole.ending == "iteration limit" and rest.trace[-1] - rest.trace[0] < SAME_OBJECTIVE:
-                # It stands, but so close to a spike that no derivatives say so.
-                if collapsed(mixture, mixture.from_vector(whole.points[-1])):
-                    whole = replace(whole, ending="collapsed")
+            stands = whole.ending == "iteration limit" and rest.trace[-1] - rest.trace[0] < SAME_OBJECTIVE
+            if stands and collapsed(mixture, mixture.from_vector(whole.points[-1])):
+                # So close to a spike that no derivatives say so.
+                whole = replace(whole, ending="collapsed")
         evaluations += whole.evaluations
         if met is not None:
             met += run.starts

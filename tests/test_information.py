@@ -145,6 +145,9 @@ class LinkageMixture:
     def log_prior(self, _: LinkageParameters) -> float:
         return 0.0
 
+    def by_feature(self, directions: Floats) -> Floats:
+        return directions
+
     def scores(self, parameters: LinkageParameters) -> Floats:
         t = parameters.chance[1]
         own = np.array([1 / t, -1 / (1 - t), -1 / (1 - t), 1 / t])
