@@ -75,11 +75,12 @@ class Judgement:
     summary: str
     reasons: list[str]
 
-    def with_failure(self, check: Check, problem: Problem) -> Judgement:
+    def with_failure(self, check: Check) -> Judgement:
         """The same after an engine stopped later, as in a profile fit."""
         checks = [*self.checks, check]
-        reached, summary, reasons = verdict.reach(checks, self.quantities, self.fit, problem, "one")
-        return replace(self, checks=checks, verdict=reached, summary=summary, reasons=reasons)
+        found = verdict.faulty(checks)
+        assert found is not None
+        return replace(self, checks=checks, verdict=found[0], summary=found[1], reasons=found[2])
 
 
 @dataclass(slots=True, eq=False)
@@ -109,9 +110,8 @@ def judge(
     try:
         return _judged(problem, known, seed, draws, chains, clock, density)
     except EngineFailure as failure:
-        stopped = [*known.checks, failure.check]
-        reached, summary, reasons = verdict.reach(stopped, [], known.fit, problem, "one")
-        return Judgement(known.fit, known.map_fit, None, None, {}, None, [], stopped, reached, summary, reasons)
+        so_far = Judgement(known.fit, known.map_fit, None, None, {}, None, [], known.checks, "inconclusive", "", [])
+        return so_far.with_failure(failure.check)
 
 
 def _judged(

@@ -136,7 +136,7 @@ def compare(
         try:
             table = profiles.with_profiles(problem, fit, table, judged.values)
         except EngineFailure as failure:
-            reached = reached.with_failure(failure.check, problem)
+            reached = reached.with_failure(failure.check)
     with clock.stage("figures"):
         fitted_curves = curves.fitted(problem, fit.parameters, posterior)
         surface = _surface(problem, fit, judged.values, table)
@@ -145,7 +145,7 @@ def compare(
         try:
             fits = model_checks.model_checks(problem, fit, posterior, converged, seed)
         except EngineFailure as failure:
-            reached = reached.with_failure(failure.check, problem)
+            reached = reached.with_failure(failure.check)
     with clock.stage("labels"):
         told_apart = label_free.compare(problem, fit, posterior, np.random.default_rng(seed))
     with clock.stage("findings"):

@@ -31,7 +31,7 @@ STATUS = {
 def reach(
     checks: list[Check],
     quantities: list[Quantity],
-    fit: em.Fit[Any, Any] | None,
+    fit: em.Fit[Any, Any],
     problem: Problem,
     modes: Modes,
 ) -> tuple[Verdict, str, list[str]]:
@@ -55,9 +55,7 @@ def reach(
     without = [q for q in differing if q.em_low is None]
     missing = [q for q in differing if q.em_low is not None]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
-    doubted = [
-        f"EM's maximum is to be doubted. {d.told(problem.comparison.components)}" for d in (fit.doubts if fit else ())
-    ]
+    doubted = [f"EM's maximum is to be doubted. {d.told(problem.comparison.components)}" for d in fit.doubts]
     if not differing and not unidentified:
         return (
             "agree",
@@ -70,7 +68,7 @@ def reach(
             ],
         )
     reasons = []
-    if fit is not None and fit.status in STATUS:
+    if fit.status in STATUS:
         reasons.append(STATUS[fit.status])
     if unidentified:
         reasons += [f"Not identified: {c.explanation}" for c in checks if c.name == "identified"]
