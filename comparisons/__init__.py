@@ -69,12 +69,17 @@ def run(
     # The module cannot be called run: importing it would put it in this function's place.
     from comparisons import pipeline
 
-    result = pipeline.run(name, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
-    if out is not None:
-        from comparisons import report
-        from comparisons.files import directory_name
+    def whole() -> SampledResult:
+        return pipeline.run(name, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
 
-        directory = Path(out) / directory_name(name)
+    if out is None:
+        return whole()
+    from comparisons import report
+    from comparisons.files import directory_name
+
+    directory = Path(out) / directory_name(name)
+    with report.last_word(name, directory):
+        result = whole()
         if not report.is_current(directory):
             progress("report")
             report.write_report(directory)

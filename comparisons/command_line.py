@@ -1,16 +1,20 @@
 """The command ``comparisons``: list, run, components, report, show.
 
 Exit status of ``run``: 0 every verdict reached and none ``wrong`` or ``inconclusive``; 1 some verdict is ``wrong``;
-2 wrong use; 3 some is ``inconclusive`` and none ``wrong``; 4 some comparison crashed, so that its verdict is missing,
-and none is ``wrong``; 130 interrupted. What only some commands need is imported inside them: ``--help`` loads no NumPy.
+2 wrong use, or a file that cannot be read or written; 3 some is ``inconclusive`` and none ``wrong``; 4 some comparison
+crashed, so that its verdict is missing, and none is ``wrong``. Of all commands: 70 an error that nobody foresaw, 130
+interrupted, 141 nobody reads on. What only some commands need is imported inside them: ``--help`` loads no NumPy.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +24,8 @@ if TYPE_CHECKING:
     from comparisons.processes import Outcome
 
 WRONG, WRONG_USE, INCONCLUSIVE, CRASHED = 1, 2, 3, 4
-INTERRUPTED = 130
+# Of the kind that shells and sysexits.h know.
+UNFORESEEN, INTERRUPTED, NOBODY_READS = 70, 130, 141
 RESULTS = "results"
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
@@ -36,7 +41,44 @@ def _version(context: click.Context, parameter: click.Parameter, asked: bool) ->
         context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """The commands, each way out of which has a status of its own: 1 is a verdict."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command; the one place where an error that nobody foresaw ends."""
+        try:
+            return super().invoke(context)
+        except (click.exceptions.Exit, click.UsageError):
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("Interrupted.", err=True)
+            context.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # What is left to print goes nowhere, without an error at the end of the program.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            context.exit(NOBODY_READS)
+        except OSError as error:
+            if error.filename is None:
+                self._tell_unforeseen(error)
+                context.exit(UNFORESEEN)
+            click.echo(
+                f"Error: {error.filename}: {error.strerror}; give a place that can be read and written", err=True
+            )
+            context.exit(WRONG_USE)
+        except Exception as error:
+            self._tell_unforeseen(error)
+            context.exit(UNFORESEEN)
+
+    def _tell_unforeseen(self, error: Exception) -> None:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="comparisons-", suffix=".log", delete=False, encoding="utf-8"
+        ) as log:
+            log.write(f"comparisons {' '.join(sys.argv[1:])}\n\n{''.join(traceback.format_exception(error))}")
+        told = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        click.echo(f"Error: {told}\nNobody foresaw this, so please report it. The log is {log.name}", err=True)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def main() -> None:
     """Compare EM estimates with the PyMC posterior of the same latent-variable model.
@@ -128,10 +170,11 @@ def _status(outcomes: Sequence[Outcome]) -> int:
 
 def _print_json(out: Path, outcomes: Sequence[Outcome], *, alone: bool) -> None:
     from comparisons import store
+    from comparisons.files import directory_name
     from comparisons.processes import Finished
 
     ended = [each.name for each in outcomes if isinstance(each, Finished)]
-    texts = [(out / name / store.RESULT).read_text(encoding="utf-8").strip() for name in ended]
+    texts = [(out / directory_name(name) / store.RESULT).read_text(encoding="utf-8").strip() for name in ended]
     if alone:
         click.echo("".join(texts))
     else:
@@ -195,17 +238,25 @@ def write_reports(directory: Path) -> None:
 
 
 @main.command(short_help="Show a stored result in the terminal.")
-@click.argument("name", callback=_one_known)
+@click.argument("name")
 @click.option("--out", type=DIRECTORY, default=RESULTS, show_default=True, help="Directory of results.")
-def show(name: str, out: Path) -> None:
-    """Show the verdict, the table and the reasons of a stored result."""
+@click.pass_context
+def show(context: click.Context, name: str, out: Path) -> None:
+    """Show the verdict, the table and the reasons of a stored result, of the catalogue or not."""
     from comparisons import store, terminal
+    from comparisons.files import directory_name
 
+    directory = out / directory_name(name)
+    later = store.later_run(directory)
     try:
-        result = store.read(out / name)
+        result = store.read(directory)
+    except store.NoStoredResult as error:
+        _known(context, context.command.params[0], [name])
+        told = str(error) if later is None else f"{error}. {later.told}"
+        raise click.UsageError(told) from error
     except store.StoredResultError as error:
         raise click.UsageError(str(error)) from error
-    terminal.print_result(result)
+    terminal.print_result(result, later)
 
 
 @main.command(short_help="Measure the error rates of the verdict itself, by simulation.")

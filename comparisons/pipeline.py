@@ -71,10 +71,12 @@ def run(
     if directory is not None and not fresh:
         stored = store.reusable(directory, key)
         if stored is not None:
+            store.end_run(directory)
             fields = {f.name: getattr(stored, f.name) for f in dataclasses.fields(stored)}
             return SampledResult(**fields, posterior=store.read_posterior(directory))
     if directory is not None:
         check_writable(directory)
+        store.begin_run(comparison.name, directory)
     result = compare(comparison, dataset, key, seed=seed, draws=draws, chains=chains, progress=progress)
     if directory is not None:
         progress("storing")

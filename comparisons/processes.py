@@ -25,6 +25,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from comparisons import report
+from comparisons.files import directory_name
 from comparisons.result import Verdict
 
 LOG = "run.log"
@@ -48,6 +50,11 @@ class Task:
     chains: int
     fresh: bool
     structure: tuple[Any, ...] = ()
+
+    @property
+    def directory(self) -> Path:
+        """Where its result goes."""
+        return self.out / directory_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +179,14 @@ def _start(task: Task, run: Run) -> _Worker:
 
 
 def _crash(worker: _Worker) -> Crashed:
-    log = worker.task.out / worker.task.name / LOG
+    log = worker.task.directory / LOG
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
     code = worker.process.exitcode
     if code is not None and code < 0:
         reason = f"its process was ended by {signal.Signals(-code).name}"
     else:
         reason = lines[-1].strip() if lines else f"its process ended with exit status {code}"
+    report.mention_failure(worker.task.name, worker.task.directory, reason)
     return Crashed(worker.task.name, reason, log, time.monotonic() - worker.since)
 
 
@@ -208,7 +216,7 @@ def _serve(connection: Connection[Any, Any], run: Run) -> None:
             task: Task = connection.recv()
         except EOFError:
             return
-        log = task.out / task.name / LOG
+        log = task.directory / LOG
         log.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         os.dup2(descriptor, 1)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from comparisons.report_data import Curves, Finding, Labels, ModelChecks, Surface
 from comparisons.strict_json import Number
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 type Verdict = Literal["agree", "differ", "wrong", "inconclusive"]
 type Outcome = Literal["pass", "fail", "inconclusive", "not applicable"]

@@ -1,25 +1,29 @@
 """Results on disk: ``result.json`` and ``posterior.nc`` in the directory of each comparison.
 
-The schema is the dataclasses of `comparisons.result`. What is written is read back strictly first, and both files are
-complete before either is moved into place, ``result.json`` last.
+The schema is the dataclasses of `comparisons.result`, and a digest of all of it. What is written is read back strictly first,
+and both files are complete before either is moved into place, ``result.json`` last. A run that has begun and not ended leaves
+``later_run.json`` beside an older result, which is then no longer the last word.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from comparisons.files import replacing
+from comparisons.files import replacing, write_text
 from comparisons.result import SCHEMA_VERSION, Result, SampledResult
+from comparisons.strict_json import intact, sealed
 
 if TYPE_CHECKING:
     import xarray
 
 RESULT = "result.json"
 POSTERIOR = "posterior.nc"
+LATER_RUN = "later_run.json"
 
 
 class StoredResultError(Exception):
@@ -28,6 +32,29 @@ class StoredResultError(Exception):
 
 class NoStoredResult(StoredResultError):
     """There is no result in this directory: the comparison has not been run into it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaterRun:
+    """A run that began after the result beside it was written, and has not ended with one of its own.
+
+    Attributes
+    ----------
+    name : of the comparison
+    started : date and time, UTC
+    error : what ended it, None where that is not known or it is still under way
+    """
+
+    name: str
+    started: str
+    error: str | None = None
+
+    @property
+    def told(self) -> str:
+        """What to make of it, in a sentence or two."""
+        if self.error is None:
+            return f"A run of {self.started} has not ended: it is still under way, or was stopped."
+        return f"The run of {self.started} crashed: {self.error}."
 
 
 def write(result: SampledResult, directory: Path | str) -> None:
@@ -52,8 +79,38 @@ def write(result: SampledResult, directory: Path | str) -> None:
 
 
 def encode(result: Result) -> bytes:
-    """Return the result as strict JSON, indented, its fields in the order of their declaration."""
-    return msgspec.json.format(msgspec.json.encode(result, enc_hook=_plain_number), indent=1) + b"\n"
+    """Return the result as strict JSON, indented, its fields in the order of their declaration, its digest last."""
+    return sealed(msgspec.json.encode(result, enc_hook=_plain_number))
+
+
+def begin_run(name: str, directory: Path) -> None:
+    """Write down that a run into this directory has begun."""
+    _write_later_run(LaterRun(name, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"), directory)
+
+
+def fail_run(name: str, directory: Path, error: str) -> None:
+    """Write down what ended the run that had begun; it has begun just now where that is not known."""
+    begun = later_run(directory)
+    started = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC" if begun is None else begun.started
+    _write_later_run(LaterRun(name, started, error.rstrip(".")), directory)
+
+
+def end_run(directory: Path) -> None:
+    """Write down that the run has ended with a result and its report."""
+    (directory / LATER_RUN).unlink(missing_ok=True)
+
+
+def later_run(directory: Path | str) -> LaterRun | None:
+    """Return the run that began after the result here was written, None where there is none."""
+    try:
+        return msgspec.json.decode((Path(directory) / LATER_RUN).read_bytes(), type=LaterRun)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _write_later_run(run: LaterRun, directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    write_text(directory / LATER_RUN, msgspec.json.encode(run).decode())
 
 
 def read(directory: Path | str) -> Result:
@@ -64,7 +121,7 @@ def read(directory: Path | str) -> Result:
     NoStoredResult
         No such file.
     StoredResultError
-        It is not JSON, of another schema version, or does not fit the schema.
+        It is not JSON, of another schema version, does not fit the schema, or was changed since it was written.
     """
     path = Path(directory)
     if path.suffix != ".json":
@@ -143,6 +200,11 @@ def _decode(content: bytes, path: Path, remedy: str) -> Result:
         version = msgspec.json.decode(content, type=Version).schema_version
         if version != SCHEMA_VERSION:
             raise StoredResultError(f"{path} has schema version {version}, this program {SCHEMA_VERSION}; {remedy}")
-        return msgspec.json.decode(content, type=Result)
+        result = msgspec.json.decode(content, type=Result)
+        if not intact(content):
+            raise StoredResultError(
+                f"{path} was changed after it was written: its digest is of other numbers; {remedy}"
+            )
+        return result
     except msgspec.DecodeError as error:  # ValidationError is one
         raise StoredResultError(f"{path} is not a result: {error}; {remedy}") from error

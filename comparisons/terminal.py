@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from comparisons.store import LaterRun
     from comparisons.study.campaign import Ended
     from comparisons.study.rates import Rate
 
@@ -52,14 +53,17 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
     _console().print(table)
 
 
-def print_result(result: Result) -> None:
-    """Print the question, the verdict with its reasons, the table of quantities and the checks."""
+def print_result(result: Result, later: LaterRun | None = None) -> None:
+    """Print the question, the verdict with its reasons, the table of quantities and the checks, and what a later run came to."""
     from rich.text import Text
 
     console = _console()
     console.print(Text(result.title, style="bold"))
     console.print(prose(result.question))
     console.print()
+    if later is not None:
+        console.print(Text(f"{prose(later.told)} What follows is of an earlier run.", style="bold red"))
+        console.print()
     console.print(Text.assemble("Verdict: ", _coloured(result.verdict), " – ", prose(result.summary)))
     for reason in result.reasons:
         console.print(f"  * {prose(reason)}")

@@ -26,3 +26,8 @@ def pretend(task: Task, progress: Callable[[str], None]) -> tuple[Verdict, str]:
         Path(task.out, "asleep").write_text(str(os.getpid()))
         time.sleep(60)
     return "agree", f"process {os.getpid()}"
+
+
+def crash(task: Task, progress: Callable[[str], None]) -> tuple[Verdict, str]:
+    """End in an error, whatever the name."""
+    raise ZeroDivisionError(f"{task.name} was divided by zero")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -15,11 +16,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from comparisons import catalogue, processes, store
+from comparisons import catalogue, processes, report, store
 from comparisons.command_line import main
+from comparisons.components import comparing
 from comparisons.processes import Crashed, Finished, Outcome, Stage, Task, run_all
 from comparisons.result import SCHEMA_VERSION
-from tests.pretended_runs import pretend
+from comparisons.study import campaign
+from tests.pretended_runs import crash, pretend
 from tests.stored_results import two_coins
 
 HEAVY = {"numpy", "scipy", "xarray", "pandas", "matplotlib", "pymc", "pytensor", "arviz", "em", "models", "rich"}
@@ -181,6 +184,88 @@ def test_report_goes_on_past_a_damaged_result(results: Path) -> None:
     assert answer.exit_code == 4
     assert "heights" in answer.stderr
     assert (results / "two-coin" / "report.html").exists()
+
+
+def test_a_crash_is_told_wherever_the_older_result_is(results: Path) -> None:
+    comparisons("report", results)
+    page = results / "two-coin" / "report.html"
+    run_all([task("two-coin", results)], 1, lambda event: None, crash)
+    told = "crashed: ZeroDivisionError: two-coin was divided by zero"
+    assert told in page.read_text(), "on the page as it stands"
+    comparisons("report", results)
+    assert told in page.read_text(), "on the page written again"
+    assert page.read_text().count(told) == 1
+    assert told in (results / "index.html").read_text()
+    assert told in " ".join(comparisons("show", "two-coin", "--out", results).stdout.split())
+    store.end_run(results / "two-coin")
+    comparisons("report", results)
+    assert told not in page.read_text() + (results / "index.html").read_text()
+    assert "crashed" not in comparisons("show", "two-coin", "--out", results).stdout
+
+
+def test_a_crash_of_what_never_ran_is_in_the_index(results: Path) -> None:
+    run_all([task("raises", results)], 1, lambda event: None, pretend)
+    comparisons("report", results)
+    assert "crashed: ZeroDivisionError: raises was divided by zero" in (results / "index.html").read_text()
+
+
+def test_any_stored_result_is_shown(results: Path) -> None:
+    store.write(dataclasses.replace(two_coins(), name="my/own"), results / "my%2Fown")
+    assert comparisons("show", "my/own", "--out", results).exit_code == 0
+
+
+COMMANDS = {
+    "list": ["list"],
+    "run": ["run", "two-coin", "--out", "{out}"],
+    "components": ["components", "two-coin", "--out", "{out}"],
+    "report": ["report", "{out}"],
+    "show": ["show", "two-coin", "--out", "{out}"],
+    "study": ["study", "clean", "--replicates", "1", "--out", "{out}"],
+}
+# What each command does first that may fail.
+WORK = {
+    "list": (catalogue, "questions"),
+    "run": (processes, "run_all"),
+    "components": (comparing, "compare"),
+    "report": (report, "write_report"),
+    "show": (store, "read"),
+    "study": (campaign, "run"),
+}
+ENDS = {
+    "unforeseen": (KeyError("nobody\nknew"), 70, "The log is "),
+    "recursion": (RecursionError("too deep"), 70, "The log is "),
+    "read-only": (PermissionError(30, "Read-only file system", "results/two-coin"), 2, "results/two-coin: Read-only"),
+    "full": (OSError(28, "No space left on device", "results/two-coin"), 2, "No space left on device"),
+    "an error without a place": (OSError("odd"), 70, "The log is "),
+    "interrupted": (KeyboardInterrupt(), 130, "nterrupted"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_only_a_verdict_ends_in_1(command: str, end: str, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    error, status, told = ENDS[end]
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(*WORK[command], fail)
+    answer = comparisons(*(part.format(out=results) for part in COMMANDS[command]))
+    assert answer.exit_code == status
+    assert told in answer.stderr
+    assert "Traceback" not in answer.stderr
+    if status == 70:
+        log = Path(answer.stderr.rpartition("The log is ")[2].strip())
+        assert "Traceback" in log.read_text()
+        log.unlink()
+
+
+def test_nobody_reading_on_is_no_verdict() -> None:
+    program = f"{sys.executable} -m comparisons list"
+    script = f"{program} | true; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert ended.returncode in (0, 141)
+    assert not ended.stderr
 
 
 def test_report_of_a_directory_without_results_is_wrong_use(tmp_path: Path) -> None:

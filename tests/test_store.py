@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,50 @@ def test_json_is_strict_and_in_the_order_of_declaration(directory: Path) -> None
         raise AssertionError(f"{constant} is not JSON")
 
     stored = json.loads((directory / "result.json").read_text(), parse_constant=refuse)
-    assert list(stored) == [field.name for field in fields(Result)]
+    assert list(stored) == [*(field.name for field in fields(Result)), "digest"]
+
+
+def numbers(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where numbers stand in a JSON value."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from numbers(inner, (*place, key))
+    elif isinstance(value, float | int) and not isinstance(value, bool):
+        yield place
+
+
+def test_a_number_changed_by_hand_is_noticed_wherever_it_stands(directory: Path) -> None:
+    path = directory / "result.json"
+    original = path.read_text()
+    places = [place for place in numbers(json.loads(original)) if place != ("schema_version",)]
+    # Every fortieth of some thousand, and the first of each field.
+    first = {place[0]: place for place in reversed(places)}
+    for place in [*first.values(), *places[::40]]:
+        changed = json.loads(original)
+        *way, last = place
+        inner = changed
+        for key in way:
+            inner = inner[key]
+        inner[last] += 1
+        path.write_text(json.dumps(changed))
+        with pytest.raises(StoredResultError, match=r"was changed after it was written.*run the comparison again"):
+            store.read(directory)
+    path.write_text(json.dumps(json.loads(original)))
+    assert store.read(directory) == without_draws(two_coins()), "another layout is no change"
+
+
+def test_a_crash_is_told_until_a_run_ends(directory: Path) -> None:
+    assert store.later_run(directory) is None
+    store.begin_run("two-coin", directory)
+    under_way = store.later_run(directory)
+    assert under_way is not None
+    assert "has not ended" in under_way.told
+    store.fail_run("two-coin", directory, "ValueError: bad luck")
+    crashed = store.later_run(directory)
+    assert crashed is not None
+    assert crashed.told == f"The run of {under_way.started} crashed: ValueError: bad luck."
+    store.end_run(directory)
+    assert store.later_run(directory) is None
 
 
 def test_two_equal_results_have_the_same_bytes(directory: Path, tmp_path: Path) -> None:
@@ -124,8 +168,9 @@ def test_a_damaged_posterior_is_refused_with_a_remedy(directory: Path) -> None:
 
 
 def test_draws_of_another_run_are_refused(directory: Path) -> None:
-    path = directory / "result.json"
-    path.write_text(path.read_text().replace("2026-01-02", "2026-01-03"))
+    other = two_coins()
+    other = replace(other, provenance=replace(other.provenance, started="2026-01-03T00:00:00+00:00"))
+    (directory / "result.json").write_bytes(store.encode(without_draws(other)))
     with pytest.raises(StoredResultError, match="another run"):
         store.read_posterior(directory)
     assert store.reusable(directory, "ef" * 32) is None

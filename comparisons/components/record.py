@@ -14,9 +14,9 @@ import msgspec
 from comparisons.files import write_text
 from comparisons.result import Provenance
 from comparisons.store import StoredResultError
-from comparisons.strict_json import Number
+from comparisons.strict_json import Number, intact, sealed
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE = "components.json"
 
 
@@ -140,8 +140,8 @@ class Components:
 
 
 def encode(components: Components) -> str:
-    """Return the record as strict JSON, indented."""
-    return msgspec.json.format(msgspec.json.encode(components), indent=1).decode() + "\n"
+    """Return the record as strict JSON, indented, its digest last."""
+    return sealed(msgspec.json.encode(components)).decode()
 
 
 def write(components: Components, directory: Path | str) -> Path:
@@ -164,7 +164,7 @@ def read(directory: Path | str) -> Components | None:
     Raises
     ------
     StoredResultError
-        It is damaged or of another version.
+        It is damaged, of another version, or was changed since it was written.
     """
     path = Path(directory) / FILE
     try:
@@ -183,6 +183,11 @@ def _decode(content: bytes, path: Path) -> Components:
         version = msgspec.json.decode(content, type=Version).schema_version
         if version != SCHEMA_VERSION:
             raise StoredResultError(f"{path} has schema version {version}, this program {SCHEMA_VERSION}; {remedy}")
-        return msgspec.json.decode(content, type=Components)
+        components = msgspec.json.decode(content, type=Components)
+        if not intact(content):
+            raise StoredResultError(
+                f"{path} was changed after it was written: its digest is of other numbers; {remedy}"
+            )
+        return components
     except msgspec.DecodeError as error:
         raise StoredResultError(f"{path} is not a comparison of numbers of components: {error}; {remedy}") from error

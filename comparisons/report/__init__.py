@@ -6,10 +6,34 @@ Nothing here fits anything or imports what does; a report can be written again w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["is_current", "write_index", "write_report"]
+__all__ = ["is_current", "last_word", "mention_failure", "write_index", "write_report"]
+
+
+@contextmanager
+def last_word(name: str, directory: Path | str) -> Iterator[None]:
+    """Where the block, a run of the comparison, ends with an error, say so beside and on what is there of an earlier run."""
+    from comparisons import store
+
+    try:
+        yield
+    except BaseException as error:
+        if (Path(directory) / store.LATER_RUN).exists():
+            mention_failure(name, directory, f"{type(error).__name__}: {error}".strip(": "))
+        raise
+    store.end_run(Path(directory))
+
+
+def mention_failure(name: str, directory: Path | str, error: str) -> None:
+    """Write down what ended a run of the comparison, and say so on the page of an earlier one."""
+    from comparisons import store
+    from comparisons.report import page
+
+    store.fail_run(name, Path(directory), error)
+    page.mention_later_run(Path(directory))
 
 
 def write_report(directory: Path | str) -> Path:

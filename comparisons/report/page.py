@@ -23,6 +23,8 @@ CSV = "estimates.csv"
 LATEX = "estimates.tex"
 FIGURES = "figures"
 INDEX = "index.html"
+# Stands before and after what a page says of a later run.
+LATER_RUN = "<!-- later run -->"
 
 SYMBOLS = {"agree": "=", "differ": "≠", "wrong": "✗", "inconclusive": "?"}
 MEANINGS = {
@@ -66,31 +68,62 @@ def write_report(directory: Path) -> Path:
     write_text(directory / LATEX, estimates.latex_table(result))
     page = _environment().get_template("report.html.jinja")
     figures = {"figures": illustrations, "figures_of_model_checks": of_model_checks, "drawings": drawings}
-    text = page.render(result=result, components=components, source=source, **figures)
+    later = _crashed(directory)
+    text = page.render(result=result, components=components, source=source, later=later, **figures)
     return write_text(directory / PAGE, text)
 
 
+def _crashed(directory: Path) -> store.LaterRun | None:
+    """The later run, where it is known to have crashed: one under way is about to write a page of its own."""
+    later = store.later_run(directory)
+    return None if later is None or later.error is None else later
+
+
+def mention_later_run(directory: Path) -> None:
+    """Say on the page, where there is one, that a later run crashed; nothing else of it is written anew."""
+    page, later = directory / PAGE, _crashed(directory)
+    if later is not None and page.exists():
+        head, _, rest = page.read_text(encoding="utf-8").partition(LATER_RUN)
+        _, _, rest = rest.partition(LATER_RUN)
+        told = _environment().get_template("later_run.html.jinja").render(later=later)
+        write_text(page, LATER_RUN.join([head, told, rest]))
+
+
 def is_current(directory: Path) -> bool:
-    """Whether the page there names as its source the result there and this version of the report."""
+    """Whether the page there names as its source the result there and this version of the report, and no later run."""
     page = directory / PAGE
     complete = all((directory / name).exists() for name in (CSV, LATEX, FIGURES, store.RESULT, store.POSTERIOR))
-    return complete and page.exists() and _source(directory) in page.read_text(encoding="utf-8")[:2000]
+    if not (complete and page.exists()):
+        return False
+    text = page.read_text(encoding="utf-8")
+    return _source(directory) in text[:2000] and not text.split(LATER_RUN)[1].strip()
 
 
 def write_index(out: Path, order: Sequence[str]) -> Path:
     """Write the index over every directory with a result in it; one that cannot be read is listed with the reason."""
     results: list[Result] = []
     unreadable: dict[str, str] = {}
-    for path in sorted(out.glob(f"*/{store.RESULT}")):
+    later: dict[str, str] = {}
+    for directory in sorted(
+        {path.parent for name in (store.RESULT, store.LATER_RUN) for path in out.glob(f"*/{name}")}
+    ):
+        run = store.later_run(directory)
         try:
-            results.append(store.read(path))
+            result = store.read(directory)
+        except store.NoStoredResult:
+            assert run is not None
+            unreadable[run.name] = run.told
         except store.StoredResultError as error:
-            unreadable[path.parent.name] = str(error)
+            unreadable[directory.name] = f"{error}"
+        else:
+            results.append(result)
+            if run is not None:
+                later[result.name] = run.told
     place = {name: position for position, name in enumerate(order)}
     results.sort(key=lambda result: (place.get(result.name, len(place)), result.name))
     reports = {result.name for result in results if (out / directory_name(result.name) / PAGE).exists()}
     page = _environment().get_template("index.html.jinja")
-    return write_text(out / INDEX, page.render(results=results, unreadable=unreadable, reports=reports))
+    return write_text(out / INDEX, page.render(results=results, unreadable=unreadable, reports=reports, later=later))
 
 
 def _source(directory: Path) -> str:
@@ -130,6 +163,7 @@ def _environment() -> jinja2.Environment:
         "decimals": _decimals,
         "meanings": MEANINGS,
         "error_rates": error_rates,
+        "later_run_mark": Markup(LATER_RUN),
         "reservations": reservations,
         "symbols": SYMBOLS,
     }
