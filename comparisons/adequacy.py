@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from comparisons.not_numbers import not_numbers
 from comparisons.quantities import Scale, scale
 from comparisons.result import Exact, Gap, PosteriorSummary, Quantity
 from comparisons.strict_json import number
@@ -144,12 +145,22 @@ def judge(
     ratio = shift = math.nan
     kind = scale(name)
     verdict: Literal["agree", "differ", "inconclusive"]
-    if not (circumstances.converged and math.isfinite(mean) and math.isfinite(sd) and sd > 0):
+    usable = circumstances.converged and math.isfinite(mean) and math.isfinite(sd) and sd > 0
+    missing = list(not_numbers(points))
+    if math.isnan(error) and circumstances.withheld is None:
+        missing.append("EM's standard error")
+    if usable and math.isfinite(low):
+        judged = exact or of_draws(draws, kind, low, high, row)
+        missing += not_numbers(judged)
+    if not usable:
         verdict, reason = (
             "inconclusive",
             "The chains have not converged, so they are no sample of the posterior to compare with.",
         )
-    elif not math.isfinite(low):
+    elif missing:
+        verdict, judged = "inconclusive", None
+        reason = f"Not a number, so that no limit can be asked of it: {', '.join(missing)}."
+    elif judged is None:
         if math.isfinite(error):
             reason = "The estimate lies at its bound, where EM has no interval."
         else:
@@ -157,7 +168,6 @@ def judge(
             reason = f"EM gives no standard error: {withheld}."
         verdict = "differ"
     else:
-        judged = exact or of_draws(draws, kind, low, high, row)
         gap = explained(points, judged.mean, judged.sd)
         shift = float((judged.centre - on_scale(kind, estimate)) / judged.spread)
         ratio = error * slope(kind, estimate) / judged.spread

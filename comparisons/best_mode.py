@@ -21,6 +21,7 @@ import em
 from comparisons import checks
 from comparisons.checks import SAME_MAXIMUM
 from comparisons.engines import Parameters, Prior, Problem
+from comparisons.not_numbers import all_fitted, all_numbers
 from comparisons.result import Check
 from comparisons.sampling import log_likelihoods, parameters_at
 from comparisons.strict_json import number
@@ -96,8 +97,10 @@ def best_mode(
     points = [parameters_at(problem, posterior, *place) for place in starts]
     again = [problem.fit(problem.prior, start=point) for point in points]
     likelier = [problem.fit(None, start=point) for point in points]
+    all_fitted(*again, *likelier)
     at_posterior = _searched(problem, map_fit, again, problem.prior, seed)
     at_likelihood = _searched(problem, fit, likelier, None, seed)
+    all_numbers("em", "The search for modes", [(s.gain, s.by_chance) for s in (at_posterior, at_likelihood)])
     best_draw = max(sum(checks.em_densities(problem, point)) for point in points)
     told = [
         _basins(
@@ -148,6 +151,7 @@ def _searched(
         return one[0] > other[0] or (one[0] == other[0] and one[1] > other[1] + SAME_MAXIMUM)
 
     first, second = rank(known), problem.fit(prior, seed=seed + 1)
+    all_fitted(second)
     own = max((m.parameters for m in known.modes if m.regular), key=height, default=known.parameters)
     own_best = own is known.parameters or not better((True, height(own)), first)
     higher = [fit for fit in again if fit.status in ENDED and better(rank(fit), first)]
@@ -249,7 +253,9 @@ def _higher(gain: float) -> str:
 
 
 def _check(outcome: Any, gain: float, text: str) -> Check:
-    failed = outcome == "fail"
+    if np.isnan(gain):
+        outcome, text = "inconclusive", f"The height of some mode or draw is not a number. {text}"
+    failed = outcome != "pass"
     return Check(
         "best-mode",
         TITLE,

@@ -192,6 +192,9 @@ def stationary(fit: em.Fit[Any, Any], judged: Curvature | None, names: tuple[str
             "em",
             "Start EM elsewhere: equal components stay equal.",
         )
+    distance = judged.step if judged.kind == "ridge" else judged.decrement
+    if np.isnan(distance):
+        return check("inconclusive", None, "The distance of the estimate to the maximum is not a number.", "em")
     if judged.kind == "ridge":
         flat = judged.flat_directions.shape[1]
         ways, across = (f"in {flat} directions, one of them", "them") if flat > 1 else ("along", "it")
@@ -265,6 +268,9 @@ def map_agrees(height: float, maximum: Maximum, distance: float, flat: bool) -> 
             f"The log posteriors agree to {abs(difference):.1e} nats and the parameters to {distance:.1e} standard errors; "
             f"{starts}.",
         )
+    if np.isnan(distance):
+        text = f"The values agree to {abs(difference):.1e} nats, but the distance of the parameters is not a number."
+        return Check("map-agrees", title, "inconclusive", None, MAP_DISTANCE, text, "comparison")
     return Check(
         "map-agrees",
         title,
@@ -320,6 +326,9 @@ def identified(
         )
     if judged is None or judged.kind in ("saddle",):
         return Check("identified", title, "not applicable", None, 1e-8, "There is no maximum at which to look.")
+    if rank is None or np.isnan(rank):
+        text = f"The rank of the observed information is not a number.{told}"
+        return Check("identified", title, "inconclusive", None, 1e-8, text, "em")
     return Check(
         "identified",
         title,

@@ -49,7 +49,8 @@ def all_finite(tree: xr.DataTree) -> None:
     EngineFailure
         with a check that names a variable and counts its draws
     """
-    for name, variable in tree["posterior"].to_dataset().data_vars.items():
+    drawn: dict[Any, Any] = {**tree["posterior"].to_dataset().data_vars, "logp": tree["sample_stats"]["logp"]}
+    for name, variable in drawn.items():
         missing = int((~np.isfinite(variable.values)).sum())
         if missing:
             text = f"{missing} of {variable.size} values that were drawn of {name} are not finite numbers."
@@ -80,10 +81,16 @@ def sampler_converged(
         problems.append(f"R-hat of {worst} is {r_hat:.3f}, above {R_HAT}")
     if not ess >= ESS:
         problems.append(f"the smallest effective sample size is {ess:.0f}, below {ESS}")
+    empty = [str(column) for column in summary.columns if column != "r_hat" and summary[column].isna().any()]
+    if empty:
+        problems.append(f"{' and '.join(empty)} of some quantity is not a number")
     if divergences:
         problems.append(f"{divergences} transitions diverged")
     if not bfmi >= E_BFMI:
         problems.append(f"E-BFMI is {bfmi:.2f}, below {E_BFMI}")
+    missing = [name for name, drawn in label_free.items() if np.isnan(drawn).any()]
+    if missing:
+        problems.append(f"{' and '.join(missing)} is not a number at some draws")
     copies = copied_chains(label_free)
     if copies:
         problems.append(f"chains {copies[0]} and {copies[1]} are copies of one another")
@@ -213,6 +220,9 @@ def meets_identities(check: Check, identities: Identities | None) -> Check:
         )
         return replace(check, explanation=f"{text} {asked}")
     counted, departure = f"{identities.n_identities} of Stein's identities", abs(identities.departure)
+    if np.isnan(departure) or np.isnan(identities.allowed):
+        lost = f"But of {counted} that for the {identities.field} has no Monte Carlo standard error."
+        return replace(check, outcome="inconclusive", explanation=f"{text} {lost}", engine="sampler")
     if identities.hold:
         held = (
             f"The {counted} that were asked hold to {departure:.1f} Monte Carlo standard errors: no sign of tails that were "
@@ -268,6 +278,9 @@ def posterior_agrees(
     against = "importance sampling" if exact is None else "the exact numbers"
     rate = f"at a false-alarm rate of at most {FALSE_ALARMS:g} for all together"
     counted = f"{len(scores)} means and probabilities compared, {rate}"
+    if np.isnan(statistic):
+        text = f"{told} The difference of NUTS from {against} in {worst} is not a number."
+        return Check("posterior-agrees", title, "inconclusive", None, allowed, text, "sampler")
     if statistic <= allowed:
         text = (
             f"{told} NUTS agrees with {against}: {counted}; the largest difference, in {worst}, is {statistic:.1f} standard "

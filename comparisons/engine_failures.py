@@ -23,7 +23,12 @@ OUTCOMES: dict[Engine, tuple[Outcome, str]] = {
     "pymc": ("inconclusive", "Look at the values for which the model's density does not exist."),
     "sampler": ("inconclusive", "Look at the model's density and gradient where its chains start."),
 }
-WORDS = {"em": "EM", "pymc": "PyMC's density", "sampler": "The sampler"}
+WORDS: dict[Engine, str] = {
+    "em": "EM",
+    "pymc": "PyMC's density",
+    "sampler": "The sampler",
+    "comparison": "The comparison",
+}
 
 
 class EngineFailure(Exception):

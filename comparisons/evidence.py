@@ -13,6 +13,7 @@ from comparisons import checks, draw_checks, quantities, stein
 from comparisons.adequacy import Modes
 from comparisons.engine_failures import failing
 from comparisons.engines import Problem, exchangeable
+from comparisons.not_numbers import all_numbers
 from comparisons.result import Check
 from comparisons.sampling import draw_values
 from em.curvature import Curvature, curvature
@@ -52,6 +53,9 @@ def curvature_of(problem: Problem, prior: Any, fit: em.Fit[Any, Any]) -> Curvatu
         return None
     with failing("em"):
         judged = curvature(problem.mixture(prior), fit.parameters)
+    # Where there is no maximum there is no distance to one.
+    there = judged.kind in ("maximum", "boundary")
+    all_numbers("em", "The curvature at EM's estimate", judged if there else dataclasses.replace(judged, decrement=0.0))
     return dataclasses.replace(judged, kind="saddle") if fit.status == "saddle" else judged
 
 

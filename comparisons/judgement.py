@@ -20,6 +20,7 @@ from comparisons import adequacy, checks, draw_checks, evidence, quadrature, qua
 from comparisons.best_mode import best_mode
 from comparisons.engine_failures import EngineFailure, failing
 from comparisons.engines import Problem, exchangeable
+from comparisons.not_numbers import all_fitted, all_numbers
 from comparisons.prior_draws import middle_half, prior_spreads
 from comparisons.result import Check, Quantity, Verdict
 from em.curvature import Curvature
@@ -128,6 +129,7 @@ def _judged(
     with clock.stage("EM"), failing("em"):
         known.fit = fit = problem.fit(None, seed=seed, path=True)
         known.map_fit = map_fit = problem.fit(problem.prior, seed=seed)
+    all_fitted(fit, map_fit)
     with clock.stage("checks"):
         log_posterior = density(problem.model())
         checks.same_variables(problem, log_posterior)
@@ -142,16 +144,21 @@ def _judged(
     with clock.stage("second route"):
         # From EM's own modes, before any draw of the sampler is looked at.
         route = second_route.sample(problem, map_fit, random)
+        all_numbers("comparison", "Importance sampling guided by EM", route)
     with clock.stage("checks"):
         posterior = sampling.canonical(problem, drawn.tree, groups)
+        all_numbers("comparison", "The draws in canonical order", posterior)
         with failing("em"):
             best = best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
         fit, map_fit = best.fit, best.map_fit
+        all_fitted(fit, map_fit)
     with clock.stage("PyMC's mode"), failing("pymc"):
         maximum = evidence.mode_again(problem, map_fit, log_posterior, maximum, seed)
+    all_numbers("pymc", "PyMC's mode", maximum)
     with clock.stage("checks"):
         values = quantities.of_draws(problem, posterior)
         judged = evidence.curvature_of(problem, None, fit)
+        all_numbers("comparison", "The table of draws", values)
         converged = draw_checks.sampler_converged(
             drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in map_fit.modes)
         )
@@ -163,6 +170,7 @@ def _judged(
         points, errors = _points(problem, fit, map_fit, values), _errors(problem, fit, judged, values)
         thresholds = {name: _thresholds(name, points[name], errors[name]) for name in values}
         exact = quadrature.exact(problem, thresholds)
+        all_numbers("comparison", "What the draws are held against", [contraction, thresholds, exact])
         table = [
             adequacy.judge(
                 name,
@@ -178,6 +186,7 @@ def _judged(
         agreeing = draw_checks.posterior_agrees(route, exact, met, drawn.summary, values, thresholds)
         if agreeing.outcome == "fail" and exact is None:
             route = second_route.sample(problem, map_fit, random, second_route.CONFIRMING_DRAWS)
+            all_numbers("comparison", "Importance sampling guided by EM", route)
             agreeing = draw_checks.posterior_agrees(route, exact, met, drawn.summary, values, thresholds)
         found = [
             same,
@@ -212,6 +221,7 @@ def _points(
     """Every quantity at the maximum of the likelihood, at the mode reached from it, and at the best mode."""
     with failing("em"):
         reached = problem.fit(problem.prior, start=fit.parameters)
+    all_fitted(reached)
     at = [quantities.of_parameters(problem, p) for p in (fit.parameters, reached.parameters, map_fit.parameters)]
     return {name: adequacy.Points(at[0][name], at[1][name], at[2][name]) for name in values}
 

@@ -47,7 +47,7 @@ def reach(
     if unknown:
         names = ", ".join(q.name for q in unknown)
         told = [f"{q.name}: {q.reason}" for q in unknown]
-        return "inconclusive", f"The draws say nothing of {names}, so nothing may be said of agreement.", told
+        return "inconclusive", f"Nothing can be said of {names}, and so nothing of agreement.", told
     # Of two weights one says all.
     complement = f"weights[{problem.comparison.components[1]}]" if problem.comparison.n_components == 2 else None
     judged = [q for q in quantities if q.name != complement]
@@ -98,7 +98,7 @@ def faulty(checks: list[Check]) -> tuple[Verdict, str, list[str]] | None:
     """The verdict where an integrity check failed or could not decide, which needs no quantity; else None."""
     integrity = [c for c in checks if c.name not in NOT_INTEGRITY]
     failed = [c for c in integrity if c.outcome == "fail"]
-    undecided = [c for c in integrity if c.outcome == "inconclusive"]
+    undecided = [c for c in checks if c.outcome == "inconclusive"]
     if failed:
         who = ENGINES[failed[0].engine or "comparison"]
         told = [f"{c.title}: no. {c.explanation} {c.remedy or ''}".strip() for c in failed]

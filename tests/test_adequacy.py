@@ -191,7 +191,23 @@ def test_not_a_number_never_agrees(missing: str) -> None:
     point, circumstances = Points(0.0, 0.0, 0.0), Circumstances(True, "one", None)
     assert judge("means[1]", point, 1.0, draws, row, circumstances).verdict == "agree"
     row[missing] = math.nan
-    assert judge("means[1]", point, 1.0, draws, row, circumstances).verdict != "agree"
+    assert judge("means[1]", point, 1.0, draws, row, circumstances).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("missing", ["maximum_likelihood", "mode_from_it", "best_mode"])
+def test_a_point_that_is_not_a_number_is_inconclusive(missing: str) -> None:
+    draws = draws_of(stats.norm.ppf)
+    row = {"mean": 0.0, "sd": 1.0, "hdi94_lb": -2.0, "hdi94_ub": 2.0, "ess_bulk": 4e3, "ess_tail": 4e3, "r_hat": 1.0}
+    row |= {"mcse_mean": 0.016, "mcse_sd": 0.011}
+    point = dataclasses.replace(Points(0.0, 0.0, 0.0), **{missing: math.nan})
+    found = judge("means[1]", point, 1.0, draws, row, Circumstances(True, "one", None))
+    assert found.verdict == "inconclusive"
+    assert missing in found.reason
+
+
+def test_a_standard_error_that_is_missing_without_a_reason_is_inconclusive() -> None:
+    found = judged(stats.norm.ppf, error=math.nan)
+    assert (found.verdict, found.reason.split(":")[1]) == ("inconclusive", " EM's standard error.")
 
 
 @pytest.mark.parametrize(
