@@ -269,6 +269,8 @@ class Stages:
 OF_DRAWS = ("draws", "second route", "table of draws", "posterior judged")
 
 
+# NumPy and ArviZ warn of NaN, which is put there on purpose.
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(("make", "names"), [(coins, tuple(STAGES)), (normals, OF_DRAWS)])
 def test_nan_in_any_number_decides_nothing(make: Callable[[], Problem], names: tuple[str, ...]) -> None:
     stages = Stages(make)
