@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from comparisons.not_numbers import not_numbers
-from comparisons.quantities import Scale, scale
+from comparisons.quantities import Scale, scale, unit_of
 from comparisons.result import Exact, Gap, PosteriorSummary, Quantity
 from comparisons.strict_json import number
 from models.inputs import Floats
@@ -212,13 +212,15 @@ def judge(
 def of_draws(draws: Floats, kind: Scale, low: float, high: float, row: Any) -> Posterior:
     """What draws say: with ArviZ's Monte Carlo errors of ``row``, and tails beyond ``low`` and ``high``."""
     mean, sd = float(row["mean"]), float(row["sd"])
-    # A draw may round to 0 or 1.
-    there = on_scale(kind, np.clip(draws, 1e-12, 1 - 1e-12) if kind == "logit" else draws)
+    inside = draws[(draws > 0) & (draws < 1)] if kind == "logit" else draws
+    # A draw may round to 0 or 1: it is as far out as the last that did not.
+    there = on_scale(kind, np.clip(draws, inside.min(), inside.max()) if len(inside) else draws)
+    unit = unit_of(there)
     return Posterior(
         mean,
         sd,
-        float(there.mean()),
-        float(there.std()),
+        unit * float((there / unit).mean()),
+        unit * float((there / unit).std()),
         float((draws < low).mean()),
         float((draws > high).mean()),
         float(row["mcse_mean"]) / sd,
@@ -311,5 +313,6 @@ def described(draws: Floats, modes: Modes) -> str:
     if modes == "ridge":
         return "a ridge of modes that is not equally long for every value of this quantity"
     centred = draws - draws.mean()
-    skewness = round(float((centred**3).mean() / draws.std() ** 3), 1)
+    centred = centred / unit_of(centred)
+    skewness = round(float((centred**3).mean() / centred.std() ** 3), 1)
     return f"skewness {skewness + 0.0:+.1f}"  # no -0.0

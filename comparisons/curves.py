@@ -121,7 +121,8 @@ def surface(problem: Problem, log_likelihood: Any, reach: dict[str, tuple[float,
     for name in pair:
         low, high = reach[name]
         if scale(name) == "logit":
-            low, high = max(low, 1e-4), min(high, 1 - 1e-4)
+            # Off the bounds by a small share of what is shown, however rare an event is.
+            low, high = max(low, 1e-4 * high), min(high, 1 - 1e-4 * (1 - low))
         grids.append(np.linspace(low, high, SURFACE_GRID))
     top = log_likelihood(vary({}))
     values = [

@@ -16,6 +16,7 @@ from comparisons import second_route
 from comparisons.checks import SAME_DENSITY
 from comparisons.engine_failures import EngineFailure
 from comparisons.quadrature import ExactPosterior
+from comparisons.quantities import unit_of
 from comparisons.result import Check
 from comparisons.second_route import SecondRoute
 from comparisons.strict_json import number
@@ -338,9 +339,9 @@ def _scores(
     scores: dict[str, float] = {}
     for name, draws in values.items():
         row = summary.loc[name]
-        ess = float(min(row["ess_bulk"], row["ess_tail"]))
-        there = _Other(exact.means[name]) if exact is not None else _Other.of(route, name)
-        scores[f"the mean of {name}"] = there.score(float(row["mean"]), float(row["mcse_mean"]), ess)
+        ess, unit = float(min(row["ess_bulk"], row["ess_tail"])), unit_of(draws)
+        there = _Other(exact.means[name] / unit) if exact is not None else _Other.of(route, name, unit=unit)
+        scores[f"the mean of {name}"] = there.score(float(row["mean"]) / unit, float(row["mcse_mean"]) / unit, ess)
         for j, threshold in enumerate(thresholds[name]):
             there = _Other(exact.below[name][j]) if exact is not None else _Other.of(route, name, threshold)
             here = float((draws < threshold).mean())
@@ -362,12 +363,11 @@ class _Other:
     draws: float = np.inf
 
     @classmethod
-    def of(cls, route: SecondRoute | None, name: str, threshold: float | None = None) -> _Other:
-        """Mean of a quantity by importance sampling, or its probability below a threshold."""
+    def of(cls, route: SecondRoute | None, name: str, threshold: float | None = None, unit: float = 1.0) -> _Other:
+        """Mean of a quantity by importance sampling, in such units, or its probability below a threshold."""
         assert route is not None
         values = route.values[name]
-        if threshold is not None:
-            values = (values < threshold).astype(float)
+        values = values / unit if threshold is None else (values < threshold).astype(float)
         return cls(*route.mean(values), route.contributing(values))
 
     def score(self, here: float, error: float, ess: float) -> float:

@@ -96,11 +96,11 @@ class Problem:
             return em.coin_mixture(self.data, c.n_components, c.weights, **options)
         return em.gaussian_mixture(self.data, c.n_components, c.covariance, c.weights, **options)
 
-    def mixture(self, prior: Prior | None) -> CoinMixture | GaussianMixture:
-        """The objective of EM as an object, for its derivatives at any point; in the user's own units."""
+    def mixture(self, prior: Prior | None, *, standardise: bool = False) -> CoinMixture | GaussianMixture:
+        """The objective of EM as an object, for its derivatives at any point; in the user's own units, or in those of a fit."""
         if isinstance(self.data, CoinTosses):
             return CoinMixture(self.data, self.weights, prior)  # type: ignore[arg-type]
-        return GaussianMixture(self.data, self.weights, self.form, prior, standardise=False)  # type: ignore[arg-type]
+        return GaussianMixture(self.data, self.weights, self.form, prior, standardise=standardise)  # type: ignore[arg-type]
 
     def model(self) -> pm.Model:
         """The PyMC model of the same data, options and prior."""

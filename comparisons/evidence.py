@@ -48,11 +48,18 @@ def names(problem: Problem) -> tuple[str, ...]:
 
 
 def curvature_of(problem: Problem, prior: Any, fit: em.Fit[Any, Any]) -> Curvature | None:
-    """Second-order picture at a fit; None where a component has collapsed."""
+    """Second-order picture at a fit, ``basis`` alone in the user's units; None where a component has collapsed."""
     if fit.status == "collapsed":
         return None
+    # In the units of a fit, in which no power of the data's own unit is too large or too small for a double.
+    mixture: Any = problem.mixture(prior, standardise=True)
     with failing("em"):
-        judged = curvature(problem.mixture(prior), fit.parameters)
+        judged = curvature(mixture, mixture.from_published(fit.parameters))
+    judged = dataclasses.replace(
+        judged,
+        basis=mixture.by_feature(judged.basis) * mixture.vector_units[:, None],
+        direction=mixture.by_feature(judged.direction[:, None])[:, 0],
+    )
     # Where there is no maximum there is no distance to one.
     there = judged.kind in ("maximum", "boundary")
     all_numbers("em", "The curvature at EM's estimate", judged if there else dataclasses.replace(judged, decrement=0.0))
@@ -71,18 +78,20 @@ def mode_again(
 
 def map_agrees(problem: Problem, map_fit: em.Fit[Any, Any], maximum: models.Maximum) -> Check:
     """Both modes in canonical order, their distance measured by the observed information."""
-    mixture: Any = problem.mixture(problem.prior)
+    mixture: Any = problem.mixture(problem.prior, standardise=True)
     there = problem.from_pymc(maximum.parameters)
-    permutation = models.mixtures.canonical_permutation(there.order_keys, mixture.groups)
-    step = mixture.to_vector(there.permuted(permutation)) - mixture.to_vector(map_fit.parameters)
+    there = there.permuted(models.mixtures.canonical_permutation(there.order_keys, mixture.groups))
+    there, here = mixture.from_published(there), mixture.from_published(map_fit.parameters)
+    step = mixture.to_vector(there) - mixture.to_vector(here)
     judged = curvature_of(problem, problem.prior, map_fit)
     # Not what EM reports of itself, but what its estimate is worth on these data.
     height = sum(checks.em_densities(problem, map_fit.parameters))
     if judged is None or judged.kind == "ridge":
         # What is identified is what the parameters say of the rows.
-        rows = [row_posteriors(mixture, p)[1] for p in (there, map_fit.parameters)]
+        rows = [row_posteriors(mixture, p)[1] for p in (there, here)]
         return checks.map_agrees(height, maximum, float(np.abs(rows[0] - rows[1]).max()), flat=True)
-    free = np.linalg.lstsq(judged.basis, step, rcond=None)[0]
+    step = mixture.by_feature(step[:, None])[:, 0]
+    free = np.linalg.lstsq(judged.basis / mixture.vector_units[:, None], step, rcond=None)[0]
     distance = float(np.sqrt(max(free @ judged.information @ free, 0.0)))
     return checks.map_agrees(height, maximum, distance, flat=False)
 

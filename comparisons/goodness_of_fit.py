@@ -27,7 +27,6 @@ from comparisons.strict_json import number
 from em.climb import Climb, climb
 from em.coin_steps import log_densities
 from em.collapse import collapsed
-from em.gaussian_family import GaussianMixture
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats
 
@@ -106,13 +105,8 @@ def freedom(problem: Problem) -> int:
 
 def _refitted(problem: Problem, starts: Sequence[Parameters]) -> Parameters | None:
     """Fit by EM from the optima of the original; None where the best of them collapses."""
-    mixture: Any
-    if isinstance(problem.data, Measurements):
-        mixture = GaussianMixture(problem.data, problem.weights, problem.form, None)
-        inside = [mixture.units.parameters(start) for start in starts]
-    else:
-        mixture = problem.mixture(None)
-        inside = [_off_the_bounds(start, problem.weights.free) for start in starts]
+    mixture: Any = problem.mixture(None, standardise=True)
+    inside = [mixture.from_published(_off_the_bounds(start, problem.weights.free)) for start in starts]
 
     def height(run: Climb | None) -> float:
         """Objective, -inf where a component has collapsed."""
@@ -143,8 +137,10 @@ def _climbed(mixture: Any, start: Any) -> Climb | None:
             return None
 
 
-def _off_the_bounds(parameters: Any, free: bool) -> CoinParameters:
-    """From a probability of 0 EM cannot leave, and a replicate may hold what the data did not."""
+def _off_the_bounds(parameters: Any, free: bool) -> Any:
+    """From a probability of 0 EM cannot leave, and a replicate may hold what the data did not; normals as they are."""
+    if not isinstance(parameters, CoinParameters):
+        return parameters
     p = np.clip(parameters.head_probabilities, 1e-3, 1 - 1e-3)
     weights = np.maximum(parameters.weights, 1e-3) if free else parameters.weights
     return CoinParameters(weights / weights.sum(), p)

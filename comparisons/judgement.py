@@ -16,7 +16,18 @@ import numpy as np
 
 import em
 import models
-from comparisons import adequacy, checks, draw_checks, evidence, quadrature, quantities, sampling, second_route, verdict
+from comparisons import (
+    adequacy,
+    checks,
+    draw_checks,
+    evidence,
+    quadrature,
+    quantities,
+    sampling,
+    second_route,
+    standard_errors,
+    verdict,
+)
 from comparisons.best_mode import best_mode
 from comparisons.engine_failures import EngineFailure, failing
 from comparisons.engines import Problem, exchangeable
@@ -198,6 +209,7 @@ def _judged(
             agreeing,
             checks.identified(problem, judged, evidence.names(problem), contraction),
         ]
+        found.append(standard_errors.standard_errors(problem, log_posterior, (fit, map_fit), judged, table, found))
     reached, summary, reasons = verdict.reach(found, table, fit, problem, circumstances.modes)
     return Judgement(fit, map_fit, posterior, drawn, values, reason, table, found, reached, summary, reasons)
 
@@ -230,6 +242,6 @@ def _errors(
     problem: Problem, fit: em.Fit[Any, Any], judged: Curvature | None, values: dict[str, Floats]
 ) -> dict[str, float]:
     """EM's standard error of every quantity, NaN where there is none."""
-    if judged is None:
+    if judged is None or fit.status == "iteration limit":
         return dict.fromkeys(values, np.nan)
-    return quantities.standard_errors(judged, quantities.gradients(problem, problem.mixture(None), fit.parameters))
+    return quantities.standard_errors(judged, quantities.gradients(problem, fit.parameters))

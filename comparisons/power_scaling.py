@@ -16,6 +16,7 @@ import numpy as np
 
 from comparisons.checks import em_densities
 from comparisons.engines import Parameters, Problem
+from comparisons.quantities import unit_of
 from comparisons.report_data import PowerScaling, PriorSensitivity
 from comparisons.strict_json import number
 from models import CoinPrior
@@ -64,7 +65,7 @@ def sensitivities(values: dict[str, Floats], log_density: Floats) -> dict[str, f
     import xarray as xr
 
     # By numbers: xarray takes a slash in a name for a path.
-    draws = az.from_dict({"posterior": {f"x{j}": drawn for j, drawn in enumerate(values.values())}})
+    draws = az.from_dict({"posterior": {f"x{j}": v / unit_of(v) for j, v in enumerate(values.values())}})
     draws["log_prior"] = xr.DataTree(xr.Dataset({"part": (("chain", "draw"), log_density)}))
     found: xr.Dataset = az.psense(draws, group="prior")
     return {name: float(found[f"x{j}"]) for j, name in enumerate(values)}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from comparisons.engines import Parameters, Problem
-from em.curvature import Curvature
+from em.curvature import FLAT, Curvature
 from em.mixture import trusted
 from models import CoinParameters, GaussianParameters
 from models.inputs import Floats
@@ -56,6 +56,12 @@ def scale(name: str) -> Scale:
         return "log"
     labels = place.rstrip("]").split(", ")
     return "log" if variable == "covariances" and labels[-1] == labels[-2] else "identity"
+
+
+def unit_of(values: Floats) -> float:
+    """The power of two next below the largest of the values: divided by it, without rounding, none has too large a square."""
+    largest = float(np.abs(values).max(initial=0.0))
+    return float(2.0 ** np.floor(np.log2(largest))) if 0 < largest < np.inf else 1.0
 
 
 def of_arrays(problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
@@ -144,32 +150,31 @@ def _example(problem: Problem) -> dict[str, Any]:
     return _arrays(problem.random_parameters(np.random.default_rng(0)))
 
 
-def gradients(problem: Problem, mixture: Any, parameters: Parameters) -> dict[str, Floats]:
-    """Gradient ``(p,)`` of every quantity by the full vector of EM, by central differences of exact functions."""
-    vector = mixture.to_vector(parameters)
-    found: dict[str, Floats] = {name: np.zeros(len(vector)) for name in names(problem)}
-    for j in range(len(vector)):
-        # Quantities are linear, quadratic or a square root: a step of the cube root of the rounding is near exact.
-        h = 1e-5 * max(abs(vector[j]), 1e-3)
-        ends = []
-        for sign in (-1, 1):
-            moved = vector.copy()
-            moved[j] += sign * h
-            ends.append(of_arrays(problem, _unchecked(mixture, problem, moved)))
-        for name, gradient in found.items():
-            gradient[j] = (ends[1][name] - ends[0][name]) / (2 * h)
-    return found
+def gradients(problem: Problem, parameters: Parameters) -> dict[str, Floats]:
+    """Gradient ``(p,)`` of every quantity by the full vector of EM: weights, head probabilities or means, covariances."""
+    value = of_parameters(problem, parameters)
+    slopes = of_arrays(problem, _unit_vectors(parameters))
+    for name in slopes:
+        if name.startswith("standard_deviations"):
+            # The root of a unit vector is itself, to which the root's own slope is still missing.
+            slopes[name] /= 2 * value[name]
+        elif name == "chance_of_heads" and isinstance(parameters, CoinParameters):
+            slopes[name] = np.concatenate([parameters.head_probabilities, parameters.weights])
+    return slopes
 
 
-def _unchecked(mixture: Any, problem: Problem, vector: Floats) -> dict[str, Any]:
-    k = problem.comparison.n_components
-    if not problem.comparison.features:
-        return {"weights": vector[:k], "head_probabilities": vector[k:]}
-    d = len(problem.comparison.features)
-    covariances = np.zeros((k, d, d))
-    a, b = np.tril_indices(d)
-    covariances[:, a, b] = covariances[:, b, a] = vector[k + k * d :].reshape(k, -1)
-    return {"weights": vector[:k], "means": vector[k : k + k * d].reshape(k, d), "covariances": covariances}
+def _unit_vectors(parameters: Parameters) -> dict[str, Floats]:
+    """By name the derivative of each array by each entry of the full vector, which stand along a leading axis."""
+    arrays = _arrays(parameters)
+    places = {name: np.arange(values.size).reshape(values.shape) for name, values in arrays.items()}
+    if "covariances" in arrays:
+        k, d = arrays["means"].shape
+        a, b = np.tril_indices(d)
+        places["covariances"][:, a, b] = places["covariances"][:, b, a] = np.arange(k * len(a)).reshape(k, -1)
+    sizes = {name: int(values.max()) + 1 for name, values in places.items()}
+    ends = dict(zip(sizes, np.cumsum(list(sizes.values())), strict=True))
+    unit = np.eye(sum(sizes.values()))
+    return {name: unit[:, places[name] + ends[name] - size] for name, size in sizes.items()}
 
 
 def standard_errors(judged: Curvature, slopes: dict[str, Floats]) -> dict[str, float]:
@@ -180,13 +185,16 @@ def standard_errors(judged: Curvature, slopes: dict[str, Floats]) -> dict[str, f
     if judged.kind in ("saddle", "boundary"):
         return dict.fromkeys(slopes, np.nan)
     basis, information = judged.basis, judged.information
-    unit = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
+    sizes = np.abs(np.diag(information))
+    unit = 1 / np.sqrt(np.where(sizes > 0, sizes, 1.0))
     values, vectors = np.linalg.eigh(information * unit * unit[:, None])
-    kept = values > 1e-8 * max(values.max(), np.finfo(float).tiny)
+    kept = values > FLAT * values.max(initial=0.0)
     found = {}
     for name, slope in slopes.items():
         turned = vectors.T @ (unit * (basis.T @ slope))
-        flat, size = np.linalg.norm(turned[~kept]), np.linalg.norm(turned)
-        identified = flat <= ALONG * size
-        found[name] = float(np.sqrt((turned[kept] ** 2 / values[kept]).sum())) if identified else np.nan
+        # Relative to the largest, so that squares of what is itself a square of the data's unit do not overflow.
+        size = np.abs(turned).max(initial=0.0) or 1.0
+        turned = turned / size
+        identified = np.linalg.norm(turned[~kept]) <= ALONG * np.linalg.norm(turned)
+        found[name] = float(size * np.sqrt((turned[kept] ** 2 / values[kept]).sum())) if identified else np.nan
     return found

@@ -63,19 +63,26 @@ def _enough(summary: Any) -> bool:
 
 def described(problem: Problem, density: LogPosterior, tree: xr.DataTree, target: float, reruns: int) -> Drawn:
     """ArviZ's summary of every quantity and of the log density, which knows no labels."""
-    import arviz as az
-
     posterior = canonical(problem, tree, exchangeable(density.model))
     label_free = {"log_density": np.asarray(tree["sample_stats"]["logp"])}
     every = {**quantities.of_draws(problem, posterior), **label_free}
-    # By numbers: xarray takes a slash in a name for a path.
-    numbered = {f"x{j}": values for j, values in enumerate(every.values())}
-    summary = az.summary(
-        az.from_dict({"posterior": numbered}), ci_prob=adequacy.INTERVAL, ci_kind="hdi", round_to="none"
-    )
-    summary.index = list(every)
+    summary = summarised(every)
     divergences = int(draw_checks.diverging(tree["sample_stats"].to_dataset()).sum())
     return Drawn(tree, summary, label_free, target, reruns, divergences)
+
+
+def summarised(every: dict[str, Floats]) -> Any:
+    """ArviZ's summary of draws ``(chains, draws)`` by name; computed near 1, as squares of very small or large draws are lost."""
+    import arviz as az
+
+    units = {name: quantities.unit_of(values) for name, values in every.items()}
+    # By numbers: xarray takes a slash in a name for a path.
+    scaled = {f"x{j}": values / units[name] for j, (name, values) in enumerate(every.items())}
+    summary = az.summary(az.from_dict({"posterior": scaled}), ci_prob=adequacy.INTERVAL, ci_kind="hdi", round_to="none")
+    summary.index = list(every)
+    in_units = [name for name in summary.columns if name.startswith(("mean", "sd", "mcse", "hdi"))]
+    summary[in_units] = summary[in_units].mul([units[name] for name in summary.index], axis=0)
+    return summary
 
 
 def canonical(problem: Problem, tree: xr.DataTree, groups: Any) -> xr.Dataset:

@@ -25,9 +25,6 @@ import em
 from comparisons import proposals, quantities
 from comparisons.engines import Problem
 from comparisons.unconstrained import UnconstrainedPosterior
-from em.gaussian_family import GaussianMixture
-from em.mixture import Mixture
-from models import CoinTosses
 from models.inputs import Floats, Integers
 from models.mixtures import canonical_permutation
 
@@ -92,7 +89,7 @@ def sample(
     random : for the proposal's draws
     draws : how many
     """
-    target = UnconstrainedPosterior(mixture_of(problem))
+    target = UnconstrainedPosterior(problem.mixture(problem.prior, standardise=True))
     if target.n_labellings > LABELLINGS:
         return None
     labellings = target.labellings()
@@ -129,13 +126,6 @@ def pareto_smoothed(log_weights: Floats) -> tuple[Floats, Floats]:
     # ArviZ's function is written for leave-one-out and takes the negative of the log weights.
     smoothed, k_hats = BaseArray().psislw(-log_weights)  # type: ignore[no-untyped-call]
     return np.asarray(smoothed), np.asarray(k_hats)
-
-
-def mixture_of(problem: Problem) -> Mixture[Any, Any]:
-    """The objective of MAP-EM, Gaussians in units of their own, in which coordinates are of size 1."""
-    if isinstance(problem.data, CoinTosses):
-        return problem.mixture(problem.prior)
-    return GaussianMixture(problem.data, problem.weights, problem.form, problem.prior)  # type: ignore[arg-type]
 
 
 def _canonical_values(problem: Problem, points: Any, groups: Integers) -> dict[str, Floats]:

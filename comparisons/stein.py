@@ -72,7 +72,7 @@ def identities(
     posterior : canonical draws, ``(chain, draw, ...)``
     names : of the entries of EM's full vector
     """
-    target = UnconstrainedPosterior(second_route.mixture_of(problem))
+    target = UnconstrainedPosterior(problem.mixture(problem.prior, standardise=True))
     if target.n_labellings > second_route.LABELLINGS:
         return None
     home = proposals.at_modes(target, map_fit).log_density

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from em.gaussian_family import GaussianMixture
-from em.mixture import Mixture, permuted_places, row_posteriors, trusted
-from models import GaussianParameters
+from em.mixture import Mixture, permuted_places, row_posteriors
 from models.inputs import Floats, Integers
 
 # Step of central differences, of log densities of order 100 by coordinates of order 1: ten digits are left.
@@ -62,19 +61,11 @@ class UnconstrainedPosterior:
 
     def coordinates(self, parameters: Any) -> Floats:
         """Coordinates ``(..., f)`` of parameters in the user's units, off all bounds."""
-        return np.asarray(self.mixture.coordinates(self._inside(parameters), unbounded=True))
-
-    def _inside(self, parameters: Any) -> Any:
-        """The same in the mixture's own units, unchecked, along any leading axes."""
-        if not isinstance(self.mixture, GaussianMixture):
-            return parameters
-        units = self.mixture.units
-        means, covariances = units.rows(parameters.means), units.matrices(parameters.covariances)
-        return trusted(GaussianParameters, weights=parameters.weights, means=means, covariances=covariances)
+        return np.asarray(self.mixture.coordinates(self.mixture.from_published(parameters), unbounded=True))
 
     def at(self, parameters: Any) -> Floats:
         """Coordinates ``(f,)`` of parameters in the user's units; probabilities at a bound are moved a little inside."""
-        vector = self.mixture.to_vector(self._inside(parameters))
+        vector = self.mixture.to_vector(self.mixture.from_published(parameters))
         k = self.mixture.n_components
         vector[:k] = np.maximum(vector[:k], 1e-4)
         vector[:k] /= vector[:k].sum()

@@ -246,6 +246,13 @@ class CoinMixture:
     def published(self, parameters: CoinParameters) -> CoinParameters:
         return CoinParameters(parameters.weights, parameters.head_probabilities)
 
+    def from_published(self, published: CoinParameters) -> CoinParameters:
+        return published
+
+    @property
+    def vector_units(self) -> Floats:
+        return np.ones(self.n_parameters)
+
     def by_feature(self, directions: Floats) -> Floats:
         return directions
 

@@ -372,6 +372,13 @@ class GaussianMixture:
     def published(self, parameters: GaussianParameters) -> GaussianParameters:
         return self.units.published(parameters)
 
+    def from_published(self, published: GaussianParameters) -> GaussianParameters:
+        return self.units.parameters(published)
+
+    @property
+    def vector_units(self) -> Floats:
+        return self.units.vector(self.n_components)
+
     def by_feature(self, directions: Floats) -> Floats:
         return self.units.entries_by_feature(directions, self.n_components)
 
@@ -384,7 +391,7 @@ class GaussianMixture:
         deviations = self.published(parameters).standard_deviations
         if reason is None:
             covariance = self.by_feature(self.by_feature(covariance).T)
-        return standard_errors_of(covariance, reason, deviations, self.units.unit, tuple(self.names()))
+        return standard_errors_of(covariance, reason, deviations, self.vector_units, tuple(self.names()))
 
 
 def _some_rows(random: np.random.Generator, counts: Integers) -> Integers:

@@ -42,15 +42,13 @@ class GaussianStandardErrors:
 
 
 def standard_errors_of(
-    covariance: Floats, reason: str | None, deviations: Floats, unit: Floats, names: tuple[str, ...]
+    covariance: Floats, reason: str | None, deviations: Floats, units: Floats, names: tuple[str, ...]
 ) -> GaussianStandardErrors:
     """Read the covariance ``(p, p)`` of a full vector of features in units of their own as standard errors in the user's units.
 
-    ``deviations`` ``(K, d)`` are the estimates in the user's units, ``unit`` ``(d,)`` is that of each feature there.
+    ``deviations`` ``(K, d)`` are the estimates in the user's units, ``units`` ``(p,)`` what one unit of each entry is there.
     """
     k, d = deviations.shape
-    a, b = np.tril_indices(d)
-    units = np.concatenate([np.ones(k), np.tile(unit, k), np.tile(unit[a] * unit[b], k)])
     sizes = np.sqrt(np.diag(covariance)) * units
     covariances = from_lower(sizes[k + k * d :], d)
     variances = np.diagonal(covariances, axis1=1, axis2=2)

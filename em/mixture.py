@@ -182,6 +182,13 @@ class Mixture[P, S](Protocol):
     def published(self, parameters: P) -> P:
         """The parameters in the user's own units, checked and read-only."""
 
+    def from_published(self, published: P) -> P:
+        """Parameters in the mixture's units from those in the user's, unchecked and along any leading axes."""
+
+    @property
+    def vector_units(self) -> Floats:
+        """``(p,)`` what one unit of each entry of a full vector `by_feature` is in the user's units."""
+
     def by_feature(self, directions: Floats) -> Floats:
         """``(p, m)`` directions in the full vector, as of the parameters of those ``names``, each feature in its own unit."""
 

@@ -76,9 +76,14 @@ class Units:
         return np.concatenate([many[:, :k], means.reshape(len(many), -1), covariances.reshape(len(many), -1)], axis=1).T
 
     def parameters(self, parameters: GaussianParameters) -> GaussianParameters:
-        """Parameters inside."""
+        """Parameters inside, unchecked and along any leading axes."""
         means, covariances = self.rows(parameters.means), self.matrices(parameters.covariances)
-        return GaussianParameters(parameters.weights, means, covariances)
+        return trusted(GaussianParameters, weights=parameters.weights, means=means, covariances=covariances)
+
+    def vector(self, k: int) -> Floats:
+        """``(p,)`` what one unit of each entry of the full vector of ``k`` components is outside."""
+        a, b = np.tril_indices(len(self.unit))
+        return np.concatenate([np.ones(k), np.tile(self.unit, k), np.tile(self.unit[a] * self.unit[b], k)])
 
     def prior(self, prior: GaussianPrior) -> GaussianPrior:
         """Return the same prior, of parameters inside."""

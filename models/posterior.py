@@ -68,8 +68,9 @@ class LogPosterior:
         slow_but_soon = Mode(VMLinker(use_cloop=False, c_thunks=False), "fast_compile")
         # Without a C compiler nothing is compiled by the way, which on a new machine would take half a minute.
         with pytensor.config.change_flags(cxx=""):
-            outputs = [likelihood, prior, with_jacobian - prior, pt.grad(likelihood + prior, x)]
-            self._evaluate = pytensor.function([x], outputs, mode="NUMBA" if compiled else slow_but_soon)
+            share = pt.scalar("share")
+            outputs = [likelihood, prior, with_jacobian - prior, pt.grad(likelihood + share * prior, x)]
+            self._evaluate = pytensor.function([x, share], outputs, mode="NUMBA" if compiled else slow_but_soon)
             self._natural_names = tuple(v.name for v in model.unobserved_RVs)
             self._natural = pytensor.function(
                 [x], clone_replace(natural, pieces), mode=slow_but_soon, on_unused_input="ignore"
@@ -151,11 +152,16 @@ class LogPosterior:
         likelihood, prior, _, gradient = self._at(x)
         return float(likelihood + prior), np.asarray(gradient)
 
-    def _at(self, x: Floats) -> tuple[Any, Any, Any, Any]:
+    def gradient(self, x: Floats, *, prior: bool) -> Floats:
+        """``(size,)`` gradient by ``x`` of the log posterior on the natural scale, or of the log-likelihood alone."""
+        return np.asarray(self._at(x, 1.0 if prior else 0.0)[3])
+
+    def _at(self, x: Floats, share: float = 1.0) -> tuple[Any, Any, Any, Any]:
+        """Log-likelihood, log prior, log Jacobian, and the gradient of the log-likelihood and a ``share`` of the log prior."""
         from pymc.logprob.utils import ParameterValueError
 
         try:
-            likelihood, prior, jacobian, gradient = self._evaluate(x)
+            likelihood, prior, jacobian, gradient = self._evaluate(x, share)
         except ParameterValueError:
             return -np.inf, -np.inf, np.nan, np.full(self.size, np.nan)
         return likelihood, prior, jacobian, gradient

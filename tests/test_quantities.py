@@ -33,7 +33,7 @@ def test_every_free_parameter_moves_some_quantity(case: Case) -> None:
     problem = case.problem(1)
     mixture: Any = problem.mixture(None)
     at = problem.random_parameters(np.random.default_rng(3))
-    slopes = quantities.gradients(problem, mixture, at)
+    slopes = quantities.gradients(problem, at)
     moved = np.array([mixture.basis.T @ slope for slope in slopes.values()])
     assert (np.abs(moved).max(axis=1) > 0).all()
     # Quantities are in units that differ by orders of magnitude.

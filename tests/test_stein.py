@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from comparisons import evidence, prior_draws, proposals, second_route, stein
+from comparisons import evidence, prior_draws, proposals, stein
 from comparisons.engines import Problem
 from comparisons.quantities import parameters_of
 from comparisons.stein import Identities
@@ -69,7 +69,7 @@ def asked(name: str, arrays: dict[str, Any]) -> Identities:
 def test_exact_draws_meet_all_identities(name: str) -> None:
     found = asked(name, exact(name))
     assert found.hold
-    assert found.n_identities == 2 * second_route.mixture_of(PROBLEMS[name]).basis.shape[1]
+    assert found.n_identities == 2 * PROBLEMS[name].mixture(None).basis.shape[1]
 
 
 def locations(arrays: dict[str, Any]) -> Any:
@@ -103,7 +103,7 @@ def test_draws_of_other_data_are_found(name: str) -> None:
 def test_the_share_of_a_labelling_is_differentiated_too() -> None:
     # With five bags of ten both labellings overlap, so that a share taken for a constant shows.
     arrays = exact("two coins")
-    target = UnconstrainedPosterior(second_route.mixture_of(COINS))
+    target = UnconstrainedPosterior(COINS.mixture(COINS.prior))
     home = proposals.at_modes(target, COINS.fit(COINS.prior)).log_density
     x = stein.coordinates(COINS, target, posterior(arrays))
     terms = stein.stein_terms(target, home, x)

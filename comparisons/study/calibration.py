@@ -165,9 +165,7 @@ def _covered(simulated: Simulated, seed: int) -> list[str]:
     truth = quantities.of_parameters(problem, simulated.truth)
     errors = dict.fromkeys(truth, np.nan)
     if judged is not None:
-        errors = quantities.standard_errors(
-            judged, quantities.gradients(problem, problem.mixture(None), fit.parameters)
-        )
+        errors = quantities.standard_errors(judged, quantities.gradients(problem, fit.parameters))
     estimate = quantities.of_parameters(problem, fit.parameters)
     told = []
     for name, value in truth.items():

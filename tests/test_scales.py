@@ -1,0 +1,216 @@
+"""Claims about units: data times a power of two have the same fits, errors, checks and verdict, quantities times that power."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from comparisons import adequacy, checks, draw_checks, evidence, judgement, quantities, second_route
+from comparisons.engines import Problem
+from comparisons.standard_errors import _entries, _in_errors, of_fit
+from models import LogPosterior, Measurements
+from models.gaussians import Covariance
+from models.inputs import Floats
+from tests.declared import declare
+
+# Powers of two, by which data are multiplied without rounding: 1e-153 to 1e152.
+POWERS = (-508, -490, -100, -55, 100, 490, 506)
+FORMS: tuple[tuple[int, Covariance], ...] = (
+    (1, "full"),
+    (1, "tied"),
+    (2, "full"),
+    (2, "diagonal"),
+    (3, "tied-spherical"),
+)
+
+
+def rows(d: int) -> Floats:
+    random = np.random.default_rng(3)
+    z = random.random(40) < 0.4
+    return random.normal(size=(40, d)) + 4 * z[:, None]
+
+
+def problem(d: int, covariance: Covariance, power: int) -> Problem:
+    return declare(Measurements(np.ldexp(rows(d), power)), 2, covariance=covariance)
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """What is said of one problem without any draws of a sampler."""
+
+    values: dict[str, float]
+    errors: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    of_fit: dict[str, tuple[float, float]]
+    correlated: Floats
+    heights: Floats
+    words: tuple[str, ...]
+    means: dict[str, float]
+    route: Any
+
+
+@cache
+def told(d: int, covariance: Covariance, power: int) -> Told:
+    p = problem(d, covariance, power)
+    fit, map_fit = p.fit(None), p.fit(p.prior)
+    judged = evidence.curvature_of(p, None, fit)
+    assert judged is not None
+    values = quantities.of_parameters(p, fit.parameters)
+    errors = quantities.standard_errors(judged, quantities.gradients(p, fit.parameters))
+    units = _entries(fit.standard_errors)
+    random = np.random.default_rng(0)
+    heights = [sum(checks.em_densities(p, at)) for at in (fit.parameters, p.random_parameters(random))]
+    stationary = checks.stationary(fit, judged, evidence.names(p))
+    identified = checks.identified(p, judged, evidence.names(p), {})
+    route = second_route.sample(p, map_fit, np.random.default_rng(0), draws=400)
+    assert route is not None
+    return Told(
+        values,
+        errors,
+        {name: adequacy.wald(name, values[name], errors[name]) for name in values},
+        of_fit(p, fit),
+        _in_errors(p, fit, None, np.where(units > 0, units, 1.0)),
+        np.array(heights),
+        (
+            fit.status,
+            map_fit.status,
+            stationary.outcome,
+            stationary.explanation,
+            identified.outcome,
+            evidence.modes(p, map_fit),
+        ),
+        {name: float(route.weights @ v) for name, v in route.values.items()},
+        route,
+    )
+
+
+def times(name: str, value: float, power: int) -> float:
+    """The same quantity of data times two to the power."""
+    return float(np.ldexp(value, _unit(name) * power))
+
+
+def _unit(name: str) -> int:
+    """The power of the data's unit that the quantity has."""
+    return 0 if name.startswith("weights") else 2 if name.startswith("covariances") else 1
+
+
+@pytest.mark.parametrize("power", POWERS)
+@pytest.mark.parametrize(("d", "covariance"), FORMS)
+def test_what_em_says_is_the_same_in_every_unit(d: int, covariance: Covariance, power: int) -> None:
+    one, other = told(d, covariance, 0), told(d, covariance, power)
+    assert other.words == one.words
+    np.testing.assert_allclose(other.correlated, one.correlated, rtol=1e-7, atol=1e-9)
+    assert np.diff(other.heights) == pytest.approx(
+        np.diff(one.heights), rel=1e-9, abs=1e-10 * np.abs(other.heights).max()
+    )
+    for name, value in one.values.items():
+        if value == 0:  # what a form holds at 0
+            continue
+        assert np.isfinite(one.errors[name])
+        pairs = [
+            (value, other.values[name]),
+            (one.errors[name], other.errors[name]),
+            (one.intervals[name][0], other.intervals[name][0]),
+            (one.intervals[name][1], other.intervals[name][1]),
+            (one.of_fit[name][1], other.of_fit[name][1]),
+        ]
+        for before, after in pairs:
+            assert after == pytest.approx(times(name, before, power), rel=1e-8, abs=0)
+        # The second route begins at published modes, whose rounding may lead its optimiser another way to a peak.
+        here, there = one.route.values[name], np.ldexp(other.route.values[name], -_unit(name) * power)
+        noise = np.hypot(one.route.mean(here)[1], other.route.mean(there)[1])
+        assert abs(np.ldexp(other.means[name], -_unit(name) * power) - one.means[name]) < 5 * noise
+
+
+@pytest.mark.parametrize("power", [*(-2 * p for p in (250, 60)), 120, 500])
+def test_a_quantity_is_judged_the_same_in_every_unit(power: int) -> None:
+    """Of a covariance off the diagonal, whose unit is a square."""
+    random = np.random.default_rng(1)
+    draws = 2.0 + 0.3 * random.gamma(4.0, size=(4, 500))
+    name = "covariances[1, a, b]"
+    found = []
+    for unit in (1.0, float(np.ldexp(1.0, power))):
+        points = adequacy.Points(2.9 * unit, 2.95 * unit, 3.0 * unit)
+        summary = _summary({name: draws * unit})
+        circumstances = adequacy.Circumstances(True, "one", None)
+        q = adequacy.judge(name, points, 0.5 * unit, draws * unit, summary.loc[name], circumstances)
+        route = second_route.SecondRoute(
+            {name: draws.ravel() * unit}, np.full(2000, 1 / 2000), 0.1, 2000.0, 0.0, 0.1, 0
+        )
+        check = draw_checks.posterior_agrees(route, None, True, summary, {name: draws * unit}, {name: [2.9 * unit]})
+        found.append((q, check, unit))
+    (one, one_check, _), (other, other_check, unit) = found
+    assert one.posterior is not None
+    assert other.posterior is not None
+    assert one.gap is not None
+    assert other.gap is not None
+    assert (other.verdict, other.reason) == (one.verdict, one.reason)
+    assert "skewness" in one.reason
+    assert other.shift == pytest.approx(one.shift, rel=1e-9)
+    assert other.se_ratio == pytest.approx(one.se_ratio, rel=1e-9)
+    for field in ("mean", "sd", "hdi_low", "hdi_high", "mcse"):
+        assert getattr(other.posterior, field) == pytest.approx(unit * getattr(one.posterior, field), rel=1e-9)
+    assert other.posterior.r_hat == one.posterior.r_hat
+    assert other.gap.averaging == pytest.approx(unit * one.gap.averaging, rel=1e-9)
+    assert other_check.outcome == one_check.outcome
+    assert other_check.statistic == pytest.approx(one_check.statistic, rel=1e-9)
+
+
+def _summary(values: dict[str, Floats]) -> Any:
+    from comparisons.sampling import summarised
+
+    return summarised(values)
+
+
+def test_draws_that_round_to_a_bound_do_not_decide_where_a_rare_event_lies() -> None:
+    """Probabilities of 1e-14, of which some are 0 to rounding: their logits stay where they are."""
+    random = np.random.default_rng(2)
+    draws = 1e-14 * random.gamma(9.0, size=(4, 500)) / 9
+    draws[0, 0] = 0.0
+    row = _summary({"p": draws}).loc["p"]
+    judged = adequacy.of_draws(draws, "logit", 1e-15, 1e-13, row)
+    assert judged.centre == pytest.approx(float(np.log(1e-14)), abs=0.2)
+    assert judged.spread == pytest.approx(1 / 3, rel=0.15)
+
+
+def judged(y: Floats, density: list[LogPosterior]) -> judgement.Judgement:
+    p = declare(Measurements(y), 2)
+
+    def of_model(model: Any) -> LogPosterior:
+        if not density:
+            density.append(LogPosterior(model))
+        else:
+            density[0].take_data(model)
+        return density[0]
+
+    clock = judgement.Clock(lambda stage: None)
+    return judgement.judge(p, seed=4, draws=1000, chains=4, clock=clock, density=of_model)
+
+
+@pytest.mark.sampling
+def test_a_whole_judgement_is_the_same_in_other_units_and_elsewhere() -> None:
+    y = rows(1)
+    density: list[LogPosterior] = []
+    one = judged(y, density)
+    assert {c.name: c.outcome for c in one.checks}["standard-errors"] == "pass"
+    for power, shift in ((-100, 0.0), (100, 0.0), (20, 1e3)):
+        unit = float(np.ldexp(1.0, power))
+        other = judged(unit * (y + shift), density)
+        assert (other.verdict, [c.outcome for c in other.checks]) == (one.verdict, [c.outcome for c in one.checks])
+        for q, r in zip(one.quantities, other.quantities, strict=True):
+            moved, size = (shift, unit) if q.name.startswith("means") else (0.0, unit)
+            size = 1.0 if q.name.startswith("weights") else size
+            assert q.em is not None
+            assert q.em_se is not None
+            assert q.mean is not None
+            assert q.sd is not None
+            assert r.verdict == q.verdict
+            assert r.em == pytest.approx(size * (q.em + moved), rel=1e-7)
+            assert r.em_se == pytest.approx(size * q.em_se, rel=1e-6)
+            # Draws of their own: within five Monte Carlo errors of a difference.
+            assert r.mean is not None
+            assert abs(r.mean / size - moved - q.mean) < 5 * 1.5 * q.sd / np.sqrt(400)
