@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import gammaln, logsumexp
 
 import em
-from comparisons.unconstrained import UnconstrainedPosterior, central_gradient
+from comparisons.unconstrained import UnconstrainedPosterior, central_gradient, reach_of
 from em.climb import climb
 from em.gaussian_family import GaussianMixture
 from em.starts import spread_out
@@ -20,6 +20,8 @@ from models.mixtures import MixtureWeights
 
 # Tails heavier than any posterior of these priors has in unconstrained coordinates, light enough to waste few draws.
 DEGREES_OF_FREEDOM = 5.0
+# A posterior that reaches less far than the inverse of this is searched in units of its own.
+NARROW = 32.0
 # Components of a proposal that is fitted to earlier draws, and the EM steps for it: its shape matters, not its last digit.
 REFRESHED_COMPONENTS = 6
 REFRESHED_STEPS = 30
@@ -66,12 +68,16 @@ def at_modes(target: UnconstrainedPosterior, map_fit: em.Fit[Any, Any]) -> Propo
 
     peaks: list[tuple[float, Floats]] = []
     for parameters in [map_fit.parameters, *(m.parameters for m in map_fit.modes)]:
+        start = target.at(parameters)
+        reach = reach_of(target, start)
+        # Coordinates of a narrow posterior in units of its own, or an optimiser sees cliffs.
+        unit = np.minimum(1.0, NARROW * reach)
         with np.errstate(all="ignore"):
             found = minimize(
-                _falling, target.at(parameters), args=(target,), jac=True, method="BFGS", options={"gtol": 1e-3}
+                _falling, start / unit, args=(target, reach, unit), jac=True, method="BFGS", options={"gtol": 1e-3}
             )
         if np.isfinite(found.fun) and not any(abs(found.fun + value) < 1e-3 for value, _ in peaks):
-            peaks.append((-float(found.fun), found.x))
+            peaks.append((-float(found.fun), found.x * unit))
     roots = [_scale(target, peak) for _, peak in peaks]
     heights = np.array([value + np.log(np.diag(root)).sum() for (value, _), root in zip(peaks, roots, strict=True)])
     # No peak is left to chance: one that the Laplace approximation belittles still gets a tenth of an even share.
@@ -79,21 +85,23 @@ def at_modes(target: UnconstrainedPosterior, map_fit: em.Fit[Any, Any]) -> Propo
     return Proposal(shares / shares.sum(), np.stack([peak for _, peak in peaks]), np.stack(roots))
 
 
-def _falling(x: Floats, target: UnconstrainedPosterior) -> tuple[float, Floats]:
-    """Negative log density and its gradient."""
-    return -float(target(x[None])[0]), -central_gradient(target, x[None])[0]
+def _falling(z: Floats, target: UnconstrainedPosterior, reach: Floats, unit: Floats) -> tuple[float, Floats]:
+    """Negative log density and its gradient by coordinates in such units."""
+    x = (z * unit)[None]
+    return -float(target(x)[0]), -central_gradient(target, x, reach)[0] * unit
 
 
 def _scale(target: UnconstrainedPosterior, peak: Floats) -> Floats:
     """Cholesky root of the inverse negative Hessian, by central differences; flat directions get a wide but finite scale."""
-    f, step = len(peak), 1e-3
-    moves = step * np.eye(f)
+    f = len(peak)
+    step = np.minimum(1e-3, 0.1 * reach_of(target, peak))
+    moves = np.diag(step)
     a, b = np.tril_indices(f)
     # For a = b two of the four corners are the peak itself, and the step is doubled.
     corners = [peak + one * moves[a] + other * moves[b] for one, other in ((1, 1), (-1, -1), (1, -1), (-1, 1))]
     both, neither, one, other = target(np.concatenate(corners)).reshape(4, len(a))
     hessian = np.empty((f, f))
-    hessian[a, b] = hessian[b, a] = (both + neither - one - other) / (4 * step**2)
+    hessian[a, b] = hessian[b, a] = (both + neither - one - other) / (4 * step[a] * step[b])
     values, vectors = np.linalg.eigh(-hessian)
     # A logit spread by 2.5 covers nearly all of a probability; nothing in these priors is wider.
     spread = 1 / np.sqrt(np.maximum(values, 1 / 2.5**2))
@@ -102,7 +110,8 @@ def _scale(target: UnconstrainedPosterior, peak: Floats) -> Floats:
 
 def refreshed(x: Floats, weights: Floats, random: np.random.Generator) -> Proposal:
     """Fit a proposal to weighted draws ``(n, f)``: resampled, jittered, and fitted by a few steps of EM."""
-    spread = np.sqrt(np.maximum(np.average((x - weights @ x) ** 2, axis=0, weights=weights), 1e-12))
+    # Where one draw has all the weight, a millionth of how far the draws reach.
+    spread = np.sqrt(np.maximum(np.average((x - weights @ x) ** 2, axis=0, weights=weights), 1e-12 * x.var(axis=0)))
     chosen = x[random.choice(len(x), size=len(x) // 2, p=weights)]
     data = Measurements(chosen + 0.05 * spread * random.normal(size=chosen.shape))
     prior = GaussianPrior.weakly_informative(data.y, REFRESHED_COMPONENTS)

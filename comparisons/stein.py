@@ -126,9 +126,11 @@ def stein_terms(target: UnconstrainedPosterior, home: Callable[[Floats], Floats]
     relabelled = x @ labellings.swapaxes(1, 2)
     shares = softmax(np.stack([home(y) for y in relabelled]), axis=0)[..., None]
     # Labellings are a group, so that one of a relabelled point is another of the point: ``home`` is asked once for each.
-    slopes = np.stack([central_gradient(home, y) @ p for y, p in zip(relabelled, labellings, strict=True)])
+    slopes = np.stack(
+        [central_gradient(home, y, y.std(axis=0)) @ p for y, p in zip(relabelled, labellings, strict=True)]
+    )
     # The density is the same under every labelling. Its gradient, and that of the log share, are turned with the labels.
-    gradient = central_gradient(target, x) + slopes - (shares * slopes).sum(axis=0)
+    gradient = central_gradient(target, x, x.std(axis=0)) + slopes - (shares * slopes).sum(axis=0)
     turned = gradient @ np.linalg.inv(labellings)
     centre = (shares * relabelled).sum(axis=0).mean(axis=0)
     located = (shares * turned).sum(axis=0)

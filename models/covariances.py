@@ -13,6 +13,9 @@ from models.inputs import Floats, finite_array, read_only
 type Shape = Literal["full", "diagonal", "spherical"]
 type Covariance = Literal["full", "tied", "diagonal", "spherical", "tied-diagonal", "tied-spherical"]
 
+# Share of the product of two spreads that in a matrix declared of some form is rounding.
+ROUNDING = 1e-8
+
 
 @dataclass(frozen=True, slots=True)
 class CovarianceForm:
@@ -38,18 +41,18 @@ class CovarianceForm:
 
     def checked(self, covariances: Floats) -> Floats:
         """Return covariances ``(K, d, d)`` that have this form, or raise ValueError naming what they break."""
-        scale = 1e-8 * np.abs(covariances).max()
-        if self.tied and np.ptp(covariances, axis=0).max() > scale:
+        spread = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2).max(axis=0))
+        # What is rounding does not depend on the units of the features, but where all have one.
+        spread = np.full_like(spread, spread.max()) if self.shape == "spherical" else spread
+        relative = covariances / spread / spread[:, None]
+        if self.tied and np.ptp(relative, axis=0).max() > ROUNDING:
             raise ValueError(
                 "covariances differ between components but are declared tied; give the same matrix for all"
             )
-        variances = np.diagonal(covariances, axis1=1, axis2=2)
-        if (
-            self.shape != "full"
-            and np.abs(covariances - np.eye(covariances.shape[1]) * variances[:, None]).max() > scale
-        ):
+        variances = np.diagonal(relative, axis1=1, axis2=2)
+        if self.shape != "full" and np.abs(relative - np.eye(len(spread)) * variances[:, None]).max() > ROUNDING:
             raise ValueError(f"covariances have entries off the diagonal but are declared {self.shape}; set them to 0")
-        if self.shape == "spherical" and np.ptp(variances, axis=1).max() > scale:
+        if self.shape == "spherical" and np.ptp(variances, axis=1).max() > ROUNDING:
             raise ValueError(
                 "variances differ between features but are declared spherical; give the same value for all"
             )

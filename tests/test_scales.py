@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from comparisons import adequacy, checks, draw_checks, evidence, judgement, quantities, second_route
 from comparisons.engines import Problem
 from comparisons.standard_errors import _entries, _in_errors, of_fit
-from models import LogPosterior, Measurements
-from models.gaussians import Covariance
+from models import CoinTosses, LogPosterior, Measurements
+from models.covariances import Covariance, CovarianceForm
 from models.inputs import Floats
 from tests.declared import declare
 
@@ -175,6 +176,36 @@ def test_draws_that_round_to_a_bound_do_not_decide_where_a_rare_event_lies() -> 
     judged = adequacy.of_draws(draws, "logit", 1e-15, 1e-13, row)
     assert judged.centre == pytest.approx(float(np.log(1e-14)), abs=0.2)
     assert judged.spread == pytest.approx(1 / 3, rel=0.15)
+
+
+@pytest.mark.parametrize("tosses", [10**3, 10**9, 10**11])
+def test_the_second_route_finds_a_posterior_however_narrow_it_is(tosses: int) -> None:
+    """One coin, whose posterior is a beta distribution, and two that nobody takes for one."""
+    heads = [int(0.3 * tosses), int(0.3004 * tosses)]
+    one = declare(CoinTosses(heads, tosses), 1)
+    route = second_route.sample(one, one.fit(one.prior), np.random.default_rng(0))
+    assert route is not None
+    assert route.trusted
+    exact = stats.beta(1.0 + sum(heads), 1.0 + 2 * tosses - sum(heads))
+    mean, error = route.mean(route.values["head_probabilities[1]"] / exact.mean())
+    assert abs(mean - 1) < 5 * error
+    assert error < exact.std() / exact.mean() / 20
+    two = declare(CoinTosses([heads[0], int(0.6 * tosses)], tosses), 2, weights="equal")
+    route = second_route.sample(two, two.fit(two.prior), np.random.default_rng(0))
+    assert route is not None
+    assert route.trusted
+
+
+def test_of_features_in_different_units_each_is_held_to_its_own() -> None:
+    form = CovarianceForm.of("diagonal")
+    matrix = np.diag([1e6, 1e-6])
+    assert form.checked(np.stack([matrix])).shape == (1, 2, 2)
+    with pytest.raises(ValueError, match="off the diagonal"):
+        form.checked(np.stack([matrix + np.array([[0.0, 1e-4], [1e-4, 0.0]])]))
+    with pytest.raises(ValueError, match="tied"):
+        CovarianceForm.of("tied").checked(np.stack([matrix, matrix * [[1.0, 1.0], [1.0, 1.5]]]))
+    with pytest.raises(ValueError, match="spherical"):
+        CovarianceForm.of("spherical").checked(np.stack([matrix]))
 
 
 def judged(y: Floats, density: list[LogPosterior]) -> judgement.Judgement:
