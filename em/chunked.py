@@ -21,7 +21,7 @@ from em.moments import GaussianStatistics, statistics_of
 from em.sample import SAMPLE, Sample
 from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior
 from models.inputs import Floats, Integers
-from models.measurements import Measurements, of_full_rank, spread_of
+from models.measurements import Measurements, spread_of
 from models.mixtures import MixtureWeights, checked_labels, enough_rows
 
 
@@ -104,16 +104,16 @@ def _numbers(rows: Rows) -> tuple[Floats, Integers, Integers]:
 
 
 def summary_of(chunks: Chunks, survey: Survey) -> Summary:
-    """Mean and covariance of all rows; data without a covariance of full rank are refused."""
-    size = spread_of(survey.n, survey.low, survey.high, chunks.features)
+    """Mean and covariance of all rows."""
+    size = spread_of(survey.low, survey.high, chunks.features)
     # About the middle of the sample, so that neither an origin far away nor rare large values cost digits.
     drawn = survey.sample.rows
     origin = np.average(drawn.y, axis=0, weights=drawn.counts)
     moments = chunks.summed(partial(_moments, origin=origin, size=size))
     shift = moments.first[0] / survey.n
     covariance = (moments.second[0] - survey.n * np.outer(shift, shift)) / (survey.n - 1)
-    covariance = of_full_rank(covariance, chunks.features) * size * size[:, None]
-    return Summary(survey.n, origin + shift * size, covariance, survey.labels)
+    covariance[survey.low == survey.high] = covariance[:, survey.low == survey.high] = 0.0
+    return Summary(survey.n, origin + shift * size, covariance * size * size[:, None], survey.labels)
 
 
 def over_chunks(

@@ -48,7 +48,7 @@ from em.spread_ratio import SpreadRatio
 from em.units import Units
 from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior
 from models.inputs import Floats, Integers
-from models.measurements import Measurements, sample_covariance
+from models.measurements import Measurements, collinear, covariance_of, fit_for
 from models.mixtures import MixtureWeights, exchangeable_groups
 
 # Below this share of the data's own spread a component has no width that double precision can hold.
@@ -75,8 +75,27 @@ class Summary:
 
     @classmethod
     def of(cls, data: Measurements) -> Summary:
-        """Summarise rows in memory; data without a covariance of full rank are refused."""
-        return cls(data.n, np.average(data.y, axis=0, weights=data.counts), sample_covariance(data), data.labels)
+        """Summarise rows in memory."""
+        return cls(data.n, np.average(data.y, axis=0, weights=data.counts), covariance_of(data), data.labels)
+
+    def of_full_rank(self, features: tuple[str, ...], form: CovarianceForm, prior: GaussianPrior | None) -> Summary:
+        """The same where all columns vary and none is the combination of others; else with a covariance that takes its place.
+
+        Raises
+        ------
+        ValueError
+            for data for which the likelihood of a form has no meaning, and no prior gives it one
+        """
+        if prior is None:
+            fit_for(self.covariance, self.mean, self.n, features, form.shape)
+        variances = np.diag(self.covariance).copy()
+        constant = variances == 0
+        if constant.any():
+            own = variances[~constant].mean() if prior is None else np.diag(prior.scale) / prior.degrees_of_freedom
+            variances[constant] = np.broadcast_to(own, variances.shape)[constant]
+        elif not len(collinear(self.covariance)):
+            return self
+        return replace(self, covariance=np.diag(variances))
 
 
 class GaussianMixture:
@@ -95,7 +114,9 @@ class GaussianMixture:
         told: Callable[[int, Floats | float], None] | None = None,
     ) -> None:
         distinct = data.distinct()
-        summary = summary or Summary.of(distinct)
+        in_memory = summary is None
+        measured = summary or Summary.of(distinct)
+        summary = measured.of_full_rank(distinct.features, form, prior)
         self.told = told
         self.weights, self.form = weights, form
         self.n = summary.n
@@ -111,10 +132,10 @@ class GaussianMixture:
         self.extent: tuple[int, Floats] | None = None
         self._hold(self.units.rows(distinct.y), distinct.counts, distinct.labels)
         self.total = self.units.matrices(summary.covariance)
-        if self.units.turn is not None and len(self.inside) > 1:
+        if self.units.turn is not None and in_memory and summary is measured:
             # As it is, and not as the rounding of nearly dependent columns left it.
             centred = self.inside - np.average(self.inside, axis=0, weights=self.counts)
-            self.total = (centred * self.counts[:, None]).T @ centred / (self.counts.sum() - 1)
+            self.total = (centred * self.counts[:, None]).T @ centred / (self.n - 1)
         self.total_inverse_root = np.linalg.inv(np.linalg.cholesky(self.total))
         self.ratio = None if minimum_ratio is None else SpreadRatio.of(minimum_ratio, self.total, form.shape)
         entries = {"full": d * (d + 1) // 2, "diagonal": d, "spherical": 1}[form.shape]
@@ -130,7 +151,7 @@ class GaussianMixture:
             each = {"full": d + 1.0, "diagonal": 2.0, "spherical": 2.0 / d}[form.shape]
             self.offset -= self.units.log_volume * (k + each * (1 if form.tied else k))
         self.lower = np.tril_indices(d)
-        self.directions = lower_directions(d)
+        self.entries = d * (d + 1) // 2
         # No entry of a full vector may be below these; for several features eigenvalues decide as well.
         self.least = np.repeat([0.0, -np.finfo(float).max], [k, self.n_parameters - k])
         if d == 1:
@@ -150,7 +171,7 @@ class GaussianMixture:
 
     @property
     def n_parameters(self) -> int:
-        return self.n_components * (1 + self.d + len(self.directions))
+        return self.n_components * (1 + self.d + self.entries)
 
     @cached_property
     def rows(self) -> NormalRows:
@@ -212,7 +233,7 @@ class GaussianMixture:
         return float(EPSILON * (objective + statistics.rows @ sizes))
 
     def log_densities(self, parameters: GaussianParameters) -> Floats:
-        return log_densities(parameters, self.inside)
+        return log_densities(parameters, self.inside, diagonal=self.form.shape != "full")
 
     def scores(self, parameters: GaussianParameters) -> Floats:
         return normal_scores(self.inside, parameters.means, parameters.covariances)
@@ -221,7 +242,9 @@ class GaussianMixture:
         precisions = np.linalg.inv(parameters.covariances)
         moments = statistics_of(weighted, np.nan, self.inside, parameters.means)
         by_component = zip(precisions, moments.rows, moments.first, moments.second, strict=True)
-        return np.stack([normal_derivatives(p, self.directions, (n, n), a, b)[1] for p, n, a, b in by_component])
+        return np.stack(
+            [normal_derivatives(p, lower_directions(self.d), (n, n), a, b)[1] for p, n, a, b in by_component]
+        )
 
     def informations(self, parameters: GaussianParameters) -> Floats:
         products = self.rows.products(parameters)
@@ -248,7 +271,7 @@ class GaussianMixture:
     def information_steps(self) -> float:
         if self.form.shape != "full" and self.d > 1:  # by the scores of single rows
             return float(self.n_parameters)
-        return (self.n_components + 1) * (2 + self.d + len(self.directions)) / 8 + 1
+        return (self.n_components + 1) * (2 + self.d + self.entries) / 8 + 1
 
     def prior_derivatives(self, parameters: GaussianParameters) -> tuple[Floats, Floats]:
         p, k = len(self.basis), self.n_components
@@ -257,7 +280,7 @@ class GaussianMixture:
             concentration = self.prior.concentration
             gradient[:k], hessian[:k, :k] = weight_prior_derivatives(parameters.weights, self.weights, concentration)
             by_component = component_prior_derivatives(
-                parameters.means, parameters.covariances, self.prior, self.form, self.directions
+                parameters.means, parameters.covariances, self.prior, self.form, lower_directions(self.d)
             )
             for j, (first, second) in enumerate(zip(*by_component, strict=True)):
                 own = self.own_coordinates(j)
@@ -299,10 +322,16 @@ class GaussianMixture:
         covariances = from_lower(np.where(possible[..., None], entries, 1.0), d)
         if self.ratio is not None:
             possible &= self.ratio.kept(covariances)
-        variances = np.linalg.eigvalsh(covariances)
+        variances = self._variances(covariances)
         # Beyond rounding of the largest, so that a Cholesky factor exists.
         least = np.maximum(NO_WIDTH**2, 8 * d * np.finfo(float).eps * variances[..., -1])
         return np.asarray(possible & (variances[..., 0] > least).all(axis=-1))
+
+    def _variances(self, covariances: Floats) -> Floats:
+        """``(..., d)`` along the axes of covariances, the smallest first."""
+        if self.form.shape == "full":
+            return np.linalg.eigvalsh(covariances)
+        return np.sort(np.diagonal(covariances, axis1=-2, axis2=-1), axis=-1)
 
     def from_vector(self, vector: Floats) -> GaussianParameters:
         k, d = self.n_components, self.d
@@ -343,7 +372,8 @@ class GaussianMixture:
     def start_from(self, responsibilities: Floats, *, wide: bool = True) -> GaussianParameters:
         expected = responsibilities * self.counts[:, None]
         means = np.zeros((*responsibilities.shape[:-2], self.n_components, self.d))
-        statistics = statistics_of(expected, np.nan, self.inside, means)
+        diagonal = self.form.shape != "full"
+        statistics = statistics_of(expected, np.nan, self.inside, means, diagonal=diagonal)
         return m_step(statistics, self.start_prior if wide else self.prior, self.weights, self.form, self.ratio)
 
     def _white(self) -> Floats:

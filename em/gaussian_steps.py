@@ -26,12 +26,14 @@ from models.measurements import Measurements
 from models.mixtures import MixtureWeights
 
 
-def log_densities(parameters: GaussianParameters, y: Floats) -> Floats:
-    """``(..., n, n_components)`` log density of each row ``y`` ``(n, d)`` under each component."""
+def log_densities(parameters: GaussianParameters, y: Floats, *, diagonal: bool = False) -> Floats:
+    """``(..., n, n_components)`` log density of each row ``y`` ``(n, d)`` under each component; ``diagonal`` where all are."""
     if y.shape[1] == 1:
         means, variances = parameters.means[..., 0], parameters.covariances[..., 0, 0]
         distances = (y - means[..., None, :]) ** 2 / variances[..., None, :]
         return np.asarray(-0.5 * distances - 0.5 * np.log(2 * np.pi * variances)[..., None, :])
+    if diagonal:
+        return _independent_log_densities(parameters, y)
     inverse_cholesky = np.linalg.inv(np.linalg.cholesky(parameters.covariances))
     half_log_determinant = -np.log(np.diagonal(inverse_cholesky, axis1=-2, axis2=-1)).sum(axis=-1)[..., None, :]
     *many, k, d = parameters.means.shape
@@ -41,6 +43,19 @@ def log_densities(parameters: GaussianParameters, y: Floats) -> Floats:
         standardised = (y - parameters.means[..., j, None, :]) @ root.swapaxes(-1, -2)
         distances[..., j] = np.einsum("...ij,...ij->...i", standardised, standardised)
     return np.asarray(-0.5 * distances - half_log_determinant - 0.5 * d * np.log(2 * np.pi))
+
+
+def _independent_log_densities(parameters: GaussianParameters, y: Floats) -> Floats:
+    """The same of features that are independent, without matrices of them."""
+    variances = np.diagonal(parameters.covariances, axis1=-2, axis2=-1)
+    if not variances.min() > 0:
+        raise np.linalg.LinAlgError("a variance is not positive")
+    *many, k, _ = parameters.means.shape
+    distances = np.empty((*many, len(y), k))
+    for j in range(k):
+        squares = (y - parameters.means[..., j, None, :]) ** 2
+        distances[..., j] = (squares @ (1 / variances[..., j, :, None]))[..., 0]
+    return np.asarray(-0.5 * (distances + np.log(2 * np.pi * variances).sum(axis=-1)[..., None, :]))
 
 
 def log_likelihood(parameters: GaussianParameters, data: Measurements) -> float:

@@ -43,13 +43,21 @@ class GaussianStatistics:
         )
 
 
-def statistics_of(expected: Floats, log_likelihood: float, y: Floats, means: Floats) -> GaussianStatistics:
-    """Moments about ``means`` of rows ``y`` ``(n, d)`` that belong to the components ``expected`` ``(..., n, K)`` times."""
+def statistics_of(
+    expected: Floats, log_likelihood: float, y: Floats, means: Floats, *, diagonal: bool = False
+) -> GaussianStatistics:
+    """Moments about ``means`` of rows ``y`` ``(n, d)`` that belong to the components ``expected`` ``(..., n, K)`` times.
+
+    ``diagonal`` leaves out the products of two features, which take d times as long as all else.
+    """
     *many, k, d = means.shape
-    first, second = np.empty((*many, k, d)), np.empty((*many, k, d, d))
+    first, second = np.empty((*many, k, d)), np.zeros((*many, k, d, d))
     for j in range(k):
         difference = y - means[..., j, None, :]
         weighted = difference * expected[..., j, None]
         first[..., j, :] = weighted.sum(axis=-2)
-        second[..., j, :, :] = weighted.swapaxes(-1, -2) @ difference
+        if diagonal:
+            second[..., j, range(d), range(d)] = (weighted * difference).sum(axis=-2)
+        else:
+            second[..., j, :, :] = weighted.swapaxes(-1, -2) @ difference
     return GaussianStatistics(log_likelihood, expected.sum(axis=-2), first, second, means)

@@ -272,7 +272,6 @@ def gaussian_mixture(
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
     enough_rows(data.n, n_components)
     checked_labels(data.labels, n_components)
-    sample_covariance(data)  # refuses constant and collinear columns
     if prior is None:
         prior = GaussianPrior.weakly_informative(data.y, n_components, counts=data.counts)
     instance_of("prior", prior, GaussianPrior)

@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from models.covariances import Shape
 from models.inputs import Floats, Integers, finite_array, names_of, read_only, row_counts, row_labels, shown
 from models.tables import Columns
+
+# Ranges of a column whose squares, and those of a component ten digits narrower, are numbers of double precision.
+SMALLEST_RANGE, LARGEST_RANGE = 1e-152, 1e152
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
@@ -122,33 +126,68 @@ def sample_covariance(data: Measurements) -> Floats:
     ValueError
         if n <= d, a column is constant, or columns are collinear; the message names the columns
     """
+    covariance = covariance_of(data)
+    fit_for(covariance, np.average(data.y, axis=0, weights=data.counts), data.n, data.features, "full")
+    return covariance
+
+
+def covariance_of(data: Measurements) -> Floats:
+    """Return the sample covariance ``(d, d)``, divisor n - 1, of full rank or not."""
     low = data.y.min(axis=0)
     # Division by the range keeps squares of very large or small numbers from overflowing; what is subtracted first
     # loses no digits to an origin far away.
-    size = spread_of(data.n, low, data.y.max(axis=0), data.features)
+    size = spread_of(low, data.y.max(axis=0), data.features)
     from_low = (data.y - low) / size
     centred = from_low - np.average(from_low, axis=0, weights=data.counts)
-    covariance = (centred * data.counts[:, None]).T @ centred / (data.n - 1)
-    return of_full_rank(covariance, data.features) * size * size[:, None]
+    return (centred * data.counts[:, None]).T @ centred / max(data.n - 1, 1) * size * size[:, None]
 
 
-def spread_of(n: int, low: Floats, high: Floats, features: Sequence[str]) -> Floats:
-    """Return the range ``(d,)`` of each column, or refuse ``n`` rows that are too few or a column that is constant."""
-    if n <= len(low):
-        raise ValueError(f"y has {n} rows and {len(low)} columns; a covariance needs more rows than columns")
-    constant = np.flatnonzero(low == high)
-    if len(constant):
+def spread_of(low: Floats, high: Floats, features: Sequence[str]) -> Floats:
+    """Return the range ``(d,)`` of each column, 1 of a constant one, or refuse one whose square no double holds."""
+    with np.errstate(over="ignore"):
+        size = np.asarray(high - low)
+    wrong = np.flatnonzero((size > LARGEST_RANGE) | ((size > 0) & (size < SMALLEST_RANGE)))
+    if len(wrong):
+        j = int(wrong[0])
+        power = int(np.log10(size[j])) if np.isfinite(size[j]) else 308
+        raise ValueError(
+            f"column {features[j]!r} of y ranges from {low[j]:g} to {high[j]:g}, whose variance is beyond double precision; "
+            f"give it in another unit: divide it by 1e{power}"
+        )
+    return np.where(size > 0, size, 1.0)
+
+
+def fit_for(covariance: Floats, mean: Floats, n: int, features: Sequence[str], shape: Shape) -> None:
+    """Refuse so many rows of this covariance ``(d, d)`` and mean ``(d,)`` if a likelihood of this form has no meaning for them.
+
+    Raises
+    ------
+    ValueError
+        for covariances of shape full if n <= d, a column is constant, or columns are collinear; for diagonal ones if a
+        column is constant; for spherical ones if all are. The message names the columns.
+    """
+    variances = np.diag(covariance)
+    if shape == "full" and n <= len(variances):
+        raise ValueError(
+            f"y has {n} rows and {len(variances)} columns; a covariance needs more rows than columns, or a prior; "
+            'so do not covariance="diagonal" and "spherical"'
+        )
+    constant = np.flatnonzero(variances == 0)
+    if len(constant) and (shape != "spherical" or len(constant) == len(variances)):
         j = int(constant[0])
-        raise ValueError(f"column {features[j]!r} of y is constant ({low[j]:g}); drop it, it has no spread to model")
-    return np.asarray(high - low)
+        raise ValueError(f"column {features[j]!r} of y is constant ({mean[j]:g}); drop it, it has no spread to model")
+    if shape == "full":
+        involved = collinear(covariance)
+        if len(involved):
+            names = ", ".join(repr(features[int(j)]) for j in involved)
+            raise ValueError(f"columns {names} of y are collinear; drop one of them")
 
 
-def of_full_rank(covariance: Floats, features: Sequence[str]) -> Floats:
-    """Return a covariance ``(d, d)`` unless its columns are collinear, which raises ValueError naming them."""
+def collinear(covariance: Floats) -> Integers:
+    """Columns of a covariance ``(d, d)`` without zeros on its diagonal that are collinear, empty where none are."""
     spread = np.sqrt(np.diag(covariance))
     values, vectors = np.linalg.eigh(covariance / spread / spread[:, None])
     # Below this the smallest direction is rounding error of the correlation matrix.
-    if values[0] < 1e-12 * len(spread):
-        involved = [features[int(j)] for j in np.flatnonzero(np.abs(vectors[:, 0]) > 1e-3)]
-        raise ValueError(f"columns {', '.join(map(repr, involved))} of y are collinear; drop one of them")
-    return covariance
+    if values[0] >= 1e-12 * len(spread):
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(np.abs(vectors[:, 0]) > 1e-3)
