@@ -86,6 +86,11 @@ def run(
     return result
 
 
+def __dir__() -> list[str]:
+    """Return what the package offers, and none of its modules, which are imported by their names."""
+    return sorted(__all__)
+
+
 def read(path: Path | str) -> Result:
     """Read a stored result: ``DIR/<name>`` or the ``result.json`` in it.
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 import em.coin_steps
 import em.gaussian_steps
+from comparisons.display import displayed
 from comparisons.quantities import parameters_of
 from em.mixture import log_weights, responsibilities
 from models import CoinTosses, Measurements
@@ -48,6 +49,8 @@ class Memberships:
     counts: Integers
     exchangeable: Integers
     at: Callable[[slice], Floats]
+
+    __repr__ = displayed
 
     @classmethod
     def of_draws(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from comparisons.display import displayed
 from comparisons.strict_json import Number
 
 
@@ -19,6 +20,8 @@ class Curves:
     ``kind`` "counts": ``grid`` are head counts, values are expected numbers of bags, ``observed`` those seen.
     The posterior's curve is the pointwise mean over draws, its band holds ``band_prob`` of them at each point.
     """
+
+    __repr__ = displayed
 
     kind: Literal["density", "counts"]
     variable: str
@@ -39,6 +42,8 @@ class Surface:
     ``values[j][i]`` belongs to ``y_grid[j]``, ``x_grid[i]``; null where it is minus infinity.
     """
 
+    __repr__ = displayed
+
     x: str
     y: str
     x_grid: list[float]
@@ -50,6 +55,8 @@ class Surface:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something a comparison has to tell beside its verdict: a title, and sentences with the numbers in them."""
+
+    __repr__ = displayed
 
     title: str
     text: str
@@ -74,6 +81,8 @@ class QuantilePlot:
     ``outside`` of the data's points lie outside.
     """
 
+    __repr__ = displayed
+
     variable: str
     fitted: list[float]
     observed: list[float]
@@ -86,6 +95,8 @@ class QuantilePlot:
 @dataclass(frozen=True, slots=True)
 class GoodnessOfFit:
     """EM's fit against the data: ``replicates`` were drawn from it and refitted, of which ``left_out`` collapsed."""
+
+    __repr__ = displayed
 
     sentence: str
     distances: list[Distance]
@@ -100,6 +111,8 @@ class PredictiveStatistic:
 
     ``p_value``: share of replicates with more than observed, ties counted half.
     """
+
+    __repr__ = displayed
 
     name: str
     observed: float
@@ -116,6 +129,8 @@ class PredictiveCurve:
     ``kind`` "counts": bags by head count. ``kind`` "distribution": share of the rows at or below each point of the grid.
     """
 
+    __repr__ = displayed
+
     kind: Literal["counts", "distribution"]
     variable: str
     grid: list[float]
@@ -129,6 +144,8 @@ class PredictiveCurve:
 class PredictiveChecks:
     """Posterior predictive checks."""
 
+    __repr__ = displayed
+
     sentence: str
     statistics: list[PredictiveStatistic]
     curves: list[PredictiveCurve]
@@ -140,6 +157,8 @@ class PredictiveChecks:
 class PowerScaling:
     """Sensitivity of one quantity to raising prior and likelihood to a power; ``prior`` is null where the prior is flat."""
 
+    __repr__ = displayed
+
     name: str
     prior: Number
     likelihood: Number
@@ -150,6 +169,8 @@ class PowerScaling:
 class PriorSensitivity:
     """Prior sensitivity by power-scaling; ``threshold`` is what the diagnosis compares with."""
 
+    __repr__ = displayed
+
     sentence: str
     quantities: list[PowerScaling]
     threshold: float
@@ -159,6 +180,8 @@ class PriorSensitivity:
 class ModelChecks:
     """Whether the model fits the data, which the verdict says nothing of; ``sentence`` of each part stands alone."""
 
+    __repr__ = displayed
+
     goodness_of_fit: GoodnessOfFit
     predictive: PredictiveChecks
     prior_sensitivity: PriorSensitivity
@@ -167,6 +190,8 @@ class ModelChecks:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """The largest difference of a kind of probability between EM and the posterior, and the row or rows it is at."""
+
+    __repr__ = displayed
 
     where: str
     em: float
@@ -181,6 +206,8 @@ class RowMemberships:
     distinct rows, of which many are thinned evenly.
     """
 
+    __repr__ = displayed
+
     rows: list[int]
     of: int
     em: list[list[float]]
@@ -190,6 +217,8 @@ class RowMemberships:
 @dataclass(frozen=True, slots=True)
 class DistributionFunction:
     """Probability of a value up to ``at``: share of the data, by EM, and by the posterior with an equal-tailed interval."""
+
+    __repr__ = displayed
 
     variable: str
     at: float
@@ -210,6 +239,8 @@ class Labels:
     ``memberships`` and the differences are null where no row's component is hidden. ``co_membership_difference`` is of the
     probability that two rows share a component.
     """
+
+    __repr__ = displayed
 
     verdict: Literal["told apart", "not by order", "not told apart", "nothing to tell apart", "not looked at"]
     sentence: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from comparisons.display import displayed, displayed_result
 from comparisons.report_data import Curves, Finding, Labels, ModelChecks, Surface
 from comparisons.strict_json import Number
 
@@ -22,6 +23,8 @@ type Engine = Literal["em", "pymc", "sampler", "comparison"]
 @dataclass(frozen=True, slots=True)
 class Data:
     """The data as fitted: ``columns`` by name, one value per row; ``counts`` and ``labels`` are among them."""
+
+    __repr__ = displayed
 
     name: str
     source: str
@@ -39,6 +42,8 @@ class Model:
     ``formula`` is plain text, one line per statement; ``prior`` likewise, with numbers that ``prior_reason`` defends.
     """
 
+    __repr__ = displayed
+
     family: Literal["coins", "gaussians"]
     n_components: int
     component_names: list[str]
@@ -51,6 +56,8 @@ class Model:
 @dataclass(frozen=True, slots=True)
 class PosteriorSummary:
     """Marginal posterior of one quantity from NUTS, with the highest-density interval of probability ``hdi_prob``."""
+
+    __repr__ = displayed
 
     mean: Number
     sd: Number
@@ -102,6 +109,8 @@ class Quantity:
     posterior exists; always with a reason.
     """
 
+    __repr__ = displayed
+
     name: str
     em: Number
     em_se: Number
@@ -138,6 +147,8 @@ class Quantity:
 class Check:
     """One integrity check; ``engine`` is who is at fault where it failed, ``remedy`` what to do then."""
 
+    __repr__ = displayed
+
     name: str
     title: str
     outcome: Outcome
@@ -151,6 +162,8 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class ModeFound:
     """One optimum that EM found: its quantities by name, and how many starts reached it."""
+
+    __repr__ = displayed
 
     log_likelihood: float
     starts: int
@@ -179,6 +192,8 @@ class EMFit:
     parameter at the same iterations, by the names of the quantities.
     """
 
+    __repr__ = displayed
+
     status: str
     iterations: int
     log_likelihood: Number
@@ -197,6 +212,8 @@ class EMFit:
 class Sampler:
     """How the posterior was sampled."""
 
+    __repr__ = displayed
+
     name: str
     chains: int
     draws: int
@@ -210,6 +227,8 @@ class Sampler:
 class Provenance:
     """All that may differ between two equal runs, and what a rerun needs."""
 
+    __repr__ = displayed
+
     versions: dict[str, str]
     seed: int
     command: str
@@ -222,6 +241,8 @@ class Provenance:
 @dataclass(frozen=True, slots=True)
 class Result:
     """One comparison: the question, the verdict with its reasons, and every number behind it."""
+
+    __repr__ = displayed_result
 
     schema_version: int
     name: str
@@ -252,5 +273,7 @@ class SampledResult(Result):
     ``posterior``: an `xarray.DataTree` with the group ``posterior``, in canonical order and with the comparison's
     component names, as stored in ``posterior.nc``.
     """
+
+    __repr__ = displayed_result
 
     posterior: Any = None

@@ -30,6 +30,7 @@ from em.mixture import (
 )
 from em.sample import SAMPLE, drawn, keys
 from models.coins import CoinParameters, CoinPrior, CoinTosses
+from models.display import displayed
 from models.inputs import Floats, Integers, instance_of
 from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
 
@@ -55,6 +56,8 @@ class CoinStandardErrors:
     reason: str | None
     covariance: Floats
     names: tuple[str, ...]
+
+    __repr__ = displayed
 
 
 class CoinMixture:

@@ -17,6 +17,7 @@ from em.optima import Mode, Optimum, Status, distinct_optima, judged_end, modes_
 from em.runs import climbed_on, explored, finished, from_sample, rank, runs_of
 from em.standard_errors import covariance_of, withheld_reason
 from em.starts import Starts, starts
+from models.display import displayed
 from models.inputs import Floats, read_only
 from models.mixtures import canonical_permutation
 
@@ -26,6 +27,8 @@ type Method = Literal["em", "nelder-mead", "bfgs"]
 REPLAY_STEPS = 30_000
 # Starts from which that is tried.
 REPLAYED = 3
+# What a fit shows of itself.
+SHOWN = ("parameters", "log_likelihood", "log_posterior", "status", "iterations", "standard_errors", "modes")
 
 
 class Path[P](Sequence[P]):
@@ -49,8 +52,8 @@ class Path[P](Sequence[P]):
         return (self[index] for index in range(len(self)))
 
     def __repr__(self) -> str:
-        """How long it is, and where it ends."""
-        return f"Path(of {len(self)} parameters, ending at {self[-1]})"
+        """How long it is."""
+        return f"<Path of {len(self)} parameters>"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,10 +126,7 @@ class Fit[P, E]:
 
     def __repr__(self) -> str:
         """The result, without the path to it."""
-        return (
-            f"Fit({self.parameters}, log_likelihood={self.log_likelihood:.10g}, log_posterior={self.log_posterior}, "
-            f"status={self.status!r}, iterations={self.iterations}, modes={len(self.modes)})"
-        )
+        return displayed(self, SHOWN)
 
 
 def checked_options(method: Method, acceleration: Acceleration, starting: Starts) -> None:

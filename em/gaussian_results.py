@@ -14,6 +14,7 @@ from em.covariances import from_lower
 from em.gaussian_steps import log_densities
 from em.mixture import log_weights, responsibilities
 from em.units import Units
+from models.display import displayed
 from models.gaussians import GaussianParameters
 from models.inputs import Floats, names_of
 from models.measurements import Measurements
@@ -39,6 +40,8 @@ class GaussianStandardErrors:
     reason: str | None
     covariance: Floats
     names: tuple[str, ...]
+
+    __repr__ = displayed
 
 
 def standard_errors_of(

@@ -14,6 +14,7 @@ from em.collapse import NEVER_REGULAR, collapsed
 from em.curvature import CREEPING, Curvature, curvature
 from em.mixture import Mixture, permuted_places, row_posteriors
 from em.search import SAME_ROWS
+from models.display import displayed
 from models.inputs import Floats
 from models.mixtures import canonical_permutation
 
@@ -43,6 +44,8 @@ class Mode[P]:
     parameters: P
     starts: int
     regular: bool
+
+    __repr__ = displayed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

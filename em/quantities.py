@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from em.mixture import Mixture
+from models.display import displayed
 from models.inputs import Floats
 
 type Scale = Literal["identity", "log", "logit"]
@@ -38,6 +39,8 @@ class Interval:
     probability: float
     reason: str | None
     coinciding: tuple[bool, bool] = (False, False)
+
+    __repr__ = displayed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

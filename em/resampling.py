@@ -29,6 +29,7 @@ from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, log_weights, responsibilities
 from em.quantities import Interval, quantity
 from models.coins import CoinTosses
+from models.display import displayed
 from models.inputs import Floats, Integers, read_only
 from models.measurements import Measurements
 
@@ -60,6 +61,8 @@ class Bootstrap[E]:
     ambiguous: int
     reason: str | None
     _mixture: Mixture[Any, Any]
+
+    __repr__ = displayed
 
     def interval(self, name: str, probability: float = 0.94) -> Interval:
         """Percentile interval of one quantity, by the names that `em.profile_interval` takes."""

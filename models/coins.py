@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from models.display import displayed
 from models.inputs import (
     Floats,
     Integers,
@@ -91,6 +92,8 @@ class CoinTosses:
         object.__setattr__(self, "counts", row_counts(counts, n))
         object.__setattr__(self, "labels", row_labels(labels, n))
 
+    __repr__ = displayed
+
     @property
     def n(self) -> int:
         """Number of bags, each counted as often as it was seen."""
@@ -145,6 +148,8 @@ class CoinParameters:
             raise ValueError(f"head_probabilities[{k}] is {heads[k]:g}; probabilities must lie in [0, 1]")
         object.__setattr__(self, "weights", chances)
         object.__setattr__(self, "head_probabilities", heads)
+
+    __repr__ = displayed
 
     @property
     def n_components(self) -> int:

@@ -29,6 +29,7 @@ from models.covariances import Covariance as Covariance
 from models.covariances import CovarianceForm as CovarianceForm
 from models.covariances import Shape as Shape
 from models.covariances import positive_definite, square_matrices
+from models.display import displayed
 from models.inputs import (
     Floats,
     Integers,
@@ -81,6 +82,8 @@ class GaussianParameters:
         object.__setattr__(self, "weights", chances)
         object.__setattr__(self, "means", read_only(locations))
         object.__setattr__(self, "covariances", matrices)
+
+    __repr__ = displayed
 
     @property
     def n_components(self) -> int:
@@ -161,6 +164,8 @@ class GaussianPrior:
         if features is not None and len(features) != d:
             raise ValueError(f"features has {len(features)} names but mean has {d} values; give one name per value")
         object.__setattr__(self, "features", None if features is None else tuple(features))
+
+    __repr__ = displayed
 
     def checked(self, d: int, columns: Columns | None) -> GaussianPrior:
         """The prior, unless it is for other features than the ``d`` of y, which a table calls ``columns``."""

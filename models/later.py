@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from sys import modules
 from typing import Any
 
 
@@ -26,6 +25,6 @@ def at_first_use(
         return getattr(import_module(places[name]), name)
 
     def names() -> list[str]:
-        return sorted({*vars(modules[package]), *offered})
+        return sorted(offered)
 
     return attribute, names

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from models.display import displayed
 from models.inputs import Floats
 from models.posterior import LogPosterior
 
@@ -46,6 +47,8 @@ class Maximum:
     gradient_norm: float
     reached: int
     starts: int
+
+    __repr__ = displayed
 
 
 def find_map(model: pm.Model | LogPosterior, starts: int = 8, seed: int = 0) -> Maximum:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from models.covariances import Shape
+from models.display import displayed
 from models.inputs import Floats, Integers, finite_array, names_of, read_only, row_counts, row_labels, shown
 from models.tables import Columns
 
@@ -56,6 +57,8 @@ class Measurements:
         features = columns.features if columns else tuple(str(j + 1) for j in range(rows.shape[1]))
         object.__setattr__(self, "features", features)
         object.__setattr__(self, "columns", columns)
+
+    __repr__ = displayed
 
     @property
     def n(self) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.inputs import Floats
+from models.inputs import Floats, some_of
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -36,6 +36,11 @@ class LogPosterior:
     size : length of ``x``
     scale : ``(size,)`` what one unit of each coordinate is, so that nothing depends on the units of the data
     """
+
+    def __repr__(self) -> str:
+        """Its variables and their sizes."""
+        told = [f"{name} {shape}" for name, shape in zip(self.names, self.shapes, strict=True)]
+        return f"LogPosterior({some_of(told)}; {self.size} in all)"
 
     def __init__(self, model: pm.Model, *, compiled: bool = False) -> None:
         import pytensor

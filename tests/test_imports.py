@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import comparisons
 import em
 import models
 
@@ -26,7 +27,8 @@ AT_IMPORT = {"models": {"models", "numpy", "scipy"}, "em": {"em", "models", "num
 COMPILED = {"em/lanes.py", "em/compiled_pass.py"}
 # What em may know of models. In its PyMC side em has no business, so that the two densities are written apart.
 NOUNS = {
-    f"models.{name}" for name in ("coins", "gaussians", "inputs", "later", "measurements", "mixtures", "tables")
+    f"models.{name}"
+    for name in ("coins", "gaussians", "inputs", "later", "display", "measurements", "mixtures", "tables")
 } | {"models"}
 
 
@@ -88,9 +90,9 @@ def test_imports_load_nothing_heavy() -> None:
     assert done.stdout.strip() == "[] False"
 
 
-@pytest.mark.parametrize("package", [em, models])
+@pytest.mark.parametrize("package", [em, models, comparisons])
 def test_a_package_offers_what_it_says(package: Any) -> None:
-    assert set(package.__all__) <= set(dir(package))
+    assert set(dir(package)) == set(package.__all__)
     assert all(hasattr(package, name) for name in package.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = package.nothing

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from comparisons.display import displayed
 from comparisons.files import write_text
 from comparisons.result import Provenance
 from comparisons.store import StoredResultError
@@ -29,6 +30,8 @@ class Criteria:
     Transactions on Pattern Analysis and Machine Intelligence 22, 719).
     """
 
+    __repr__ = displayed
+
     aic: float
     bic: float
     icl: float
@@ -38,6 +41,8 @@ class Criteria:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Log marginal likelihood over all labellings by the second route, in nats; null where k-hat is above 0.7."""
+
+    __repr__ = displayed
 
     log_evidence: Number
     error: Number
@@ -53,6 +58,8 @@ class LeaveOneOut:
     ``difference`` is to one component fewer, ``difference_error`` its standard error over the rows; ``largest_k`` is the
     largest Pareto k of a row, ``unreliable_rows`` the number of rows where it is above 0.7.
     """
+
+    __repr__ = displayed
 
     elpd: Number
     standard_error: Number
@@ -70,6 +77,8 @@ class BayesFactor:
     ``under`` holds the logarithm by what was changed in the prior; null where it cannot be relied on.
     """
 
+    __repr__ = displayed
+
     log_value: Number
     error: Number
     under: dict[str, Number]
@@ -84,6 +93,8 @@ class LikelihoodRatio:
     ``p_value`` = (1 + ``exceeding``) / (1 + ``samples``), with the exact binomial interval of probability 0.95 of the
     share that exceeds; ``smallest_ratio`` is that of the fit with K components.
     """
+
+    __repr__ = displayed
 
     statistic: Number
     p_value: Number
@@ -102,6 +113,8 @@ class Candidate:
     ``smallest_ratio`` is that of standard deviations at the maximum-likelihood estimate (1 for coins), ``reservation``
     why the criteria may not mean there what they mean at a regular maximum.
     """
+
+    __repr__ = displayed
 
     n_components: int
     status: str
@@ -123,6 +136,8 @@ class Components:
     ``prior`` is the one of every K, ``minimum_ratio`` what the fits of the likelihood-ratio test are held to, ``choices``
     the number of components by what chose it (null where it could not), ``conclusions`` sentences.
     """
+
+    __repr__ = displayed
 
     schema_version: int
     name: str

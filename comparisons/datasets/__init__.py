@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from comparisons.display import displayed
+
 SOURCES: Mapping[str, str] = MappingProxyType(
     {
         "two_coin": "Do, C. B. & Batzoglou, S. (2008). What is the expectation maximization algorithm? "
@@ -58,6 +60,8 @@ class Dataset:
     source: str
     columns: Mapping[str, NDArray[Any]]
     sha256: str
+
+    __repr__ = displayed
 
     @property
     def n(self) -> int:
