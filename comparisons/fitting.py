@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from comparisons.declaration import Comparison
 from comparisons.names import distinct_names
 from em.mixture import has_mode
 from models import CoinPrior, CoinTosses, GaussianPrior, Measurements
 from models.covariances import CovarianceForm
-from models.inputs import instance_of, shown, some_of
+from models.inputs import instance_of, shown, some_of, whole_number
 from models.mixtures import MixtureWeights, checked_labels, enough_rows
 
 
@@ -81,7 +79,4 @@ def checked_settings(seed: Any, draws: Any, chains: Any) -> None:
     """
     # Split R-hat needs two draws in each half of a chain.
     for name, value, least in (("seed", seed, 0), ("draws", draws, 4), ("chains", chains, 1)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise TypeError(f"{name} is {shown(value)}, but must be a whole number")
-        if value < least:
-            raise ValueError(f"{name} is {value}, but must be at least {least}")
+        whole_number(name, value, least=least)

@@ -54,9 +54,13 @@ def ecr(memberships: Memberships, pivot: ArrayLike, random: np.random.Generator)
 
     Raises
     ------
-    ValueError
-        if the pivot does not name a component for each row
+    TypeError, ValueError
+        if the pivot does not name a component for each row, or random is no `numpy.random.Generator`
     """
+    if not isinstance(random, np.random.Generator):
+        raise TypeError(
+            f"random is a {type(random).__name__}; give a generator, as numpy.random.default_rng(1) makes one"
+        )
     _, n, k = memberships.shape
     allocation = allocation_of("pivot", pivot, k, (1,))
     if allocation.shape != (n,):

@@ -22,7 +22,7 @@ from comparisons.display import displayed
 from comparisons.quantities import parameters_of
 from em.mixture import log_weights, responsibilities
 from models import CoinTosses, Measurements
-from models.inputs import Floats, Integers, finite_array, read_only, row_counts
+from models.inputs import Floats, Integers, component_number, cut, finite_array, read_only, row_counts, some_of
 from models.measurements import measured
 from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
 
@@ -79,7 +79,7 @@ class Memberships:
         missing = [name for name in [*needed, *(["weights"] if treated.free else [])] if name not in posterior]
         if missing:
             raise ValueError(
-                f"the posterior has the variables {', '.join(map(str, posterior))}, but lacks {', '.join(missing)}; "
+                f"the posterior has the variables {some_of(posterior)}, but lacks {', '.join(missing)}; "
                 "give draws of the model of these rows, and weights= where they were held fixed"
             )
         checked_labels(rows.labels, k)
@@ -121,7 +121,8 @@ class Memberships:
         if wrong.any():
             draw, row = (int(i) for i in np.argwhere(wrong)[0])
             raise ValueError(
-                f"probabilities[{draw}, {row}] is {array[draw, row]}; the probabilities of a row must lie in 0..1 and sum to 1"
+                f"probabilities[{draw}, {row}] is {cut(str(array[draw, row]))}; "
+                "the probabilities of a row must lie in 0..1 and sum to 1"
             )
         array = array / array.sum(axis=-1, keepdims=True)
         n_draws, n, k = array.shape
@@ -139,7 +140,7 @@ class Memberships:
         exchangeable: ArrayLike | None = None,
     ) -> Memberships:
         """Take sampled allocations ``(draws, n)`` from elsewhere, components counted from 0."""
-        array = allocation_of("allocations", allocations, n_components, (2,))
+        array = allocation_of("allocations", allocations, component_number(n_components), (2,))
         return cls.of_probabilities(np.eye(n_components)[array], counts, exchangeable)
 
     def blocks(self) -> Iterator[tuple[slice, Floats]]:

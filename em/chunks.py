@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from em.mixture import AT_A_TIME, Sum
-from models.inputs import Floats, some_of
+from models.inputs import Floats, shown, some_of
 from models.measurements import Measurements
 from models.tables import Columns
 
@@ -169,7 +169,7 @@ class ArrowRows(ReadHere):
             kind = dataset.schema.field(name).type
             if not (kinds.is_integer(kind) or kinds.is_floating(kind)):
                 raise TypeError(
-                    f"column {name!r} of y is of type {kind}, but y must hold numbers; leave it out: give "
+                    f"column {shown(name)} of y is of type {kind}, but y must hold numbers; leave it out: give "
                     "pyarrow.dataset.dataset(path).replace_schema(...) with the columns that are meant"
                 )
         return cls(dataset, counts, labels, columns.features, columns)
@@ -208,7 +208,7 @@ def _complete(fragment: Any, path: str, wanted: Sequence[str]) -> None:
     lacking = [name for name in wanted if name not in there]
     if lacking:
         raise ValueError(
-            f"{path} has no column {lacking[0]!r}, which y has elsewhere; add it to that file, or leave the file out"
+            f"{path} has no column {shown(lacking[0])}, which y has elsewhere; add it to that file, or leave the file out"
         )
 
 

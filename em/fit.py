@@ -18,7 +18,7 @@ from em.runs import climbed_on, explored, finished, from_sample, rank, runs_of
 from em.standard_errors import covariance_of, withheld_reason
 from em.starts import Starts, starts
 from models.display import displayed
-from models.inputs import Floats, read_only
+from models.inputs import Floats, read_only, shown, whole_number
 from models.mixtures import canonical_permutation
 
 type Method = Literal["em", "nelder-mead", "bfgs"]
@@ -129,14 +129,21 @@ class Fit[P, E]:
         return displayed(self, SHOWN)
 
 
+def checked_fit(fit: Any) -> None:
+    """Refuse what is no fit."""
+    if not isinstance(fit, Fit):
+        raise TypeError(f"fit must be an em.Fit, as em.coin_mixture returns, but is {type(fit).__name__}")
+
+
 def checked_options(method: Method, acceleration: Acceleration, starting: Starts) -> None:
     """Refuse what is no option, before any row is read."""
-    if method not in ("em", "nelder-mead", "bfgs"):
-        raise ValueError(f'method is {method!r}; give "em", "nelder-mead" or "bfgs"')
-    if acceleration not in (None, "auto", "newton", "squarem", "anderson"):
-        raise ValueError(f'acceleration is {acceleration!r}; give None, "auto", "newton", "squarem" or "anderson"')
-    if starting not in ("default", "thorough"):
-        raise ValueError(f'starts is {starting!r}; give "default" or "thorough"')
+    if not isinstance(method, str) or method not in ("em", "nelder-mead", "bfgs"):
+        raise ValueError(f'method is {shown(method)}; give "em", "nelder-mead" or "bfgs"')
+    known = acceleration is None or isinstance(acceleration, str)
+    if not known or acceleration not in (None, "auto", "newton", "squarem", "anderson"):
+        raise ValueError(f'acceleration is {shown(acceleration)}; give None, "auto", "newton", "squarem" or "anderson"')
+    if not isinstance(starting, str) or starting not in ("default", "thorough"):
+        raise ValueError(f'starts is {shown(starting)}; give "default" or "thorough"')
     if method != "em" and acceleration in ("newton", "squarem", "anderson"):
         raise ValueError(f'acceleration="{acceleration}" is a variant of EM; leave it out with method="{method}"')
 
@@ -152,6 +159,7 @@ def fit_mixture(
     max_iterations: int = MAX_ITERATIONS,
 ) -> Fit[Any, Any]:
     """Fit a mixture of any family; the families' own functions say what the arguments are, and check them."""
+    whole_number("seed", seed, least=0)
     if acceleration == "newton" and mixture.n_parameters > MOST_PARAMETERS:
         raise ValueError(
             f'acceleration is "newton" but the fit has {mixture.n_parameters} parameters, and above {MOST_PARAMETERS} their '

@@ -16,7 +16,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.inputs import Floats, Integers
+from models.inputs import Floats, Integers, cut
 from models.mixtures import MixtureWeights
 
 # Numbers that are computed at a time where memory is to be spared: 1 MB, which stays in the cache.
@@ -331,7 +331,9 @@ def fitting_start(start: Floats, weights: MixtureWeights) -> None:
             f"start has {len(start)} components but n_components is {weights.n_components}; give as many of both"
         )
     if weights.fixed is not None and not np.allclose(start, weights.fixed, rtol=0, atol=1e-8):
-        raise ValueError(f"start.weights are {start} but the weights are held at {weights.fixed}; give the same values")
+        raise ValueError(
+            f"start.weights are {cut(str(start))} but the weights are held at {cut(str(weights.fixed))}; give the same values"
+        )
 
 
 def row_posteriors(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats]:

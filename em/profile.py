@@ -24,10 +24,10 @@ import numpy as np
 from scipy.special import ndtri
 
 from em.constrained import ConstrainedMaximum, Point
-from em.fit import Fit
+from em.fit import Fit, checked_fit
 from em.mixture import Mixture
 from em.quantities import FAR, Interval, Quantity, quantity
-from models.inputs import Floats
+from models.inputs import Floats, finite_array, shown
 
 # First step where no curvature says how far: on the log and logit scales, and in spreads of the data.
 FIRST_STEP = 0.5
@@ -58,8 +58,9 @@ def profile_interval(fit: Fit[Any, Any], name: str, probability: float = 0.94) -
     ValueError
         for a name that the fit does not have, or a probability outside of (0, 1)
     """
-    if not 0 < probability < 1:
-        raise ValueError(f"probability is {probability}; give a number between 0 and 1")
+    checked_fit(fit)
+    if not 0 < float(finite_array("probability", probability, (0,))) < 1:
+        raise ValueError(f"probability is {shown(probability)}; give a number between 0 and 1")
     mixture = fit._mixture
     wanted = quantity(mixture, name)
     if fit.status not in ("converged", "boundary", "ridge"):

@@ -10,7 +10,7 @@ import numpy as np
 
 from em.mixture import Mixture
 from models.display import displayed
-from models.inputs import Floats
+from models.inputs import Floats, one_line, shown, some_of
 
 type Scale = Literal["identity", "log", "logit"]
 
@@ -85,10 +85,12 @@ def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         for a name that this mixture does not have
     """
     names, k = mixture.names(), mixture.n_components
+    if not isinstance(name, str):
+        raise TypeError(f"name is {shown(name)} of type {type(name).__name__}; give one of {some_of(names)}")
     spread = float(mixture.points.std(axis=0).max())
     variances = {f"standard_deviations{n[5:]}": _variance_of(n, names) for n in names if n.startswith("means")}
     at_bounds = {place for place, _ in mixture.bounds()}
@@ -121,7 +123,7 @@ def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
 
         return Quantity(chance, lambda vector: vector[swapped], "logit", chance)
     known = [*names, *variances, *(["chance_of_heads"] if at_bounds else [])]
-    raise ValueError(f'name is "{name}"; give one of {", ".join(known)}')
+    raise ValueError(f'name is "{one_line(name)}"; give one of {some_of(known)}')
 
 
 def _variance_of(mean: str, names: list[str]) -> str:

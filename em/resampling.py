@@ -24,13 +24,13 @@ from em.climb import climb
 from em.coin_family import CoinMixture
 from em.collapse import collapsed
 from em.curvature import derivatives
-from em.fit import Fit
+from em.fit import Fit, checked_fit
 from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, log_weights, responsibilities
 from em.quantities import Interval, quantity
 from models.coins import CoinTosses
 from models.display import displayed
-from models.inputs import Floats, Integers, read_only
+from models.inputs import Floats, Integers, read_only, shown, whole_number
 from models.measurements import Measurements
 
 # Share of the replicates that may be lost, without a maximum or with components that cannot be told apart: what is left
@@ -100,11 +100,12 @@ def bootstrap[E](
     ValueError
         for another kind, fewer than two replicates, or a fit of rows that are not in memory
     """
-    if kind not in ("parametric", "nonparametric"):
-        raise ValueError(f'kind is {kind!r}; give "parametric" or "nonparametric"')
-    if replicates < 2:
-        raise ValueError(f"replicates is {replicates}; give at least 2")
-    random = np.random.default_rng(random)
+    checked_fit(fit)
+    if not isinstance(kind, str) or kind not in ("parametric", "nonparametric"):
+        raise ValueError(f'kind is {shown(kind)}; give "parametric" or "nonparametric"')
+    whole_number("replicates", replicates, least=2)
+    if not isinstance(random, np.random.Generator):
+        random = np.random.default_rng(whole_number("random", random, least=0))
     mixture: Any = fit._mixture
     if isinstance(mixture, ChunkedGaussianMixture):
         raise ValueError(

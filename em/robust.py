@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from em.curvature import curvature, parts, row_scores
-from em.fit import Fit
+from em.fit import Fit, checked_fit
 from em.mixture import Mixture
 from models.inputs import Floats
 
@@ -32,6 +32,7 @@ def sandwich[E](fit: Fit[Any, E]) -> E:
     -------
     Standard errors; NaN with the fit's own reason where its standard errors are withheld
     """
+    checked_fit(fit)
     mixture: Mixture[Any, Any] = fit._mixture
     parameters = mixture.from_vector(fit.path._vectors[-1])
     p, reason = mixture.n_parameters, fit.standard_errors.reason  # type: ignore[attr-defined]

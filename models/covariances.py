@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.inputs import Floats, finite_array, read_only
+from models.inputs import Floats, cut, finite_array, read_only, shown
 
 type Shape = Literal["full", "diagonal", "spherical"]
 type Covariance = Literal["full", "tied", "diagonal", "spherical", "tied-diagonal", "tied-spherical"]
@@ -34,8 +34,8 @@ class CovarianceForm:
     def of(cls, covariance: Covariance) -> CovarianceForm:
         """Read one of the six words, or raise ValueError listing them."""
         known = get_args(Covariance.__value__)
-        if covariance not in known:
-            raise ValueError(f"covariance is {covariance!r}; give one of {', '.join(known)}")
+        if not isinstance(covariance, str) or covariance not in known:
+            raise ValueError(f"covariance is {shown(covariance)}; give one of {', '.join(known)}")
         word = covariance.removeprefix("tied").removeprefix("-") or "full"
         return cls(shape=word, tied=covariance.startswith("tied"))  # type: ignore[arg-type]
 
@@ -74,7 +74,7 @@ def positive_definite(place: str, matrix: Floats) -> Floats:
     """Return a covariance ``(d, d)``, or raise ValueError saying why it is none."""
     if (np.diag(matrix) <= 0).any():
         raise ValueError(
-            f"{place} has a diagonal entry that is not positive: {np.diag(matrix)}; variances must be above 0"
+            f"{place} has a diagonal entry that is not positive: {cut(str(np.diag(matrix)))}; variances must be above 0"
         )
     # Unit diagonal first: whether a matrix is positive definite does not depend on the units of the features.
     spread = np.sqrt(np.diag(matrix))

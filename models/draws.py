@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.inputs import Integers
+from models.inputs import Integers, some_of
 from models.mixtures import canonical_permutation
 
 if TYPE_CHECKING:
@@ -36,9 +36,11 @@ def canonical_order(draws: xr.DataTree, exchangeable: Integers | None = None) ->
 
     Raises
     ------
-    ValueError
-        if the draws hold neither ``head_probabilities`` nor ``means``
+    TypeError, ValueError
+        if there is no group ``posterior``, or the draws hold neither ``head_probabilities`` nor ``means``
     """
+    if "posterior" not in getattr(draws, "children", {}):
+        raise TypeError(f"draws is a {type(draws).__name__} without the group posterior; give what pymc.sample returns")
     posterior: Any = draws["posterior"].to_dataset()
     if "head_probabilities" in posterior:
         keys = [posterior["head_probabilities"].transpose("chain", "draw", "component").values]
@@ -46,7 +48,7 @@ def canonical_order(draws: xr.DataTree, exchangeable: Integers | None = None) ->
         keys = list(np.moveaxis(posterior["means"].transpose("chain", "draw", "component", ...).values, -1, 0))
     else:
         raise ValueError(
-            f"the posterior has the variables {', '.join(map(str, posterior))}, but canonical order needs "
+            f"the posterior has the variables {some_of(posterior)}, but canonical order needs "
             "head_probabilities or means"
         )
     if "weights" in posterior:

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 type Floats = NDArray[np.float64]
 type Integers = NDArray[np.int64]
 
+# Components up to which an array of their weights can be made.
+MOST_COMPONENTS = 10**6
 # Weights typed by hand with eight digits sum to 1 within this.
 WEIGHT_SUM_TOLERANCE = 1e-8
 
@@ -22,7 +24,14 @@ LONGEST_VALUE, LONGEST_LIST = 60, 200
 
 def shown(value: object) -> str:
     """A value as a message quotes it: in Python's own form, on one line, cut in the middle where it is long."""
-    return cut(" ".join(repr(value).split()))
+    if isinstance(value, int) and abs(value) > 10**LONGEST_VALUE:
+        return f"a number of more than {LONGEST_VALUE} digits"
+    return one_line(repr(value))
+
+
+def one_line(text: str) -> str:
+    """Text with its line ends and runs of blanks as one blank, cut in the middle where it is long."""
+    return cut(" ".join(text.split()))
 
 
 def cut(text: str, longest: int = LONGEST_VALUE) -> str:
@@ -34,7 +43,7 @@ def cut(text: str, longest: int = LONGEST_VALUE) -> str:
 
 def some_of(names: Iterable[object]) -> str:
     """Names in a row; of many the first, and how many more there are."""
-    told = [cut(" ".join(str(name).split())) for name in names]
+    told = [one_line(str(name)) for name in names]
     kept = list(accumulate(len(name) + 2 for name in told))
     n = max(sum(length <= LONGEST_LIST for length in kept), 1)
     return ", ".join(told[:n]) + (f" and {len(told) - n} more" if n < len(told) else "")
@@ -127,7 +136,7 @@ def _not_numbers(name: str, array: NDArray[Any]) -> str:
         value = entry.item() if isinstance(entry, np.generic) else entry
         if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
             return (
-                f"{name} must hold numbers, but holds {value!r} of type {type(value).__name__} at {_place(index)}; "
+                f"{name} must hold numbers, but holds {shown(value)} of type {type(value).__name__} at {_place(index)}; "
                 "convert it to a number, or leave that row or column out"
             )
     return f"{name} must hold numbers, but its values are of type {array.dtype}; convert it with .astype(float) first"
@@ -172,12 +181,25 @@ def positive_number(name: str, value: float, *, above: float = 0.0) -> float:
     return number
 
 
+def whole_number(name: str, value: Any, *, least: int) -> int:
+    """Return one whole number of at least ``least``, or raise TypeError or ValueError naming the argument."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} is {shown(value)}, but must be a whole number")
+    if value < least:
+        raise ValueError(f"{name} is {shown(value)}, but must be at least {least}")
+    return int(value)
+
+
 def component_number(n_components: int) -> int:
     """Return the number of components as an int of at least 1."""
     if isinstance(n_components, bool) or not isinstance(n_components, int | np.integer):
-        raise TypeError(f"n_components must be a whole number, but is {n_components!r}")
+        raise TypeError(f"n_components must be a whole number, but is {shown(n_components)}")
     if n_components < 1:
-        raise ValueError(f"n_components is {n_components}; a mixture has at least 1 component")
+        raise ValueError(f"n_components is {shown(n_components)}; a mixture has at least 1 component")
+    if n_components > MOST_COMPONENTS:
+        raise ValueError(
+            f"n_components is {shown(n_components)}; no computer holds more than {MOST_COMPONENTS:,} components"
+        )
     return int(n_components)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from models.display import displayed
-from models.inputs import Floats
+from models.inputs import Floats, whole_number
 from models.posterior import LogPosterior
 
 if TYPE_CHECKING:
@@ -66,13 +66,13 @@ def find_map(model: pm.Model | LogPosterior, starts: int = 8, seed: int = 0) -> 
 
     Raises
     ------
-    ValueError
-        if ``starts`` is no whole number of at least 1
+    TypeError, ValueError
+        if ``model`` is none, ``starts`` is no whole number of at least 1, or ``seed`` none of at least 0
     """
     from scipy.optimize import minimize
 
-    if isinstance(starts, bool) or not isinstance(starts, int) or starts < 1:
-        raise ValueError(f"starts is {starts!r}, but must be a whole number of at least 1")
+    whole_number("starts", starts, least=1)
+    whole_number("seed", seed, least=0)
     density = model if isinstance(model, LogPosterior) else LogPosterior(model)
     random = np.random.default_rng(seed)
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from models.covariances import Shape
 from models.display import displayed
-from models.inputs import Floats, Integers, finite_array, names_of, read_only, row_counts, row_labels, shown
+from models.inputs import Floats, Integers, finite_array, names_of, read_only, row_counts, row_labels, shown, some_of
 from models.tables import Columns
 
 # Ranges of a column whose squares, and those of a component ten digits narrower, are numbers of double precision.
@@ -178,11 +178,13 @@ def fit_for(covariance: Floats, mean: Floats, n: int, features: Sequence[str], s
     constant = np.flatnonzero(variances == 0)
     if len(constant) and (shape != "spherical" or len(constant) == len(variances)):
         j = int(constant[0])
-        raise ValueError(f"column {features[j]!r} of y is constant ({mean[j]:g}); drop it, it has no spread to model")
+        raise ValueError(
+            f"column {shown(features[j])} of y is constant ({mean[j]:g}); drop it, it has no spread to model"
+        )
     if shape == "full":
         involved = collinear(covariance)
         if len(involved):
-            names = ", ".join(repr(features[int(j)]) for j in involved)
+            names = some_of([repr(features[int(j)]) for j in involved])
             raise ValueError(f"columns {names} of y are collinear; drop one of them")
 
 

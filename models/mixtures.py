@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.inputs import Floats, Integers, component_number, read_only, weight_vector
+from models.inputs import Floats, Integers, component_number, one_line, read_only, weight_vector
 
 type Weights = Literal["free", "equal"] | ArrayLike
 
@@ -48,7 +48,7 @@ class MixtureWeights:
         if isinstance(weights, str):
             if weights not in ("free", "equal"):
                 raise ValueError(
-                    f'weights is "{weights}"; give "free", "equal" or an array of {k} numbers that sum to 1'
+                    f'weights is "{one_line(weights)}"; give "free", "equal" or an array of {k} numbers that sum to 1'
                 )
             # One component has nothing to choose from: its weight is 1, not a parameter.
             fixed = None if weights == "free" and k > 1 else read_only(np.full(k, 1.0 / k))

@@ -49,6 +49,10 @@ class LogPosterior:
         from pytensor.graph.replace import clone_replace
         from pytensor.link.vm import VMLinker
 
+        if not hasattr(model, "free_RVs"):
+            raise TypeError(
+                f"model must be a pymc.Model, but is {type(model).__name__}; models.coin_mixture builds one"
+            )
         self.model = model
         self.names = tuple(variable.name for variable in model.free_RVs)
         start = model.initial_point()

@@ -43,7 +43,7 @@ class Columns:
             if name is not None and name not in own:
                 raise ValueError(f"{argument} is {shown(name)}, which is no column of y; {_instead(name, own)}")
         if counts is not None and counts == labels:
-            raise ValueError(f"counts and labels are both {counts!r}; give a column for each, or leave one out")
+            raise ValueError(f"counts and labels are both {shown(counts)}; give a column for each, or leave one out")
         told_apart("column", own, "y")
         features = tuple(name for name in own if name not in (counts, labels))
         if not features:

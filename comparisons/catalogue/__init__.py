@@ -30,6 +30,10 @@ NAMES = (
 )
 
 
+# Characters of a name that a message quotes.
+LONGEST_QUOTED = 60
+
+
 class UnknownComparison(ValueError):
     """No comparison has this name; the message names the nearest that there is."""
 
@@ -47,12 +51,18 @@ def declaration(name: str) -> Comparison:
     UnknownComparison
         if there is none of that name
     """
-    if name not in NAMES:
-        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.5)
+    if not isinstance(name, str) or name not in NAMES:
+        near = difflib.get_close_matches(str(name)[:200], NAMES, n=1, cutoff=0.5)
         meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(NAMES)}"
-        raise UnknownComparison(f"there is no comparison {name!r}; {meant}")
+        raise UnknownComparison(f"there is no comparison {_quoted(name)}; {meant}")
     comparison: Comparison = import_module(f"comparisons.catalogue.{name.replace('-', '_')}").COMPARISON
     return comparison
+
+
+def _quoted(name: object) -> str:
+    """A name as a message quotes it; of a long one the beginning."""
+    told = repr(name)
+    return told if len(told) <= LONGEST_QUOTED else f"{told[:LONGEST_QUOTED]}..."
 
 
 def questions() -> dict[str, str]:

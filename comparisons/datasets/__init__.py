@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comparisons.display import displayed
+from models.inputs import shown
 
 SOURCES: Mapping[str, str] = MappingProxyType(
     {
@@ -76,8 +77,8 @@ def load(name: str) -> Dataset:
     --------
     >>> waiting = load("faithful").columns["waiting"]
     """
-    if name not in SOURCES:
-        raise ValueError(f"there is no data set {name!r}; choose one of {', '.join(SOURCES)}")
+    if not isinstance(name, str) or name not in SOURCES:
+        raise ValueError(f"there is no data set {shown(name)}; choose one of {', '.join(SOURCES)}")
     content = Path(__file__).with_name(f"{name}.csv").read_bytes()
     header, *rows = csv.reader(content.decode().splitlines())
     columns = {title: _column(cells) for title, cells in zip(header, zip(*rows, strict=True), strict=True)}
