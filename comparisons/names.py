@@ -1,8 +1,8 @@
 """What users may call things: comparisons, components, features. A name is any text that can be read and told from others.
 
-Brackets, slashes, commas, quotes, line ends and any script are the user's to choose, at any length; what cannot hold them (the
-name of a directory, a page, a table for LaTeX) escapes them. Refused is what no reader or file could tell apart: names that are
-empty, two alike, or with characters that are no text.
+Brackets, slashes, commas without a blank, quotes, line ends and any script are the user's to choose, at any length; what
+cannot hold them (the name of a directory, a page, a table for LaTeX) escapes them. Refused is what no reader or file could
+tell apart: names that are empty, two alike, or with characters that are no text.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from comparisons.quantity_names import SEPARATOR
 from models.inputs import shown
 from models.tables import told_apart
 
@@ -50,6 +51,12 @@ def distinct_names(kind: str, names: Any) -> tuple[str, ...]:
         raise TypeError(f"{kind}s is {shown(names)} of type {type(names).__name__}; give a list of names")
     told = tuple(readable_text(f"{kind}s[{place}]", name) for place, name in enumerate(names))
     told_apart(kind, told, "the comparison")
+    for place, name in enumerate(told):
+        if SEPARATOR in name:
+            raise ValueError(
+                f"{kind}s[{place}] is {shown(name)}, with a comma and a blank as between the labels of a quantity; "
+                "leave out one of the two"
+            )
     if kind == "feature" and (taken := set(told) & set(RESERVED)):
         raise ValueError(
             f"features has {shown(taken.pop())}, which is a column of its own in results; call it otherwise"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from comparisons.engines import Parameters, Problem
+from comparisons.quantity_names import variable_and_labels
 from em.curvature import FLAT, Curvature
 from em.mixture import trusted
 from models import CoinParameters, GaussianParameters
@@ -51,10 +52,9 @@ def scale(name: str) -> Scale:
     """On which scale the quantity has no bounds, so that a Wald interval stays inside them."""
     if name.startswith(("weights", "head_probabilities", "chance_of_heads")):
         return "logit"
-    variable, _, place = name.partition("[")
+    variable, labels = variable_and_labels(name)
     if variable in ("standard_deviations", "variances"):
         return "log"
-    labels = place.rstrip("]").split(", ")
     return "log" if variable == "covariances" and labels[-1] == labels[-2] else "identity"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from comparisons.engines import Parameters, Problem
+from comparisons.quantity_names import variable_and_labels
 from comparisons.result import Model
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters
 
@@ -90,4 +91,4 @@ def with_quantities(problem: Problem, parameters: Parameters, changed: dict[str,
 
 
 def _labels(name: str) -> list[str]:
-    return name.partition("[")[2].rstrip("]").split(", ")
+    return variable_and_labels(name)[1]

@@ -57,6 +57,7 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"features": ["x", "x"]}, ValueError, "the comparison has 2 features named 'x'; give each a name of its own"),
     ({"features": ["x", "\n"]}, ValueError, "feature 2 of the comparison has an empty name"),
     ({"features": ["x", "counts"]}, ValueError, "features has 'counts', which is a column of its own in results"),
+    ({"components": ["A, b", "B"]}, ValueError, "components[0] is 'A, b', with a comma and a blank as between the labels"),
     ({"features": ["x"]}, ValueError, "features has 1 names but y has 2 columns; give one name per column, or none"),
     ({"features": ["HbA1c [%]", "glucose"]}, ValueError, "features[0] is 'HbA1c [%]' but column 1 of y is 'glucose [mmol/L]'"),
     ({"data": FRAME}, TypeError, "data must be models.CoinTosses or models.Measurements, but is DataFrame"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +56,10 @@ _STYLE: dict[str, Any] = {
 }
 
 
+# Characters of a name in a figure.
+LONGEST_NAME = 48
+
+
 @dataclass(frozen=True, slots=True)
 class Illustration:
     """One figure of a report; ``alt`` says in a sentence what a reader who cannot see it should know."""
@@ -72,7 +77,9 @@ def style() -> Iterator[None]:
     import matplotlib
 
     settings: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
-    with matplotlib.rc_context(settings | _STYLE):
+    with matplotlib.rc_context(settings | _STYLE), warnings.catch_warnings():
+        # A script that the font has not is drawn as boxes; page and tables have it.
+        warnings.filterwarnings("ignore", message="(?s)Glyph .* missing from font")
         yield
 
 
@@ -112,16 +119,25 @@ def add_legend(figure: Figure, axes: Axes) -> None:
             handle.set_alpha(0.8)
 
 
+def drawn(name: str) -> str:
+    """Return a name as a figure can bear it: on one line, cut where it is long, and no dollar taken for mathematics."""
+    text = " ".join(name.split())
+    if len(text) > LONGEST_NAME:
+        text = f"{text[: LONGEST_NAME - 12]}...{text[-9:]}"
+    return text.replace("$", r"\$")
+
+
 def axis_label(result: Result, name: str) -> str:
     """Return the quantity's or variable's name with its unit, where it has one."""
-    variable = name.partition("[")[0]
-    if result.model.family == "coins" or not result.data.unit:
+    variable, name = name.partition("[")[0], drawn(name)
+    unit = drawn(result.data.unit)
+    if result.model.family == "coins" or not unit:
         return name
     if variable in ("weights", "head_probabilities"):
         return name
     if variable in ("covariances", "variances"):
-        return f"{name} ({result.data.unit}²)" if " " not in result.data.unit else name
-    return f"{name} ({result.data.unit})"
+        return f"{name} ({unit}²)" if " " not in unit else name
+    return f"{name} ({unit})"
 
 
 def thinned(n: int, most: int) -> slice:

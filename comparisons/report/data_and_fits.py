@@ -21,6 +21,7 @@ from comparisons.report.appearance import (
     Illustration,
     add_legend,
     axis_label,
+    drawn,
     shown,
     thinned,
 )
@@ -153,7 +154,14 @@ def _name_components(ax: Axes, result: Result, curve: Curves) -> None:
         top = np.nanmax([curve.em[peak], curve.posterior_high[peak]])
         place = (curve.grid[peak], float(top))
         ax.annotate(
-            name, place, xytext=(0, 3), textcoords="offset points", ha="center", va="bottom", color=EM, fontsize=8
+            drawn(name),
+            place,
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            color=EM,
+            fontsize=8,
         )
 
 
@@ -178,7 +186,7 @@ def _counts(result: Result, curves: list[Curves]) -> Illustration:
             label=_band_label(curve),
         )
         ax.plot(grid - width / 6, _array(curve.em), "D", color=EM, markersize=4.5, label="EM")
-        ax.set_xlabel(result.data.unit or curve.variable)
+        ax.set_xlabel(drawn(result.data.unit or curve.variable))
         ax.set_ylabel("count")
         ax.set_ylim(bottom=0)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from comparisons.quantity_names import variable_and_labels
+
 if TYPE_CHECKING:
     import xarray
 
 type Floats = NDArray[np.float64]
-
-_NAME = re.compile(r"(?P<variable>\w+)(?:\[(?P<labels>.*)\])?")
-
-
-def variable_and_labels(name: str) -> tuple[str, list[str]]:
-    """Take the name of a quantity apart.
-
-    Examples
-    --------
-    >>> variable_and_labels("means[short, eruptions]")
-    ('means', ['short', 'eruptions'])
-    >>> variable_and_labels("noise")
-    ('noise', [])
-    """
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise ValueError(f"{name!r} is not the name of a quantity; those read like 'means[short, eruptions]'")
-    labels = match["labels"]
-    return match["variable"], [label.strip() for label in labels.split(",")] if labels else []
 
 
 def draws_of(posterior: xarray.DataTree, name: str) -> Floats | None:
@@ -45,8 +27,11 @@ def draws_of(posterior: xarray.DataTree, name: str) -> Floats | None:
         return None
     values = dataset[variable]
     free: list[Any] = [dim for dim in values.dims if dim not in ("chain", "draw")]
+    # What components share has labels of features alone, which may be called as a component is.
+    shared = variable == "covariances" and len(labels) == 2
     for label in labels:
-        dim = next((dim for dim in free if label in [str(value) for value in values.coords[dim].values]), None)
+        eligible = [dim for dim in free if not (shared and dim == "component")]
+        dim = next((dim for dim in eligible if label in [str(value) for value in values.coords[dim].values]), None)
         if dim is None:
             return None
         free.remove(dim)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
+from comparisons.files import directory_name
 from comparisons.report.digits import MISSING, decimals_for, rounded
 from comparisons.report.reservations import (
     END_MARK,
@@ -122,7 +124,7 @@ def latex_table(result: Result) -> str:
         rf"posterior mode (MAP), and posterior mean, standard deviation and {probability} highest-density intervals (HDI) "
         rf"from {result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {latex(result.verdict)}."
         rf"{latex(notes)}}}",
-        rf"  \label{{tab:{result.name}}}\medskip",
+        rf"  \label{{tab:{_key(result.name)}}}\medskip",
         r"  \begin{tabular}{lrrccrrrcl}",
         r"    \toprule",
         rf"    & \multicolumn{{4}}{{c}}{{EM}} & & \multicolumn{{3}}{{c}}{{{posterior}}} & \\",
@@ -136,6 +138,11 @@ def latex_table(result: Result) -> str:
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _key(name: str) -> str:
+    """Return a name as a label of LaTeX, which takes no special characters."""
+    return re.sub(r"[^A-Za-z0-9.-]", "-", directory_name(name))
 
 
 def _latex_row(result: Result, quantity: Quantity) -> str:
@@ -177,7 +184,8 @@ def latex(text: str) -> str:
     """
     # Superscripts of a power of ten, as written by `digits.significant`.
     superscripts = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
-    escaped = text.translate(_LATEX).replace(MISSING, "--")
+    # An empty line would end a paragraph, which no caption and no cell can hold; what does not break a line stays.
+    escaped = re.sub(r"[ \t\r\n]*[\t\r\n][ \t\r\n]*", " ", text).translate(_LATEX).replace(MISSING, "--")
     for digit, plain in zip(superscripts, "-0123456789", strict=True):
         escaped = escaped.replace(digit, f"$^{{{plain}}}$")
     return escaped

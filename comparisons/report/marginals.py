@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from comparisons.report.appearance import CHAINS, EM, LINES, MAP, POSTERIOR, WIDTH, Illustration, axis_label
+from comparisons.report.appearance import CHAINS, EM, LINES, MAP, POSTERIOR, WIDTH, Illustration, axis_label, drawn
 from comparisons.report.digits import percent
 from comparisons.report.draws import draws_of
 from comparisons.report.reservations import em_on_ridge, map_on_ridge
@@ -45,8 +45,8 @@ def figures_of_ranks(result: Result, posterior: xarray.DataTree) -> list[Illustr
 
 
 def _known(result: Result, posterior: xarray.DataTree) -> list[tuple[Quantity, Floats]]:
-    drawn = [(quantity, draws_of(posterior, quantity.name)) for quantity in result.quantities]
-    return [(quantity, draws) for quantity, draws in drawn if draws is not None]
+    found = [(quantity, draws_of(posterior, quantity.name)) for quantity in result.quantities]
+    return [(quantity, draws) for quantity, draws in found if draws is not None]
 
 
 def _grid(n: int, height: float) -> tuple[Figure, list[Axes]]:
@@ -175,7 +175,7 @@ def _ranks(known: list[tuple[Quantity, Floats]]) -> Illustration:
             )
         ax.axhline(expected, color="#999999", linewidth=0.7, zorder=0)
         ax.set_ylim(0, max(2.2 * expected, ax.get_ylim()[1]))
-        ax.set_title(_two_lines(quantity.name))
+        ax.set_title(_two_lines(drawn(quantity.name)))
         ax.set_xticks([])
         ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     figure.supxlabel("rank among the draws of all chains", fontsize=9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from comparisons.report.appearance import CHAINS, DATA, WIDTH, Illustration, add_legend
+from comparisons.report.appearance import CHAINS, DATA, WIDTH, Illustration, add_legend, drawn
 from comparisons.result import Result
 
 # Told apart without colour too; where there are more components than marks they begin again.
@@ -35,7 +35,7 @@ def figures_of_memberships(result: Result) -> list[Illustration]:
                 markersize=4.5,
                 alpha=0.7,
                 markeredgewidth=0,
-                label=f"component {name}",
+                label=f"component {drawn(name)}",
             )
     both.set_ylabel("posterior probability")
     difference.set_ylabel("posterior probability − EM")

@@ -15,6 +15,7 @@ from comparisons.report.appearance import (
     Illustration,
     add_legend,
     axis_label,
+    drawn,
 )
 from comparisons.report.data_and_fits import panels
 from comparisons.report.digits import percent
@@ -77,7 +78,7 @@ def _rootogram(result: Result, curves: list[PredictiveCurve]) -> Illustration:
         ax.bar(grid, high - low, width, low - mean, color=POSTERIOR, alpha=0.25, label=_interval(result))
         ax.bar(grid, observed - mean, 0.5 * width, color=DATA, label="observed")
         ax.axhline(0, color=POSTERIOR, linewidth=1.3, label="mean of the replicates")
-        ax.set_xlabel(result.data.unit or curve.variable)
+        ax.set_xlabel(drawn(result.data.unit or curve.variable))
         ax.set_ylabel("difference of square roots")
         ax.use_sticky_edges = False
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
