@@ -11,6 +11,8 @@ that about K means there (Scott & Symons 1971, Biometrics 27, 387), to which Llo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,8 @@ SAME_DIRECTION = 0.95
 SHIFT = 6.0
 # Random sets of K centres, Lloyd's steps from each, and how many partitions of the best are kept.
 CENTRES, LLOYD_STEPS, KEPT = 20, 12, 3
+# Sets of cuts of one feature at most, for every pair of components.
+CUTS = 60
 
 
 def white_partitions(mixture: Mixture[Any, Any], white: Floats, random: np.random.Generator) -> Iterator[Floats]:
@@ -41,6 +45,21 @@ def white_partitions(mixture: Mixture[Any, Any], white: Floats, random: np.rando
     for rows in (white, white @ few.T) if len(few) < white.shape[1] else (white,):
         for parts in about_centres(rows, counts, k, random):
             yield np.eye(k)[parts]
+
+
+def line_partitions(values: Floats, k: int, times: int, random: np.random.Generator) -> Iterator[Integers]:
+    """Parts ``(n,)`` of the rows of one feature between K - 1 cuts of their distinct ``values``: all, or some at random."""
+    distinct, place = np.unique(values, return_inverse=True)
+    most = CUTS * times
+    places = len(distinct) - 1
+    if places < k - 1:
+        return
+    if comb(places, k - 1) <= most:
+        cuts = np.array(list(combinations(range(places), k - 1)))
+    else:
+        cuts = np.sort(np.stack([random.choice(places, size=k - 1, replace=False) for _ in range(most)]), axis=1)
+    for cut in cuts:
+        yield np.searchsorted(cut, place, side="left")
 
 
 def telling_directions(white: Floats, counts: Floats, random: np.random.Generator) -> tuple[Floats, Floats]:

@@ -19,13 +19,15 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from em.mixture import AT_A_TIME, Mixture, evaluated, row_posteriors
-from em.partitions import white_partitions
+from em.partitions import line_partitions, white_partitions
 from em.split_and_merge import coinciding_pairs, rearranged
 from models.inputs import Floats, Integers
 
 SPREAD_OUT_STARTS = 3
 RANDOM_ROW_STARTS = 6
 RANDOM_SHARE_STARTS = 2
+# Rows of one feature up to which they are cut at every place, or at many: with few rows, or ties, most runs end in a spike.
+FEW_ROWS = 60
 # How many times as many a thorough search makes of those that are drawn.
 THOROUGH = 4
 
@@ -65,6 +67,8 @@ def starts(mixture: Mixture[Any, Any], random: np.random.Generator, how: Starts 
     )
     if k == 2:  # which two are made one is no question, so no optimum has to be known
         shares = chain(shares, rearranged(mixture, np.full((n, k), 0.5), k * REARRANGED[how].starts, random))
+    if mixture.points.shape[1] == 1 and mixture.counts.sum() <= FEW_ROWS and mixture.interpolated:
+        shares = chain(shares, (np.eye(k)[part] for part in line_partitions(mixture.points[:, 0], k, times, random)))
     white = mixture.white()
     if white is not None:
         shares = chain(shares, white_partitions(mixture, white, random))

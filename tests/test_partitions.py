@@ -13,7 +13,7 @@ import em.starts
 from benchmarks.hard_sets import hard_set_of_many_features
 from benchmarks.search import SAME, true_value
 from em.gaussian_family import GaussianMixture
-from em.partitions import about_centres, telling_directions
+from em.partitions import CUTS, about_centres, line_partitions, telling_directions
 from models import Measurements
 from models.gaussians import Covariance, CovarianceForm
 from models.inputs import Floats
@@ -101,3 +101,25 @@ def test_a_thorough_search_never_ends_below_the_default(monkeypatch: pytest.Monk
         assert seen == ["default", "default", "thorough"]
         assert thorough.log_likelihood >= default.log_likelihood - 1e-6
         assert sum(m.starts for m in thorough.modes) >= sum(m.starts for m in default.modes)
+
+
+def test_few_tied_values_are_cut_at_every_place() -> None:
+    """A search that ends in nothing but spikes where one regular optimum exists."""
+    random = np.random.default_rng([3, 2])
+    values = np.round(np.concatenate([random.normal(0.2, 0.05, 8), random.normal(0.5, 0.1, 8)]), 2)
+    y = random.choice(values, size=30)
+    fit = em.gaussian_mixture(y, 4, acceleration="squarem")
+    assert fit.status == "converged"
+    assert fit.modes[0].regular
+
+
+def test_every_partition_between_cuts_is_one_of_distinct_values() -> None:
+    values = np.array([3.0, 1.0, 1.0, 2.0, 5.0])
+    parts = list(line_partitions(values, 3, 1, np.random.default_rng(0)))
+    assert len(parts) == 3
+    for part in parts:
+        assert part[1] == part[2] == 0
+        assert sorted(set(part.tolist())) == [0, 1, 2]
+        assert (np.diff(part[np.argsort(values, kind="stable")]) >= 0).all()
+    assert not list(line_partitions(values[:3], 3, 1, np.random.default_rng(0)))
+    assert len(list(line_partitions(np.arange(40.0), 4, 6, np.random.default_rng(0)))) == 6 * CUTS
