@@ -62,6 +62,13 @@ def line_partitions(values: Floats, k: int, times: int, random: np.random.Genera
         yield np.searchsorted(cut, place, side="left")
 
 
+def gap_partition(values: Floats, k: int) -> Integers:
+    """Parts ``(n,)`` of the rows of one feature between its K - 1 widest gaps."""
+    distinct, place = np.unique(values, return_inverse=True)
+    widest = np.argsort(-np.diff(distinct), kind="stable")[: k - 1]
+    return np.searchsorted(np.sort(widest), place, side="left")
+
+
 def telling_directions(white: Floats, counts: Floats, random: np.random.Generator) -> tuple[Floats, Floats]:
     """Unit vectors ``(m, d)`` along which the kurtosis of the rows is locally least, the least first, and greatest."""
     d, n = white.shape[1], counts.sum()

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from em.mixture import AT_A_TIME, Mixture, evaluated, row_posteriors
-from em.partitions import line_partitions, white_partitions
+from em.partitions import gap_partition, line_partitions, white_partitions
 from em.split_and_merge import coinciding_pairs, rearranged
 from models.inputs import Floats, Integers
 
@@ -72,7 +72,12 @@ def starts(mixture: Mixture[Any, Any], random: np.random.Generator, how: Starts 
     white = mixture.white()
     if white is not None:
         shares = chain(shares, white_partitions(mixture, white, random))
-    return _with_bounds(mixture, _started(mixture, shares))
+    vectors = _with_bounds(mixture, _started(mixture, shares))
+    if mixture.points.shape[1] > 1 or not mixture.interpolated:
+        return vectors
+    # Between clusters far apart a tenth of the data's own variance is no small width: there they keep their own.
+    apart = _started(mixture, [np.eye(k)[gap_partition(mixture.points[:, 0], k)]], wide=False)
+    return np.concatenate([vectors, apart[mixture.exists(apart)]])
 
 
 def starts_from(mixture: Mixture[Any, Any], optima: list[Any], random: np.random.Generator, how: Starts) -> Floats:

@@ -117,6 +117,17 @@ def test_tight_clusters_far_apart_have_a_maximum_in_closed_form(first: int, seco
     )
 
 
+def test_clusters_at_three_scales_are_found() -> None:
+    y, height = far_clusters(50, 50)
+    third = 1e7 + np.random.default_rng(1).normal(size=20)
+    fit = em.gaussian_mixture(np.concatenate([y, third]), 3)
+    within = height + 100 * np.log(100 / 120) + 20 * np.log(20 / 120)
+    assert fit.status == "converged"
+    assert fit.log_likelihood == pytest.approx(
+        within + stats.norm.logpdf(third, third.mean(), third.std()).sum(), rel=1e-9
+    )
+
+
 def test_no_bounded_objective_is_said_to_grow_without_limit() -> None:
     y, height = far_clusters(50, 50)
     labelled = em.gaussian_mixture(y, 2, labels=np.repeat([0, 1], 50))
