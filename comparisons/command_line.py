@@ -260,11 +260,12 @@ def show(context: click.Context, name: str, out: Path) -> None:
 
 
 @main.command(short_help="Measure the error rates of the verdict itself, by simulation.")
-@click.argument("study", type=click.Choice(["clean", "faults", "calibration"]))
+@click.argument("study", type=click.Choice(["clean", "faults", "curves", "calibration"]))
 @click.option(
     "--replicates",
     type=click.IntRange(min=1),
-    help="Data sets: of each clean setting, of a fault that depends on chance, of a calibration setting. [default: 100, 60, 500]",
+    help="Data sets: of a clean setting, of a fault that depends on chance, of a point of a curve, of a calibration setting. "
+    "[default: 100, 60, 20, 500]",
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of the first replicate."
@@ -282,8 +283,9 @@ def study(study: str, replicates: int | None, seed: int, out: Path, scheduler: s
     """Run the whole pipeline on many simulated data sets: a row for each in OUT, and a summary with figures in OUT.md.
 
     clean: sound engines, where no verdict may be "wrong". faults: one fault planted at a time, which should be found and its
-    engine named. calibration: ranks of the truth in the posterior, and the coverage of EM's intervals. An interrupted study
-    goes on where it was. Exit status: 0 done; 2 wrong use; 4 some replicate crashed.
+    engine named. curves: how small a fault in the draws is still seen. calibration: ranks of the truth in the posterior, and
+    the coverage of EM's intervals. An interrupted study goes on where it was. Exit status: 0 done; 2 wrong use; 4 some
+    replicate crashed.
     """
     from typing import cast
 

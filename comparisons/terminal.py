@@ -105,7 +105,7 @@ def print_study(study: str, ended: Ended, *, as_json: bool) -> None:
     if study == "calibration":
         found: Any = rates.calibration(rows)
     else:
-        found = rates.clean(rows) if study == "clean" else rates.planted(rows)
+        found = {"clean": rates.clean, "curves": rates.curves}.get(study, rates.planted)(rows)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return
@@ -116,7 +116,7 @@ def print_study(study: str, ended: Ended, *, as_json: bool) -> None:
 
 def _rates(found: Any) -> list[Table]:
     """Tables of what a study came to."""
-    from comparisons.study.rates import CalibrationRates, CleanRates
+    from comparisons.study.rates import CalibrationRates, CleanRates, CurvePoint
 
     if isinstance(found, CalibrationRates):
         ranks = _table("Setting", "Fault", "Simulations", "Smallest p (Bonferroni)", "Of")
@@ -136,6 +136,11 @@ def _rates(found: Any) -> list[Table]:
             told = "; ".join(f"{name}: {count}" for name, count in setting.reasons.items())
             table.add_row(setting.name, *(_rate(rate) for rate in setting.verdicts.values()), told)
         return [table]
+    if found and isinstance(found[0], CurvePoint):
+        curves = _table("Fault", "Family", "Size", "Detected")
+        for point in found:
+            curves.add_row(point.curve, point.family, f"{point.size:g}", _rate(point.detected))
+        return [curves]
     table = _table("Fault", "Changes anything", "Detected", "Engine named", "By")
     for fault in found:
         by = "; ".join(f"{name}: {count}" for name, count in fault.by.items())

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from comparisons import provenance
 from comparisons.report import error_rates
 from comparisons.study import calibration, campaign, faults, ranks, rates, replicate, settings, summary
 from comparisons.study.campaign import StudyError, Task
@@ -48,8 +49,8 @@ def test_separation_is_the_distance_in_standard_deviations() -> None:
 
 
 def test_every_fault_is_planted_in_settings_that_exist_and_named_once() -> None:
-    assert len(faults.FAULTS) == len(faults.ALL)
-    for fault in faults.ALL:
+    assert len(faults.FAULTS) == len(faults.ALL) + len(faults.SIZED)
+    for fault in (*faults.ALL, *faults.SIZED):
         assert fault.settings
         assert set(fault.settings) <= set(settings.SETTINGS)
 
@@ -67,7 +68,9 @@ def test_a_planted_fault_breaks_nothing_beyond_its_block() -> None:
 
 # A broken EM leads anywhere, and with roots for variances to an error.
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", [n for n in faults.FAULTS if n.startswith("em-") and n != "em-sd-for-variance"])
+@pytest.mark.parametrize(
+    "name", [f.name for f in faults.ALL if f.in_em and not f.guarded and f.name != "em-sd-for-variance"]
+)
 def test_the_rule_for_what_a_fault_in_em_changes(name: str) -> None:
     fault = faults.FAULTS[name]
     # Binomial coefficients, priors and weights that are there to be forgotten, and no mode but one to be missed.
@@ -89,13 +92,26 @@ def test_sound_estimates_change_nothing() -> None:
 
 
 def test_plans_have_every_setting_and_no_replicate_twice() -> None:
-    for study, expected in (("clean", 16 * 3), ("calibration", None), ("faults", None)):
+    for study, expected in (("clean", None), ("calibration", None), ("faults", None), ("curves", 2 * 3 * 17)):
         tasks = campaign.plan(study, 3, 1)  # type: ignore[arg-type]
         assert len(tasks) == len(set(tasks))
         assert expected in (None, len(tasks))
     planted = campaign.plan("faults", 30, 1)
-    assert sum(task.fault == "em-saddle" for task in planted) == 2 * campaign.DETERMINISTIC
-    assert sum(task.fault == "sampler-tails-cut" for task in planted) == 30
+    assert sum(task.fault == "em-saddle" for task in planted) == 4 * campaign.DETERMINISTIC
+    assert sum(task.fault == "sampler-tails-cut" for task in planted) in (30, 32)
+    sizes = dict.fromkeys(("coins", "gaussians"), 0)
+    for task in campaign.plan("clean", 100, 1):
+        sizes[settings.SETTINGS[task.setting].family] += 1
+    assert sizes == {"coins": 800, "gaussians": 800}
+
+
+def test_every_form_in_one_two_and_three_features_is_simulated_soundly() -> None:
+    found = set()
+    for setting in settings.CLEAN:
+        if setting.family == "gaussians":
+            data: Any = settings.simulate(setting, 1).problem.data
+            found.add((setting.covariance, data.d))
+    assert found == {(form, d) for form in settings.FORMS for d in (1, 2, 3)}
 
 
 @pytest.fixture(scope="module")
@@ -136,26 +152,30 @@ def test_a_study_resumes_where_it_was_and_tells_what_crashed(
     tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replicate, "judged", judged)
-    monkeypatch.setattr(settings, "CLEAN", settings.CLEAN[:2])
+    monkeypatch.setattr(settings, "CLEAN", tuple(dataclasses.replace(s, share=1.0) for s in settings.CLEAN[:2]))
     first, _ = run(tmp_path, scheduler, 2)
     assert (first.rows, first.crashed) == (4, {})
+    assert {r["commit"] for r in rates.read(first.path)} == {provenance.git_commit() or ""}
     ended, told = run(tmp_path, scheduler, 4)
     assert told[0] == (4, 8)
     assert told[-1] == (8, 8)
-    assert ended.rows == 6
+    assert ended.rows == 8
     assert {(t.setting, t.seed): e for t, e in ended.crashed.items()} == {
         (s.name, 12): "ArithmeticError: no number" for s in settings.CLEAN
     }
     with ended.path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len({(r["setting"], r["seed"]) for r in rows}) == len(rows) == 6
+    assert len({(r["setting"], r["seed"]) for r in rows}) == len(rows) == 8
+    assert [r["reason"] for r in rows if r["verdict"] == "crashed"] == ["ArithmeticError: no number"] * 2
+    again, _ = run(tmp_path, scheduler, 4)
+    assert (again.rows, again.crashed) == (8, {})
     made = json.loads((tmp_path / "clean.json").read_text())
     assert made["command"] == "comparisons study clean --replicates 4 --seed 10"
 
 
 def test_a_table_of_other_sources_is_refused(tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replicate, "judged", judged)
-    monkeypatch.setattr(settings, "CLEAN", settings.CLEAN[:1])
+    monkeypatch.setattr(settings, "CLEAN", (dataclasses.replace(settings.CLEAN[0], share=1.0),))
     run(tmp_path, scheduler, 1)
     monkeypatch.setattr(campaign, "_simulating", lambda: "others")
     with pytest.raises(StudyError, match="made by other sources"):
@@ -192,7 +212,10 @@ def test_only_the_sampler_is_detected_by_no_conclusion() -> None:
     assert rates.detected(row(fault="sampler-few-draws", **undecided))
     assert not rates.detected(row(fault="em-saddle", **undecided))
     assert rates.detected(row(fault="em-saddle", verdict="wrong"))
-    assert rates.detected(row(fault="em-saddle", verdict="raised"))
+    assert not rates.detected(row(fault="em-saddle", verdict="crashed"))
+    assert not rates.detected(row(fault="sampler-few-draws", verdict="inconclusive", engine="pymc"))
+    assert rates.detected(row(fault="nan-mcse-sd", verdict="inconclusive"))
+    assert not rates.detected(row(fault="nan-mcse-sd", verdict="differ"))
     assert not rates.detected(row(fault="em-saddle", verdict="differ"))
 
 

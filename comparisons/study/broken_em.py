@@ -26,7 +26,7 @@ MIXTURES = (CoinMixture, GaussianMixture)
 STRETCH = 1e6
 
 
-def _steps(name: str, broken: Callable[..., Any]) -> list[Any]:
+def steps_replaced(name: str, broken: Callable[..., Any]) -> list[Any]:
     """Both families' ``name`` replaced by ``broken``, which is given the sound method first."""
     return [patch.object(kind, name, _around(getattr(kind, name), broken)) for kind in MIXTURES]
 
@@ -38,7 +38,7 @@ def _around(sound: Callable[..., Any], broken: Callable[..., Any]) -> Callable[.
     return replaced
 
 
-def _changed(parameters: Any, **fields: Any) -> Any:
+def with_fields(parameters: Any, **fields: Any) -> Any:
     """Parameters with other fields, unchecked as a broken step would leave them."""
     made = object.__new__(type(parameters))
     for each in dataclasses.fields(parameters):
@@ -56,18 +56,18 @@ def divides_by_n(problem: Problem, plant: Any) -> list[Any]:
         else:
             all_tosses = np.broadcast_to(statistics.tosses.sum(axis=-1, keepdims=True), statistics.tosses.shape)
             wrong = sound(self, dataclasses.replace(statistics, tosses=all_tosses))
-        return _changed(wrong, weights=sound(self, statistics).weights)
+        return with_fields(wrong, weights=sound(self, statistics).weights)
 
-    return _steps("m_step", m_step)
+    return steps_replaced("m_step", m_step)
 
 
 def forgets_weights(problem: Problem, plant: Any) -> list[Any]:
     """E-step as if all weights were equal."""
 
     def e_step(sound: Any, self: Any, parameters: Any) -> Any:
-        return sound(self, _changed(parameters, weights=np.full_like(parameters.weights, 1 / self.n_components)))
+        return sound(self, with_fields(parameters, weights=np.full_like(parameters.weights, 1 / self.n_components)))
 
-    return _steps("e_step", e_step)
+    return steps_replaced("e_step", e_step)
 
 
 def weights_not_updated(problem: Problem, plant: Any) -> list[Any]:
@@ -75,9 +75,9 @@ def weights_not_updated(problem: Problem, plant: Any) -> list[Any]:
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
         parameters = sound(self, statistics)
-        return _changed(parameters, weights=np.full_like(parameters.weights, 1 / self.n_components))
+        return with_fields(parameters, weights=np.full_like(parameters.weights, 1 / self.n_components))
 
-    return _steps("m_step", m_step)
+    return steps_replaced("m_step", m_step)
 
 
 def hard_assignment(problem: Problem, plant: Any) -> list[Any]:
@@ -107,9 +107,9 @@ def divides_by_n_minus_1(problem: Problem, plant: Any) -> list[Any]:
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
         parameters = sound(self, statistics)
         rows = np.maximum(statistics.rows, 1.5)
-        return _changed(parameters, covariances=parameters.covariances * (rows / (rows - 1))[..., None, None])
+        return with_fields(parameters, covariances=parameters.covariances * (rows / (rows - 1))[..., None, None])
 
-    return _steps("m_step", m_step)[1:]
+    return steps_replaced("m_step", m_step)[1:]
 
 
 def sd_for_variance(problem: Problem, plant: Any) -> list[Any]:
@@ -117,9 +117,9 @@ def sd_for_variance(problem: Problem, plant: Any) -> list[Any]:
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
         parameters = sound(self, statistics)
-        return _changed(parameters, covariances=np.sqrt(np.maximum(parameters.covariances, 0)))
+        return with_fields(parameters, covariances=np.sqrt(np.maximum(parameters.covariances, 0)))
 
-    return _steps("m_step", m_step)[1:]
+    return steps_replaced("m_step", m_step)[1:]
 
 
 def pooled_unweighted(problem: Problem, plant: Any) -> list[Any]:
@@ -130,18 +130,18 @@ def pooled_unweighted(problem: Problem, plant: Any) -> list[Any]:
         shift = statistics.first / statistics.rows[..., None]
         own = statistics.second / statistics.rows[..., None, None] - shift[..., :, None] * shift[..., None, :]
         pooled = np.broadcast_to(own.mean(axis=-3, keepdims=True), own.shape).copy()
-        return _changed(parameters, covariances=pooled)
+        return with_fields(parameters, covariances=pooled)
 
-    return _steps("m_step", m_step)[1:]
+    return steps_replaced("m_step", m_step)[1:]
 
 
-def _other_data(change: Callable[[Any], Any]) -> list[Any]:
+def other_data(change: Callable[[Any], Any]) -> list[Any]:
     """Both families built on data that are not what was given."""
 
     def init(sound: Any, self: Any, data: Any, *arguments: Any, **options: Any) -> None:
         sound(self, change(data.distinct()), *arguments, **options)
 
-    return _steps("__init__", init)
+    return steps_replaced("__init__", init)
 
 
 def with_rows(data: Any, **fields: Any) -> Any:
@@ -155,12 +155,12 @@ def with_rows(data: Any, **fields: Any) -> Any:
 
 def one_number_of_tosses(problem: Problem, plant: Any) -> list[Any]:
     """Every bag as if it had the tosses of the largest."""
-    return _other_data(lambda data: with_rows(data, tosses=np.full_like(data.tosses, data.tosses.max())))[:1]
+    return other_data(lambda data: with_rows(data, tosses=np.full_like(data.tosses, data.tosses.max())))[:1]
 
 
 def counts_ignored(problem: Problem, plant: Any) -> list[Any]:
     """Every distinct row once."""
-    return _other_data(lambda data: with_rows(data, counts=np.ones_like(data.counts)))
+    return other_data(lambda data: with_rows(data, counts=np.ones_like(data.counts)))
 
 
 def half_the_data(problem: Problem, plant: Any) -> list[Any]:
@@ -171,10 +171,10 @@ def half_the_data(problem: Problem, plant: Any) -> list[Any]:
         names = ("heads", "tosses") if isinstance(data, CoinTosses) else ("y",)
         return with_rows(data, **{name: getattr(data, name)[kept] for name in (*names, "counts", "labels")})
 
-    return _other_data(half)
+    return other_data(half)
 
 
-def _reported(change: Callable[..., Any]) -> list[Any]:
+def reported(change: Callable[..., Any]) -> list[Any]:
     """Every fit of the comparison reported otherwise than it was; ``change(sound, problem, fit, prior, start)``."""
     sound = Problem.fit
 
@@ -184,7 +184,7 @@ def _reported(change: Callable[..., Any]) -> list[Any]:
     return [patch.object(Problem, "fit", fit)]
 
 
-def _at(problem: Problem, fit: Any, parameters: Any) -> Any:
+def moved_to(problem: Problem, fit: Any, parameters: Any) -> Any:
     """The fit as if it had ended at other parameters, with their own log-likelihood."""
     likelihood, prior = checks.em_densities(problem, parameters)
     posterior = None if fit.log_posterior is None else likelihood + prior
@@ -202,9 +202,9 @@ def stopped_early(problem: Problem, plant: Any) -> list[Any]:
     """The third point of the path."""
 
     def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
-        return _at(problem, fit, fit.path[min(3, fit.iterations)])
+        return moved_to(problem, fit, fit.path[min(3, fit.iterations)])
 
-    return _reported(change)
+    return reported(change)
 
 
 def at_the_saddle(problem: Problem, plant: Any) -> list[Any]:
@@ -224,9 +224,9 @@ def at_the_saddle(problem: Problem, plant: Any) -> list[Any]:
             equal = GaussianParameters(
                 p.weights, np.repeat(mean[None], len(apart), 0), np.repeat(pooled[None], len(apart), 0)
             )
-        return _at(problem, fit, equal)
+        return moved_to(problem, fit, equal)
 
-    return _reported(change)
+    return reported(change)
 
 
 def lesser_mode(problem: Problem, plant: Any) -> list[Any]:
@@ -238,9 +238,9 @@ def lesser_mode(problem: Problem, plant: Any) -> list[Any]:
         if start is not None or not lesser:
             return fit
         plant.active = True
-        return _at(problem, fit, lesser[0].parameters)
+        return moved_to(problem, fit, lesser[0].parameters)
 
-    return _reported(change)
+    return reported(change)
 
 
 def late_log_likelihood(problem: Problem, plant: Any) -> list[Any]:
@@ -251,7 +251,7 @@ def late_log_likelihood(problem: Problem, plant: Any) -> list[Any]:
         posterior = None if fit.log_posterior is None else fit.log_posterior - late
         return dataclasses.replace(fit, log_likelihood=fit.log_likelihood - late, log_posterior=posterior)
 
-    return _reported(change)
+    return reported(change)
 
 
 def no_binomial_coefficient(problem: Problem, plant: Any) -> list[Any]:
@@ -270,7 +270,7 @@ def no_binomial_coefficient(problem: Problem, plant: Any) -> list[Any]:
         return dataclasses.replace(statistics, log_likelihood=statistics.log_likelihood - terms @ tosses.counts)
 
     without = [patch.object(module, "log_densities", log_densities) for module in (em.coin_steps, em.coin_family)]
-    return [*without, *_steps("e_step", e_step)[:1]]
+    return [*without, *steps_replaced("e_step", e_step)[:1]]
 
 
 def prior_forgotten(problem: Problem, plant: Any) -> list[Any]:
@@ -291,9 +291,9 @@ def prior_forgotten(problem: Problem, plant: Any) -> list[Any]:
             first = (..., 0) + (slice(None),) * (axis - 1)
             values[first] = getattr(forgotten, name)[first]
             mixed[name] = values
-        return _changed(parameters, **mixed)
+        return with_fields(parameters, **mixed)
 
-    return _steps("m_step", m_step)
+    return steps_replaced("m_step", m_step)
 
 
 def mode_on_other_scale(problem: Problem, plant: Any) -> list[Any]:
@@ -309,7 +309,7 @@ def mode_on_other_scale(problem: Problem, plant: Any) -> list[Any]:
             other.prior = dataclasses.replace(self.prior, degrees_of_freedom=self.prior.degrees_of_freedom - 2)
         return sound(other, statistics)
 
-    return _steps("m_step", m_step)
+    return steps_replaced("m_step", m_step)
 
 
 def stale_fit(problem: Problem, plant: Any) -> list[Any]:
@@ -321,7 +321,7 @@ def stale_fit(problem: Problem, plant: Any) -> list[Any]:
             return fit
         return before.fit(prior)
 
-    return _reported(change)
+    return reported(change)
 
 
 def neighbour(problem: Problem) -> Problem:

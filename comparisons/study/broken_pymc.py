@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import numpy as np
@@ -13,6 +15,9 @@ import models.normal_distribution
 from comparisons.engines import Problem
 from comparisons.study.broken_em import with_rows
 from models import CoinPrior, CoinTosses
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 
 def _of_another(change: Any) -> list[Any]:
@@ -64,3 +69,73 @@ def weights_not_normalised(problem: Problem, plant: Any) -> list[Any]:
 
         found.append(patch.object(module, "mixture_log_density", density))
     return found
+
+
+def _model(change: Callable[[pm.Model, Problem], None]) -> list[Any]:
+    """The declared PyMC model, changed once it is built."""
+    sound = Problem.model
+
+    def model(self: Problem) -> pm.Model:
+        made = sound(self)
+        change(made, self)
+        return made
+
+    return [patch.object(Problem, "model", model)]
+
+
+def _locations(model: pm.Model) -> Any:
+    """``(K,)`` of the first feature."""
+    return model["head_probabilities"] if "head_probabilities" in model.named_vars else model["means"][:, 0]
+
+
+def potential(problem: Problem, plant: Any) -> list[Any]:
+    """A potential that pulls the locations towards each other, a tenth of a nat for each unit squared."""
+
+    def add(model: pm.Model, _: Problem) -> None:
+        import pymc as pm
+
+        with model:
+            pm.Potential("pull", -0.1 * (_locations(model) ** 2).sum())
+
+    return _model(add)
+
+
+def ordering(problem: Problem, plant: Any) -> list[Any]:
+    """Components have to ascend, by a potential without the K! that belongs to it."""
+
+    def add(model: pm.Model, _: Problem) -> None:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        with model:
+            places = _locations(model)
+            pm.Potential("ascending", pt.switch(pt.all(places[1:] > places[:-1]), 0.0, -np.inf))
+
+    return _model(add)
+
+
+def jacobian_dropped(problem: Problem, plant: Any) -> list[Any]:
+    """The transforms without the log of their Jacobians."""
+
+    def drop(model: pm.Model, _: Problem) -> None:
+        for variable, transform in model.rvs_to_transforms.items():
+            if transform is not None:
+                # A copy: the transforms of PyMC's own distributions are shared by all models.
+                broken = copy.copy(transform)
+                broken.log_jac_det = _nothing(transform.log_jac_det)
+                model.rvs_to_transforms[variable] = broken
+
+    return _model(drop)
+
+
+def _nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda value, *inputs: 0.0 * sound(value, *inputs)
+
+
+def weights_left_free(problem: Problem, plant: Any) -> list[Any]:
+    """Weights that are declared to be equal are free."""
+    return _of_another(
+        lambda declared: dataclasses.replace(
+            declared, comparison=dataclasses.replace(declared.comparison, weights="free")
+        )
+    )

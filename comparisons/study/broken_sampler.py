@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import numpy as np
+from scipy.special import expit, logit
 
+import models
 from comparisons import checks, sampling
 from comparisons.best_mode import objective
 from comparisons.engines import Problem, exchangeable
@@ -62,6 +64,121 @@ def copied_chain(problem: Problem, plant: Any) -> list[Any]:
         return values
 
     return _sampled(lambda sound, *arguments: _with(sound(*arguments), same))
+
+
+def shifted_copy(problem: Problem, plant: Any) -> list[Any]:
+    """The other chains are the first, begun elsewhere: draws that count four times."""
+
+    def same(name: str, values: Floats) -> Floats:
+        steps = values.shape[1] // len(values)
+        return np.stack([np.roll(values[0], chain * steps, axis=0) for chain in range(len(values))])
+
+    return _sampled(lambda sound, *arguments: _with(sound(*arguments), same))
+
+
+def reversed_copy(problem: Problem, plant: Any) -> list[Any]:
+    """The second chain is the first, backwards."""
+
+    def same(name: str, values: Floats) -> Floats:
+        values = values.copy()
+        values[1] = values[0, ::-1]
+        return values
+
+    return _sampled(lambda sound, *arguments: _with(sound(*arguments), same))
+
+
+def no_number(statistic: str) -> Callable[[Problem, Any], list[Any]]:
+    """One of the sampler's statistics is no number at one draw."""
+
+    def planted(problem: Problem, plant: Any) -> list[Any]:
+        def one(name: str, values: Floats) -> Floats:
+            if name == statistic:
+                values = values.copy()
+                values[0, 0] = np.nan
+            return values
+
+        return _sampled(lambda sound, *arguments: _with(sound(*arguments), one))
+
+    return planted
+
+
+def _density_made_right(density: LogPosterior, tree: xr.DataTree) -> xr.DataTree:
+    """The draws with the log density that they have, as if the sampler had meant them."""
+    posterior = tree["posterior"].to_dataset()
+    free = {name: posterior[name].values for name in density.names}
+
+    def right(name: str, values: Floats) -> Floats:
+        if name != "logp":
+            return values
+        return np.array(
+            [
+                [sum(density.parts(density.unconstrained({n: v[c, d] for n, v in free.items()}))) for d in range(row)]
+                for c, row in enumerate([values.shape[1]] * len(values))
+            ]
+        )
+
+    return _with(tree, right)
+
+
+def wider(share: float) -> Callable[[Problem, Any], list[Any]]:
+    """Locations of all components this share farther from their mean in the canonical draws, density made right."""
+    return _locations_moved(lambda values: values.mean(axis=(0, 1)) + (1 + share) * (values - values.mean(axis=(0, 1))))
+
+
+def shifted(deviations: float) -> Callable[[Problem, Any], list[Any]]:
+    """The location of the first component off by a share of its standard deviation, density made right."""
+
+    def off(values: Floats) -> Floats:
+        moved = values.copy()
+        first = values[:, :, 0]
+        moved[:, :, 0] = first + deviations * first.std(axis=(0, 1))
+        return moved
+
+    return _locations_moved(off)
+
+
+def _locations_moved(change: Callable[[Floats], Floats]) -> Callable[[Problem, Any], list[Any]]:
+    def planted(problem: Problem, plant: Any) -> list[Any]:
+        def move(sound: Any, asked: Problem, density: Any, *rest: Any) -> Any:
+            tree = models.canonical_order(sound(asked, density, *rest), exchangeable(density.model))
+
+            def moved(name: str, values: Floats) -> Floats:
+                if name == "means":
+                    return change(values)
+                if name == "head_probabilities":
+                    # On the scale of logits, so that a probability stays one.
+                    return expit(change(logit(values)))
+                return values
+
+            return _density_made_right(density, _with(tree, moved))
+
+        return _sampled(move)
+
+    return planted
+
+
+def share_of_neighbours(share: float) -> Callable[[Problem, Any], list[Any]]:
+    """A share of the draws is from the posterior of data with one row changed, density made right."""
+
+    def planted(problem: Problem, plant: Any) -> list[Any]:
+        other = neighbour(problem)
+
+        def mixed(sound: Any, asked: Problem, density: Any, *rest: Any) -> Any:
+            tree = sound(asked, density, *rest)
+            foreign = sound(other, LogPosterior(other.model()), *rest)["posterior"].to_dataset()
+            shape = tree["posterior"].sizes["chain"], tree["posterior"].sizes["draw"]
+            taken = np.random.default_rng(0).random(shape) < share
+
+            def some(name: str, values: Floats) -> Floats:
+                if name not in foreign:
+                    return values
+                return np.where(taken.reshape(*shape, *[1] * (values.ndim - 2)), foreign[name].values, values)
+
+            return _density_made_right(density, _with(tree, some))
+
+        return _sampled(mixed)
+
+    return planted
 
 
 def few_draws(problem: Problem, plant: Any) -> list[Any]:

@@ -8,24 +8,20 @@ EM's Wald intervals are asked whether they hold the truth, or are withheld.
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
 from comparisons import adequacy, checks, engines, evidence, quantities, sampling
 from comparisons.engines import Problem, exchangeable
-from comparisons.study.broken_pymc import other_prior
+from comparisons.study.broken_pymc import jacobian_dropped, other_prior
 from comparisons.study.settings import UNIT_PRIOR, UNIT_PRIOR_2D, Setting, Simulated, simulate
 from models import CoinPrior, LogPosterior
-
-if TYPE_CHECKING:
-    import pymc as pm
 
 # Draws among which the truth is ranked, spread over all draws so that they hardly depend on each other.
 RANKED = 99
@@ -76,29 +72,6 @@ class CalibrationRow:
     seconds: float
 
 
-@contextmanager
-def _jacobian_dropped() -> Iterator[None]:
-    """PyMC's transforms without the log of their Jacobians, so that the sampler samples another posterior."""
-    sound = Problem.model
-
-    def model(self: Problem) -> pm.Model:
-        made = sound(self)
-        for variable, transform in made.rvs_to_transforms.items():
-            if transform is not None:
-                # A copy: the transforms of PyMC's own distributions are shared by all models.
-                broken = copy.copy(transform)
-                broken.log_jac_det = _nothing(transform.log_jac_det)
-                made.rvs_to_transforms[variable] = broken
-        return made
-
-    with patch.object(Problem, "model", model), patch.object(engines, "_compiled", _graphs):
-        yield
-
-
-def _nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda value, *inputs: 0.0 * sound(value, *inputs)
-
-
 # Compiled graphs without Jacobians, by structure.
 _graphs: dict[tuple[Any, ...], Any] = {}
 
@@ -135,10 +108,17 @@ def calibrated(setting_name: str, seed: int, fault: str = "") -> CalibrationRow:
 
 def _planted(problem: Problem, fault: str) -> Any:
     if fault == "jacobian-dropped":
-        return _jacobian_dropped()
+        return _jacobian_dropped(problem)
     if fault == "prior-changed":
         return other_prior(problem, None)[0]
     return nullcontext()
+
+
+@contextmanager
+def _jacobian_dropped(problem: Problem) -> Iterator[None]:
+    """The sampler samples another posterior."""
+    with jacobian_dropped(problem, None)[0], patch.object(engines, "_compiled", _graphs):
+        yield
 
 
 def _ranks(simulated: Simulated, tree: Any, groups: Any) -> dict[str, int]:

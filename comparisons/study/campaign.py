@@ -1,8 +1,9 @@
 """A study from its plan to its table: replicates spread over a cluster, each row written as soon as it is there.
 
-`dask.distributed` does the spreading: a local cluster with one process a core where no scheduler is named. What was
-written before an interruption is not run again. A table belongs to the sources that made it: rows of other sources are
-refused, not mixed in.
+`dask.distributed` does the spreading: a local cluster with one process a core where no scheduler is named. A process compiles
+each PyMC graph that it meets, for as long as ten replicates take, so replicates of one graph go to one process as far as they
+can. What was written before an interruption is not run again. A table belongs to the sources that made it: rows of other
+sources are refused, not mixed in. A replicate that crashes has a row with its error.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import csv
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,12 +28,16 @@ from comparisons.study.replicate import Row
 if TYPE_CHECKING:
     from distributed import Client
 
-type Study = Literal["clean", "faults", "calibration"]
+type Study = Literal["clean", "faults", "curves", "calibration"]
 
-# Data sets of a setting, of a statistical fault in all its settings together, of a calibration setting of coins.
-REPLICATES: dict[str, int] = {"clean": 100, "faults": 60, "calibration": 500}
+# Data sets of a setting whose share is all, of a statistical fault in all its settings together, of each size of a fault on a
+# detection curve in each setting, of a calibration setting of coins.
+REPLICATES: dict[str, int] = {"clean": 100, "faults": 60, "curves": 20, "calibration": 500}
 # A fault whose effect does not depend on chance needs no more, in each setting.
-DETERMINISTIC = 5
+DETERMINISTIC = 3
+# Seconds of one core that a replicate and the compilation of a graph took on the machine of the published studies.
+SECONDS: dict[str, float] = {"clean": 4.0, "faults": 3.5, "curves": 2.5, "calibration": 12.0}
+COMPILING = 40.0
 # Sources of this package that cannot change a row.
 COUNTING = ("__init__", "campaign", "figures", "ranks", "rates", "summary")
 # A posterior of normals takes three times as long as one of coins.
@@ -56,7 +62,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What came of a study: rows in the table, and replicates that crashed with their errors."""
+    """What came of a study: rows in the table, and replicates that crashed now, with their errors."""
 
     path: Path
     rows: int
@@ -67,11 +73,18 @@ def plan(study: Study, replicates: int, seed: int) -> list[Task]:
     """All replicates of a study, in the order of their seeds: an interruption leaves all settings alike."""
     tasks: list[Task] = []
     if study == "clean":
-        tasks += [Task(s.name, seed + j) for s in settings.CLEAN for j in range(replicates)]
+        tasks += [Task(s.name, seed + j) for s in settings.CLEAN for j in range(max(1, round(s.share * replicates)))]
     elif study == "faults":
         for planted in faults.ALL:
             share = -(-replicates // len(planted.settings)) if planted.kind == "statistical" else DETERMINISTIC
             tasks += [Task(setting, seed + j, planted.name) for setting in planted.settings for j in range(share)]
+    elif study == "curves":
+        tasks += [
+            Task(setting, seed + j, planted.name)
+            for planted in faults.SIZED
+            for setting in planted.settings
+            for j in range(replicates)
+        ]
     else:
         for name, simulated in calibration.SETTINGS.items():
             number = replicates if simulated.family == "coins" else round(NORMALS_SHARE * replicates)
@@ -80,6 +93,20 @@ def plan(study: Study, replicates: int, seed: int) -> list[Task]:
                 count = number if as_many else round(BROKEN_SHARE * number)
                 tasks += [Task(name, seed + j, fault) for j in range(count)]
     return sorted(tasks, key=lambda task: task.seed)
+
+
+def graph(task: Task) -> tuple[Any, ...]:
+    """What decides which graphs a replicate compiles: those that agree in it are best run by one process."""
+    setting = settings.SETTINGS.get(task.setting) or calibration.SETTINGS[task.setting]
+    problem = settings.simulate(setting, task.seed).problem
+    fault = faults.FAULTS.get(task.fault)
+    own = task.fault if fault is None or fault.own_graph else ""
+    return (*problem.structure, own)
+
+
+def minutes(study: Study, tasks: Sequence[Task], workers: int) -> float:
+    """How long a study takes that many idle processes of a machine like that of the published one."""
+    return (len(tasks) * SECONDS[study] + len({graph(t) for t in tasks}) * COMPILING) / workers / 60
 
 
 def run(
@@ -112,15 +139,26 @@ def run(
     done = table.done()
     missing = [task for task in tasks if task not in done]
     progress(len(tasks) - len(missing), len(tasks))
+    commit = provenance.git_commit() or ""
     crashed: dict[Task, str] = {}
+    done_now = 0
     if missing:
         with _cluster(scheduler) as client:
+            workers = len(client.scheduler_info(n_workers=-1)["workers"])
+            told = minutes(study, missing, max(workers, 1))
+            print(f"{len(missing)} replicates, about {told:.0f} minutes on {workers} idle cores", file=sys.stderr)
             for task, row, error in _results(client, study, missing):
                 if row is None:
                     crashed[task] = error
-                else:
-                    table.append(row)
-                progress(len(tasks) - len(missing) + len(table.appended) + len(crashed), len(tasks))
+                    row = (
+                        None
+                        if study == "calibration"
+                        else replicate.crashed(task.setting, task.seed, task.fault, error)
+                    )
+                if row is not None:
+                    table.append(row if study == "calibration" else replace(row, commit=commit))
+                done_now += 1
+                progress(len(tasks) - len(missing) + done_now, len(tasks))
     return Ended(table.path, len(done) + len(table.appended), crashed)
 
 
@@ -129,9 +167,37 @@ def _results(client: Client, study: Study, tasks: Sequence[Task]) -> Iterator[tu
     from distributed import as_completed
 
     work = calibration.calibrated if study == "calibration" else replicate.judged
-    futures = {client.submit(work, t.setting, t.seed, t.fault, pure=False, retries=1): t for t in tasks}
-    for future in as_completed(list(futures)):
-        task = futures.pop(future)
+    queues: dict[tuple[Any, ...], list[Task]] = {}
+    for task in reversed(tasks):
+        queues.setdefault(graph(task), []).append(task)
+    at_work: dict[str, tuple[Any, ...]] = {}
+    running: dict[Any, tuple[str, Task]] = {}
+
+    def submitted(worker: str) -> Any:
+        """The worker's next replicate: of the graph it has compiled, else of one that nobody has, else of the longest queue."""
+        left = [key for key, queue in queues.items() if queue]
+        if not left:
+            return None
+        free = [key for key in left if key not in at_work.values()]
+        key = at_work.get(worker)
+        if key not in left:
+            key = max(free or left, key=lambda each: len(queues[each]))
+        assert key is not None
+        at_work[worker] = key
+        task = queues[key].pop()
+        future = client.submit(
+            work, task.setting, task.seed, task.fault, pure=False, retries=1, workers=[worker], allow_other_workers=True
+        )
+        running[future] = (worker, task)
+        return future
+
+    first = [submitted(worker) for worker in client.scheduler_info(n_workers=-1)["workers"]]
+    completed = as_completed([future for future in first if future is not None])
+    for future in completed:
+        worker, task = running.pop(future)
+        following = submitted(worker)
+        if following is not None:
+            completed.add(following)
         if future.status == "finished":
             yield task, future.result(), ""
         else:

@@ -1,8 +1,9 @@
 """Faults planted on purpose, one at a time, in either engine, in the sampler or in the comparison itself.
 
 A fault replaces one function by one that is wrong in a way that was seen in the wild. The checks are not told: they see the
-numbers that a broken engine would have given them. EM's own guard against a falling objective is off, or it would stop
-most broken steps before any check sees them.
+numbers that a broken engine would have given them. EM's own guard against a falling objective is off but for the fault that
+is there to meet it, or it would stop most broken steps before any check sees them. What both engines share is broken before
+the rows are read. Faults of a size are for curves: from which size on is a fault seen?
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from comparisons import checks, engines
 from comparisons.best_mode import objective
 from comparisons.engines import Problem
 from comparisons.result import Engine
-from comparisons.study import broken_em, broken_pymc, broken_sampler
+from comparisons.study import broken_comparison, broken_em, broken_pymc, broken_sampler, broken_search
 from em.fit import fit_mixture
 
 # A fault in EM changes nothing where both of its estimates are as high as the sound ones to a thousandth of a standard
@@ -59,6 +60,10 @@ class Fault:
     words : what is wrong
     patches : what to replace, given the problem and the note of its effects
     own_graph : whether it changes the graph that PyMC compiles
+    shared : whether it breaks what both engines share, at work before the rows are counted
+    guarded : whether EM's guard against a falling objective stays on
+    undecided : whether no conclusion, with one of ``engines`` named, is an answer to it; with none to be named, any is
+    size : of a fault on a detection curve, which is all faults of one ``curve``; 0 of others
     """
 
     name: str
@@ -68,6 +73,16 @@ class Fault:
     words: str
     patches: Planting = field(repr=False)
     own_graph: bool = False
+    shared: bool = False
+    guarded: bool = False
+    undecided: bool = False
+    curve: str = ""
+    size: float = 0.0
+
+    @property
+    def in_em(self) -> bool:
+        """Whether EM is what is broken."""
+        return self.engines[:1] == ("em",)
 
     @contextmanager
     def planted(self, problem: Problem) -> Iterator[Plant]:
@@ -76,7 +91,7 @@ class Fault:
         with ExitStack() as stack:
             for replaced in self.patches(problem, plant):
                 stack.enter_context(replaced)
-            if self.engines[0] == "em":
+            if self.in_em and not self.guarded:
                 stack.enter_context(patch.object(em.climb, "ROUNDING", np.inf))
                 # Broken steps may go round for ever.
                 bounded = partial(fit_mixture, max_iterations=MOST_STEPS)
@@ -88,7 +103,11 @@ class Fault:
 
     def estimates(self, problem: Problem, seed: int) -> list[Any]:
         """Both estimates of EM, for a fault in EM; none for others."""
-        return [problem.fit(prior, seed=seed) for prior in (None, problem.prior)] if self.engines[0] == "em" else []
+        return (
+            [problem.fit(prior, seed=seed) for prior in (None, problem.prior)]
+            if self.in_em and not self.guarded
+            else []
+        )
 
     def changed(self, problem: Problem, broken: list[Any], plant: Plant, seed: int) -> bool:
         """Whether the fault changes the answer in these data, by a rule that knows nothing of the checks' outcomes."""
@@ -115,80 +134,120 @@ def _em(name: str, words: str, settings: tuple[str, ...], patches: Planting, **o
 
 
 def _pymc(name: str, words: str, settings: tuple[str, ...], patches: Planting, **options: Any) -> Fault:
+    options |= {"own_graph": options.get("own_graph", True)}
     return Fault(f"pymc-{name}", ("pymc",), "deterministic", settings, words, patches, **options)
 
 
 def _sampler(name: str, words: str, settings: tuple[str, ...], patches: Planting, **options: Any) -> Fault:
-    return Fault(
-        f"sampler-{name}", ("sampler",), options.pop("kind", "deterministic"), settings, words, patches, **options
-    )
+    kind = options.pop("kind", "deterministic")
+    return Fault(f"sampler-{name}", ("sampler",), kind, settings, words, patches, undecided=True, **options)
+
+
+def _comparison(name: str, words: str, settings: tuple[str, ...], patches: Planting, **options: Any) -> Fault:
+    engines: tuple[Engine, ...] = ("comparison", *options.pop("or_else", ()))
+    return Fault(f"comparison-{name}", engines, "deterministic", settings, words, patches, **options)
+
+
+def _shared(name: str, words: str, settings: tuple[str, ...], patches: Planting) -> Fault:
+    return Fault(f"shared-{name}", ("comparison",), "deterministic", settings, words, patches, shared=True)
+
+
+def _nan(name: str, words: str, patches: Planting) -> Fault:
+    return Fault(f"nan-{name}", (), "deterministic", (C, N, *PLANE), words, patches, undecided=True)
 
 
 C, N = "coins-repeated", "normals-repeated"
 T, M = "normals-tied-apart", "normals-three-clusters"
+# Forms of covariance that hold something back.
+D, PT = "normals-plane-diagonal-apart", "normals-plane-tied-apart"
+PLANE = (D, PT)
+# What an observed information is taken times.
+FACTORS = (0.5, 1.2, 2.0)
 
 ALL = (
     _em(
-        "divides-by-n", "The M-step divides by n instead of the responsibilities' sum.", (C, N), broken_em.divides_by_n
+        "divides-by-n",
+        "The M-step divides by n instead of the responsibilities' sum.",
+        (C, N, *PLANE),
+        broken_em.divides_by_n,
     ),
-    _em("forgets-weights", "The E-step forgets the weights.", (C, N), broken_em.forgets_weights),
-    _em("weights-not-updated", "The weights are never updated.", (C, N), broken_em.weights_not_updated),
-    _em("hard-assignment", "Rows are assigned wholly to their likeliest component.", (C, N), broken_em.hard_assignment),
-    _em("variance-n-minus-1", "Variances are divided by n_k - 1.", (N,), broken_em.divides_by_n_minus_1),
+    _em("forgets-weights", "The E-step forgets the weights.", (C, N, *PLANE), broken_em.forgets_weights),
+    _em("weights-not-updated", "The weights are never updated.", (C, N, *PLANE), broken_em.weights_not_updated),
     _em(
-        "sd-for-variance", "The standard deviation is used where the variance belongs.", (N,), broken_em.sd_for_variance
+        "hard-assignment",
+        "Rows are assigned wholly to their likeliest component.",
+        (C, N, *PLANE),
+        broken_em.hard_assignment,
     ),
-    _em("tied-unweighted", "The tied variance is pooled without weights.", (T,), broken_em.pooled_unweighted),
+    _em("variance-n-minus-1", "Variances are divided by n_k - 1.", (N, *PLANE), broken_em.divides_by_n_minus_1),
+    _em(
+        "sd-for-variance",
+        "The standard deviation is used where the variance belongs.",
+        (N, *PLANE),
+        broken_em.sd_for_variance,
+    ),
+    _em("tied-unweighted", "The tied variance is pooled without weights.", (T, PT), broken_em.pooled_unweighted),
     _em("one-number-of-tosses", "The tosses of one bag are used for all.", (C,), broken_em.one_number_of_tosses),
     _em(
         "counts-ignored",
         "Rows that were seen several times count once.",
-        (C, N, "normals-overlap"),
+        (C, N, *PLANE, "normals-overlap"),
         broken_em.counts_ignored,
     ),
-    _em("half-the-data", "The last half of the data is ignored.", (C, N), broken_em.half_the_data),
-    _em("stopped-early", "EM stops after three steps and says that it has converged.", (C, N), broken_em.stopped_early),
-    _em("saddle", "The saddle of equal components is reported.", (C, N), broken_em.at_the_saddle),
+    _em("half-the-data", "The last half of the data is ignored.", (C, N, *PLANE), broken_em.half_the_data),
+    _em(
+        "stopped-early",
+        "EM stops after three steps and says that it has converged.",
+        (C, N, *PLANE),
+        broken_em.stopped_early,
+    ),
+    _em("saddle", "The saddle of equal components is reported.", (C, N, *PLANE), broken_em.at_the_saddle),
     _em("lesser-mode", "A lesser mode is reported.", (M, "normals-nested"), broken_em.lesser_mode, kind="statistical"),
     _em(
         "late-log-likelihood",
         "The log-likelihood is from before the last M-step.",
-        (C, N),
+        (C, N, *PLANE),
         broken_em.late_log_likelihood,
     ),
     _em("no-binomial-coefficient", "The binomial coefficient is dropped.", (C,), broken_em.no_binomial_coefficient),
     _em(
         "prior-forgotten",
         "MAP-EM forgets the prior in one component.",
-        (C, N, "coins-informed"),
+        (C, N, *PLANE, "coins-informed"),
         broken_em.prior_forgotten,
     ),
-    _em("mode-on-other-scale", "MAP-EM finds the mode on another scale.", (C, N), broken_em.mode_on_other_scale),
-    _pymc("other-prior", "The prior is not the declared one.", (C, N), broken_pymc.other_prior),
+    _em(
+        "mode-on-other-scale", "MAP-EM finds the mode on another scale.", (C, N, *PLANE), broken_em.mode_on_other_scale
+    ),
+    _pymc(
+        "other-prior", "The prior is not the declared one.", (C, N, *PLANE), broken_pymc.other_prior, own_graph=False
+    ),
     _pymc(
         "sd-for-variance",
         "The variance is used as a standard deviation.",
-        (N,),
+        (N, D),
         broken_pymc.sd_for_variance,
-        own_graph=True,
     ),
-    _pymc("row-dropped", "One observation is dropped.", (C, N), broken_pymc.row_dropped),
-    _pymc("weights-not-normalised", "Weights sum to K.", (C, N), broken_pymc.weights_not_normalised, own_graph=True),
+    _pymc("row-dropped", "One observation is dropped.", (C, N, *PLANE), broken_pymc.row_dropped, own_graph=False),
+    _pymc("weights-not-normalised", "Weights sum to K.", (C, N, *PLANE), broken_pymc.weights_not_normalised),
     _sampler(
         "lesser-mode", "All chains sit in a lesser mode.", (M,), broken_sampler.in_lesser_mode, kind="statistical"
     ),
-    _sampler("frozen-chain", "One chain never moves.", (C, N), broken_sampler.frozen_chain),
-    _sampler("copied-chain", "One chain is a copy of another.", (C, N), broken_sampler.copied_chain),
-    _sampler("few-draws", "Each chain has 25 draws.", (C, N), broken_sampler.few_draws, kind="statistical"),
+    _sampler("frozen-chain", "One chain never moves.", (C, N, *PLANE), broken_sampler.frozen_chain),
+    _sampler("copied-chain", "One chain is a copy of another.", (C, N, *PLANE), broken_sampler.copied_chain),
+    _sampler("few-draws", "Each chain has 25 draws.", (C, N, *PLANE), broken_sampler.few_draws, kind="statistical"),
     _sampler(
         "tails-cut",
         "The outer 5 % on either side of one parameter are cut.",
-        (C, N),
+        (C, N, *PLANE),
         broken_sampler.tails_cut,
         kind="statistical",
     ),
     _sampler(
-        "neighbouring-data", "The draws are from data with one row changed.", (C, N), broken_sampler.neighbouring_data
+        "neighbouring-data",
+        "The draws are from data with one row changed.",
+        (C, N, *PLANE),
+        broken_sampler.neighbouring_data,
     ),
     _sampler(
         "divergences-hidden",
@@ -197,22 +256,163 @@ ALL = (
         broken_sampler.divergences_hidden,
         kind="statistical",
     ),
-    Fault(
-        "comparison-one-parameter-permuted",
-        ("comparison", "sampler"),
-        "deterministic",
-        (C, N),
-        "One parameter of the components is permuted alone.",
-        broken_sampler.one_parameter_permuted,
+    *(
+        _em(
+            f"information-times-{factor:g}",
+            f"Standard errors are of an information {factor:g} times what it is.",
+            (C, N, *PLANE),
+            broken_search.information_times(factor),
+            kind="deterministic",
+        )
+        for factor in FACTORS
     ),
-    Fault(
-        "comparison-stale-fit",
-        ("comparison", "em"),
-        "deterministic",
-        (C, N),
+    _em(
+        "complete-data-errors",
+        "Standard errors are of complete data, as if the components were seen.",
+        (C, N, *PLANE),
+        broken_search.complete_data_information,
+    ),
+    _em(
+        "ranking-reversed",
+        "The worst run of a search is returned.",
+        (M, "normals-nested"),
+        broken_search.ranking_reversed,
+    ),
+    _em(
+        "prefers-collapsed",
+        "A collapsed component is returned though a regular optimum is known.",
+        (M, "normals-nested"),
+        broken_search.prefers_collapsed,
+        kind="statistical",
+    ),
+    _em(
+        "one-start",
+        "A search starts where all components are equal, and only there.",
+        (C, N, *PLANE),
+        broken_search.one_start,
+    ),
+    _em(
+        "second-of-its-modes",
+        "A lesser mode is returned, with the best in the list beside it.",
+        (M, "normals-nested"),
+        broken_search.second_of_its_modes,
+        kind="statistical",
+    ),
+    _em(
+        "lowers-its-objective",
+        "An M-step lowers the objective, and EM's guard stops it.",
+        (C, N, *PLANE),
+        broken_search.lowers,
+        guarded=True,
+    ),
+    _pymc("potential", "The model has a potential that was not declared.", (C, N, *PLANE), broken_pymc.potential),
+    _pymc("jacobian-dropped", "Transforms have no Jacobian.", (C, N, *PLANE), broken_pymc.jacobian_dropped),
+    _pymc(
+        "ordering",
+        "Components have to ascend, without the K! that belongs to it.",
+        (C, N, *PLANE),
+        broken_pymc.ordering,
+    ),
+    _pymc(
+        "weights-left-free",
+        "Weights that are declared to be equal are free.",
+        ("coins-equal-apart", T),
+        broken_pymc.weights_left_free,
+    ),
+    _sampler(
+        "shifted-copies", "All chains are the first, begun elsewhere.", (C, N, *PLANE), broken_sampler.shifted_copy
+    ),
+    _sampler("reversed-copy", "One chain is another one backwards.", (C, N, *PLANE), broken_sampler.reversed_copy),
+    _comparison(
+        "one-parameter-permuted",
+        "One parameter of the components is permuted alone.",
+        (C, N, *PLANE),
+        broken_sampler.one_parameter_permuted,
+        or_else=("sampler",),
+    ),
+    _comparison(
+        "stale-fit",
         "EM's stored result is of data that have changed since.",
+        (C, N, *PLANE),
         broken_em.stale_fit,
+        or_else=("em",),
+    ),
+    _comparison(
+        "labels-rotated", "Components of the draws are read one off.", (C, N, *PLANE), broken_comparison.labels_rotated
+    ),
+    _comparison(
+        "errors-of-others",
+        "The table prints the standard errors of other quantities.",
+        (C, N, *PLANE),
+        broken_comparison.errors_of_others,
+    ),
+    _shared(
+        "rows-merged",
+        "Bags of equal heads, or rows near each other, are one.",
+        (C, N, *PLANE),
+        broken_comparison.merges_rows,
+    ),
+    _shared(
+        "counts-dropped", "Both engines count each distinct row once.", (C, N, *PLANE), broken_comparison.drops_counts
+    ),
+    _shared(
+        "columns-sorted-apart", "Each column is sorted by itself.", (C, *PLANE), broken_comparison.sorts_columns_apart
+    ),
+    _shared(
+        "wrong-shrinkage",
+        "The default prior has another shrinkage.",
+        ("normals-default-prior", "normals-plane-default-prior"),
+        broken_comparison.wrong_shrinkage,
+    ),
+    _shared("wrong-order", "Components descend.", (C, N, *PLANE), broken_comparison.wrong_canonical_order),
+    _shared(
+        "variances-for-deviations",
+        "Variances are called standard deviations, or the other way round.",
+        (N, *PLANE),
+        broken_comparison.variances_for_deviations,
+    ),
+    *(
+        _nan(column.replace("_", "-"), f"{column} of a quantity is no number.", broken_comparison.no_number(column))
+        for column in ("mean", "sd", "r_hat", "ess_bulk", "ess_tail", "mcse_mean", "mcse_sd")
+    ),
+    *(
+        _nan(statistic.replace("_", "-"), f"{statistic} of a draw is no number.", broken_sampler.no_number(statistic))
+        for statistic in ("energy", "logp")
+    ),
+    *(
+        _nan(name.replace("_", "-"), f"A quantity's {name} is no number.", broken_comparison.no_estimate(name))
+        for name in ("maximum_likelihood", "best_mode")
     ),
 )
 
-FAULTS = {fault.name: fault for fault in ALL}
+
+def _curve(curve: str, words: str, sizes: tuple[float, ...], made: Callable[[float], Planting]) -> tuple[Fault, ...]:
+    return tuple(
+        _sampler(f"{curve}-{size:g}", words, (C, N), made(size), kind="statistical", curve=curve, size=size)
+        for size in sizes
+    )
+
+
+# Where a curve begins there is no fault, and its replicates are right.
+SIZED = (
+    *_curve(
+        "wider",
+        "Locations are this share farther from their mean.",
+        (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1),
+        broken_sampler.wider,
+    ),
+    *_curve(
+        "off",
+        "One location is off by this many standard deviations.",
+        (0.02, 0.03, 0.05, 0.07, 0.1),
+        broken_sampler.shifted,
+    ),
+    *_curve(
+        "neighbours",
+        "This share of the draws is from data with one row changed.",
+        (0.02, 0.05, 0.1, 0.2, 0.5),
+        broken_sampler.share_of_neighbours,
+    ),
+)
+
+FAULTS = {fault.name: fault for fault in (*ALL, *SIZED)}

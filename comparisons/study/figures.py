@@ -11,7 +11,7 @@ from comparisons.report import appearance
 from comparisons.study import rates
 from comparisons.study.calibration import RANKED
 from comparisons.study.ranks import band, shares
-from comparisons.study.rates import CalibrationRates, CleanRates, FaultRates, Rate
+from comparisons.study.rates import CalibrationRates, CleanRates, CurvePoint, FaultRates, Rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,6 +65,28 @@ def faults(directory: Path, found: list[FaultRates]) -> str:
         axes.set_xlabel("share, with the exact 95 % interval")
         figure.legend(loc="outside upper center", ncols=2)
         return _saved(directory, "faults", figure)
+
+
+def curves(directory: Path, found: list[CurvePoint]) -> str:
+    """Share found by the size of a fault, a panel for each kind."""
+    kinds = list(dict.fromkeys(point.curve for point in found))
+    with appearance.style():
+        figure, grid = _figure(2.6, len(kinds), 1, squeeze=False, sharey=True)
+        for axes, kind in zip(grid[0], kinds, strict=True):
+            for family, colour, marker in (("coins", appearance.EM, "s"), ("gaussians", appearance.POSTERIOR, "o")):
+                points = [p for p in found if (p.curve, p.family) == (kind, family)]
+                share = np.array([p.detected.count / p.detected.of for p in points])
+                ends = np.array([[p.detected.low, p.detected.high] for p in points]).reshape(-1, 2).T
+                size = [p.size for p in points]
+                axes.errorbar(
+                    size, share, yerr=np.abs(ends - share), fmt=f"{marker}-", color=colour, markersize=3, label=family
+                )
+            axes.set_title(kind)
+            axes.set_xlabel("size")
+        grid[0, 0].set_ylabel("share detected")
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=2)
+        return _saved(directory, "curves", figure)
 
 
 def _points(axes: Axes, places: Any, found: list[Rate], colour: str, marker: str, label: str) -> None:

@@ -1,14 +1,15 @@
 """What the tables of the studies come to: counts with exact binomial intervals.
 
 A fault is detected where the verdict is "wrong"; in the sampler also where it is "inconclusive" with the sampler named, for
-then nothing is concluded from its draws.
+then nothing is concluded from its draws, and a number that is none where nothing is concluded. A replicate that crashed has
+found nothing.
 """
 
 from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from comparisons.binomial import exact_interval
 from comparisons.study import faults
 from comparisons.study.calibration import RANKED
 from comparisons.study.ranks import uniformity
+from comparisons.study.settings import SETTINGS
+from models import GaussianParameters
 from models.inputs import Integers
 
 # Bins of the distance of two components, in standard deviations of a row.
@@ -56,6 +59,17 @@ class CleanRates:
 
 
 @dataclass(frozen=True, slots=True)
+class NotReached:
+    """A replicate on sound engines that came to no conclusion or a wrong one: what to run again, and what it says."""
+
+    setting: str
+    seed: int
+    verdict: str
+    checks: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class FaultRates:
     """One planted fault: how often it changed anything, was detected where it did, and was laid at the right door."""
 
@@ -84,11 +98,13 @@ def clean(rows: list[dict[str, str]]) -> list[CleanRates]:
     for (setting, family), chosen in sorted(groups.items()):
         reasons: dict[str, int] = defaultdict(int)
         for row in chosen:
-            if row["verdict"] in ("wrong", "raised"):
+            if row["verdict"] == "wrong":
                 reasons[row["failed"]] += 1
             if row["verdict"] == "inconclusive":
                 reasons[row["undecided"] or "a quantity"] += 1
-        names = [entry.split("=")[0] for entry in chosen[0]["statistics"].split()]
+            if row["verdict"] == "crashed":
+                reasons["crashed"] += 1
+        names = dict.fromkeys(entry.split("=")[0] for row in chosen for entry in row["statistics"].split())
         found.append(
             CleanRates(
                 setting or f"all {family}",
@@ -105,11 +121,91 @@ def clean(rows: list[dict[str, str]]) -> list[CleanRates]:
     return found
 
 
+def not_reached(rows: list[dict[str, str]]) -> list[NotReached]:
+    """Every replicate whose verdict is neither agree nor differ; tables of before have no reasons."""
+    return [
+        NotReached(
+            row["setting"],
+            int(row["seed"]),
+            row["verdict"],
+            row["failed"] or row["undecided"] or "–",
+            row.get("reason", "").replace("|", "/") or "–",
+        )
+        for row in rows
+        if row["verdict"] not in ("agree", "differ")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRates:
+    """Planted faults of some kind together: how many were found where they changed anything, and named, of these."""
+
+    name: str
+    detected: Rate
+    named: Rate
+    crashed: int
+
+
+def found_by(rows: list[dict[str, str]], group: Callable[[dict[str, str]], str]) -> list[FoundRates]:
+    """Rates of planted faults by any group of their rows, such as the engine that is broken."""
+    groups: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in rows:
+        if row["changed"] == "yes" and row["fault"] in faults.FAULTS:
+            groups[group(row)].append(row)
+    return [
+        FoundRates(
+            name,
+            Rate.counted(detected(row) for row in chosen),
+            Rate.counted(detected(row) and named(row) for row in chosen),
+            sum(row["verdict"] == "crashed" for row in chosen),
+        )
+        for name, chosen in sorted(groups.items())
+    ]
+
+
+def form(row: dict[str, str]) -> str:
+    """Coins, or the form of covariance and the number of features."""
+    setting = SETTINGS[row["setting"]]
+    if setting.family == "coins":
+        return "coins"
+    assert setting.truth is not None or setting.prior is not None
+    d = np.shape(setting.truth.means)[1] if isinstance(setting.truth, GaussianParameters) else len(setting.prior.mean)  # type: ignore[union-attr]
+    return f"{setting.covariance}, {d} feature{'s' * (d > 1)}"
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One size of a fault of a detection curve, by family."""
+
+    curve: str
+    family: str
+    size: float
+    detected: Rate
+
+
+def curves(rows: list[dict[str, str]]) -> list[CurvePoint]:
+    """Share found of each size. What has no size is no fault: there every alarm is false."""
+    found = []
+    for fault in faults.SIZED:
+        for family in ("coins", "gaussians"):
+            chosen = [row for row in rows if row["fault"] == fault.name and row["family"] == family]
+            if chosen:
+                found.append(CurvePoint(fault.curve, family, fault.size, Rate.counted(detected(row) for row in chosen)))
+    return found
+
+
 def detected(row: dict[str, str]) -> bool:
     """Whether the verdict lets nobody rely on the broken result."""
-    if row["verdict"] in ("wrong", "raised"):
+    if row["verdict"] == "wrong":
         return True
-    return row["verdict"] == "inconclusive" and row["fault"].startswith("sampler") and row["engine"] == "sampler"
+    fault = faults.FAULTS[row["fault"]]
+    return row["verdict"] == "inconclusive" and fault.undecided and named(row)
+
+
+def named(row: dict[str, str]) -> bool:
+    """Whether the verdict lays the fault at an engine where it belongs; of a number that is none, anywhere."""
+    engines = faults.FAULTS[row["fault"]].engines
+    return not engines or row["engine"] in engines
 
 
 def planted(rows: list[dict[str, str]]) -> list[FaultRates]:
@@ -131,7 +227,7 @@ def planted(rows: list[dict[str, str]]) -> list[FaultRates]:
                 fault.kind,
                 Rate.counted(row["changed"] == "yes" for row in chosen),
                 Rate.counted(detected(row) for row in changing),
-                Rate.counted(row["engine"] in fault.engines for row in caught),
+                Rate.counted(named(row) for row in caught),
                 dict(by),
             )
         )

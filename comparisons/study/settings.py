@@ -17,6 +17,7 @@ from comparisons.engines import Parameters, Prior, Problem
 from comparisons.prior_draws import drawn
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, GaussianPrior, Measurements
 from models.gaussians import Covariance, CovarianceForm
+from models.inputs import Floats
 from models.mixtures import MixtureWeights
 
 type Family = Literal["coins", "gaussians"]
@@ -24,9 +25,15 @@ type Family = Literal["coins", "gaussians"]
 FLAT = CoinPrior()
 # Expected variance 1 and means within some 4.5 of 0; for d features the same for each.
 UNIT_PRIOR = GaussianPrior(mean=[0.0], shrinkage=0.05, degrees_of_freedom=5.0, scale=[[3.0]], concentration=2.0)
-UNIT_PRIOR_2D = GaussianPrior(
-    mean=[0.0, 0.0], shrinkage=0.05, degrees_of_freedom=6.0, scale=[[3.0, 0.0], [0.0, 3.0]], concentration=2.0
+UNIT_PRIOR_2D, UNIT_PRIOR_3D = (
+    GaussianPrior(
+        mean=np.zeros(d), shrinkage=0.05, degrees_of_freedom=d + 4.0, scale=3.0 * np.eye(d), concentration=2.0
+    )
+    for d in (2, 3)
 )
+FORMS: tuple[Covariance, ...] = ("full", "tied", "diagonal", "spherical", "tied-diagonal", "tied-spherical")
+# Shares of ``--replicates`` that make 800 of coins and 800 of normals of a hundred.
+COINS, RARE, NORMALS, FORM, OTHER = 0.7, 0.6, 0.4, 0.2, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +45,33 @@ class Setting:
     n : rows: bags of tosses, or measurements
     why : what the setting is there for
     truth : parameters held fixed; drawn from the prior where None
+    prior : numbers, or None for the default of the family, made from the data as for a user; ``truth`` is fixed then
+    share : of the replicates that are asked for in a study of sound engines
     tosses : smallest and largest number of tosses in a bag, for coins; drawn evenly
     labelled : share of rows whose component is told
     repeated : each distinct row counts 1 to this many times
+    rounded : measurements are multiples of this, as read off a scale; 0 where they are not
     """
 
     name: str
     n: int
     why: str
-    prior: Prior
+    prior: Prior | None
     truth: Parameters | None = None
     _: KW_ONLY
+    share: float = 1.0
     n_components: int = 2
     weights: Literal["free", "equal"] = "free"
     covariance: Covariance = "full"
     tosses: tuple[int, int] = (10, 10)
     labelled: float = 0.0
     repeated: int = 1
+    rounded: float = 0.0
 
     @property
     def family(self) -> Family:
-        """Coins or Gaussians, by the prior."""
-        return "coins" if isinstance(self.prior, CoinPrior) else "gaussians"
+        """Coins or Gaussians, by the prior or the truth."""
+        return "coins" if isinstance(self.prior, CoinPrior) or isinstance(self.truth, CoinParameters) else "gaussians"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,32 +92,179 @@ def _normals(means: list[float], deviations: list[float], weights: list[float] |
     return GaussianParameters(weights or [1 / k] * k, means, np.square(deviations))
 
 
-CLEAN = (
-    Setting("coins-equal-few", 5, "Five bags as in the tutorial, coins from the prior.", FLAT, weights="equal"),
-    Setting("coins-equal", 40, "Coins from the prior, equal weights.", FLAT, weights="equal"),
-    Setting("coins-free", 30, "Coins and weights from the prior, bags of 5 to 15.", FLAT, tosses=(5, 15)),
-    Setting("coins-separated", 100, "Far apart: 5.4 sd of a bag.", FLAT, _coins([0.2, 0.8]), tosses=(20, 20)),
+def _clusters(means: list[list[float]], covariance: Floats, weights: list[float] | None = None) -> GaussianParameters:
+    """Normals of several features with one covariance ``(d, d)``."""
+    k = len(means)
+    return GaussianParameters(weights or [1 / k] * k, means, np.repeat(covariance[None], k, axis=0))
+
+
+TUTORIAL = (
     Setting(
-        "coins-coinciding", 40, "Two coins that are one: the maximum is often a boundary.", FLAT, _coins([0.5, 0.5])
+        "coins-equal-few", 5, "Five bags as in the tutorial, coins from the prior.", FLAT, weights="equal", share=COINS
     ),
-    Setting("coins-at-bound", 30, "A coin that never falls heads: the maximum lies at 0.", FLAT, _coins([0.0, 0.6])),
-    Setting("coins-single-toss", 40, "One toss a bag: not identified.", FLAT, _coins([0.3, 0.8]), tosses=(1, 1)),
-    Setting("coins-three", 60, "Three coins from the prior.", FLAT, n_components=3, tosses=(20, 20)),
-    Setting("normals-few", 25, "Parameters from the prior, few rows.", UNIT_PRIOR),
-    Setting("normals-free", 80, "Parameters from the prior.", UNIT_PRIOR),
-    Setting("normals-separated", 120, "Four sd apart.", UNIT_PRIOR, _normals([-2, 2], [1, 1])),
-    Setting("normals-overlap", 80, "1.5 sd apart: one hump.", UNIT_PRIOR, _normals([-0.75, 0.75], [1, 1])),
+    Setting("coins-equal", 40, "Coins from the prior, equal weights.", FLAT, weights="equal", share=COINS),
+    Setting("coins-free", 30, "Coins and weights from the prior, bags of 5 to 15.", FLAT, tosses=(5, 15), share=COINS),
+    Setting(
+        "coins-separated", 100, "Far apart: 5.4 sd of a bag.", FLAT, _coins([0.2, 0.8]), tosses=(20, 20), share=COINS
+    ),
+    Setting(
+        "coins-coinciding",
+        40,
+        "Two coins that are one: the maximum is often a boundary.",
+        FLAT,
+        _coins([0.5, 0.5]),
+        share=COINS,
+    ),
+    Setting(
+        "coins-at-bound",
+        30,
+        "A coin that never falls heads: the maximum lies at 0.",
+        FLAT,
+        _coins([0.0, 0.6]),
+        share=COINS,
+    ),
+    Setting(
+        "coins-single-toss", 40, "One toss a bag: not identified.", FLAT, _coins([0.3, 0.8]), tosses=(1, 1), share=COINS
+    ),
+    Setting("coins-three", 60, "Three coins from the prior.", FLAT, n_components=3, tosses=(20, 20), share=COINS),
+    Setting("normals-few", 25, "Parameters from the prior, few rows.", UNIT_PRIOR, share=NORMALS),
+    Setting("normals-free", 80, "Parameters from the prior.", UNIT_PRIOR, share=NORMALS),
+    Setting("normals-separated", 120, "Four sd apart.", UNIT_PRIOR, _normals([-2, 2], [1, 1]), share=NORMALS),
+    Setting(
+        "normals-overlap", 80, "1.5 sd apart: one hump.", UNIT_PRIOR, _normals([-0.75, 0.75], [1, 1]), share=NORMALS
+    ),
     Setting(
         "normals-nested",
         100,
         "A narrow component inside a wide one: maxima that mean nothing abound.",
         UNIT_PRIOR,
         _normals([0.0, 0.5], [1.0, 0.3], [0.7, 0.3]),
+        share=NORMALS,
     ),
-    Setting("normals-tied", 60, "Equal weights, one variance.", UNIT_PRIOR, weights="equal", covariance="tied"),
-    Setting("normals-labelled", 60, "A third of the rows labelled.", UNIT_PRIOR, labelled=1 / 3),
-    Setting("normals-plane", 60, "Two features, full covariances.", UNIT_PRIOR_2D),
+    Setting(
+        "normals-tied",
+        60,
+        "Equal weights, one variance.",
+        UNIT_PRIOR,
+        weights="equal",
+        covariance="tied",
+        share=NORMALS,
+    ),
+    Setting("normals-labelled", 60, "A third of the rows labelled.", UNIT_PRIOR, labelled=1 / 3, share=NORMALS),
+    Setting("normals-plane", 60, "Two features, full covariances.", UNIT_PRIOR_2D, share=NORMALS),
 )
+
+
+# What users bring that is neither of one unit nor of one kind.
+OTHERS = (
+    Setting(
+        "coins-rare-3",
+        20,
+        "Rare events: 3 heads in 100,000 tosses, and 30.",
+        FLAT,
+        _coins([3e-5, 3e-4]),
+        tosses=(100_000, 100_000),
+        share=RARE,
+    ),
+    Setting(
+        "coins-rare-tails",
+        20,
+        "The same near 1: 3 tails in 100,000 tosses, and 30.",
+        FLAT,
+        _coins([1 - 3e-4, 1 - 3e-5]),
+        tosses=(100_000, 100_000),
+        share=RARE,
+    ),
+    Setting(
+        "coins-labelled",
+        40,
+        "The coin of a third of the bags is told.",
+        FLAT,
+        _coins([0.35, 0.6]),
+        labelled=1 / 3,
+        share=RARE,
+    ),
+    Setting("coins-counted", 40, "Bags that were seen up to five times.", FLAT, repeated=5, share=RARE),
+    Setting(
+        "normals-near-singular",
+        80,
+        "The second feature is the first but for a hundredth of its spread; default prior.",
+        None,
+        _clusters([[-2.0, -2.0], [2.0, 2.02]], np.array([[1.0, 1.0], [1.0, 1.0001]])),
+        share=OTHER,
+    ),
+    Setting(
+        "normals-sharp-peak",
+        300,
+        "A sharp peak on a broad background: a fiftieth as wide; default prior.",
+        None,
+        _normals([0.0, 0.3], [1.0, 0.02], [0.4, 0.6]),
+        share=OTHER,
+    ),
+    Setting(
+        "normals-far-from-unit",
+        100,
+        "Lengths of 20 and 60 micrometres told in metres, in the plane of a temperature in kelvins; default prior.",
+        None,
+        _clusters([[2e-5, 290.0], [6e-5, 291.0]], np.diag([1e-10, 0.25])),
+        share=OTHER,
+    ),
+    Setting(
+        "normals-rounded",
+        100,
+        "Read off a scale in steps of half a standard deviation: many ties.",
+        UNIT_PRIOR,
+        _normals([-1.5, 1.5], [1.0, 1.0]),
+        rounded=0.5,
+        share=OTHER,
+    ),
+    Setting(
+        "normals-second-feature",
+        80,
+        "Clusters that differ in the second feature only.",
+        UNIT_PRIOR_2D,
+        _clusters([[0.0, -2.5], [0.0, 2.5]], np.eye(2)),
+        share=OTHER,
+    ),
+    Setting(
+        "normals-equal-means",
+        150,
+        "One mean, two variances.",
+        UNIT_PRIOR,
+        _normals([0.0, 0.0], [0.4, 2.5]),
+        share=OTHER,
+    ),
+    Setting(
+        "normals-plane-labelled",
+        60,
+        "Two features, a third of the rows labelled.",
+        UNIT_PRIOR_2D,
+        labelled=1 / 3,
+        share=OTHER,
+    ),
+    Setting("normals-counted", 60, "Rows that were seen up to five times.", UNIT_PRIOR, repeated=5, share=OTHER),
+)
+
+
+def _of_every_form() -> tuple[Setting, ...]:
+    """Parameters from the prior, in one, two and three features, for every form of covariance that has no setting yet."""
+    priors = {"line": UNIT_PRIOR, "plane": UNIT_PRIOR_2D, "space": UNIT_PRIOR_3D}
+    return tuple(
+        Setting(
+            f"normals-{where}-{form}",
+            60 + 20 * (d - 1),
+            f"Parameters from the prior, {d} feature{'s' * (d > 1)}, {form} covariances.",
+            prior,
+            covariance=form,
+            share=FORM,
+        )
+        for d, (where, prior) in enumerate(priors.items(), 1)
+        for form in FORMS
+        if (where, form) not in (("line", "full"), ("plane", "full"))
+    )
+
+
+CLEAN = (*TUTORIAL, *OTHERS, *_of_every_form())
 
 PLANTED = (
     Setting(
@@ -142,6 +301,40 @@ PLANTED = (
         UNIT_PRIOR,
         _normals([-6.0, 0.0, 5.0], [0.6, 0.6, 0.6], [0.4, 0.35, 0.25]),
     ),
+    Setting(
+        "normals-plane-tied-apart",
+        60,
+        "Two features, one covariance, rows seen up to three times.",
+        UNIT_PRIOR_2D,
+        _clusters([[-1.5, -0.5], [1.5, 0.5]], np.array([[0.8, 0.2], [0.2, 1.1]]), [0.4, 0.6]),
+        covariance="tied",
+        repeated=3,
+    ),
+    Setting(
+        "normals-plane-diagonal-apart",
+        60,
+        "Two features, diagonal covariances, rows seen up to three times.",
+        UNIT_PRIOR_2D,
+        _clusters([[-1.5, -0.5], [1.5, 0.5]], np.diag([0.8, 1.1]), [0.4, 0.6]),
+        covariance="diagonal",
+        repeated=3,
+    ),
+    Setting("coins-equal-apart", 40, "Equal weights.", FLAT, _coins([0.3, 0.75]), weights="equal"),
+    Setting(
+        "normals-default-prior",
+        60,
+        "The default prior, made from the data.",
+        None,
+        _normals([-1.5, 1.5], [0.8, 1.2], [0.4, 0.6]),
+    ),
+    Setting(
+        "normals-plane-default-prior",
+        60,
+        "The default prior in the plane, made from the data.",
+        None,
+        _clusters([[-1.5, -0.5], [1.5, 0.5]], np.diag([0.8, 1.1]), [0.4, 0.6]),
+        covariance="diagonal",
+    ),
 )
 
 SETTINGS = {setting.name: setting for setting in (*CLEAN, *PLANTED)}
@@ -162,7 +355,10 @@ def simulate(setting: Setting, seed: int) -> Simulated:
         tosses = random.integers(setting.tosses[0], setting.tosses[1] + 1, size=setting.n)
         rows = CoinTosses(truth.simulate(component, tosses, random), tosses, counts=counts, labels=labels)
     else:
-        rows = Measurements(truth.simulate(component, random), counts=counts, labels=labels)
+        y = truth.simulate(component, random)
+        if setting.rounded:
+            y = setting.rounded * np.round(y / setting.rounded)
+        rows = Measurements(y, counts=counts, labels=labels)
         features = ("x", "y", "z")[: rows.d]
     comparison = Comparison(
         name=setting.name,
@@ -183,6 +379,7 @@ def simulate(setting: Setting, seed: int) -> Simulated:
 
 def _from_prior(setting: Setting, random: np.random.Generator) -> Parameters:
     treated = MixtureWeights.of(setting.weights, setting.n_components)
+    assert setting.prior is not None, f"{setting.name} has neither a prior nor a truth"
     groups = np.arange(setting.n_components) if setting.labelled else np.zeros(setting.n_components, dtype=np.int64)
     arrays = drawn(setting.prior, treated, CovarianceForm.of(setting.covariance), groups, 1, random)
     if isinstance(setting.prior, CoinPrior):

@@ -17,7 +17,7 @@ from comparisons.files import write_text
 from comparisons.study import faults, figures, rates
 from comparisons.study.calibration import FAULTS as CALIBRATION_FAULTS
 from comparisons.study.campaign import REPLICATES, Study, plan
-from comparisons.study.rates import CalibrationRates, CleanRates, FaultRates, Rate
+from comparisons.study.rates import CalibrationRates, CleanRates, CurvePoint, FaultRates, NotReached, Rate
 from comparisons.study.settings import SETTINGS
 
 RATES = "rates.json"
@@ -47,12 +47,15 @@ def write(directory: Path) -> Path:
     quoted: dict[str, Any] = {}
     if (directory / "clean.csv").exists():
         found = rates.clean(rates.read(directory / "clean.csv"))
-        parts.append(_clean(directory, found))
+        parts.append(_clean(directory, found, rates.not_reached(rates.read(directory / "clean.csv"))))
         quoted["clean"] = [_quoted_clean(each) for each in found if each.name.startswith("all ")]
     if (directory / "faults.csv").exists():
-        planted = rates.planted(rates.read(directory / "faults.csv"))
-        parts.append(_faults(directory, planted))
+        rows = rates.read(directory / "faults.csv")
+        planted = rates.planted(rows)
+        parts.append(_faults(directory, planted, rows))
         quoted["faults"] = _quoted_faults(planted)
+    if (directory / "curves.csv").exists():
+        parts.append(_curves(directory, rates.curves(rates.read(directory / "curves.csv"))))
     if (directory / "calibration.csv").exists():
         rows = rates.read(directory / "calibration.csv")
         parts.append(_calibration(directory, rows, rates.calibration(rows)))
@@ -65,9 +68,9 @@ def _introduction(directory: Path) -> str:
 
 Written by `comparisons study` from the tables in `{directory.name}/`; each section names its command. Every number is a
 count of simulated data sets with its exact (Clopper–Pearson) 95 % interval. As published a study has
-{REPLICATES["clean"]} clean data sets in each setting, {REPLICATES["faults"]} for each fault whose effect depends on chance,
-and {REPLICATES["calibration"]} simulations in each calibration setting of coins; a smaller number below is what has been
-run so far. Priors and populations are numbers fixed beforehand: `comparisons/study/settings.py`.
+{REPLICATES["clean"]} clean data sets times the share of each setting, {REPLICATES["faults"]} for each fault whose effect
+depends on chance, and {REPLICATES["calibration"]} simulations in each calibration setting of coins; a smaller number is what
+has been run so far. Priors and populations are numbers fixed beforehand: `comparisons/study/settings.py`.
 """
 
 
@@ -95,7 +98,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _clean(directory: Path, found: list[CleanRates]) -> str:
+def _clean(directory: Path, found: list[CleanRates], not_reached: list[NotReached]) -> str:
     figure = figures.clean(directory, [each for each in found if not each.name.startswith("all ")])
     rows = []
     for each in found:
@@ -104,6 +107,7 @@ def _clean(directory: Path, found: list[CleanRates]) -> str:
         rows.append([each.name, told, *(_rate(rate) for rate in each.verdicts.values()), why])
     checks = sorted({name for each in found for name in each.failed})
     families = [each for each in found if each.name.startswith("all ")]
+    cases = [[case.setting, str(case.seed), case.verdict, case.checks, case.reason] for case in not_reached]
     by_check = [
         [name, *(_rate(each.failed[name]) if name in each.failed else "–" for each in families)] for name in checks
     ]
@@ -120,10 +124,14 @@ the verdict is then `differ`):
 {_table(["check", *(each.name for each in families)], by_check)}
 
 ![Verdicts on clean data by setting]({directory.name}/{figure})
+
+Each that was not `agree` or `differ`, with the seed that makes it again and what its first check of these says:
+
+{_table(["setting", "seed", "verdict", "checks", "reason"], cases)}
 """
 
 
-def _faults(directory: Path, found: list[FaultRates]) -> str:
+def _faults(directory: Path, found: list[FaultRates], table: list[dict[str, str]]) -> str:
     figure = figures.faults(directory, found)
     rows = [
         [
@@ -137,6 +145,12 @@ def _faults(directory: Path, found: list[FaultRates]) -> str:
         ]
         for each in found
     ]
+    broken = rates.found_by(table, lambda row: " or ".join(faults.FAULTS[row["fault"]].engines) or "any")
+    kinds = rates.found_by(table, lambda row: faults.FAULTS[row["fault"]].kind)
+    groups = [
+        [group.name, _rate(group.detected), _rate(group.named), str(group.crashed)]
+        for group in (*kinds, *broken, *rates.found_by(table, rates.form))
+    ]
     one_step = [[what, f"`{where}`", why] for what, where, why in ONE_STEP]
     return f"""## Planted faults: detection
 
@@ -144,15 +158,34 @@ def _faults(directory: Path, found: list[FaultRates]) -> str:
 "Changes anything" follows a rule that knows nothing of the checks: a fault in EM counts where one of its two estimates is
 lower than sound EM's by more than {faults.SAME_HEIGHT:g} nats or reports a height that is not its own; one in the sampler
 says itself whether it had any effect. Detected: the verdict is `wrong`, or, for the sampler, `inconclusive` with the
-sampler named.
+sampler named; where a number is none, any `inconclusive`. A crash finds nothing.
 
 {_table(["fault", "what is wrong", "kind", "changes anything", "detected where it does", "engine named", "first check"], rows)}
+
+By kind, by where the fault is, and by model:
+
+{_table(["", "detected where it changes anything", "detected and named", "crashed"], groups)}
 
 ![Share of each planted fault that was detected]({directory.name}/{figure})
 
 No output of a whole run can show these; tests of one step do:
 
 {_table(["fault", "test", "why"], one_step)}
+"""
+
+
+def _curves(directory: Path, found: list[CurvePoint]) -> str:
+    figure = figures.curves(directory, found)
+    words = {fault.curve: fault.words for fault in faults.SIZED}
+    rows = [[words[each.curve], each.family, f"{each.size:g}", _rate(each.detected)] for each in found]
+    return f"""## Draws that are slightly wrong: from which size on is it seen?
+
+{_made(directory, "curves")} The log density of every draw is made right after it was moved, so that only the distribution
+of the draws is wrong. A size of 0 is no fault: what is detected there is a false alarm.
+
+{_table(["what is wrong", "family", "size", "detected"], rows)}
+
+![Share detected by the size of the fault]({directory.name}/{figure})
 """
 
 

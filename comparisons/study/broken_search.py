@@ -1,0 +1,134 @@
+"""EM's search and its standard errors broken in one place each: the steps are right, what is made of them is not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+import em.curvature
+import em.runs
+import em.starts
+from comparisons.engines import Problem
+from comparisons.study.broken_em import moved_to, reported, steps_replaced, with_fields
+from comparisons.study.replaced import everywhere
+from em.curvature import Curvature
+
+
+def ranking_reversed(problem: Problem, plant: Any) -> list[Any]:
+    """Of the runs of a search the worst is returned."""
+
+    def rank(sound: Any, run: Any) -> Any:
+        return tuple(-value for value in sound(run))
+
+    return everywhere(em.runs.rank, rank)
+
+
+def prefers_collapsed(problem: Problem, plant: Any) -> list[Any]:
+    """The highest mode that is not regular, although regular ones are known, whenever there is one."""
+    plant.active = False
+
+    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+        collapsed = [mode for mode in fit.modes if not mode.regular]
+        if start is not None or not collapsed or not any(mode.regular for mode in fit.modes):
+            return fit
+        plant.active = True
+        return dataclasses.replace(_kept(problem, fit, collapsed[0].parameters), status="collapsed")
+
+    return reported(change)
+
+
+def second_of_its_modes(problem: Problem, plant: Any) -> list[Any]:
+    """The second of the regular modes, with the best beside it in the list, whenever there is one."""
+    plant.active = False
+
+    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+        lesser = [mode for mode in fit.modes if mode.regular][1:]
+        if start is not None or not lesser:
+            return fit
+        plant.active = True
+        return _kept(problem, fit, lesser[0].parameters)
+
+    return reported(change)
+
+
+def _kept(problem: Problem, fit: Any, parameters: Any) -> Any:
+    """The fit as if it had ended elsewhere, all that was found still in its list."""
+    return dataclasses.replace(moved_to(problem, fit, parameters), modes=fit.modes)
+
+
+def one_start(problem: Problem, plant: Any) -> list[Any]:
+    """One start, at which all components are equal and where EM stays."""
+
+    def starts(sound: Any, mixture: Any, *rest: Any, **options: Any) -> Any:
+        shares = np.full((1, len(mixture.counts), mixture.n_components), 1.0 / mixture.n_components)
+        return mixture.to_vector(mixture.start_from(shares))
+
+    def nowhere(sound: Any, *arguments: Any, **options: Any) -> Any:
+        return [], 0
+
+    def none(sound: Any, mixture: Any, *rest: Any, **options: Any) -> Any:
+        return np.empty((0, mixture.n_parameters))
+
+    return [
+        *everywhere(em.starts.starts, starts),
+        *everywhere(em.runs.climbed_on, nowhere),
+        *everywhere(em.starts.start_apart, none),
+    ]
+
+
+def lowers(problem: Problem, plant: Any) -> list[Any]:
+    """An M-step that spreads the components' locations by a tenth, so that the objective falls where EM would rest."""
+
+    def m_step(sound: Any, self: Any, statistics: Any) -> Any:
+        parameters = sound(self, statistics)
+        name = "means" if hasattr(parameters, "means") else "head_probabilities"
+        values = getattr(parameters, name)
+        axis = -2 if name == "means" else -1
+        centre = values.mean(axis=axis, keepdims=True)
+        return with_fields(parameters, **{name: centre + 0.9 * (values - centre)})
+
+    return steps_replaced("m_step", m_step)
+
+
+def information_times(factor: float) -> Callable[[Problem, Any], list[Any]]:
+    """A covariance of the estimates from an observed information that is this many times too large."""
+
+    def planted(problem: Problem, plant: Any) -> list[Any]:
+        plant.active = True
+        sound: Any = Curvature.covariance
+
+        def covariance(self: Any) -> Any:
+            return sound.__get__(self) / factor
+
+        return [patch.object(Curvature, "covariance", property(covariance))]
+
+    return planted
+
+
+def complete_data_information(problem: Problem, plant: Any) -> list[Any]:
+    """The information of complete data, as if the components were seen, in place of the observed one."""
+    known: dict[int, Any] = {}
+    plant.active = True
+
+    def curvature(sound: Any, mixture: Any, parameters: Any) -> Any:
+        judged = sound(mixture, parameters)
+        complete = em.curvature.derivatives(mixture, parameters)[2]
+        complete = np.where(np.isfinite(complete), complete, 0.0)
+        known[id(judged.information)] = (judged.information, judged.basis.T @ complete @ judged.basis)
+        return judged
+
+    sound_covariance: Any = Curvature.covariance
+
+    def covariance(self: Any) -> Any:
+        if id(self.information) not in known:
+            return sound_covariance.__get__(self)
+        return self.basis @ np.linalg.solve(known[id(self.information)][1], self.basis.T)
+
+    return [
+        *everywhere(em.curvature.curvature, curvature),
+        patch.object(Curvature, "covariance", property(covariance)),
+    ]
