@@ -20,7 +20,16 @@ import numpy as np
 from comparisons import adequacy, checks, engines, evidence, quantities, sampling
 from comparisons.engines import Problem, exchangeable
 from comparisons.study.broken_pymc import jacobian_dropped, other_prior
-from comparisons.study.settings import UNIT_PRIOR, UNIT_PRIOR_2D, Setting, Simulated, simulate
+from comparisons.study.settings import (
+    FORM,
+    FORMS,
+    UNIT_PRIOR,
+    UNIT_PRIOR_2D,
+    UNIT_PRIOR_3D,
+    Setting,
+    Simulated,
+    simulate,
+)
 from models import CoinPrior, LogPosterior
 
 # Draws among which the truth is ranked, spread over all draws so that they hardly depend on each other.
@@ -40,6 +49,12 @@ SETTINGS = {
         Setting("sbc-coins-free", 20, "Two coins, weights free.", CoinPrior(1.5, 1.5, 2.0), tosses=(1, 3)),
         Setting("sbc-normals", 20, "Two normals.", UNIT_PRIOR),
         Setting("sbc-normals-plane", 20, "Two features.", UNIT_PRIOR_2D),
+        *(
+            Setting(f"sbc-normals-{where}-{form}", 20, f"{form} covariances.", prior, covariance=form, share=FORM)
+            for where, prior in (("line", UNIT_PRIOR), ("plane", UNIT_PRIOR_2D), ("space", UNIT_PRIOR_3D))
+            for form in FORMS
+            if where == "space" or form != "full"
+        ),
     )
 }
 

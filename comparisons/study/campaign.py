@@ -88,7 +88,9 @@ def plan(study: Study, replicates: int, seed: int) -> list[Task]:
     else:
         for name, simulated in calibration.SETTINGS.items():
             number = replicates if simulated.family == "coins" else round(NORMALS_SHARE * replicates)
-            for fault in ("", *calibration.FAULTS):
+            number = max(1, round(simulated.share * number))
+            # A changed prior and a dropped Jacobian are the same in every form.
+            for fault in ("", *calibration.FAULTS) if simulated.share == 1 else ("",):
                 as_many = not fault or (simulated.family, fault) == SHOWS_LEAST
                 count = number if as_many else round(BROKEN_SHARE * number)
                 tasks += [Task(name, seed + j, fault) for j in range(count)]
