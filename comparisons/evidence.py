@@ -55,10 +55,13 @@ def curvature_of(problem: Problem, prior: Any, fit: em.Fit[Any, Any]) -> Curvatu
     mixture: Any = problem.mixture(prior, standardise=True)
     with failing("em"):
         judged = curvature(mixture, mixture.from_published(fit.parameters))
+    basis, flat, slow = (mixture.by_feature(d) for d in (judged.basis, judged.flat_directions, judged.slow_directions))
     judged = dataclasses.replace(
         judged,
-        basis=mixture.by_feature(judged.basis) * mixture.vector_units[:, None],
+        basis=basis * mixture.vector_units[:, None],
         direction=mixture.by_feature(judged.direction[:, None])[:, 0],
+        flat_directions=flat,
+        slow_directions=slow,
     )
     # Where there is no maximum there is no distance to one.
     there = judged.kind in ("maximum", "boundary")
@@ -82,7 +85,7 @@ def map_agrees(problem: Problem, map_fit: em.Fit[Any, Any], maximum: models.Maxi
     there = problem.from_pymc(maximum.parameters)
     there = there.permuted(models.mixtures.canonical_permutation(there.order_keys, mixture.groups))
     there, here = mixture.from_published(there), mixture.from_published(map_fit.parameters)
-    step = mixture.to_vector(there) - mixture.to_vector(here)
+    step = mixture.by_feature((mixture.to_vector(there) - mixture.to_vector(here))[:, None])[:, 0]
     judged = curvature_of(problem, problem.prior, map_fit)
     # Not what EM reports of itself, but what its estimate is worth on these data.
     height = sum(checks.em_densities(problem, map_fit.parameters))
@@ -90,7 +93,6 @@ def map_agrees(problem: Problem, map_fit: em.Fit[Any, Any], maximum: models.Maxi
         # What is identified is what the parameters say of the rows.
         rows = [row_posteriors(mixture, p)[1] for p in (there, here)]
         return checks.map_agrees(height, maximum, float(np.abs(rows[0] - rows[1]).max()), flat=True)
-    step = mixture.by_feature(step[:, None])[:, 0]
     free = np.linalg.lstsq(judged.basis / mixture.vector_units[:, None], step, rcond=None)[0]
     distance = float(np.sqrt(max(free @ judged.information @ free, 0.0)))
     return checks.map_agrees(height, maximum, distance, flat=False)

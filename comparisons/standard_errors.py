@@ -286,11 +286,10 @@ def of_fit(problem: Problem, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, fl
                 name = "standard_deviations" if shared else f"standard_deviations[{component}]"
                 found[name] = (float(p.standard_deviations[k, a]), float(e.standard_deviations[k, a]))
                 continue
-            if problem.form.shape == "spherical" and a == 0:
-                name = "variances" if shared else f"variances[{component}]"
-                found[name] = (float(p.covariances[k, 0, 0]), float(e.covariances[k, 0, 0]))
             for b, second in enumerate(c.features[: a + 1]):
                 name = f"covariances[{second}, {first}]" if shared else f"covariances[{component}, {second}, {first}]"
+                if problem.form.shape == "spherical" and a == b:
+                    name = "variances" if shared else f"variances[{component}]"
                 found[name] = (float(p.covariances[k, a, b]), float(e.covariances[k, a, b]))
     if not c.features:
         slope = np.concatenate([p.head_probabilities, p.weights])

@@ -73,7 +73,9 @@ class Units:
         d, many = len(self.unit), entries.T
         means = many[:, k : k + k * d].reshape(-1, k, d) @ self.turn.T
         covariances = _turned(self.turn, from_lower(many[:, k + k * d :], d))[..., *np.tril_indices(d)]
-        return np.concatenate([many[:, :k], means.reshape(len(many), -1), covariances.reshape(len(many), -1)], axis=1).T
+        # Sizes told, as there may be no direction at all.
+        turned = means.reshape(len(many), k * d), covariances.reshape(len(many), k * d * (d + 1) // 2)
+        return np.concatenate([many[:, :k], *turned], axis=1).T
 
     def parameters(self, parameters: GaussianParameters) -> GaussianParameters:
         """Parameters inside, unchecked and along any leading axes."""

@@ -23,7 +23,7 @@ def errors(setting: str) -> Any:
     fit = problem.fit(None, seed=SEED)
     judged = evidence.curvature_of(problem, None, fit)
     assert judged is not None
-    slopes = quantities.gradients(problem, problem.mixture(None), fit.parameters)
+    slopes = quantities.gradients(problem, fit.parameters)
     return np.sqrt(np.diag(fit.standard_errors.covariance)), quantities.standard_errors(judged, slopes)
 
 
