@@ -29,10 +29,10 @@ FORMS: tuple[tuple[int, Covariance], ...] = (
 )
 
 
-def rows(d: int) -> Floats:
+def rows(d: int, n: int = 40) -> Floats:
     random = np.random.default_rng(3)
-    z = random.random(40) < 0.4
-    return random.normal(size=(40, d)) + 4 * z[:, None]
+    z = random.random(n) < 0.4
+    return random.normal(size=(n, d)) + 4 * z[:, None]
 
 
 def problem(d: int, covariance: Covariance, power: int) -> Problem:
@@ -96,7 +96,7 @@ def times(name: str, value: float, power: int) -> float:
 
 def _unit(name: str) -> int:
     """The power of the data's unit that the quantity has."""
-    return 0 if name.startswith("weights") else 2 if name.startswith("covariances") else 1
+    return 0 if name.startswith("weights") else 2 if name.startswith(("covariances", "variances")) else 1
 
 
 @pytest.mark.parametrize("power", POWERS)
@@ -109,8 +109,6 @@ def test_what_em_says_is_the_same_in_every_unit(d: int, covariance: Covariance, 
         np.diff(one.heights), rel=1e-9, abs=1e-10 * np.abs(other.heights).max()
     )
     for name, value in one.values.items():
-        if value == 0:  # what a form holds at 0
-            continue
         assert np.isfinite(one.errors[name])
         pairs = [
             (value, other.values[name]),
@@ -178,7 +176,7 @@ def test_draws_that_round_to_a_bound_do_not_decide_where_a_rare_event_lies() -> 
     assert judged.spread == pytest.approx(1 / 3, rel=0.15)
 
 
-@pytest.mark.parametrize("tosses", [10**3, 10**9, 10**11])
+@pytest.mark.parametrize("tosses", [10**3, 10**9, 10**12])
 def test_the_second_route_finds_a_posterior_however_narrow_it_is(tosses: int) -> None:
     """One coin, whose posterior is a beta distribution, and two that nobody takes for one."""
     heads = [int(0.3 * tosses), int(0.3004 * tosses)]
@@ -224,11 +222,15 @@ def judged(y: Floats, density: list[LogPosterior]) -> judgement.Judgement:
 
 @pytest.mark.sampling
 def test_a_whole_judgement_is_the_same_in_other_units_and_elsewhere() -> None:
-    y = rows(1)
+    """In units that the sampler takes: its means are still in those of the data.
+
+    Draws in other units are other draws, so the data are such that no limit of adequacy is near.
+    """
+    y = rows(1, 400)
     density: list[LogPosterior] = []
     one = judged(y, density)
     assert {c.name: c.outcome for c in one.checks}["standard-errors"] == "pass"
-    for power, shift in ((-100, 0.0), (100, 0.0), (20, 1e3)):
+    for power, shift in ((-4, 0.0), (4, 1e2)):
         unit = float(np.ldexp(1.0, power))
         other = judged(unit * (y + shift), density)
         assert (other.verdict, [c.outcome for c in other.checks]) == (one.verdict, [c.outcome for c in one.checks])
