@@ -11,6 +11,7 @@ import em
 import models
 from comparisons import catalogue, datasets
 from comparisons.declaration import Comparison
+from comparisons.declared_rows import DeclaredRows
 from comparisons.engine_failures import failing
 from comparisons.fitting import fitting
 from em.coin_family import CoinMixture
@@ -44,11 +45,13 @@ class Problem:
     ----------
     data : `models.CoinTosses` or `models.Measurements`, distinct rows with counts
     prior : the same numbers for MAP-EM and PyMC
+    declared : the rows before they were counted, for what judges both engines
     """
 
     comparison: Comparison
     data: CoinTosses | Measurements
     prior: Prior
+    declared: DeclaredRows
 
     @classmethod
     def of(cls, comparison: Comparison, data: CoinTosses | Measurements) -> Problem:
@@ -60,13 +63,14 @@ class Problem:
             as `comparisons.fitting.fitting`
         """
         comparison = fitting(comparison, data)
+        declared = DeclaredRows.of(data)
         prior = comparison.prior
         if prior is None:
             if isinstance(data, CoinTosses):
                 prior = CoinPrior()
             else:
                 prior = GaussianPrior.weakly_informative(data, comparison.n_components)
-        return cls(comparison, data.distinct(), prior)
+        return cls(comparison, data.distinct(), prior, declared)
 
     @property
     def weights(self) -> MixtureWeights:

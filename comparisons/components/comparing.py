@@ -111,8 +111,8 @@ def _refuse(problem: Problem, most: int) -> None:
 
 def with_components(problem: Problem, k: int) -> Problem:
     """The same data, options and prior numbers with K components, named by their canonical position."""
-    named = replace(problem.comparison, components=tuple(str(j + 1) for j in range(k)))
-    return Problem(named, problem.data, problem.prior)
+    named = replace(problem.comparison, components=tuple(str(j + 1) for j in range(k)), prior=problem.prior)
+    return Problem(named, problem.data, problem.prior, problem.declared)
 
 
 def _prior_note(comparison: Comparison, problem: Problem) -> str:

@@ -1,0 +1,121 @@
+"""The rows as declared, before anything counted or sorted them, and the totals by which two sets of rows are compared.
+
+What judges both engines must not read the data through code that both of them use: `CoinTosses.distinct` or
+`Measurements.distinct` gone wrong would give both the same wrong rows, and they would agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models import CoinTosses, Measurements
+from models.inputs import Floats, Integers, read_only
+
+if TYPE_CHECKING:
+    from comparisons.engines import Problem
+    from models import LogPosterior
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeclaredRows:
+    """Plain columns, row by row as they were declared.
+
+    Attributes
+    ----------
+    columns : ``(n, 2)`` heads and tosses, or ``(n, d)`` measurements
+    counts : ``(n,)`` how many times each row was seen
+    labels : ``(n,)`` known component, -1 where unknown
+    """
+
+    columns: Floats
+    counts: Floats
+    labels: Integers
+
+    @classmethod
+    def of(cls, data: CoinTosses | Measurements) -> DeclaredRows:
+        """Copy the columns of data as they stand."""
+        columns = np.column_stack([data.heads, data.tosses]) if isinstance(data, CoinTosses) else data.y
+        return cls.from_arrays(columns, data.counts, data.labels)
+
+    @classmethod
+    def from_arrays(cls, columns: Any, counts: Any, labels: Any) -> DeclaredRows:
+        """Copy three arrays."""
+        rows, seen, known = np.array(columns, float), np.array(counts, float), np.array(labels, np.int64)
+        return cls(read_only(rows), read_only(seen), read_only(known))
+
+    @property
+    def mean(self) -> Floats:
+        """``(c,)`` mean of each column; what is subtracted first loses no digits to an origin far away."""
+        first = self.columns[0]
+        return np.asarray(first + self.counts @ (self.columns - first) / self.counts.sum())
+
+    @property
+    def spread(self) -> Floats:
+        """``(c,)`` largest distance of each column from its mean, 1 where it is constant: a unit in which nothing overflows."""
+        seen = self.columns[self.counts > 0]
+        widest = np.abs(seen - self.mean).max(axis=0)
+        return np.where(widest > 0, widest, 1.0)
+
+
+def of_em(problem: Problem) -> tuple[DeclaredRows, DeclaredRows]:
+    """The declared rows in the units of EM's mixture, and the rows that it holds."""
+    mixture: Any = problem.mixture(None)
+    declared = problem.declared
+    if isinstance(problem.data, CoinTosses):
+        return declared, DeclaredRows.of(mixture.tosses)
+    in_its_units = DeclaredRows.from_arrays(mixture.units.rows(declared.columns), declared.counts, declared.labels)
+    return in_its_units, DeclaredRows.from_arrays(mixture.points, mixture.counts, mixture.labels)
+
+
+def of_pymc(problem: Problem, density: LogPosterior) -> DeclaredRows:
+    """The rows that stand in the data variables of PyMC's model."""
+    values = {variable.name: variable.get_value() for variable in density.model.data_vars}
+    if isinstance(problem.data, CoinTosses):
+        columns = np.column_stack([values["observed_heads"], values["tosses"]])
+    else:
+        columns = values["observed_y"]
+    return DeclaredRows.from_arrays(columns, values["counts"], values["labels"])
+
+
+def differing_total(declared: DeclaredRows, got: DeclaredRows, names: list[str]) -> tuple[str, float, float] | None:
+    """The first total of the declared rows that the others do not have: in words, declared and got; None where all are met.
+
+    Compared are, for each label, the number of rows, and the sums and sums of products of the columns about their means.
+    """
+    if got.columns.shape[1] != declared.columns.shape[1]:
+        return "number of columns", float(declared.columns.shape[1]), float(got.columns.shape[1])
+    # The sum of n terms is rounded by at most n units in the last place of their sizes; twice, for two sums.
+    rounding = 4 * np.finfo(float).eps * max(len(declared.counts), len(got.counts))
+    origin, unit = declared.mean, declared.spread
+    labels = np.union1d(declared.labels, got.labels)
+    for label in labels:
+        of = (
+            ""
+            if len(labels) == 1
+            else f" of the rows with label {label}"
+            if label >= 0
+            else " of the rows without label"
+        )
+        here, there = (_totals(rows, int(label), origin, unit, names) for rows in (declared, got))
+        for (told, ours, size), (_, theirs, _) in zip(here, there, strict=True):
+            if not abs(ours - theirs) <= rounding * max(size, 1.0):
+                return f"{told}{of}", ours, theirs
+    return None
+
+
+def _totals(
+    rows: DeclaredRows, label: int, origin: Floats, unit: Floats, names: list[str]
+) -> Iterator[tuple[str, float, float]]:
+    """Each total in words, its value, and the sum of the sizes of its terms."""
+    counts = np.where(rows.labels == label, rows.counts, 0.0)
+    yield "number of rows", float(counts.sum()), float(counts.sum())
+    z = (rows.columns - origin) / unit
+    for a, first in enumerate(names):
+        yield f"sum of {first} about its mean", float(counts @ z[:, a]), float(counts.sum())
+        for b, second in enumerate(names[: a + 1]):
+            told = f"sum of squares of {first}" if a == b else f"sum of products of {second} and {first}"
+            yield f"{told} about the mean", float(counts @ (z[:, a] * z[:, b])), float(counts.sum())

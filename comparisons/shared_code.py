@@ -1,0 +1,105 @@
+"""What both engines share, and so cannot find by comparing each other: rows as counted, and the numbers of a default prior.
+
+Part of the check that both engines have the same density; the judge is `comparisons.third_density`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from comparisons import third_density
+from comparisons.declared_rows import differing_total, of_em, of_pymc
+from comparisons.engines import Parameters, Problem
+from comparisons.result import Check, Engine
+from comparisons.strict_json import number
+from models import LogPosterior
+
+TITLE = "Both engines have the same density"
+DATA_OF = {
+    "em": "The data as EM got them",
+    "pymc": "The data as PyMC got them",
+    "comparison": "The data as both engines got them",
+}
+# Relative, of a number of the prior: sums of rows, each rounded, with a margin of thousands.
+SAME_NUMBER = 1e-9
+
+
+def other_data(problem: Problem, density: LogPosterior) -> Check | None:
+    """A failed check where totals of what an engine got are not those of the rows as declared, else None."""
+    names = list(problem.comparison.features) or ["heads", "tosses"]
+    by_em = differing_total(*of_em(problem), names)
+    by_pymc = differing_total(problem.declared, of_pymc(problem, density), names)
+    found = by_em or by_pymc
+    if found is None:
+        return None
+    engine: Engine = "comparison" if by_em and by_pymc else "em" if by_em else "pymc"
+    told, declared, got = found
+    return Check(
+        "same-density",
+        TITLE,
+        "fail",
+        number(got - declared),
+        0.0,
+        f"{DATA_OF[engine]} are not those that were declared: the {told} is {got:.10g}, not {declared:.10g}.",
+        engine,
+        "Look at what counts and sorts the rows on the way from the declaration to the engines.",
+    )
+
+
+def other_prior(problem: Problem) -> Check | None:
+    """A failed check where a number of the prior is not what the declared rows give, else None."""
+    numbers = third_density.prior_numbers(problem)
+    for name in ("heads", "tails", "concentration", "shrinkage", "degrees_of_freedom", "mean", "scale"):
+        expected = getattr(numbers, name)
+        if expected is None:
+            continue
+        got = np.asarray(getattr(problem.prior, name), dtype=float)
+        size = np.abs(expected)
+        if name == "mean" and numbers.scale is not None:
+            # A mean is as exact as its own last digits, or a small part of the spread.
+            size = np.sqrt(np.diag(numbers.scale)) + 1e-6 * size
+        if name == "scale":
+            deviations = np.sqrt(np.diag(expected))
+            size = deviations * deviations[:, None]
+        wrong = ~(np.abs(got - expected) <= SAME_NUMBER * size)
+        if np.any(wrong):
+            place = tuple(int(j) for j in np.argwhere(wrong)[0]) if np.ndim(wrong) else ()
+            at = f"[{', '.join(map(str, place))}]" if place else ""
+            return Check(
+                "same-density",
+                TITLE,
+                "fail",
+                number(float(got[place] - np.asarray(expected)[place])),
+                SAME_NUMBER,
+                f"The prior that both engines got is not the declared one: {name}{at} is {got[place]:.10g}, where the rows as "
+                f"declared give {np.asarray(expected)[place]:.10g}.",
+                "comparison",
+                "Look at what makes the prior from the data; both engines use its numbers.",
+            )
+    return None
+
+
+def other_density(
+    problem: Problem, points: Sequence[tuple[Parameters, Sequence[float]]], tolerance: float
+) -> Check | None:
+    """A failed check where the density that both engines have at these points is not that of the rows as declared."""
+    for parameters, (likelihood, prior) in points:
+        third = third_density.log_likelihood(problem, parameters), third_density.log_prior(problem, parameters)
+        spare = third_density.rounding(problem, parameters)
+        for told, ours, theirs in zip(("likelihood", "prior"), (likelihood, prior), third, strict=True):
+            if ours == theirs or abs(ours - theirs) <= tolerance * max(1.0, abs(theirs)) + spare:
+                continue
+            return Check(
+                "same-density",
+                TITLE,
+                "fail",
+                number(abs(ours - theirs) / max(1.0, abs(theirs))),
+                tolerance,
+                f"The engines agree with each other, but not with a third density of the rows as declared, by scipy.stats: their "
+                f"log {told} is {ours:.10g} at one point, where it gives {theirs:.10g}.",
+                "comparison",
+                "Look at what both engines share: the data as counted, how labels and weights are read, and the prior numbers.",
+            )
+    return None
