@@ -194,21 +194,19 @@ def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats) -> Check:
     return Check("draws-belong", title, "pass", max(worst), SAME_DENSITY, text)
 
 
-def in_order(check: Check, out_of_order: int, misnamed: list[str]) -> Check:
-    """The check that draws belong, passed so far, with the order and the names of the components, which no density tells."""
-    if not out_of_order and not misnamed:
+def named(check: Check, misnamed: list[str]) -> Check:
+    """The check that draws belong, passed so far, with the names of the components, which no density tells."""
+    if not misnamed:
         return check
-    told = f"in {out_of_order} draws the components are not in canonical order" if out_of_order else ""
-    named = f"the coordinates of {' and '.join(misnamed)} are not the names declared" if misnamed else ""
-    both = " and ".join(text for text in (told, named) if text)
+    told = f"But the coordinates of {' and '.join(misnamed)} are not the names declared: labels were mixed up after sampling."
     return replace(
         check,
         outcome="fail",
-        statistic=float(out_of_order),
+        statistic=float(len(misnamed)),
         threshold=0.0,
-        explanation=f"{check.explanation} But {both}: labels were mixed up after sampling.",
+        explanation=f"{check.explanation} {told}",
         engine="comparison",
-        remedy="Sort the components of every draw by the same rule as EM's, and name them once.",
+        remedy="Name the components of the draws once, after they were put in order.",
     )
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import em
 import models
-from comparisons import checks, draw_checks, quantities, stein
+from comparisons import checks, draw_checks, quantities, stein, third_reading
 from comparisons.adequacy import Modes
 from comparisons.engine_failures import failing
-from comparisons.engines import Problem, exchangeable
+from comparisons.engines import Problem
 from comparisons.not_numbers import all_numbers
 from comparisons.result import Check
 from comparisons.sampling import draw_values
 from em.curvature import Curvature, curvature
 from em.mixture import row_posteriors
 from models import CoinTosses, LogPosterior
-from models.inputs import Integers
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -104,9 +104,11 @@ def draws_belong(
     posterior: xr.Dataset,
     tree: xr.DataTree,
     map_fit: em.Fit[Any, Any] | None = None,
+    fits: Sequence[em.Fit[Any, Any]] = (),
 ) -> Check:
     """Recompute the log density, Jacobian included, at some draws of each chain, as sampled and in canonical order.
 
+    All quantities, of draws and of EM's ``fits``, are read a second time by code that nothing else uses.
     Where ``map_fit`` is given, which is for chains that have met, Stein's identities are asked of the draws too.
     """
     sampled = tree["posterior"].to_dataset()
@@ -124,32 +126,19 @@ def draws_belong(
                 recomputed[name].append(sum(parts))
     check = draw_checks.draws_belong(*(np.array(v) for v in (recorded, recomputed["sampled"], recomputed["canonical"])))
     if check.outcome == "pass":
-        check = draw_checks.in_order(check, *_out_of_order(problem, posterior, exchangeable(density.model)))
+        estimates = [(f.parameters, quantities.of_parameters(problem, f.parameters)) for f in fits]
+        misread = third_reading.misread(problem, sampled, quantities.of_draws(problem, posterior), estimates)
+        check = misread or draw_checks.named(check, _misnamed(problem, posterior))
     if map_fit is None or check.outcome != "pass":
         return check
     return draw_checks.meets_identities(check, stein.identities(problem, map_fit, posterior, names(problem)))
 
 
-def _out_of_order(problem: Problem, posterior: xr.Dataset, groups: Integers) -> tuple[int, list[str]]:
-    """How many draws have two neighbours that are not in canonical order, and which coordinates do not have their names."""
+def _misnamed(problem: Problem, posterior: xr.Dataset) -> list[str]:
+    """Coordinates of the draws that do not have the names declared."""
     c = problem.comparison
-    arrays = {str(name): variable.values for name, variable in posterior.data_vars.items()}
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], c.n_components)
-    if problem.weights.fixed is not None:
-        arrays["weights"] = np.broadcast_to(problem.weights.fixed, shape)
-    keys = quantities.parameters_of(arrays).order_keys
-    wrong = np.zeros(shape[:2], dtype=bool)
-    for group in np.unique(groups):
-        positions = np.flatnonzero(groups == group)
-        steps = np.diff(keys[..., positions, :], axis=-2)
-        # The first key that is not the same in both decides.
-        first = (steps != 0).argmax(axis=-1)[..., None]
-        wrong |= (np.take_along_axis(steps, first, axis=-1) < 0).any(axis=(-2, -1))
     named = {"component": list(c.components), "feature": list(c.features), "feature_2": list(c.features)}
-    misnamed = [
-        dim for dim, names in named.items() if dim in posterior.coords and posterior[dim].values.tolist() != names
-    ]
-    return int(wrong.sum()), misnamed
+    return [dim for dim, names in named.items() if dim in posterior.coords and posterior[dim].values.tolist() != names]
 
 
 def modes(problem: Problem, map_fit: em.Fit[Any, Any]) -> Modes:

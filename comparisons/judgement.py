@@ -205,7 +205,9 @@ def _judged(
             best.check,
             evidence.map_agrees(problem, map_fit, maximum),
             converged,
-            evidence.draws_belong(problem, log_posterior, posterior, drawn.tree, map_fit if met else None),
+            evidence.draws_belong(
+                problem, log_posterior, posterior, drawn.tree, map_fit if met else None, (fit, map_fit)
+            ),
             agreeing,
             checks.identified(problem, judged, evidence.names(problem), contraction),
         ]
