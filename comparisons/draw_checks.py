@@ -17,6 +17,7 @@ from comparisons.checks import SAME_DENSITY
 from comparisons.engine_failures import EngineFailure
 from comparisons.quadrature import ExactPosterior
 from comparisons.quantities import unit_of
+from comparisons.repeated_draws import repeated
 from comparisons.result import Check
 from comparisons.second_route import SecondRoute
 from comparisons.strict_json import number
@@ -62,9 +63,14 @@ def all_finite(tree: xr.DataTree) -> None:
 
 
 def sampler_converged(
-    summary: Any, tree: xr.DataTree, label_free: dict[str, Floats], reruns: int, regular_modes: int
+    summary: Any,
+    tree: xr.DataTree,
+    label_free: dict[str, Floats],
+    reruns: int,
+    regular_modes: int,
+    posterior: xr.Dataset,
 ) -> Check:
-    """Chains have mixed, on canonical draws and on quantities free of labels."""
+    """Chains have mixed, on canonical draws and on quantities free of labels, and no draw is a copy of another."""
     title = CONVERGED
     draws = tree["posterior"].to_dataset()
     statistics = tree["sample_stats"].to_dataset()
@@ -95,11 +101,9 @@ def sampler_converged(
     copies = copied_chains(label_free)
     if copies:
         problems.append(f"chains {copies[0]} and {copies[1]} are copies of one another")
-    again_drawn = recurring(draws)
+    again_drawn = repeated(posterior, np.asarray(statistics["logp"].transpose("chain", "draw").values))
     if again_drawn:
-        problems.append(
-            f"{again_drawn} of {draws.sizes['chain'] * draws.sizes['draw']} draws are drawn once more elsewhere"
-        )
+        problems.append(again_drawn)
     chains, kept = draws.sizes["chain"], draws.sizes["draw"]
     again = (
         f" after {reruns} rerun{'s' if reruns > 1 else ''} with more draws or a higher acceptance target"
@@ -132,7 +136,7 @@ def sampler_converged(
         r_hat,
         R_HAT,
         f"{chains} chains of {kept} draws{again}: largest R-hat {r_hat:.4f} ({worst}), smallest effective sample size "
-        f"{ess:.0f}, no divergences, E-BFMI {bfmi:.2f}, no two chains alike; on canonical draws and the log density.",
+        f"{ess:.0f}, no divergences, E-BFMI {bfmi:.2f}, no draw twice; on canonical draws and the log density.",
     )
 
 
@@ -151,21 +155,6 @@ def copied_chains(label_free: dict[str, Floats]) -> tuple[int, int] | None:
                 if np.std(values[one]) == 0 or abs(np.corrcoef(values[one], values[other])[0, 1]) > COPIED:
                     return other, one
     return None
-
-
-def recurring(draws: xr.Dataset) -> int:
-    """How many draws recur, in another chain or later in their own, their components in whatever order.
-
-    A sampler that stays where it is repeats a draw at once. A draw that recurs after others was copied: shifted, reversed or
-    thinned copies of a chain have nothing else in common with it, and continuous draws never recur by chance.
-    """
-    chains, length = draws.sizes["chain"], draws.sizes["draw"]
-    parts = [np.sort(v.values.reshape(chains * length, -1), axis=1) for v in draws.data_vars.values()]
-    same = np.unique(np.hstack(parts), axis=0, return_inverse=True)[1].ravel()
-    order = np.argsort(same, kind="stable")
-    one, other = order[:-1], order[1:]
-    stayed = (other == one + 1) & (other % length > 0)
-    return int(((same[one] == same[other]) & ~stayed).sum())
 
 
 def draws_belong(recorded: Floats, sampled: Floats, canonical: Floats) -> Check:

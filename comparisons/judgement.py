@@ -171,7 +171,7 @@ def _judged(
         judged = evidence.curvature_of(problem, None, fit)
         all_numbers("comparison", "The table of draws", values)
         converged = draw_checks.sampler_converged(
-            drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in map_fit.modes)
+            drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in map_fit.modes), posterior
         )
         before = prior_spreads(problem, groups, random)
         met = converged.outcome == "pass"

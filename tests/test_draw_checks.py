@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from models import (
     CoinTosses,
     LogPosterior,
 )
-from models.inputs import Floats, Integers
+from models.inputs import Floats
 from tests.declared import BAGS, COINS, PRIOR, coins_density, declare, given
 
 
@@ -49,7 +48,9 @@ def chains(draws: int = 500, **changed: Any) -> Any:
 
 def converged(density: LogPosterior, tree: Any, regular_modes: int = 1) -> Check:
     described = sampling.described(COINS, density, tree, 0.9, 0)
-    return draw_checks.sampler_converged(described.summary, tree, described.label_free, 0, regular_modes)
+    return draw_checks.sampler_converged(
+        described.summary, tree, described.label_free, 0, regular_modes, canonical(tree)
+    )
 
 
 def test_chains_that_have_met_have_converged(density: LogPosterior) -> None:
@@ -60,50 +61,6 @@ def copied(values: Floats) -> Floats:
     values = values.copy()
     values[2] = values[0]
     return values
-
-
-# The draws of one chain, and the draw of another that each repeats: nothing is where it was.
-REORDERED: dict[str, Callable[[Integers], Integers]] = {
-    "shifted": lambda draw: np.roll(draw, 7),
-    "reversed": lambda draw: draw[::-1],
-    "thinned": lambda draw: np.repeat(draw[::2], 2),
-    "in another order": lambda draw: np.random.default_rng(20).permutation(draw),
-}
-
-
-@pytest.mark.parametrize("how", REORDERED)
-@pytest.mark.parametrize("permuted", [False, True], ids=["as they were", "components permuted"])
-def test_draws_of_another_chain_are_found_in_whatever_order(how: str, permuted: bool, density: LogPosterior) -> None:
-    right = chains()
-    source = REORDERED[how](np.arange(500))
-    changed = {}
-    for name, values in {**right["posterior"].data_vars, **right["sample_stats"].data_vars}.items():
-        changed[str(name)] = values.values.copy()
-        changed[str(name)][2] = changed[str(name)][0, source]
-        if permuted and values.ndim == 3:
-            changed[str(name)][2] = changed[str(name)][2, :, ::-1]
-    check = converged(density, chains(**changed))
-    assert (check.outcome, check.engine) == ("inconclusive", "sampler")
-    assert "of 2000 draws are drawn once more elsewhere" in check.explanation
-
-
-def test_a_chain_that_repeats_its_first_half_is_found(density: LogPosterior) -> None:
-    right = chains()
-    halves: dict[str, Any] = {
-        str(name): np.concatenate([v.values[:, :250], v.values[:, :250]], axis=1)
-        for name, v in {**right["posterior"].data_vars, **right["sample_stats"].data_vars}.items()
-    }
-    assert "1000 of 2000 draws are drawn once more" in converged(density, chains(**halves)).explanation
-
-
-def test_a_sampler_may_stay_where_it_is(density: LogPosterior) -> None:
-    right = chains()
-    stayed = np.repeat(np.arange(0, 500, 2), 2)
-    repeated: dict[str, Any] = {
-        str(name): v.values[:, stayed]
-        for name, v in {**right["posterior"].data_vars, **right["sample_stats"].data_vars}.items()
-    }
-    assert draw_checks.recurring(chains(**repeated)["posterior"].to_dataset()) == 0
 
 
 def faulty_chains() -> dict[str, tuple[Any, str]]:
@@ -134,6 +91,79 @@ def faulty_chains() -> dict[str, tuple[Any, str]]:
 
 
 FAULTS = faulty_chains()
+
+
+def copies() -> dict[str, Any]:
+    """Three sound chains, and the fourth or a part of it made of the first."""
+    sound = chains()
+    arrays = {n: np.array(sound["posterior"][n].values) for n in ("weights", "head_probabilities")}
+    arrays["logp"] = np.array(sound["sample_stats"]["logp"].values)
+    other = np.random.default_rng(20)
+
+    def changed(change: Any) -> Any:
+        return chains(**{name: change(name, values.copy()) for name, values in arrays.items()})
+
+    def copied_by(places: Any) -> Any:
+        def change(name: str, values: Floats) -> Floats:
+            values[3] = values[0][places]
+            return values
+
+        return changed(change)
+
+    def in_part(name: str, values: Floats) -> Floats:
+        values[3, 100:105] = values[0, 300:305]
+        return values
+
+    def within(name: str, values: Floats) -> Floats:
+        values[2, 250:] = values[2, :250]
+        return values
+
+    def permuted(name: str, values: Floats) -> Floats:
+        # The density of the permuted draws, computed anew, is the same to rounding.
+        values[3] = values[0][::-1] * (1 + 2e-16) if name == "logp" else values[0][::-1, ::-1]
+        return values
+
+    return {
+        "shifted": copied_by(np.roll(np.arange(500), 1)),
+        "reversed": copied_by(np.arange(500)[::-1]),
+        "shuffled": copied_by(other.permutation(500)),
+        "thinned and repeated": copied_by(np.arange(500) // 2 * 2),
+        "five draws": changed(in_part),
+        "half a chain by itself": changed(within),
+        "reversed, components permuted": changed(permuted),
+    }
+
+
+COPIES = copies()
+
+
+@pytest.mark.parametrize("kind", COPIES)
+def test_copies_are_found_in_any_order_number_and_labelling(kind: str, density: LogPosterior) -> None:
+    check = converged(density, COPIES[kind])
+    assert (check.outcome, check.engine) == ("inconclusive", "sampler")
+    assert "draws occur more than once" in check.explanation
+
+
+def test_a_step_that_was_refused_is_no_copy(density: LogPosterior) -> None:
+    sound = chains()
+
+    def stays(values: Floats) -> Floats:
+        values = values.copy()
+        values[:, 1::20] = values[:, ::20]
+        return values
+
+    arrays: dict[str, Any] = {n: stays(sound["posterior"][n].values) for n in ("weights", "head_probabilities")}
+    tree = chains(**arrays, logp=stays(sound["sample_stats"]["logp"].values))
+    assert converged(density, tree).outcome == "pass"
+
+
+def test_points_that_meet_in_the_last_bit_are_told_apart_by_their_density(density: LogPosterior) -> None:
+    # Near a probability of 1 few numbers are left: a third of these draws have the parameters of another.
+    sound = chains()
+    p = np.array(sound["posterior"]["head_probabilities"].values)
+    weights = np.array(sound["posterior"]["weights"].values)
+    p[3], weights[3] = p[0, ::-1], weights[0, ::-1]
+    assert "more than once" not in converged(density, chains(head_probabilities=p, weights=weights)).explanation
 
 
 @pytest.mark.parametrize("fault", FAULTS)
