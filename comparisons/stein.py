@@ -33,9 +33,9 @@ from models.inputs import Floats
 if TYPE_CHECKING:
     import xarray as xr
 
-# Draws looked at, and those that have to show a departure too before it counts.
-DRAWS = 1000
-CONFIRMING_DRAWS = 4000
+# Draws asked: the more, the smaller a departure that shows. Where rows are many, as few as cost that many densities of a row.
+MOST_DRAWS, FEWEST_DRAWS = 4000, 1000
+ROW_DENSITIES = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,36 +76,37 @@ def identities(
     if target.n_labellings > second_route.LABELLINGS:
         return None
     home = proposals.at_modes(target, map_fit).log_density
-    found = _worst(problem, target, home, posterior, names, DRAWS)
-    if found is None or found.hold or posterior.sizes["chain"] * posterior.sizes["draw"] <= DRAWS:
-        return found
-    return _worst(problem, target, home, posterior, names, CONFIRMING_DRAWS)
+    draws = thinned(posterior, _affordable(target))
+    x = coordinates(problem, target, draws)
+    return worst(target, home, x.reshape(draws.sizes["chain"], draws.sizes["draw"], -1), names)
 
 
-def _worst(
-    problem: Problem,
-    target: UnconstrainedPosterior,
-    home: Callable[[Floats], Floats],
-    posterior: xr.Dataset,
-    names: Sequence[str],
-    most: int,
+def _affordable(target: UnconstrainedPosterior) -> int:
+    """How many draws are asked: each takes two densities of all rows for every coordinate."""
+    mixture = target.mixture
+    of_one = 2 * mixture.basis.shape[1] * len(mixture.counts) * mixture.n_components
+    return int(np.clip(ROW_DENSITIES // of_one, FEWEST_DRAWS, MOST_DRAWS))
+
+
+def worst(
+    target: UnconstrainedPosterior, home: Callable[[Floats], Floats], x: Floats, names: Sequence[str]
 ) -> Identities | None:
-    """All identities on at most so many draws."""
+    """The worst of the identities at the points ``(chains, draws, f)``; None where one of them has no gradient."""
     import arviz as az
 
-    draws = thinned(posterior, most)
-    chains, kept = draws.sizes["chain"], draws.sizes["draw"]
-    x = coordinates(problem, target, draws)
-    terms = stein_terms(target, home, x).reshape(chains, kept, -1)
+    f = x.shape[-1]
+    terms = stein_terms(target, home, x.reshape(-1, f)).reshape(*x.shape[:2], -1)
     if not np.isfinite(terms).all():
         return None
     departures = np.array([t.mean() / float(az.mcse(t, method="mean")) for t in np.moveaxis(terms, -1, 0)])
-    worst = int(np.argmax(np.where(np.isfinite(departures), np.abs(departures), np.inf)))
-    f = x.shape[1]
-    moved = np.abs(target.mixture.from_coordinates(x.mean(axis=0), unbounded=True)[1][:, worst % f])
-    field = f"{'location' if worst < f else 'spread'} of the coordinate that moves {names[int(moved.argmax())]} most"
+    at = int(np.argmax(np.where(np.isfinite(departures), np.abs(departures), np.inf)))
+    centre = x.reshape(-1, f).mean(axis=0)
+    moved = np.abs(target.mixture.from_coordinates(centre, unbounded=True)[1][:, at % f])
+    field = f"{'location' if at < f else 'spread'} of the coordinate that moves {names[int(moved.argmax())]} most"
+    if at == 2 * f:
+        field = "spread of all coordinates together"
     allowed = float(-ndtri(FALSE_ALARMS / 2 / len(departures)))
-    return Identities(float(departures[worst]), allowed, len(departures), field)
+    return Identities(float(departures[at]), allowed, len(departures), field)
 
 
 def coordinates(problem: Problem, target: UnconstrainedPosterior, draws: xr.Dataset) -> Floats:
@@ -118,7 +119,9 @@ def coordinates(problem: Problem, target: UnconstrainedPosterior, draws: xr.Data
 
 
 def stein_terms(target: UnconstrainedPosterior, home: Callable[[Floats], Floats], x: Floats) -> Floats:
-    """``(m, 2 f)`` terms at the points ``(m, f)`` whose means are 0 under the posterior: of constant fields, then of ``x``'s.
+    """``(m, 2 f + 1)`` terms at the points ``(m, f)`` whose means are 0 under the posterior.
+
+    They are those of constant fields, then of ``x - centre`` in each coordinate, and in all at once.
 
     ``home`` is the log of any positive function of points ``(m, f)`` that is high where one labelling is at home.
     """
@@ -135,4 +138,5 @@ def stein_terms(target: UnconstrainedPosterior, home: Callable[[Floats], Floats]
     centre = (shares * relabelled).sum(axis=0).mean(axis=0)
     located = (shares * turned).sum(axis=0)
     spread = (shares * (1 + (relabelled - centre) * turned)).sum(axis=0)
-    return np.concatenate([located, spread], axis=1)
+    terms = [located, spread, spread.sum(axis=1, keepdims=True)] if x.shape[1] > 1 else [located, spread]
+    return np.concatenate(terms, axis=1)

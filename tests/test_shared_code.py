@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from comparisons import checks, third_density
 from comparisons.declared_rows import DeclaredRows, differing_total
 from comparisons.engines import Problem
 from comparisons.result import Check
+from comparisons.study import broken_comparison
 from models import CoinParameters, CoinTosses, GaussianParameters, GaussianPrior, LogPosterior, Measurements
 from tests.declared import CASES, Case, compiled, declare, given
 
@@ -173,6 +175,25 @@ def test_bags_of_one_row_of_an_impossible_coin_have_no_density() -> None:
     problem = declare(CoinTosses([2000, 1990], 2000))
     impossible = CoinParameters([0.5, 0.5], [1.0, 1.0])
     assert third_density.log_likelihood(problem, impossible) == -np.inf
+
+
+@pytest.mark.parametrize(
+    ("planted", "problem"),
+    [
+        (broken_comparison.merges_rows, coins),
+        (broken_comparison.drops_counts, coins),
+        (broken_comparison.drops_counts, normals),
+        (broken_comparison.sorts_columns_apart, normals),
+        (broken_comparison.wrong_shrinkage, normals),
+    ],
+)
+def test_faults_that_studies_plant_in_shared_code_are_found(planted: Any, problem: Any) -> None:
+    with ExitStack() as stack:
+        for replaced in planted(problem(), None):
+            stack.enter_context(replaced)
+        check = checked(problem())
+        assert (check.outcome, check.engine) == ("fail", "comparison")
+    assert checked(problem()).outcome == "pass"
 
 
 def test_totals_are_those_of_the_rows_and_of_no_others() -> None:

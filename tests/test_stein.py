@@ -69,7 +69,7 @@ def asked(name: str, arrays: dict[str, Any]) -> Identities:
 def test_exact_draws_meet_all_identities(name: str) -> None:
     found = asked(name, exact(name))
     assert found.hold
-    assert found.n_identities == 2 * PROBLEMS[name].mixture(None).basis.shape[1]
+    assert found.n_identities == 2 * PROBLEMS[name].mixture(None).basis.shape[1] + 1
 
 
 def locations(arrays: dict[str, Any]) -> Any:
@@ -130,20 +130,37 @@ def test_a_departure_fails_the_check_and_names_the_sampler() -> None:
     assert "Stein" in check.explanation
 
 
-@pytest.mark.parametrize(("draws", "times"), [(stein.DRAWS, 1), (stein.DRAWS + CHAINS, 2)])
-def test_a_departure_has_to_show_in_more_draws_where_there_are_more(
-    draws: int, times: int, monkeypatch: pytest.MonkeyPatch
+def test_draws_too_wide_in_every_direction_are_found() -> None:
+    problem = PROBLEMS["two normals"]
+    target = UnconstrainedPosterior(problem.mixture(problem.prior, standardise=True))
+    home = proposals.at_modes(target, problem.fit(problem.prior)).log_density
+    x = stein.coordinates(problem, target, posterior(exact("two normals"))).reshape(CHAINS, DRAWS, -1)
+    names = evidence.names(problem)
+    sound = stein.worst(target, home, x, names)
+    wide = stein.worst(target, home, x.mean(axis=(0, 1)) + 1.15 * (x - x.mean(axis=(0, 1))), names)
+    assert sound is not None and wide is not None  # noqa: PT018
+    assert sound.hold
+    assert not wide.hold
+    assert wide.field == "spread of all coordinates together"
+
+
+@pytest.mark.parametrize(("rows", "least", "most"), [(1, 1000, 1000), (2000, 200, 250)])
+def test_all_draws_are_asked_but_where_rows_are_many(
+    rows: int, least: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
 
-    def worst(*given: Any) -> Identities:
-        asked.append(given[-1])
-        return Identities(9.0 / len(asked) ** 2, 4.0, 6, "location")
+    def worst(target: Any, home: Any, x: Any, names: Any) -> None:
+        asked.append(x.shape[1])
 
-    monkeypatch.setattr(stein, "_worst", worst)
-    weights = np.zeros((CHAINS, draws // CHAINS, 2))
-    many = xr.Dataset({"weights": (("chain", "draw", "component"), weights)})
-    found = stein.identities(COINS, COINS.fit(COINS.prior), many, evidence.names(COINS))
-    assert asked == [stein.DRAWS, stein.CONFIRMING_DRAWS][:times]
-    assert found is not None
-    assert found.hold == (times == 2)
+    monkeypatch.setattr(stein, "worst", worst)
+    bags = np.arange(2, rows + 2)
+    problem = declare(CoinTosses(bags // 2, bags, counts=np.full(rows, 1 if rows > 1 else 5)), prior=COINS.prior)
+    # One draw of bags so many costs twelve thousand densities of a bag; ten times as dear, and only a part is affordable.
+    monkeypatch.setattr(stein, "ROW_DENSITIES", 10_000_000)
+    weights = np.full((CHAINS, 1000, 2), 0.5)
+    p = np.random.default_rng(1).beta(2, 2, (CHAINS, 1000, 2))
+    dims = ("chain", "draw", "component")
+    draws = xr.Dataset({"weights": (dims, weights), "head_probabilities": (dims, p)})
+    stein.identities(problem, problem.fit(problem.prior), draws, evidence.names(problem))
+    assert least <= asked[0] <= most
