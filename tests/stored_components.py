@@ -82,7 +82,7 @@ def components(*candidates: Candidate) -> Components:
         minimum_ratio=0.25,
         candidates=tried,
         choices=chosen,
-        conclusions=conclusions.sentences(tried, chosen),
+        conclusions=conclusions.sentences(tried, chosen, free=False),
         provenance=Provenance(
             versions={"numpy": "2.3"},
             seed=1,

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from comparisons import store
 from comparisons.command_line import main
-from comparisons.components import comparing, record
+from comparisons.components import comparing, conclusions, record
 from comparisons.components.record import Components
 from comparisons.report import is_current, write_report
 from comparisons.report.digits import ratio
@@ -183,3 +183,12 @@ def test_what_cannot_be_asked_is_wrong_use(arguments: list[str], said: str) -> N
     answer = command(*arguments)
     assert answer.exit_code == 2
     assert said in answer.stderr
+
+
+def test_a_likelihood_that_falls_is_told_with_its_reason() -> None:
+    falls = [candidate(1, 30.0), candidate(2, 20.0), candidate(3, 21.0)]
+    assert "With 3 components the log-likelihood is 0.5 nats lower than with 2: with equal weights" in told(
+        components(*falls)
+    )
+    assert "not nested" not in told(components(*falls[:2]))
+    assert not any("not nested" in s for s in conclusions.sentences(falls, conclusions.choices(falls), free=True))

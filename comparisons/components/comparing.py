@@ -79,7 +79,7 @@ def compare(
         minimum_ratio=MINIMUM_RATIO,
         candidates=candidates,
         choices=chosen,
-        conclusions=conclusions.sentences(candidates, chosen),
+        conclusions=conclusions.sentences(candidates, chosen, free=comparison.weights == "free"),
         provenance=provenance.made(
             f"comparisons components {name} --max {most} --seed {seed}",
             seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 from comparisons.components.record import Candidate, LikelihoodRatio
 from comparisons.report.digits import ratio
@@ -11,6 +12,8 @@ from comparisons.strict_json import Number
 
 AIC, BIC, ICL, LOO, EVIDENCE, BOOTSTRAP = "AIC", "BIC", "ICL", "leave-one-out", "marginal likelihood", "bootstrap test"
 SIGNIFICANCE = 0.05
+# Nats between two maxima of one function.
+SAME = 1e-6
 # Kass & Raftery (1995), JASA 90, 773: below 3 a Bayes factor is not worth more than a bare mention, from 20 on strong.
 BARE, STRONG = 3.0, 20.0
 # Burnham & Anderson (2002), Model Selection, p. 70: models within 2 of the lowest have substantial support too.
@@ -58,10 +61,10 @@ def _first_not_rejected(candidates: list[Candidate]) -> int | None:
     return None
 
 
-def sentences(candidates: list[Candidate], chosen: dict[str, int | None]) -> list[str]:
-    """Tell what each says, whether they agree, and what is to be held against which number."""
+def sentences(candidates: list[Candidate], chosen: dict[str, int | None], *, free: bool) -> list[str]:
+    """Tell what each says, whether they agree, and what is to be held against which number; weights are ``free`` or equal."""
     told = [_criteria(chosen), _leave_one_out(candidates, chosen[LOO]), _bayes(candidates), _bootstrap(candidates)]
-    return [*told, _together(candidates, chosen), *_reservations(candidates)]
+    return [*told, _together(candidates, chosen), *_falls(candidates, free), *_reservations(candidates)]
 
 
 def _components(k: int) -> str:
@@ -178,6 +181,21 @@ def _close_calls(candidates: list[Candidate], chosen: dict[str, int | None]) -> 
 def _edge(candidates: list[Candidate], number: int) -> str:
     at_edge = number == candidates[-1].n_components
     return f" That is the most that was tried: look further with --max {number + 2}." if at_edge else ""
+
+
+def _falls(candidates: list[Candidate], free: bool) -> list[str]:
+    """Where one component more has a lower likelihood, and why that can be."""
+    why = (
+        "the best regular optima are compared, and a component narrow enough to raise it would be spurious"
+        if free
+        else "with equal weights the smaller model is no special case of the larger one (they are not nested)"
+    )
+    return [
+        f"With {_components(more.n_components)} the log-likelihood is {fewer.log_likelihood - more.log_likelihood:.3g} nats "
+        f"lower than with {fewer.n_components}: {why}."
+        for fewer, more in pairwise(candidates)
+        if more.log_likelihood < fewer.log_likelihood - SAME
+    ]
 
 
 def _reservations(candidates: list[Candidate]) -> list[str]:
