@@ -272,6 +272,7 @@ def gaussian_mixture(
     from models.mixture_distribution import add_weights
     from models.normal_components import add_diagonal, add_full
     from models.normal_distribution import diagonal_logp, diagonal_random, full_logp, full_random
+    from models.white import add_white
 
     data = measured(y, counts, labels)
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
@@ -292,10 +293,10 @@ def gaussian_mixture(
         known = pm.Data("labels", np.array(data.labels))
         w = add_weights(treated, prior.concentration, data.labels)
         if form.shape == "full" and d > 1:
-            parameters = add_full(k, form, prior)
+            parameters = add_full(k, form, prior, add_white(data, form, prior))
             logp, random, signature = full_logp, full_random, "(k),(k,d),(k,p),(),()->(d)"
         else:
-            parameters = add_diagonal(k, form, prior)
+            parameters = add_diagonal(k, form, prior, add_white(data, form, prior))
             logp, random, signature = diagonal_logp, diagonal_random, "(k),(k,d),(k,d),(),()->(d)"
         pm.CustomDist(
             "y",

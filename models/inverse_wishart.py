@@ -55,7 +55,7 @@ def normal_logp(columns: Sequence[Any], means: Sequence[Any], entries: Sequence[
     return total
 
 
-def inverse_wishart_logp(packed: Any, degrees_of_freedom: Any, scale: Any) -> Any:
+def inverse_wishart_logp(packed: Any, degrees_of_freedom: Any, scale: Any, *_: Any) -> Any:
     """Inverse-Wishart log density of ``Sigma = L L'``, a density over ``vech(Sigma)``.
 
     Parameters
@@ -136,14 +136,14 @@ def unpack(packed: Floats) -> Floats:
     return lower
 
 
-def random_factor(nu: Any, scale_factor: Any, rng: Any = None, size: Any = None) -> Floats:
+def random_factor(nu: Any, scale_factor: Any, *_: Any, rng: Any = None, size: Any = None) -> Floats:
     """Packed factors drawn from the prior, as `pymc.CustomDist` asks for them."""
     shape = np.broadcast_shapes(np.shape(nu), np.shape(scale_factor)[:-1]) if size is None else tuple(size)
     one = np.reshape(scale_factor, (-1, np.shape(scale_factor)[-1]))[0]
     return pack(inverse_wishart_factor(float(np.ravel(nu)[0]), unpack(one), shape, rng))
 
 
-def factor_support_point(rv: Any, size: Any, nu: Any, scale_factor: Any) -> Any:
+def factor_support_point(rv: Any, size: Any, nu: Any, scale_factor: Any, *_: Any) -> Any:
     """Where samplers start: a factor of about the prior mean of the precision."""
     import pytensor.tensor as pt
 
@@ -151,7 +151,7 @@ def factor_support_point(rv: Any, size: Any, nu: Any, scale_factor: Any) -> Any:
 
 
 def covariance_factor_transform(d: int) -> Any:
-    """Transform of a packed Cholesky factor: logarithms on the diagonal.
+    """Transform of a packed Cholesky factor: that of what is white inside, with logarithms on the diagonal.
 
     Its ``log_jac_det`` is that of ``vech(L L')`` with respect to the unconstrained values, not of L:
     so a log density of ``Sigma`` is what the variable must have, and what PyMC evaluates without Jacobian.
@@ -159,7 +159,8 @@ def covariance_factor_transform(d: int) -> Any:
     Parameters
     ----------
     d
-        Dimension of the covariance matrix.
+        Dimension of the covariance matrix. The last inputs of the variable are the map from where the data are white, whose
+        product with the factor inside is the factor, and its inverse; see `models.white`.
 
     Returns
     -------
@@ -167,6 +168,8 @@ def covariance_factor_transform(d: int) -> Any:
     """
     import pytensor.tensor as pt
     from pymc.distributions.transforms import Transform
+
+    from models.white import log_diagonal, on_packed, times
 
     at = packed_index(d)
     on_diagonal = np.zeros(d * (d + 1) // 2, dtype=bool)
@@ -180,13 +183,17 @@ def covariance_factor_transform(d: int) -> Any:
         ndim_supp = 1
 
         def forward(self, value: Any, *inputs: Any) -> Any:
-            return pt.switch(on_diagonal, pt.log(pt.switch(on_diagonal, value, 1.0)), value)
+            inside = times(on_packed(inputs[-1]), value)
+            return pt.switch(on_diagonal, pt.log(pt.switch(on_diagonal, inside, 1.0)), inside)
 
         def backward(self, value: Any, *inputs: Any) -> Any:
-            return pt.switch(on_diagonal, pt.exp(pt.switch(on_diagonal, value, 0.0)), value)
+            return times(
+                on_packed(inputs[-2]), pt.switch(on_diagonal, pt.exp(pt.switch(on_diagonal, value, 0.0)), value)
+            )
 
         def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-            return (value[..., diagonal_index] * powers).sum(-1) + d * np.log(2.0)
+            from_white = (d + 1) * log_diagonal(inputs[-2]).sum(-1)
+            return (value[..., diagonal_index] * powers).sum(-1) + d * np.log(2.0) + from_white
 
     return CovarianceFactor()
 

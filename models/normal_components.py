@@ -19,14 +19,15 @@ from models.inverse_wishart import (
     packed_index,
     random_factor,
 )
-from models.normal_distribution import means_logp, means_random
+from models.normal_distribution import independent_means_logp, independent_means_random, means_logp, means_random
+from models.white import means_transform
 
 if TYPE_CHECKING:
     from models.gaussians import GaussianPrior
 
 
-def add_diagonal(k: int, form: CovarianceForm, prior: GaussianPrior) -> tuple[Any, Any]:
-    """Add means and ``variances`` of independent features to the model on the context stack.
+def add_diagonal(k: int, form: CovarianceForm, prior: GaussianPrior, white: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+    """Add means and ``variances`` of independent features to the model on the context stack, ``white`` as of `models.white`.
 
     Returns
     -------
@@ -48,15 +49,28 @@ def add_diagonal(k: int, form: CovarianceForm, prior: GaussianPrior) -> tuple[An
     )
     table = pt.broadcast_to(variances[..., None] if spherical else variances, (k, d))
     deviations = pt.sqrt(table)
-    means = pm.Normal("means", mean, deviations / pt.sqrt(shrinkage), dims=("component", "feature"), shape=(k, d))
+    means = pm.CustomDist(
+        "means",
+        mean,
+        deviations / pt.sqrt(shrinkage),
+        *white,
+        logp=independent_means_logp,
+        random=independent_means_random,
+        support_point=lambda rv, size, mean, *_: pt.broadcast_to(mean, rv.shape),
+        signature="(d),(d),(d),(d,d),(d,d)->(d)",
+        class_name="IndependentNormals",
+        transform=means_transform(),
+        dims=("component", "feature"),
+        shape=(k, d),
+    )
     pm.Deterministic("covariances", table[..., None] * np.eye(d), dims=("component", "feature", "feature_2"))
     if d == 1:
         pm.Deterministic("standard_deviations", deviations, dims=("component", "feature"))
     return means, deviations
 
 
-def add_full(k: int, form: CovarianceForm, prior: GaussianPrior) -> tuple[Any, Any]:
-    """Add means and ``covariance_factors`` to the model on the context stack.
+def add_full(k: int, form: CovarianceForm, prior: GaussianPrior, white: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+    """Add means and ``covariance_factors`` to the model on the context stack, ``white`` as of `models.white`.
 
     Returns
     -------
@@ -73,10 +87,11 @@ def add_full(k: int, form: CovarianceForm, prior: GaussianPrior) -> tuple[Any, A
         "covariance_factors",
         nu,
         pm.Data("prior_scale_factor", pack(np.linalg.cholesky(prior.scale)), shape=(p,)),
+        *white[1:],
         logp=inverse_wishart_logp,
         random=random_factor,
         support_point=factor_support_point,
-        signature="(),(p)->(p)",
+        signature="(),(p),(d,d),(d,d)->(p)",
         class_name="InverseWishartFactor",
         transform=covariance_factor_transform(d),
         dims=(*(() if form.tied else ("component",)), "factor_entry"),
@@ -87,11 +102,13 @@ def add_full(k: int, form: CovarianceForm, prior: GaussianPrior) -> tuple[Any, A
         mean,
         factors,
         shrinkage,
+        *white,
         logp=means_logp,
         random=means_random,
-        support_point=lambda rv, size, mean, factor, shrinkage: pt.broadcast_to(mean, rv.shape),
-        signature="(d),(p),()->(d)",
+        support_point=lambda rv, size, mean, *_: pt.broadcast_to(mean, rv.shape),
+        signature="(d),(p),(),(d),(d,d),(d,d)->(d)",
         class_name="NormalGivenFactor",
+        transform=means_transform(),
         dims=("component", "feature"),
         shape=(k, d),
     )

@@ -14,7 +14,7 @@ from models.inverse_wishart import entries_of, normal_logp, unpack
 from models.mixture_distribution import draw_components, mixture_log_density, take_components
 
 
-def means_logp(value: Any, m: Any, factor: Any, shrinkage: Any) -> Any:
+def means_logp(value: Any, m: Any, factor: Any, shrinkage: Any, *_: Any) -> Any:
     """Log density of means given packed Cholesky factors: normal about ``m`` with covariance L L' / shrinkage."""
     import pytensor.tensor as pt
 
@@ -23,12 +23,25 @@ def means_logp(value: Any, m: Any, factor: Any, shrinkage: Any) -> Any:
     return normal_logp([value[..., j] for j in range(d)], [m[..., j] for j in range(d)], entries)
 
 
-def means_random(m: Any, factor: Any, shrinkage: Any, rng: Any = None, size: Any = None) -> Floats:
+def means_random(m: Any, factor: Any, shrinkage: Any, *_: Any, rng: Any = None, size: Any = None) -> Floats:
     """Means drawn from that distribution."""
     d = m.shape[-1]
     shape = np.broadcast_shapes(m.shape[:-1], factor.shape[:-1]) if size is None else tuple(size)
     z = rng.standard_normal((*shape, d, 1)) / np.sqrt(np.asarray(shrinkage))[..., None, None]
     return np.asarray(m + (unpack(factor) @ z)[..., 0])
+
+
+def independent_means_logp(value: Any, m: Any, deviations: Any, *_: Any) -> Any:
+    """Log density of means ``(..., d)`` of independent features."""
+    import pymc as pm
+
+    return pm.logp(pm.Normal.dist(m, deviations), value).sum(-1)
+
+
+def independent_means_random(m: Any, deviations: Any, *_: Any, rng: Any = None, size: Any = None) -> Floats:
+    """Means drawn from that distribution."""
+    shape = np.broadcast_shapes(m.shape, deviations.shape) if size is None else (*size, m.shape[-1])
+    return np.asarray(m + deviations * rng.standard_normal(shape))
 
 
 def full_logp(y: Any, weights: Any, means: Any, factors: Any, counts: Any, labels: Any) -> Any:

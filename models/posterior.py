@@ -119,19 +119,13 @@ class LogPosterior:
         self.scale = self._scale()
 
     def _scale(self) -> Floats:
-        """What one unit of each coordinate is: means are in the units of the data, all else is a logarithm or a logit."""
+        """What one unit of each coordinate is: means of models that do not say where data are white are in their units."""
         scale = np.ones(self.size)
-        if "means" in self.names:
+        if "means" in self.names and "white_back" not in self.model.named_vars:
             rows = self.model["observed_y"].get_value()
             place = self.names.index("means")
             spread = np.broadcast_to(rows.std(axis=0), self.shapes[place]).ravel()
             scale[self._ends[place] - spread.size : self._ends[place]] = spread
-            if "covariance_factors" in self.names:
-                place = self.names.index("covariance_factors")
-                a, b = np.tril_indices(rows.shape[1])
-                # Off the diagonal a factor is in the units of its row's feature; on it, a logarithm.
-                unit = np.broadcast_to(np.where(a == b, 1.0, rows.std(axis=0)[a]), self.shapes[place]).ravel()
-                scale[self._ends[place] - unit.size : self._ends[place]] = unit
         return scale
 
     def _split(self, x: Any) -> list[Any]:
@@ -145,6 +139,9 @@ class LogPosterior:
             rows = self.model["observed_y"].get_value()
             place = self.names.index("means")
             drawn = rows[random.choice(len(rows), size=self.shapes[place][0])]
+            if "white_back" in self.model.named_vars:
+                back, location = (self.model[name].get_value() for name in ("white_back", "white_location"))
+                drawn = (drawn - location) @ back.T
             x[self._ends[place] - drawn.size : self._ends[place]] = drawn.ravel()
         return x
 
