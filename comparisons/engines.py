@@ -16,6 +16,7 @@ from comparisons.engine_failures import failing
 from comparisons.fitting import fitting
 from em.coin_family import CoinMixture
 from em.gaussian_family import GaussianMixture
+from em.relabelled import relabelled
 from models import (
     CoinParameters,
     CoinPrior,
@@ -28,6 +29,7 @@ from models import (
 from models.gaussians import CovarianceForm
 from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights
+from models.order import FIRST, Order
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -46,12 +48,14 @@ class Problem:
     data : `models.CoinTosses` or `models.Measurements`, distinct rows with counts
     prior : the same numbers for MAP-EM and PyMC
     declared : the rows before they were counted, for what judges both engines
+    order : of exchangeable components, the same for fits, modes and draws
     """
 
     comparison: Comparison
     data: CoinTosses | Measurements
     prior: Prior
     declared: DeclaredRows
+    order: Order = FIRST
 
     @classmethod
     def of(cls, comparison: Comparison, data: CoinTosses | Measurements) -> Problem:
@@ -71,6 +75,10 @@ class Problem:
             else:
                 prior = GaussianPrior.weakly_informative(data, comparison.n_components)
         return cls(comparison, data.distinct(), prior, declared)
+
+    def ordered_by(self, point: Parameters) -> Problem:
+        """The same problem with components in the order that separates those of a point."""
+        return replace(self, order=Order.of(point, self.mixture(None).groups))
 
     @property
     def weights(self) -> MixtureWeights:
@@ -93,12 +101,17 @@ class Problem:
     def fit(
         self, prior: Prior | None, start: Parameters | None = None, seed: int = 0, *, path: bool = False
     ) -> em.Fit[Any, Any]:
-        """Fit by EM: maximum likelihood, or the posterior mode under a prior; in plain steps where the path matters."""
+        """Fit by EM: maximum likelihood, or the posterior mode under a prior; in plain steps where the path matters.
+
+        A ``start`` keeps its labelling; else components are in the problem's order.
+        """
         c, acceleration = self.comparison, None if path else "squarem"
         options: dict[str, Any] = {"prior": prior, "start": start, "seed": seed, "acceleration": acceleration}
         if isinstance(self.data, CoinTosses):
-            return em.coin_mixture(self.data, c.n_components, c.weights, **options)
-        return em.gaussian_mixture(self.data, c.n_components, c.covariance, c.weights, **options)
+            fit: em.Fit[Any, Any] = em.coin_mixture(self.data, c.n_components, c.weights, **options)
+        else:
+            fit = em.gaussian_mixture(self.data, c.n_components, c.covariance, c.weights, **options)
+        return fit if start is not None else relabelled(fit, self.order)
 
     def mixture(self, prior: Prior | None, *, standardise: bool = False) -> CoinMixture | GaussianMixture:
         """The objective of EM as an object, for its derivatives at any point; in the user's own units, or in those of a fit."""

@@ -83,7 +83,7 @@ def map_agrees(problem: Problem, map_fit: em.Fit[Any, Any], maximum: models.Maxi
     """Both modes in canonical order, their distance measured by the observed information."""
     mixture: Any = problem.mixture(problem.prior, standardise=True)
     there = problem.from_pymc(maximum.parameters)
-    there = there.permuted(models.mixtures.canonical_permutation(there.order_keys, mixture.groups))
+    there = there.permuted(problem.order.permutation(there, mixture.groups))
     there, here = mixture.from_published(there), mixture.from_published(map_fit.parameters)
     step = mixture.by_feature((mixture.to_vector(there) - mixture.to_vector(here))[:, None])[:, 0]
     judged = curvature_of(problem, problem.prior, map_fit)

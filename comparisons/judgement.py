@@ -35,9 +35,11 @@ from comparisons.not_numbers import all_fitted, all_numbers
 from comparisons.prior_draws import middle_half, prior_spreads
 from comparisons.result import Check, Quantity, Verdict
 from em.curvature import Curvature
+from em.relabelled import relabelled
 from em.standard_errors import withheld_reason
 from models import LogPosterior
 from models.inputs import Floats
+from models.order import FIRST, Order
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -73,6 +75,7 @@ class Judgement:
     values : ``(chains, draws)`` of every quantity by name
     withheld : why EM gives no standard errors, None where it does
     verdict, summary, reasons : as in a result
+    order : of exchangeable components, chosen from the posterior mode by EM's own search
     """
 
     fit: em.Fit[Any, Any] | None
@@ -86,6 +89,7 @@ class Judgement:
     verdict: Verdict
     summary: str
     reasons: list[str]
+    order: Order = FIRST
 
     def with_failure(self, check: Check) -> Judgement:
         """The same after an engine stopped later, as in a profile fit."""
@@ -141,6 +145,8 @@ def _judged(
         known.fit = fit = problem.fit(None, seed=seed, path=True)
         known.map_fit = map_fit = problem.fit(problem.prior, seed=seed)
     all_fitted(fit, map_fit)
+    problem = problem.ordered_by(map_fit.parameters)
+    known.fit, known.map_fit = fit, map_fit = relabelled(fit, problem.order), relabelled(map_fit, problem.order)
     with clock.stage("checks"):
         log_posterior = density(problem.model())
         checks.same_variables(problem, log_posterior)
@@ -161,8 +167,8 @@ def _judged(
         all_numbers("comparison", "The draws in canonical order", posterior)
         with failing("em"):
             best = best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
-        fit, map_fit = best.fit, best.map_fit
-        all_fitted(fit, map_fit)
+        all_fitted(best.fit, best.map_fit)
+        fit, map_fit = relabelled(best.fit, problem.order), relabelled(best.map_fit, problem.order)
     with clock.stage("PyMC's mode"), failing("pymc"):
         maximum = evidence.mode_again(problem, map_fit, log_posterior, maximum, seed)
     all_numbers("pymc", "PyMC's mode", maximum)
@@ -213,7 +219,9 @@ def _judged(
         ]
         found.append(standard_errors.standard_errors(problem, log_posterior, (fit, map_fit), judged, table, found))
     reached, summary, reasons = verdict.reach(found, table, fit, problem, circumstances.modes)
-    return Judgement(fit, map_fit, posterior, drawn, values, reason, table, found, reached, summary, reasons)
+    return Judgement(
+        fit, map_fit, posterior, drawn, values, reason, table, found, reached, summary, reasons, problem.order
+    )
 
 
 def _thresholds(name: str, points: adequacy.Points, error: float) -> list[float]:

@@ -73,6 +73,7 @@ def compare(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset, rand
         if hidden
         else None,
         distribution=_distribution(problem, fit, thinned),
+        order=f"Components are ordered {problem.order.told(problem.comparison.features)}." if k > 1 else "",
     )
 
 

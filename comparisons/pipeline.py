@@ -107,6 +107,7 @@ def compare(
     rows = comparison.data(dataset)
     problem = Problem.of(comparison, rows)
     judged = judge(problem, seed=seed, draws=draws, chains=chains, clock=clock)
+    problem = dataclasses.replace(problem, order=judged.order)
     begun = SampledResult(
         schema_version=SCHEMA_VERSION,
         name=comparison.name,

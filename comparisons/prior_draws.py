@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from comparisons.engines import Prior, Problem
-from comparisons.quantities import of_arrays
+from comparisons.quantities import of_arrays, parameters_of
 from models import CoinPrior
 from models.covariances import CovarianceForm
 from models.inputs import Floats, Integers
-from models.mixtures import MixtureWeights, canonical_permutation
+from models.mixtures import MixtureWeights
+from models.order import FIRST, Order
 
 
 def middle_half(values: Floats) -> float:
@@ -22,7 +23,7 @@ def prior_spreads(
     problem: Problem, exchangeable: Integers, random: np.random.Generator, n: int = 4000
 ) -> dict[str, float]:
     """Interquartile range of every quantity under the prior, components in canonical order."""
-    arrays = drawn(problem.prior, problem.weights, problem.form, exchangeable, n, random)
+    arrays = drawn(problem.prior, problem.weights, problem.form, exchangeable, n, random, problem.order)
     return {name: middle_half(values) for name, values in of_arrays(problem, arrays).items()}
 
 
@@ -33,6 +34,7 @@ def drawn(
     exchangeable: Integers,
     n: int,
     random: np.random.Generator,
+    order: Order = FIRST,
 ) -> dict[str, Floats]:
     """``n`` draws of weights and parameters by PyMC's names, exchangeable components in canonical order."""
     from scipy import stats
@@ -42,7 +44,6 @@ def drawn(
     arrays: dict[str, Floats] = {"weights": weights}
     if isinstance(prior, CoinPrior):
         arrays["head_probabilities"] = random.beta(prior.heads, prior.tails, size=(n, k))
-        keys = np.stack([arrays["head_probabilities"], weights], axis=-1)
     else:
         d, matrices = len(prior.mean), 1 if form.tied else k
         nu, scale = prior.degrees_of_freedom, prior.scale
@@ -57,8 +58,7 @@ def drawn(
         arrays["covariances"] = np.repeat(covariances, k // matrices, axis=1)
         roots = np.linalg.cholesky(arrays["covariances"] / prior.shrinkage)
         arrays["means"] = prior.mean + np.einsum("nkab,nkb->nka", roots, random.normal(size=(n, k, d)))
-        keys = np.concatenate([arrays["means"], weights[..., None]], axis=-1)
-    permutation = canonical_permutation(keys, exchangeable)
+    permutation = order.permutation(parameters_of(arrays), exchangeable)
     for name, values in arrays.items():
         index = permutation.reshape(n, k, *([1] * (values.ndim - 2)))
         arrays[name] = np.take_along_axis(values, np.broadcast_to(index, values.shape), axis=1)

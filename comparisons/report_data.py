@@ -237,7 +237,7 @@ class Labels:
     ``ordering_ecr``, ``ordering_stephens``, ``ecr_stephens``: share of the ``draws`` that two alignments put into different
     orders, at most ``threshold`` where the components can be told apart; null where nothing is exchangeable.
     ``memberships`` and the differences are null where no row's component is hidden. ``co_membership_difference`` is of the
-    probability that two rows share a component.
+    probability that two rows share a component. ``order``: by what the components are ordered, a sentence.
     """
 
     __repr__ = displayed
@@ -253,3 +253,4 @@ class Labels:
     membership_difference: Difference | None
     co_membership_difference: Difference | None
     distribution: list[DistributionFunction]
+    order: str = ""

@@ -87,7 +87,7 @@ def summarised(every: dict[str, Floats]) -> Any:
 
 def canonical(problem: Problem, tree: xr.DataTree, groups: Any) -> xr.Dataset:
     """Draws in canonical order, components and features named as the comparison names them."""
-    ordered: xr.Dataset = models.canonical_order(tree, groups)["posterior"].to_dataset()
+    ordered: xr.Dataset = models.canonical_order(tree, groups, problem.order)["posterior"].to_dataset()
     names = {"component": list(problem.comparison.components)}
     if problem.comparison.features:
         features = list(problem.comparison.features)

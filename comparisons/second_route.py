@@ -26,7 +26,6 @@ from comparisons import proposals, quantities
 from comparisons.engines import Problem
 from comparisons.unconstrained import UnconstrainedPosterior
 from models.inputs import Floats, Integers
-from models.mixtures import canonical_permutation
 
 DRAWS = 4000
 # A region of little weight can be missed without k-hat noticing: a difference counts only if so many draws show it too. On
@@ -130,7 +129,7 @@ def pareto_smoothed(log_weights: Floats) -> tuple[Floats, Floats]:
 
 def _canonical_values(problem: Problem, points: Any, groups: Integers) -> dict[str, Floats]:
     """Every quantity ``(n,)`` at the points, their components in canonical order."""
-    order = canonical_permutation(points.order_keys, groups)
+    order = problem.order.permutation(points, groups)
     arrays: dict[str, Any] = {}
     for name in ("weights", "head_probabilities", "means", "covariances"):
         if hasattr(points, name):

@@ -68,7 +68,7 @@ def print_result(result: Result, later: LaterRun | None = None) -> None:
     for reason in result.reasons:
         console.print(f"  * {prose(reason)}")
     console.print()
-    console.print(f"Labels: {prose(result.labels.sentence)}")
+    console.print(f"Labels: {prose(f'{result.labels.order} {result.labels.sentence}'.strip())}")
     console.print()
     if not converged(result):
         console.print(NOT_CONVERGED)

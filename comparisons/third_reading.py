@@ -63,18 +63,35 @@ def _held(problem: Problem) -> Floats:
 def in_order(problem: Problem, arrays: dict[str, Floats]) -> Integers:
     """``(draws, K)`` order of the components: ascending head probability, or mean feature by feature, then weight.
 
-    Components trade places only where no row is labelled as theirs and, if weights are held, theirs are the same.
+    Where the comparison orders components along a direction, that comes first. Components trade places only where no row is
+    labelled as theirs and, if weights are held, theirs are the same.
     """
     k, labelled = len(problem.comparison.components), set(problem.declared.labels.tolist())
     free = isinstance(problem.comparison.weights, str)
     held = np.zeros(k) if free else _held(problem)
     groups = {tuple(j for j in range(k) if j not in labelled and held[j] == value) for value in held.tolist()}
     keys = arrays["head_probabilities"][..., None] if "head_probabilities" in arrays else arrays["means"]
+    if problem.order.direction is not None:
+        keys = np.concatenate([_along(problem, arrays), keys], axis=2)
     order = np.tile(np.arange(k), (len(keys), 1))
     for group in groups:
         for row, (key, weight) in enumerate(zip(keys.tolist(), arrays["weights"].tolist(), strict=True)):
             order[row, list(group)] = sorted(group, key=lambda j: (*key[j], weight[j]))
     return order
+
+
+def _along(problem: Problem, arrays: dict[str, Floats]) -> Floats:
+    """``(draws, K, 1)`` place along the direction: means, log of the determinant and of the weight, times their coefficients."""
+    direction, units = problem.order.direction, problem.order.units
+    assert direction is not None
+    assert units is not None
+    d = len(units)
+    told = sum(direction[a] * arrays["means"][:, :, a] / units[a] for a in range(d))
+    if direction[d]:
+        told = told + direction[d] * np.log(np.linalg.det(arrays["covariances"] / np.outer(units, units)))
+    if direction[d + 1]:
+        told = told + direction[d + 1] * np.log(arrays["weights"])
+    return np.asarray(told)[:, :, None]
 
 
 def quantities_of(problem: Problem, arrays: dict[str, Floats]) -> dict[str, Floats]:

@@ -9,7 +9,8 @@ where a standard error does not: at a bound, and of what is identified on a ridg
 posterior. The maximum is followed outwards from the estimate, so an interval is the part that holds the estimate.
 
 Components that the model cannot tell apart are told apart by their order (head probability, mean of the first feature),
-and keep it: the likelihood is maximised over ordered parameters, as canonical draws are of the ordered posterior. A
+and keep it: the likelihood is maximised over ordered parameters, as canonical draws are of the ordered posterior. Where
+something else separates components better (see `models.order.Order`), nothing but the way from the estimate holds them. A
 component whose standard deviation falls under 5 % of the data's leaves the region in which a Gaussian likelihood has a
 maximum; an end beyond that is not given. Source: Venzon & Moolgavkar (1988), Applied Statistics 37, 87.
 """
@@ -28,6 +29,7 @@ from em.fit import Fit, checked_fit
 from em.mixture import Mixture
 from em.quantities import FAR, Interval, Quantity, quantity
 from models.inputs import Floats, finite_array, shown
+from models.order import Order
 
 # First step where no curvature says how far: on the log and logit scales, and in spreads of the data.
 FIRST_STEP = 0.5
@@ -70,7 +72,9 @@ def profile_interval(fit: Fit[Any, Any], name: str, probability: float = 0.94) -
         value = wanted.told(mixture.to_vector(fit.parameters))
         return Interval(name, value, value, probability, None)
     x = mixture.coordinates(mixture.from_vector(vector), unbounded=True)
-    order = _order(mixture, vector)
+    # Components that their order does not separate are told apart by where the maximum is followed from.
+    by_first = Order.of(fit.parameters, mixture.groups).direction is None
+    order = _order(mixture, vector) if by_first else []
     problem = ConstrainedMaximum(mixture, wanted.on_scale, order)
     limit = float(ndtri(0.5 + 0.5 * probability))
     with np.errstate(

@@ -12,16 +12,19 @@ import numpy as np
 
 from models.inputs import Integers, some_of
 from models.mixtures import canonical_permutation
+from models.order import Order
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-def canonical_order(draws: xr.DataTree, exchangeable: Integers | None = None) -> xr.DataTree:
+def canonical_order(
+    draws: xr.DataTree, exchangeable: Integers | None = None, order: Order | None = None
+) -> xr.DataTree:
     """Put the draws of a coin or Gaussian mixture into canonical order.
 
-    Components are sorted by head probability, or by the mean of the first feature, then of the next; ties by weight. They
-    are permuted within the groups that the model cannot tell apart, and no further.
+    Components are sorted by head probability, or by the mean of the first feature, then of the next; ties by weight; or in
+    an ``order`` chosen from a fit. They are permuted within the groups that the model cannot tell apart, and no further.
 
     Parameters
     ----------
@@ -29,6 +32,8 @@ def canonical_order(draws: xr.DataTree, exchangeable: Integers | None = None) ->
     exchangeable : ``(K,)`` group of each component, as in ``model["exchangeable"].get_value()``. Where None it is read from
         ``constant_data``, which `pymc.sample` stores and ``nutpie.sample`` does not; where that is missing too, all
         components are taken to be exchangeable, which is wrong only with labelled rows or unequal fixed weights
+    order : as `models.order.Order.of` chooses it from the estimate of EM, where the first feature does not separate the
+        components
 
     Returns
     -------
@@ -37,7 +42,8 @@ def canonical_order(draws: xr.DataTree, exchangeable: Integers | None = None) ->
     Raises
     ------
     TypeError, ValueError
-        if there is no group ``posterior``, or the draws hold neither ``head_probabilities`` nor ``means``
+        if there is no group ``posterior``, or the draws hold neither ``head_probabilities`` nor ``means``, or not
+        ``covariances`` though the order asks for them
     """
     if "posterior" not in getattr(draws, "children", {}):
         raise TypeError(f"draws is a {type(draws).__name__} without the group posterior; give what pymc.sample returns")
@@ -53,6 +59,13 @@ def canonical_order(draws: xr.DataTree, exchangeable: Integers | None = None) ->
         )
     if "weights" in posterior:
         keys.append(posterior["weights"].transpose("chain", "draw", "component").values)
+    if order is not None and order.direction is not None:
+        if "means" not in posterior or "covariances" not in posterior:
+            raise ValueError("the order is one of normal components, but the posterior lacks means or covariances")
+        means, covariances = (
+            posterior[name].transpose("chain", "draw", "component", ...).values for name in ("means", "covariances")
+        )
+        keys.insert(0, order.along(keys[-1] if "weights" in posterior else 1.0, means, covariances))
     if exchangeable is None:
         stored = draws.children.get("constant_data")
         k = posterior.sizes["component"]

@@ -28,7 +28,7 @@ COMPILED = {"em/lanes.py", "em/compiled_pass.py"}
 # What em may know of models. In its PyMC side em has no business, so that the two densities are written apart.
 NOUNS = {
     f"models.{name}"
-    for name in ("coins", "gaussians", "inputs", "later", "display", "measurements", "mixtures", "tables")
+    for name in ("coins", "gaussians", "inputs", "later", "display", "measurements", "mixtures", "order", "tables")
 } | {"models"}
 
 

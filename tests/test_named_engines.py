@@ -134,7 +134,7 @@ def test_labels_rotated_after_sampling_are_the_comparison_s(case: Case) -> None:
     check = evidence.draws_belong(problem, density, rotated, tree)
     assert (check.outcome, check.engine) == ("fail", "comparison")
     if len(set(groups.tolist())) == 1:
-        assert "not in canonical order" in check.explanation
+        assert "a second reading of the same variables" in check.explanation
     names = right.assign_coords(component=np.roll(right["component"].values, 1))
     check = evidence.draws_belong(problem, density, names, tree)
     assert (check.outcome, check.engine) == ("fail", "comparison")

@@ -34,7 +34,8 @@ FEWER: tuple[tuple[Any, str, int], ...] = (
     (best_mode, "SPREAD_OUT_DRAWS", 1),
     (checks, "RANDOM_POINTS", 2),
     (checks, "JACOBIAN_POINTS", 1),
-    (stein, "DRAWS", 200),
+    (stein, "MOST_DRAWS", 200),
+    (stein, "FEWEST_DRAWS", 200),
     (second, "DRAWS", 1000),
 )
 

@@ -44,7 +44,8 @@ def test_the_kurtosis_shows_the_short_side(d: int, second: float, which: int) ->
     np.testing.assert_allclose(np.cov(white.T), np.eye(d), atol=1e-10)
     found = telling_directions(white, mixture.counts.astype(float), np.random.default_rng(0))[which]
     # A direction of white rows is one of the rows themselves through the map that made them white.
-    along = found[0] @ mixture.total_inverse_root / mixture.units.unit
+    assert mixture.units.turn_back is not None
+    along = found[0] @ mixture.total_inverse_root @ mixture.units.turn_back / mixture.units.unit
     assert abs(along @ side) / np.linalg.norm(along) > 0.97
 
 

@@ -10,6 +10,7 @@ from scipy.special import betaln, gammaln, logit, logsumexp
 from scipy.stats import beta
 
 from comparisons import catalogue, datasets, draw_checks, quadrature, quantities
+from comparisons.declared_rows import DeclaredRows
 from comparisons.engines import Problem
 from comparisons.quadrature import ExactPosterior
 from models import CoinPrior, CoinTosses
@@ -23,7 +24,8 @@ def coins(tosses: CoinTosses, components: str, weights: Weights = "free", prior:
     comparison = replace(
         catalogue.declaration("three-coin"), components=tuple(components), weights=weights, prior=prior
     )
-    return Problem.of(comparison, tosses)
+    # Not by `Problem.of`, which refuses a prior without a mode; quadrature needs none.
+    return Problem(comparison, tosses.distinct(), prior or CoinPrior(), DeclaredRows.of(tosses))
 
 
 def known(asked: Problem, thresholds: list[float]) -> ExactPosterior:

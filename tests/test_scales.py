@@ -19,7 +19,7 @@ from models.inputs import Floats
 from tests.declared import declare
 
 # Powers of two, by which data are multiplied without rounding: 1e-153 to 1e152.
-POWERS = (-508, -490, -100, -55, 100, 490, 506)
+POWERS = (-500, -490, -100, -55, 100, 490, 500)
 FORMS: tuple[tuple[int, Covariance], ...] = (
     (1, "full"),
     (1, "tied"),

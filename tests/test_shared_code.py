@@ -112,7 +112,7 @@ def test_a_wrong_number_of_the_default_prior_is_found(number: str, wrong: Any, m
 
 def test_a_default_scale_that_forgets_the_counts_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     right = GaussianPrior.weakly_informative
-    monkeypatch.setattr(GaussianPrior, "weakly_informative", lambda y, k, counts: right(y, k))
+    monkeypatch.setattr(GaussianPrior, "weakly_informative", lambda data, k: right(data.y, k))
     found(checked(normals()), "is not the declared one")
 
 

@@ -1,0 +1,148 @@
+"""What the components of a mixture are ordered by: chosen once, from one point, and held for all draws.
+
+Of component ``k`` let ``x_k`` be its mean, the log determinant of its covariance ``S_k`` and the log of its weight ``w_k``. If
+every row told its component, estimates of them from ``n`` rows would have about the covariance
+
+    C_k / n,   C_k = blockdiag(S_k, 2 d, 1) / w_k,
+
+so that a direction ``v`` separates components ``j`` and ``k`` by ``|v'(x_j - x_k)| / sqrt(v'(C_j + C_k) v)`` standard errors for
+each root of a row; a direction is worth what it makes of the pair that it separates least. It is best for one pair where
+``v = (C_j + C_k)^-1 (x_j - x_k)``, and for several pairs a sum or difference of two such directions does.
+
+Coins are ordered by head probability, which is all that tells them apart.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.inputs import Floats, Integers, read_only
+from models.mixtures import canonical_permutation
+
+# A simpler order is taken where it separates at least this share of what the best one does.
+AS_WELL = 0.5
+# Standard errors for each root of a row below which components coincide: a million rows would not tell them apart.
+COINCIDE = 1e-3
+# Of a component without rows.
+LEAST_WEIGHT = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Order:
+    """Components ascend along a direction in means, log determinant and log weight; ties by `order_keys`, as all do by default.
+
+    Attributes
+    ----------
+    direction : ``(d + 2,)`` coefficients of the means, of the log determinant of the covariance, and of the log weight, each in
+        ``units``; None for the order of the parameters themselves: head probability, or mean of the first feature
+    units : ``(d,)`` of the features, None likewise
+    """
+
+    direction: Floats | None = None
+    units: Floats | None = None
+
+    @classmethod
+    def of(cls, parameters: Any, groups: Integers) -> Order:
+        """Choose the simplest order that separates the components of a point about as well as any does.
+
+        In turn are tried the mean of each feature, the best direction of the means, the covariance, and all together; the weight
+        where nothing else differs.
+
+        Parameters
+        ----------
+        parameters : `models.CoinParameters` or `models.GaussianParameters`
+        groups : ``(K,)`` as `models.mixtures.exchangeable_groups` returns: only components of one group need an order
+        """
+        pairs = [(j, k) for j, k in itertools.combinations(range(len(parameters.weights)), 2) if groups[j] == groups[k]]
+        if not pairs or not hasattr(parameters, "means"):
+            return cls()
+        d = parameters.means.shape[1]
+        units = np.sqrt(np.diagonal(parameters.covariances, axis1=1, axis2=2).max(axis=0))
+        x = _statistics(parameters.weights, parameters.means, parameters.covariances, units)
+        inside = np.zeros((len(x), d + 2, d + 2))
+        inside[:, :d, :d] = parameters.covariances / units / units[:, None]
+        inside[:, d, d], inside[:, d + 1, d + 1] = 2 * d, 1
+        inside /= np.maximum(parameters.weights, LEAST_WEIGHT)[:, None, None]
+        first, second = np.array(pairs).T
+        steps, spreads = x[second] - x[first], inside[first] + inside[second]
+
+        def worst(direction: Floats) -> float:
+            along = np.abs(steps @ direction) / np.sqrt(np.einsum("a,pab,b->p", direction, spreads, direction))
+            return float(along.min())
+
+        def best(part: slice) -> Floats:
+            own = np.zeros_like(steps)
+            own[:, part] = np.linalg.solve(spreads[:, part, part], steps[:, part, None])[..., 0]
+            sizes = np.sqrt(np.einsum("pa,pab,pb->p", own, spreads, own))
+            own = own[sizes > 0] / sizes[sizes > 0, None]
+            both = [sign * b + a for a, b in itertools.combinations(own, 2) for sign in (1, -1)]
+            tried = [*own, *(v for v in both if v.any())]
+            return max(tried, key=worst) if tried else np.eye(d + 2)[0]
+
+        unit = np.eye(d + 2)
+        candidates = [*unit[:d], best(slice(d)), unit[d], best(slice(d + 1))]
+        reached = [worst(v) for v in candidates]
+        if max(reached) < COINCIDE:
+            return cls(read_only(unit[d + 1]), read_only(units))
+        place = next(j for j, value in enumerate(reached) if value >= AS_WELL * max(reached))
+        if place == 0:
+            return cls()
+        chosen = candidates[place] / np.abs(candidates[place]).max()
+        # Ascending along what counts most.
+        chosen = chosen * np.sign(chosen[np.abs(chosen).argmax()])
+        return cls(read_only(chosen), read_only(units))
+
+    def keys(self, parameters: Any) -> Floats:
+        """``(..., K, m)`` what is compared, from the first of the ``m`` columns to the last, along any leading axes."""
+        own = np.asarray(parameters.order_keys)
+        if self.direction is None:
+            return own
+        along = self.along(parameters.weights, parameters.means, parameters.covariances)
+        return np.concatenate([along[..., None], own], axis=-1)
+
+    def along(self, weights: Floats | float, means: Floats, covariances: Floats) -> Floats:
+        """``(..., K)`` how far each component lies along the direction."""
+        assert self.direction is not None
+        assert self.units is not None
+        # Not by a matrix product, whose rounding depends on a component's place.
+        return np.asarray((_statistics(weights, means, covariances, self.units) * self.direction).sum(axis=-1))
+
+    def permutation(self, parameters: Any, groups: Integers) -> Integers:
+        """``(..., K)`` as `models.mixtures.canonical_permutation` returns it."""
+        return canonical_permutation(self.keys(parameters), groups)
+
+    def told(self, features: Sequence[str]) -> str:
+        """By what components are ordered, in words; no ``features`` for coins."""
+        if not features:
+            return "by head probability"
+        d = len(features)
+        of = "the mean" if d == 1 else "the mean of {}"
+        if self.direction is None:
+            return f"by {of.format(features[0])}"
+        parts = np.flatnonzero(np.abs(self.direction) > 0.005)
+        spread = "variance" if d == 1 else "the determinant of the covariance"
+        if (parts == d + 1).all():
+            return "by weight, as their means and covariances coincide"
+        if (parts == d).all():
+            return f"by {spread}, which separates them better than their means"
+        if len(parts) == 1:
+            return f"by {of.format(features[parts[0]])}, which separates them better than that of {features[0]}"
+        names = [*(of.format(name) for name in features), f"the log of {spread}"]
+        terms = [f"{self.direction[j]:+.2f} times {names[j]}".replace("-", "−") for j in parts]
+        return f"along the direction that separates them best: {', '.join(terms)}, means in units of the largest SD"
+
+
+FIRST = Order()
+"""Head probability, or the mean of the first feature."""
+
+
+def _statistics(weights: Floats | float, means: Floats, covariances: Floats, units: Floats) -> Floats:
+    """``(..., K, d + 2)`` means in ``units``, log determinant of the covariance in these, and log weight."""
+    determinants = np.linalg.slogdet(covariances / units / units[:, None])[1]
+    shares = np.log(np.maximum(np.broadcast_to(weights, determinants.shape), LEAST_WEIGHT))
+    return np.concatenate([means / units, determinants[..., None], shares[..., None]], axis=-1)
