@@ -144,6 +144,7 @@ def _no_worse(mixture: Mixture[Any, Any], guess: Floats, least: float) -> tuple[
     """
     # Long jumps multiply rounding, and weights whose sum is off by 1e-10 would seem to gain n times that.
     guess[: mixture.n_components] /= guess[: mixture.n_components].sum()
+    guess = mixture.held(guess)
     if not mixture.exists(guess):
         return None
     parameters = mixture.from_vector(guess)

@@ -136,7 +136,7 @@ class CoinMixture:
         return CoinStatistics(total, sums[..., 0], sums[..., 1], sums[..., 1] + sums[..., 2], sums[..., 2])
 
     def m_step(self, statistics: CoinStatistics) -> CoinParameters:
-        return m_step(statistics, self.prior, self.weights)
+        return m_step(statistics, self.prior, self.weights, many_tosses=self.many_tosses)
 
     def log_prior(self, parameters: CoinParameters) -> Floats | float:
         return 0.0 if self.prior is None else log_prior(parameters, self.prior, self.weights)
@@ -242,6 +242,9 @@ class CoinMixture:
         tried = np.linspace(angles.min(), angles.max(), number)
         coins = trusted(CoinParameters, head_probabilities=np.sin(tried) ** 2)
         yield self.log_densities(coins), 2 * np.sqrt(self.tosses.tosses.mean()) * tried[:, None]
+
+    def held(self, vector: Floats) -> Floats:
+        return vector
 
     def constrained(self, parameters: CoinParameters) -> bool:
         return False

@@ -98,8 +98,12 @@ def e_step(parameters: CoinParameters, tosses: CoinTosses) -> CoinStatistics:
     return statistics_of(r * tosses.counts[:, None], float(row_log_likelihood @ tosses.counts), tosses)
 
 
-def m_step(statistics: CoinStatistics, prior: CoinPrior | None, weights: MixtureWeights) -> CoinParameters:
+def m_step(
+    statistics: CoinStatistics, prior: CoinPrior | None, weights: MixtureWeights, *, many_tosses: bool = False
+) -> CoinParameters:
     """Mode of the conjugate posterior given the statistics; ``prior=None`` is maximum likelihood.
+
+    With ``many_tosses`` what a few tails say of a probability near 1 is not to drown in the rounding of the heads.
 
     A coin that nothing was assigned to, under a flat prior, has no mode; any value serves, and 1/2 is returned.
     """
@@ -107,9 +111,12 @@ def m_step(statistics: CoinStatistics, prior: CoinPrior | None, weights: Mixture
     if prior is not None:
         heads, tosses = heads + (prior.heads - 1), tosses + (prior.heads + prior.tails - 2)
         tails, concentration = tails + (prior.tails - 1), prior.concentration
-    if tosses.min() > 0:  # near 1 what few tails say is not to drown in the rounding of many heads
-        p = np.where(tails < heads, 1 - tails / tosses, heads / tosses)
-    else:
-        p = np.divide(heads, tosses, out=np.full(heads.shape, 0.5), where=tosses > 0)
+    p = (
+        heads / tosses
+        if tosses.min() > 0
+        else np.divide(heads, tosses, out=np.full(heads.shape, 0.5), where=tosses > 0)
+    )
+    if many_tosses:
+        p = np.where(tails < heads, 1 - tails / np.where(tosses > 0, tosses, 1.0), p)
     w = mode_of_weights(statistics.bags, weights.fixed, concentration)
     return trusted(CoinParameters, weights=w, head_probabilities=np.minimum(p, 1.0))

@@ -44,6 +44,7 @@ from em.mixture import (
 from em.moments import GaussianStatistics, statistics_of
 from em.normal_rows import NormalRows
 from em.sample import SAMPLE, drawn, keys
+from em.spread_ratio import ROUNDING as RATIO_ROUNDING
 from em.spread_ratio import SpreadRatio
 from em.units import Units
 from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior
@@ -230,7 +231,9 @@ class GaussianMixture:
             variances = np.linalg.eigvalsh(parameters.covariances)
             sizes += self.d**2 * variances[:, -1] / variances[:, 0]
         objective = abs(statistics.log_likelihood) + abs(float(self.log_prior(parameters)))
-        return float(EPSILON * (objective + statistics.rows @ sizes))
+        # A ratio that is held up to rounding may be lost and found again by as much, in every direction.
+        held = 0.0 if self.ratio is None else 2 * self.n * self.d * RATIO_ROUNDING
+        return float(EPSILON * (objective + statistics.rows @ sizes) + held)
 
     def log_densities(self, parameters: GaussianParameters) -> Floats:
         return log_densities(parameters, self.inside, diagonal=self.form.shape != "full")
@@ -395,6 +398,16 @@ class GaussianMixture:
             log_densities = half_distances * (-1 / width**2)
             log_densities += constant - self.d * np.log(width)
             yield log_densities, white[places] / width
+
+    def held(self, vector: Floats) -> Floats:
+        if self.ratio is None:
+            return vector
+        k, d = self.n_components, self.d
+        covariances = from_lower(vector[k + k * d :], d)
+        if not np.isfinite(vector).all() or (self._variances(covariances) <= 0).any() or (vector[:k] <= 0).any():
+            return vector
+        covariances = self.ratio.constrain(covariances, self.n * vector[:k])
+        return np.concatenate([vector[: k + k * d], covariances[..., *self.lower].ravel()])
 
     def constrained(self, parameters: GaussianParameters) -> bool:
         return self.ratio is not None and self.ratio.reached(parameters.covariances)

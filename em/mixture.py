@@ -166,6 +166,9 @@ class Mixture[P, S](Protocol):
     def white(self) -> Floats | None:
         """``(n, d)`` rows with mean 0 and the identity as covariance, where what separates components may be a short side."""
 
+    def held(self, vector: Floats) -> Floats:
+        """The full vector ``(p,)`` put back to where a declared constraint holds, which a guess left."""
+
     def constrained(self, parameters: P) -> bool:
         """Whether the parameters are held by a declared constraint, so that their gradient need not vanish."""
 

@@ -186,7 +186,7 @@ def climbed_on(
     """
     higher: list[Run] = []
     evaluations = 0
-    while len(start := start_apart(searched, best.parameters, random)):
+    while best.regular and len(start := start_apart(searched, best.parameters, random)):
         climbed = climb(mixture, mixture.from_vector(start[0]), "squarem")
         evaluations += climbed.evaluations
         (run,) = runs_of(mixture, [(climbed, [number + len(higher)])])

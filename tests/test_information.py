@@ -126,6 +126,9 @@ class LinkageMixture:
     likelihood_offset = offset = unit = 0.0
     bounded, interpolated = True, 0
 
+    def held(self, vector: Floats) -> Floats:
+        return vector
+
     def log_densities(self, parameters: LinkageParameters) -> Floats:
         t = parameters.chance[1]
         with np.errstate(divide="ignore"):

@@ -1,0 +1,41 @@
+"""Runs that crept: a constrained fit has its steps made longer, and the maximum it comes to is known in closed coordinates."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+import em
+from comparisons.datasets import load
+from models import CoinTosses
+from tests.problems import COVARIANCES
+
+
+def test_a_ratio_of_one_is_the_spherical_fit_of_white_rows_and_does_not_creep_there() -> None:
+    y = np.column_stack([np.asarray(c, dtype=float) for c in load("faithful").columns.values()])
+    fit = em.gaussian_mixture(y, 2, minimum_ratio=1)
+    root = np.linalg.cholesky(np.cov(y.T))
+    known = em.gaussian_mixture(np.linalg.solve(root, y.T).T, 2, "tied-spherical")
+    assert fit.status == "boundary"
+    assert fit.log_likelihood == pytest.approx(known.log_likelihood - len(y) * np.log(np.diag(root)).sum(), abs=1e-9)
+    # Some eighty starts of thirty steps and what follows; steps that leave the ratio were refused, and 32,000 were made.
+    assert fit.evaluations < 10_000
+
+
+@pytest.mark.parametrize("covariance", COVARIANCES)
+def test_fewer_distinct_rows_than_components_are_fitted_without_a_word_of_numpy(covariance: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for rows in ([1.0, 1, 1, 2, 2, 2, 5, 5], [0.0] * 5 + [1.0] * 5):
+            fit = em.gaussian_mixture(np.array(rows), 4, covariance)  # type: ignore[arg-type]
+            assert np.isfinite(fit.log_likelihood)
+        y = np.repeat([[0.0, 0], [1, 3], [4, 1]], 6, axis=0)
+        assert np.isfinite(em.gaussian_mixture(y, 5, covariance).log_likelihood)  # type: ignore[arg-type]
+
+
+def test_fewer_distinct_bags_than_coins_are_fitted_without_a_word_of_numpy() -> None:
+    for heads, tosses in (([3] * 6, 10), ([0] * 6, 10), ([3, 3, 3, 8, 8, 8], 10), ([0, 0, 0, 10, 10, 10], 10)):
+        fit = em.coin_mixture(CoinTosses(np.array(heads), tosses), 4)
+        assert np.isfinite(fit.log_likelihood)
