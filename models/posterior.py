@@ -133,7 +133,7 @@ class LogPosterior:
         return [x[a:b] for a, b in zip(starts, self._ends, strict=True)]
 
     def spread_out_start(self, random: np.random.Generator, jitter: float = JITTER) -> Floats:
-        """A start that knows nothing of any fit: PyMC's initial point with uniform jitter, means at random rows of the data."""
+        """A start that knows nothing of any fit: PyMC's initial point and jitter, means at random rows, heads near their share."""
         x = self.start + random.uniform(-jitter, jitter, size=self.size)
         if "means" in self.names:
             rows = self.model["observed_y"].get_value()
@@ -143,6 +143,13 @@ class LogPosterior:
                 back, location = (self.model[name].get_value() for name in ("white_back", "white_location"))
                 drawn = (drawn - location) @ back.T
             x[self._ends[place] - drawn.size : self._ends[place]] = drawn.ravel()
+        if "head_probabilities" in self.names and "observed_heads" in self.model.named_vars:
+            # Of 1e9 tosses with 3 heads a chance of 1/2 is too far away for any sampler to come from.
+            heads, tosses = (self.model[name].get_value().astype(float) for name in ("observed_heads", "tosses"))
+            place = self.names.index("head_probabilities")
+            pooled = np.log((heads.sum() + 0.5) / ((tosses - heads).sum() + 0.5))
+            last = self._ends[place]
+            x[last - self.shapes[place][0] : last] += pooled - self.start[last - self.shapes[place][0] : last]
         return x
 
     def parts(self, x: Floats) -> tuple[float, float, float]:

@@ -10,6 +10,7 @@ import pytest
 from scipy.special import gammaln, logsumexp
 
 import em
+import models
 from em.binomials import deviances, largest_log_probability
 from models import CoinTosses
 from models.inputs import Floats, Integers
@@ -140,3 +141,15 @@ def test_labels_and_counts_of_many_tosses_are_as_of_few() -> None:
         fits[0].parameters.head_probabilities * 1000, rel=40 / 1000
     )
     assert fits[1].log_likelihood == pytest.approx(fits[0].log_likelihood, rel=40 / 1000)
+
+
+@pytest.mark.parametrize("tosses", [10**3, 10**6, 10**8])
+@pytest.mark.parametrize("near_one", [False, True])
+def test_pymc_finds_the_mode_of_rare_events_from_most_starts(tosses: int, near_one: bool) -> None:
+    data = CoinTosses(heads_of(tosses, near_one), tosses)
+    found = models.find_map(models.coin_mixture(data, 2), starts=8)
+    assert found.kind == "maximum"
+    # PyMC's binomial is a difference of numbers as large as t log t, in each of 24 bags; the prior is flat and its density 1.
+    rounding = 24 * 4 * np.finfo(float).eps * tosses * np.log(tosses)
+    assert found.log_posterior == pytest.approx(em.coin_mixture(data, 2).log_likelihood, abs=1e-8 + rounding)
+    assert found.parameters["head_probabilities"].min() > 0
