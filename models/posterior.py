@@ -133,7 +133,7 @@ class LogPosterior:
         return [x[a:b] for a, b in zip(starts, self._ends, strict=True)]
 
     def spread_out_start(self, random: np.random.Generator, jitter: float = JITTER) -> Floats:
-        """A start that knows no fit: PyMC's initial point and jitter, means at random rows, heads near their share in the data."""
+        """A start that knows no fit: PyMC's initial point and jitter, means at random rows, heads near their share."""
         x = self.start + random.uniform(-jitter, jitter, size=self.size)
         if "means" in self.names:
             rows = self.model["observed_y"].get_value()
