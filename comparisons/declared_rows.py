@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeclaredRows:
-    """Plain columns, row by row as they were declared.
+    """Plain columns, row by row as they were declared, without rows that were declared to be seen 0 times.
 
     Attributes
     ----------
@@ -43,9 +43,10 @@ class DeclaredRows:
 
     @classmethod
     def from_arrays(cls, columns: Any, counts: Any, labels: Any) -> DeclaredRows:
-        """Copy three arrays."""
+        """Copy three arrays, but for rows that were seen 0 times: neither their values nor their labels tell anything."""
+        there = np.array(counts, float) != 0
         rows, seen, known = np.array(columns, float), np.array(counts, float), np.array(labels, np.int64)
-        return cls(read_only(rows), read_only(seen), read_only(known))
+        return cls(read_only(rows[there]), read_only(seen[there]), read_only(known[there]))
 
     @property
     def mean(self) -> Floats:
@@ -56,8 +57,7 @@ class DeclaredRows:
     @property
     def spread(self) -> Floats:
         """``(c,)`` largest distance of each column from its mean, 1 where it is constant: a unit in which nothing overflows."""
-        seen = self.columns[self.counts > 0]
-        widest = np.abs(seen - self.mean).max(axis=0)
+        widest = np.abs(self.columns - self.mean).max(axis=0)
         return np.where(widest > 0, widest, 1.0)
 
 

@@ -34,11 +34,10 @@ def log_likelihood(problem: Problem, parameters: Parameters) -> float:
         else:
             density = _normal(rows.columns, parameters.means[k], parameters.covariances[k], unit)
         joint[:, k] = np.where((rows.labels == -1) | (rows.labels == k), log_weight + density, -np.inf)
-    joint, counts = joint[rows.counts > 0], rows.counts[rows.counts > 0]
     largest = joint.max(axis=1)
     if not np.isfinite(largest).all():
         return float("-inf") if not np.isnan(largest).any() else float("nan")
-    return float(counts @ (largest + np.log(np.exp(joint - largest[:, None]).sum(axis=1))))
+    return float(rows.counts @ (largest + np.log(np.exp(joint - largest[:, None]).sum(axis=1))))
 
 
 def binomial(heads: Floats, tosses: Floats, p: float) -> Floats:

@@ -99,11 +99,18 @@ class CoinTosses:
         """Number of bags, each counted as often as it was seen."""
         return int(self.counts.sum())
 
+    def seen(self) -> CoinTosses:
+        """The same data without the bags that were counted 0 times, which are not there."""
+        if self.counts.all():
+            return self
+        kept = self.counts > 0
+        return CoinTosses(self.heads[kept], self.tosses[kept], self.counts[kept], self.labels[kept])
+
     def distinct(self) -> CoinTosses:
         """The same data as sorted distinct (label, tosses, heads) with their counts: what row order cannot change."""
-        seen = self.counts > 0
-        counted = self.counts[seen]
-        rows = np.column_stack([self.labels + 1, self.tosses, self.heads])[seen]
+        seen = self.seen()
+        counted = seen.counts
+        rows = np.column_stack([seen.labels + 1, seen.tosses, seen.heads])
         kinds = tuple(1 + int(largest) for largest in rows.max(axis=0, initial=0))
         if math.prod(kinds) <= max(len(rows), FEW_KINDS):  # a place for each kind of bag, and nothing to sort
             counts = np.zeros(math.prod(kinds), dtype=np.int64)
@@ -220,8 +227,8 @@ def coin_mixture(
     """Build the PyMC model of a mixture of coins.
 
     Data and prior numbers are `pymc.Data`, so that a compiled model serves other bags with ``with_data``. Rows stay as they
-    are given; many equal bags cost much less as ``tosses.distinct()``, which counts them, and then a posterior predictive
-    draw is one draw for each distinct bag.
+    are given, but for those counted 0 times; many equal bags cost much less as ``tosses.distinct()``, which counts them, and
+    then a posterior predictive draw is one draw for each distinct bag.
 
     Parameters
     ----------
@@ -252,14 +259,15 @@ def coin_mixture(
     enough_rows(tosses.n, n_components)
     prior = CoinPrior() if prior is None else prior
     instance_of("prior", prior, CoinPrior)
-    data, labels = tosses, checked_labels(tosses.labels, n_components)
+    checked_labels(tosses.labels, n_components)
+    data = tosses.seen()
     # Bounds need no checks: the transforms keep every value inside, and the graph compiles faster without.
     with pm.Model(coords={"component": range(n_components)}, check_bounds=False) as model:
         observed = pm.Data("observed_heads", np.array(data.heads))
         bags = pm.Data("tosses", np.array(data.tosses))
         counts = pm.Data("counts", data.counts.astype(float))
-        known = pm.Data("labels", np.array(labels))
-        w = add_weights(treated, prior.concentration, labels)
+        known = pm.Data("labels", np.array(data.labels))
+        w = add_weights(treated, prior.concentration, data.labels)
         p = pm.Beta(
             "head_probabilities",
             pm.Data("prior_heads", prior.heads),

@@ -215,7 +215,7 @@ class GaussianPrior:
             if n <= d, a column is constant, or columns are collinear: the scale would be singular
         """
         k = component_number(n_components)
-        data = measured(y, counts)
+        data = measured(y, counts).seen()
         covariance = sample_covariance(data)
         return cls(
             mean=np.average(data.y, axis=0, weights=data.counts),
@@ -239,7 +239,7 @@ def gaussian_mixture(
     """Build the PyMC model of a mixture of normal distributions.
 
     Data and prior numbers are `pymc.Data`, so that a compiled model serves other rows with ``with_data``. Rows stay as they
-    are given; many equal rows cost less as ``Measurements(y).distinct()``, which counts them.
+    are given, but for those counted 0 times; many equal rows cost less as ``Measurements(y).distinct()``, which counts them.
 
     Parameters
     ----------
@@ -278,6 +278,7 @@ def gaussian_mixture(
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
     enough_rows(data.n, n_components)
     checked_labels(data.labels, n_components)
+    data = data.seen()
     if prior is None:
         prior = GaussianPrior.weakly_informative(data.y, n_components, counts=data.counts)
     instance_of("prior", prior, GaussianPrior)

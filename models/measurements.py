@@ -70,15 +70,22 @@ class Measurements:
         """Number of features."""
         return int(self.y.shape[1])
 
+    def seen(self) -> Measurements:
+        """The same data without the rows that were counted 0 times, which are not there."""
+        if self.counts.all():
+            return self
+        kept = self.counts > 0
+        seen = Measurements(self.y[kept], counts=self.counts[kept], labels=self.labels[kept])
+        return seen.named(self.features, self.columns)
+
     def distinct(self) -> Measurements:
         """The same data as sorted distinct (label, row) with their counts: what row order cannot change."""
-        seen = self.counts > 0
-        labels, y = self.labels[seen], self.y[seen]
-        order = np.lexsort((*y.T[::-1], labels))
-        labels, y = labels[order], y[order]
+        seen = self.seen()
+        order = np.lexsort((*seen.y.T[::-1], seen.labels))
+        labels, y = seen.labels[order], seen.y[order]
         first = np.ones(len(y), dtype=bool)
         first[1:] = (labels[1:] != labels[:-1]) | (y[1:] != y[:-1]).any(axis=1)
-        counts = np.add.reduceat(self.counts[seen][order], np.flatnonzero(first))
+        counts = np.add.reduceat(seen.counts[order], np.flatnonzero(first))
         distinct = Measurements(y[first], counts=counts, labels=labels[first])
         return distinct.named(self.features, self.columns)
 
