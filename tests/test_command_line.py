@@ -260,12 +260,38 @@ def test_only_a_verdict_ends_in_1(command: str, end: str, results: Path, monkeyp
         log.unlink()
 
 
-def test_nobody_reading_on_is_no_verdict() -> None:
-    program = f"{sys.executable} -m comparisons list"
+@pytest.mark.parametrize("arguments", ["list", "--help", "--version", "run --help"])
+def test_nobody_reading_on_is_no_verdict(arguments: str) -> None:
+    program = f"{sys.executable} -m comparisons {arguments}"
     script = f"{program} | true; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
     assert ended.returncode in (0, 141)
     assert not ended.stderr
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), KeyError("nobody knew"), OSError(28, "No space left on device")])
+def test_the_help_ends_as_any_command_does(end: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(context: Any) -> None:
+        raise end
+
+    monkeypatch.setattr(main, "get_help", fail)
+    status = {KeyboardInterrupt: 130, KeyError: 70, OSError: 2}[type(end)]
+    assert comparisons("--help").exit_code == status
+
+
+def test_an_error_is_told_where_no_log_can_be_written(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied", "a place for logs")
+
+    def unforeseen(*_: Any) -> None:
+        raise KeyError("nobody knew")
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", fail)
+    monkeypatch.setattr(store, "read", unforeseen)
+    answer = comparisons("show", "two-coin", "--out", results)
+    assert answer.exit_code == 70
+    assert "No log can be written (Permission denied)" in answer.stderr
+    assert "in unforeseen" in answer.stderr
 
 
 def test_report_of_a_directory_without_results_is_wrong_use(tmp_path: Path) -> None:
