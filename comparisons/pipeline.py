@@ -24,6 +24,7 @@ from comparisons import (
     quantities,
     sampling,
     store,
+    verdict,
     words,
 )
 from comparisons.best_mode import objective
@@ -151,6 +152,9 @@ def compare(
             reached = reached.with_failure(failure.check)
     with clock.stage("labels"):
         told_apart = label_free.compare(problem, fit, posterior, np.random.default_rng(seed))
+        switching = verdict.of_labels(problem, table, told_apart)
+        if switching is not None and reached.verdict == "differ":
+            reached = dataclasses.replace(reached, reasons=[switching, *reached.reasons])
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(

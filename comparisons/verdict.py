@@ -7,6 +7,7 @@ from typing import Any
 import em
 from comparisons.adequacy import SHIFT, Modes
 from comparisons.engines import Problem
+from comparisons.report_data import Labels
 from comparisons.result import Check, Quantity, Verdict
 
 # What decides whether the engines are right; "identified" decides only whether a point can be a summary.
@@ -92,6 +93,25 @@ def reach(
             f"miss a limit that this suite sets for a summary of the posterior: {_why(missing, modes)}."
         )
     return "differ", " ".join(sentences), reasons
+
+
+def of_labels(problem: Problem, quantities: list[Quantity], labels: Labels) -> str | None:
+    """What to make of components that no order tells apart in the draws, by what has no labels; None where nothing differs so."""
+    shared = ("standard_deviations", "variances", "covariances") if problem.form.tied else ()
+    free = [q for q in quantities if q.name.startswith(("chance_of_heads", *shared))]
+    differing = [q.name for q in quantities if q.verdict == "differ" and q not in free]
+    if labels.verdict not in ("not by order", "not told apart") or not differing:
+        return None
+    inside = sum(each.posterior_low <= each.em <= each.posterior_high for each in labels.distribution)
+    told = [f"{q.name}: {q.verdict}" for q in free]
+    if labels.distribution:
+        interval = f"{labels.distribution[0].interval_prob:.0%}"
+        places = f"{inside} of {len(labels.distribution)} quantiles of the data"
+        told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places}")
+    return (
+        f"No order tells the components apart in every draw, so part of what differs may be label switching alone "
+        f"({_some(differing)}). Judge by what has no labels: {'; '.join(told)}."
+    )
 
 
 def faulty(checks: list[Check]) -> tuple[Verdict, str, list[str]] | None:

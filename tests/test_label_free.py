@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -10,15 +11,16 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import models
-from comparisons import label_free, labels
+from comparisons import label_free, labels, verdict
 from comparisons.engines import Problem
 from comparisons.memberships import Memberships
 from comparisons.report_data import Labels
 from models import CoinTosses, GaussianParameters, Measurements
 from models.mixtures import exchangeable_groups
-from tests.declared import Case, declare
+from tests.declared import COINS, Case, declare
 from tests.label_draws import by_bayes, draws_of, same_draws, separated_clusters, separated_coins
 from tests.result_parts import tree
+from tests.stored_results import two_coins
 
 
 def compared(problem: Problem, draws: Any, start: Any = None) -> Labels:
@@ -162,3 +164,35 @@ def test_distribution_functions_are_those_of_scipy(case: Case, known: Any) -> No
         assert (each.posterior_low, each.posterior_high) == pytest.approx(
             np.quantile(by_draws, [0.03, 0.97]), abs=1e-12
         )
+
+
+def test_where_no_order_holds_the_components_apart_a_difference_is_judged_by_what_has_no_labels() -> None:
+    found = two_coins()
+    differing = [replace(q, verdict="differ") for q in found.quantities]
+    names = [q.name for q in found.quantities]
+    told = verdict.of_labels(COINS, differing, found.labels)
+    assert told is not None
+    assert told.startswith("No order tells the components apart in every draw")
+    assert all(name in told for name in names)
+    assert "EM's distribution function lies in the posterior's 94% interval at 1 of 1 quantiles of the data" in told
+    apart = replace(found.labels, verdict="told apart")
+    assert verdict.of_labels(COINS, differing, apart) is None
+    agreeing = [replace(q, verdict="agree") for q in found.quantities]
+    assert verdict.of_labels(COINS, agreeing, found.labels) is None
+
+
+OUTCOMES: tuple[tuple[str, Literal["agree", "differ"]], ...] = (
+    ("means[1]", "differ"),
+    ("standard_deviations", "agree"),
+)
+
+
+def test_what_all_components_share_has_no_labels() -> None:
+    found = two_coins()
+    problem = declare(Measurements([0.0, 1.0, 2.0, 10.0, 11.0, 12.0]), covariance="tied")
+    quantities = [replace(found.quantities[0], name=name, verdict=outcome) for name, outcome in OUTCOMES]
+    told = verdict.of_labels(problem, quantities, found.labels)
+    assert told is not None
+    assert "(means[1])" in told
+    assert told.endswith("; standard_deviations: agree.")
+    assert verdict.of_labels(problem, [replace(quantities[1], verdict="differ")], found.labels) is None
