@@ -54,8 +54,8 @@ class Comparison:
     dataset : name of a data set of `comparisons.datasets`
     description : of the rows as fitted, with ``unit``, the unit of what was measured
     data : from the data set as published to what is fitted
-    components : what the components are called, by canonical position (ascending head probability or first mean); where
-        rows are labelled, by label
+    components : what the components are called, by canonical position (ascending head probability or first mean, or in what
+        separates them better, see `models.order.Order`); where rows are labelled, by label
     n_components, weights, covariance : as in `em.coin_mixture` and `em.gaussian_mixture`
     features : names of the columns of measurements, in their order; left out, those of the data. None for coins.
     prior : numbers, or None for the default of the family, made from the data
