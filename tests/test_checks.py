@@ -12,7 +12,7 @@ import pytest
 import em
 import models
 from comparisons import best_mode as modes
-from comparisons import checks, engines, evidence, third_density
+from comparisons import checks, engines, evidence, prior_draws, third_density
 from comparisons.engines import Problem
 from comparisons.result import Check
 from em.curvature import curvature
@@ -271,6 +271,29 @@ def test_a_flat_direction_is_named() -> None:
     check = identified(declare(CoinTosses([1, 1, 0, 1, 0], 1), weights="equal"))
     assert check.outcome == "fail"
     assert "flat in 1 of 2 directions, such as head_probabilities[1] - head_probabilities[2]" in check.explanation
+
+
+def test_contraction_is_told_where_it_is_more_than_monte_carlo_error() -> None:
+    fit = NORMALS.fit(None)
+
+    def told(**contraction: float) -> str:
+        check = checks.identified(NORMALS, judged(NORMALS, fit.parameters), evidence.names(NORMALS), contraction)
+        assert check.outcome == "pass"
+        return check.explanation
+
+    assert "All quantities contract" in told(weights=0.6, means=0.3)
+    assert "the middle half of the posterior of means is 70% as wide as its prior's" in told(weights=0.6, means=0.3)
+    for share in (0.25, 0.2, -1.36):
+        unshown = told(weights=0.6, means=share)
+        assert "does not show that the data tell anything of means: " in unshown
+        assert "weights" not in unshown.partition("Contraction")[2]
+
+
+def test_draws_of_the_prior_itself_show_no_contraction() -> None:
+    random = np.random.default_rng(5)
+    for _ in range(20):
+        before, after = (prior_draws.prior_spreads(COINS, np.zeros(2, dtype=int), random, n) for n in (4000, 400))
+        assert all(not after[name] / before[name] < checks.CONTRACTED for name in before)
 
 
 def test_without_a_maximum_nothing_is_said_of_identification() -> None:
