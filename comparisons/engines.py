@@ -26,6 +26,7 @@ from models import (
     LogPosterior,
     Measurements,
 )
+from models.binomial_distribution import many_tosses
 from models.gaussians import CovarianceForm
 from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights
@@ -95,7 +96,7 @@ class Problem:
         """What decides the PyMC graph: two problems that agree in it share one compiled model."""
         k, free = self.comparison.n_components, self.weights.free
         if isinstance(self.data, CoinTosses):
-            return ("coins", k, free)
+            return ("coins", k, free, many_tosses(self.data.tosses))
         return ("gaussians", k, free, self.data.d, self.form)
 
     def fit(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from models.binomial_distribution import binomial_logp, log_largest, many_tosses
 from models.display import displayed
 from models.inputs import (
     Floats,
@@ -211,11 +212,21 @@ def _logp(heads: Any, tosses: Any, weights: Any, probabilities: Any, counts: Any
     return mixture_log_density(pt.log(weights), pm.logp(binomial, heads[..., None]), counts, labels)
 
 
+def _logp_of_many(
+    heads: Any, tosses: Any, weights: Any, probabilities: Any, counts: Any, labels: Any, largest: Any
+) -> Any:
+    import pytensor.tensor as pt
+
+    log_densities = binomial_logp(heads[..., None], tosses[..., None], probabilities, largest[..., None])
+    return mixture_log_density(pt.log(weights), log_densities, counts, labels)
+
+
 def _random(
-    tosses: Any, weights: Any, probabilities: Any, counts: Any, labels: Any, rng: Any = None, size: Any = None
+    tosses: Any, weights: Any, probabilities: Any, counts: Any, labels: Any, *_: Any, rng: Any = None, size: Any = None
 ) -> Integers:
     component = draw_components(weights, labels, size, rng)
-    return np.asarray(rng.binomial(tosses, take_components(probabilities, component, core=0)))
+    drawn = rng.binomial(np.asarray(tosses).astype(np.int64), take_components(probabilities, component, core=0))
+    return np.asarray(drawn if tosses.dtype.kind == "i" else drawn.astype(float))
 
 
 def coin_mixture(
@@ -261,12 +272,16 @@ def coin_mixture(
     instance_of("prior", prior, CoinPrior)
     checked_labels(tosses.labels, n_components)
     data = tosses.seen()
+    many = many_tosses(data.tosses)
     # Bounds need no checks: the transforms keep every value inside, and the graph compiles faster without.
     with pm.Model(coords={"component": range(n_components)}, check_bounds=False) as model:
-        observed = pm.Data("observed_heads", np.array(data.heads))
-        bags = pm.Data("tosses", np.array(data.tosses))
+        # PyMC holds whole numbers in 32 bits, which 2e9 tosses leave without a word.
+        numbers = np.float64 if many else np.int64
+        observed = pm.Data("observed_heads", data.heads.astype(numbers))
+        bags = pm.Data("tosses", data.tosses.astype(numbers))
         counts = pm.Data("counts", data.counts.astype(float))
         known = pm.Data("labels", np.array(data.labels))
+        largest = [pm.Data("log_largest", log_largest(data.heads, data.tosses))] if many else []
         w = add_weights(treated, prior.concentration, data.labels)
         p = pm.Beta(
             "head_probabilities",
@@ -282,10 +297,11 @@ def coin_mixture(
             p,
             counts,
             known,
-            logp=_logp,
+            *largest,
+            logp=_logp_of_many if many else _logp,
             random=_random,
-            signature="(),(k),(k),(),()->()",
-            dtype="int64",
+            signature="(),(k),(k),(),(),()->()" if many else "(),(k),(k),(),()->()",
+            dtype="float64" if many else "int64",
             class_name="CoinMixture",
             observed=observed,
         )

@@ -126,7 +126,19 @@ class LogPosterior:
             place = self.names.index("means")
             spread = np.broadcast_to(rows.std(axis=0), self.shapes[place]).ravel()
             scale[self._ends[place] - spread.size : self._ends[place]] = spread
+        if "head_probabilities" in self.names and "log_largest" in self.model.named_vars:
+            # Of very many tosses the shares may lie so close together that a logit is a large unit.
+            last = self._ends[self.names.index("head_probabilities")]
+            scale[last - self.shapes[self.names.index("head_probabilities")][0] : last] = min(self._shares()[1], 1.0)
         return scale
+
+    def _shares(self) -> tuple[float, float]:
+        """Logit of the share of heads in the data, and the spread of the logits of the bags, or their error if that is larger."""
+        heads, tosses = (self.model[name].get_value().astype(float) for name in ("observed_heads", "tosses"))
+        tails = tosses - heads
+        pooled = np.log((heads.sum() + 0.5) / (tails.sum() + 0.5))
+        error = 1 / np.sqrt((heads.sum() + 0.5) * (tails.sum() + 0.5) / tosses.sum())
+        return float(pooled), float(max(np.log((heads + 0.5) / (tails + 0.5)).std(), error))
 
     def _split(self, x: Any) -> list[Any]:
         starts = [0, *self._ends[:-1]]
@@ -145,11 +157,9 @@ class LogPosterior:
             x[self._ends[place] - drawn.size : self._ends[place]] = drawn.ravel()
         if "head_probabilities" in self.names and "observed_heads" in self.model.named_vars:
             # Of 1e9 tosses with 3 heads a chance of 1/2 is too far away for any sampler to come from.
-            heads, tosses = (self.model[name].get_value().astype(float) for name in ("observed_heads", "tosses"))
-            place = self.names.index("head_probabilities")
-            pooled = np.log((heads.sum() + 0.5) / ((tosses - heads).sum() + 0.5))
-            last = self._ends[place]
-            x[last - self.shapes[place][0] : last] += pooled - self.start[last - self.shapes[place][0] : last]
+            last = self._ends[self.names.index("head_probabilities")]
+            own = slice(last - self.shapes[self.names.index("head_probabilities")][0], last)
+            x[own] = self._shares()[0] + self.scale[own] * (x - self.start)[own]
         return x
 
     def parts(self, x: Floats) -> tuple[float, float, float]:
