@@ -82,7 +82,7 @@ def run(
         result = whole()
         if not report.is_current(directory):
             progress("report")
-            report.write_report(directory)
+            report.write_report(directory, own=True)
     return result
 
 

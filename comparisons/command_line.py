@@ -277,8 +277,9 @@ def show(context: click.Context, name: str, out: Path) -> None:
     from comparisons.files import directory_name
 
     directory = out / directory_name(name)
-    later = store.later_run(directory)
+    later: store.LaterRun | None = None
     try:
+        later = store.later_run(directory)
         result = store.read(directory)
     except store.NoStoredResult as error:
         _known(context, context.command.params[0], [name])

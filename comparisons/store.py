@@ -90,7 +90,10 @@ def begin_run(name: str, directory: Path) -> None:
 
 def fail_run(name: str, directory: Path, error: str) -> None:
     """Write down what ended the run that had begun; it has begun just now where that is not known."""
-    begun = later_run(directory)
+    try:
+        begun = later_run(directory)
+    except StoredResultError:  # damaged, and about to be written anew
+        begun = None
     started = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC" if begun is None else begun.started
     _write_later_run(LaterRun(name, started, error.rstrip(".")), directory)
 
@@ -101,11 +104,20 @@ def end_run(directory: Path) -> None:
 
 
 def later_run(directory: Path | str) -> LaterRun | None:
-    """Return the run that began after the result here was written, None where there is none."""
+    """Return the run that began after the result here was written, None where there is none.
+
+    Raises
+    ------
+    StoredResultError
+        What is written of it is damaged.
+    """
+    path = Path(directory) / LATER_RUN
     try:
-        return msgspec.json.decode((Path(directory) / LATER_RUN).read_bytes(), type=LaterRun)
+        return msgspec.json.decode(path.read_bytes(), type=LaterRun)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except msgspec.DecodeError as error:
+        raise StoredResultError(f"{path} is damaged: {error}; run the comparison again: {_rerun(path)}") from error
 
 
 def _write_later_run(run: LaterRun, directory: Path) -> None:

@@ -203,6 +203,27 @@ def test_a_crash_is_told_wherever_the_older_result_is(results: Path) -> None:
     assert "crashed" not in comparisons("show", "two-coin", "--out", results).stdout
 
 
+def test_a_run_that_was_stopped_is_told_wherever_the_older_result_is(results: Path) -> None:
+    store.begin_run("two-coin", results / "two-coin")
+    comparisons("report", results)
+    told = "has not ended: it is still under way, or was stopped"
+    assert told in (results / "two-coin" / "report.html").read_text()
+    assert told in (results / "index.html").read_text()
+    assert told in " ".join(comparisons("show", "two-coin", "--out", results).stdout.split())
+    report.write_report(results / "two-coin", own=True)
+    assert told not in (results / "two-coin" / "report.html").read_text()
+
+
+def test_a_damaged_note_of_a_later_run_is_told(results: Path) -> None:
+    (results / "two-coin" / store.LATER_RUN).write_text("{")
+    for answer in (comparisons("show", "two-coin", "--out", results), comparisons("report", results)):
+        assert answer.exit_code in (2, 4)
+        assert f"{store.LATER_RUN} is damaged" in answer.stderr
+    assert f"{store.LATER_RUN} is damaged" in (results / "index.html").read_text()
+    store.fail_run("two-coin", results / "two-coin", "it crashed")
+    assert "it crashed" in comparisons("show", "two-coin", "--out", results).stdout
+
+
 def test_a_crash_of_what_never_ran_is_in_the_index(results: Path) -> None:
     run_all([task("raises", results)], 1, lambda event: None, pretend)
     comparisons("report", results)

@@ -36,12 +36,13 @@ def mention_failure(name: str, directory: Path | str, error: str) -> None:
     page.mention_later_run(Path(directory))
 
 
-def write_report(directory: Path | str) -> Path:
+def write_report(directory: Path | str, *, own: bool = False) -> Path:
     """Write ``report.html``, ``estimates.csv``, ``estimates.tex`` and ``figures/`` beside a stored result.
 
     Parameters
     ----------
     directory : of one comparison, with ``result.json`` and ``posterior.nc``
+    own : the result is that of the run which writes this, so there is no later one to tell of
 
     Returns
     -------
@@ -55,7 +56,7 @@ def write_report(directory: Path | str) -> Path:
     """
     from comparisons.report import page
 
-    return page.write_report(Path(directory))
+    return page.write_report(Path(directory), own=own)
 
 
 def is_current(directory: Path | str) -> bool:

@@ -36,7 +36,7 @@ MEANINGS = {
 }
 
 
-def write_report(directory: Path) -> Path:
+def write_report(directory: Path, *, own: bool) -> Path:
     """Write all files of one comparison's report, the page last."""
     from comparisons.report import appearance
     from comparisons.report.data_and_fits import figures_of_data
@@ -68,20 +68,14 @@ def write_report(directory: Path) -> Path:
     write_text(directory / LATEX, estimates.latex_table(result))
     page = _environment().get_template("report.html.jinja")
     figures = {"figures": illustrations, "figures_of_model_checks": of_model_checks, "drawings": drawings}
-    later = _crashed(directory)
+    later = None if own else store.later_run(directory)
     text = page.render(result=result, components=components, source=source, later=later, **figures)
     return write_text(directory / PAGE, text)
 
 
-def _crashed(directory: Path) -> store.LaterRun | None:
-    """The later run, where it is known to have crashed: one under way is about to write a page of its own."""
-    later = store.later_run(directory)
-    return None if later is None or later.error is None else later
-
-
 def mention_later_run(directory: Path) -> None:
     """Say on the page, where there is one, that a later run crashed; nothing else of it is written anew."""
-    page, later = directory / PAGE, _crashed(directory)
+    page, later = directory / PAGE, store.later_run(directory)
     if later is not None and page.exists():
         head, _, rest = page.read_text(encoding="utf-8").partition(LATER_RUN)
         _, _, rest = rest.partition(LATER_RUN)
@@ -107,8 +101,9 @@ def write_index(out: Path, order: Sequence[str]) -> Path:
     for directory in sorted(
         {path.parent for name in (store.RESULT, store.LATER_RUN) for path in out.glob(f"*/{name}")}
     ):
-        run = store.later_run(directory)
+        run: store.LaterRun | None = None
         try:
+            run = store.later_run(directory)
             result = store.read(directory)
         except store.NoStoredResult:
             assert run is not None
