@@ -231,7 +231,7 @@ def meets_identities(check: Check, identities: Identities | None) -> Check:
         threshold=identities.allowed,
         explanation=f"{text} {departs}",
         engine="sampler",
-        remedy="Look for draws that were cut, thinned unevenly or taken from another posterior.",
+        remedy="Sample again with another seed. If it stays, look for draws that were cut or come from another posterior.",
     )
 
 

@@ -113,11 +113,15 @@ def same_optimum(one: Optimum, other: Optimum) -> bool:
     Collapses have no objective to compare; they are one where all but the height of their spikes is.
     """
     if one.status == other.status == "collapsed":
-        keys = [np.concatenate([o.parameters.weights, o.parameters.order_keys.ravel()]) for o in (one, other)]
-        return bool(np.abs(np.sort(keys[0]) - np.sort(keys[1])).max() < SAME_ROWS)
+        return bool(np.abs(_without_heights(one) - _without_heights(other)).max() < SAME_ROWS)
     return abs(one.objective - other.objective) < max(SAME_OBJECTIVE, _rounding(one.objective)) and bool(
         np.abs(one.rows - other.rows).max() < SAME_ROWS
     )
+
+
+def _without_heights(optimum: Optimum) -> Floats:
+    """What tells one collapse from another: weights and means, whatever the labels."""
+    return np.sort(np.concatenate([optimum.parameters.weights, optimum.parameters.order_keys.ravel()]))
 
 
 def distinct_optima(found: list[tuple[Optimum, int]]) -> list[tuple[Optimum, int]]:
@@ -128,14 +132,23 @@ def distinct_optima(found: list[tuple[Optimum, int]]) -> list[tuple[Optimum, int
     distinct: list[tuple[Optimum, int]] = []
     reached_any = any(o.status != "iteration limit" for o, _ in found)
     order = sorted(found, key=lambda f: (f[0].status == "iteration limit", not f[0].regular, -f[0].objective))
+    # Of few rows there are thousands of collapses, which are compared with all others at once.
+    collapses: list[int] = []
+    told = np.array([_without_heights(o) for o, _ in order if o.status == "collapsed"])
     for optimum, starts_there in order:
-        for j, (known, reached) in enumerate(distinct):
-            if same_optimum(known, optimum):
-                distinct[j] = (known, reached + starts_there)
-                break
+        same: int | None
+        if optimum.status == "collapsed":
+            near = np.abs(told[: len(collapses)] - _without_heights(optimum)).max(axis=1, initial=0.0) < SAME_ROWS
+            same = collapses[int(near.argmax())] if near.any() else None
         else:
-            if optimum.status != "iteration limit" or not reached_any:
-                distinct.append((optimum, starts_there))
+            same = next((j for j, (known, _) in enumerate(distinct) if same_optimum(known, optimum)), None)
+        if same is not None:
+            distinct[same] = (distinct[same][0], distinct[same][1] + starts_there)
+        elif optimum.status != "iteration limit" or not reached_any:
+            if optimum.status == "collapsed":
+                told[len(collapses)] = _without_heights(optimum)
+                collapses.append(len(distinct))
+            distinct.append((optimum, starts_there))
     return distinct
 
 

@@ -369,3 +369,20 @@ def test_a_start_that_has_no_width_is_none() -> None:
     mixture = GaussianMixture(Measurements(y), MixtureWeights.of("free", 2), CovarianceForm.of("full"), None)
     one = mixture.units.parameters(GaussianParameters([0.5, 0.5], [y.mean(axis=0)] * 2, [np.cov(y.T)] * 2))
     assert not len(start_apart(mixture, one, random))
+
+
+def test_thousands_of_collapses_are_told_apart_like_a_few() -> None:
+    """Twenty rows for ten components: nearly every start ends in a spike of its own."""
+    fit = em.gaussian_mixture(np.random.default_rng(0).normal(size=20), 10)
+    keys = np.array(
+        [
+            np.sort(np.concatenate([m.parameters.weights, m.parameters.means.ravel()]))
+            for m in fit.modes
+            if not m.regular
+        ]
+    )
+    assert fit.status == "collapsed"
+    assert len(keys) > 1000
+    some = np.random.default_rng(1).choice(len(keys), 200, replace=False)
+    apart = np.abs(keys[some, None] - keys[some]).max(axis=2)
+    assert (apart[~np.eye(200, dtype=bool)] > 1e-4).all()
