@@ -97,7 +97,7 @@ def best_mode(
     points = [parameters_at(problem, posterior, *place) for place in starts]
     again = [problem.fit(problem.prior, start=point) for point in points]
     likelier = [problem.fit(None, start=point) for point in points]
-    all_fitted(*again, *likelier)
+    all_fitted(problem, *again, *likelier)
     at_posterior = _searched(problem, map_fit, again, problem.prior, seed)
     at_likelihood = _searched(problem, fit, likelier, None, seed)
     all_numbers("em", "The search for modes", [(s.gain, s.by_chance) for s in (at_posterior, at_likelihood)])
@@ -151,7 +151,7 @@ def _searched(
         return one[0] > other[0] or (one[0] == other[0] and one[1] > other[1] + SAME_MAXIMUM)
 
     first, second = rank(known), problem.fit(prior, seed=seed + 1)
-    all_fitted(second)
+    all_fitted(problem, second)
     own = max((m.parameters for m in known.modes if m.regular), key=height, default=known.parameters)
     own_best = own is known.parameters or not better((True, height(own)), first)
     higher = [fit for fit in again if fit.status in ENDED and better(rank(fit), first)]

@@ -28,7 +28,7 @@ from models import (
 )
 from models.binomial_distribution import many_tosses
 from models.gaussians import CovarianceForm
-from models.inputs import Floats, Integers
+from models.inputs import Floats, Integers, cut
 from models.mixtures import MixtureWeights
 from models.order import FIRST, Order
 
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 type Parameters = CoinParameters | GaussianParameters
 type Prior = CoinPrior | GaussianPrior
+
+# What a share may be off by for rounding.
+SAME_SHARES = 1e-8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,6 +152,28 @@ class Problem:
             variances = np.diagonal(covariances, axis1=-2, axis2=-1)
             free = {"variances": variances[..., 0] if self.form.shape == "spherical" else variances}
         return {**values, **free, "means": parameters.means}
+
+    def refuse_others(self, parameters: Parameters) -> None:
+        """See that parameters are some of the declared model.
+
+        Raises
+        ------
+        ValueError
+            for weights that are no shares or not those held fixed, covariances of another form, or a head probability that is
+            none
+        """
+        weights = parameters.weights
+        if not ((weights >= 0).all() and abs(weights.sum() - 1) <= SAME_SHARES):
+            raise ValueError(f"the weights are {cut(str(weights))}, which are no shares of 1")
+        fixed = self.weights.fixed
+        if fixed is not None and not np.allclose(weights, fixed, rtol=0, atol=SAME_SHARES):
+            raise ValueError(f"the weights are {cut(str(weights))} where they are held at {cut(str(fixed))}")
+        if isinstance(parameters, CoinParameters):
+            p = parameters.head_probabilities
+            if not ((p >= 0) & (p <= 1)).all():
+                raise ValueError(f"the head probabilities are {cut(str(p))}, which do not all lie in [0, 1]")
+        else:
+            self.form.checked(parameters.covariances)
 
     def random_parameters(self, random: np.random.Generator) -> Parameters:
         """Parameters anywhere near the data, in no order and of no fit: where two densities are compared."""

@@ -144,7 +144,7 @@ def _judged(
     with clock.stage("EM"), failing("em"):
         known.fit = fit = problem.fit(None, seed=seed, path=True)
         known.map_fit = map_fit = problem.fit(problem.prior, seed=seed)
-    all_fitted(fit, map_fit)
+    all_fitted(problem, fit, map_fit)
     problem = problem.ordered_by(map_fit.parameters)
     known.fit, known.map_fit = fit, map_fit = relabelled(fit, problem.order), relabelled(map_fit, problem.order)
     with clock.stage("checks"):
@@ -167,7 +167,7 @@ def _judged(
         all_numbers("comparison", "The draws in canonical order", posterior)
         with failing("em"):
             best = best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
-        all_fitted(best.fit, best.map_fit)
+        all_fitted(problem, best.fit, best.map_fit)
         fit, map_fit = relabelled(best.fit, problem.order), relabelled(best.map_fit, problem.order)
     with clock.stage("PyMC's mode"), failing("pymc"):
         maximum = evidence.mode_again(problem, map_fit, log_posterior, maximum, seed)
@@ -243,7 +243,7 @@ def _points(
     """Every quantity at the maximum of the likelihood, at the mode reached from it, and at the best mode."""
     with failing("em"):
         reached = problem.fit(problem.prior, start=fit.parameters)
-    all_fitted(reached)
+    all_fitted(problem, reached)
     at = [quantities.of_parameters(problem, p) for p in (fit.parameters, reached.parameters, map_fit.parameters)]
     return {name: adequacy.Points(at[0][name], at[1][name], at[2][name]) for name in values}
 

@@ -14,6 +14,7 @@ import numpy as np
 
 import em
 from comparisons.engine_failures import NAME, TITLE, WORDS, EngineFailure
+from comparisons.engines import Problem
 from comparisons.result import Check, Engine
 
 # Places named in one sentence.
@@ -53,15 +54,24 @@ def all_numbers(engine: Engine, what: str, value: Any) -> None:
         raise EngineFailure(Check(NAME, TITLE, "inconclusive", None, None, text, engine, remedy))
 
 
-def all_fitted(*fits: em.Fit[Any, Any]) -> None:
-    """The same of fits by EM, of what checks read of them; standard errors and rates do not exist everywhere.
+def all_fitted(problem: Problem, *fits: em.Fit[Any, Any]) -> None:
+    """The same of fits by EM, of what checks read of them, and that their parameters are some of the declared model.
+
+    Standard errors and rates do not exist everywhere.
 
     Raises
     ------
     EngineFailure
-        as `all_numbers`
+        as `all_numbers`; it fails where parameters are none of the model
     """
     for fit in fits:
         regular = [mode for mode in fit.modes if mode.regular]
         read = {name: getattr(fit, name) for name in ("parameters", "log_likelihood", "log_posterior")}
         all_numbers("em", "What EM returns", {**read, "modes": regular})
+        for parameters in (fit.parameters, *(mode.parameters for mode in regular)):
+            try:
+                problem.refuse_others(parameters)
+            except ValueError as error:
+                text = f"EM returned parameters that the declared model does not have: {str(error).partition(';')[0]}."
+                remedy = "Look for the step of EM that leaves the model: its M-step, or the way back to natural parameters."
+                raise EngineFailure(Check(NAME, TITLE, "fail", None, None, text, "em", remedy)) from error

@@ -224,16 +224,17 @@ class GaussianMixture:
         return 0.0 if self.prior is None else log_prior(parameters, self.prior, self.weights, self.form)
 
     def rounding(self, parameters: GaussianParameters, statistics: GaussianStatistics) -> float:
-        sizes = np.sqrt(self.rows.natural(parameters)[0] ** 2 @ self.rows.largest_squared) + self.d
-        if (
-            self.form.shape == "full"
-        ):  # the error of a Cholesky factor is that of a covariance whose smallest variance is rounded
+        natural, held_rows = self.rows.natural(parameters)[0], statistics.rows
+        # A component that is empty has no finite log weight, and no row whose density could be rounded.
+        sizes = np.sqrt(np.where(held_rows[:, None] > 0, natural, 0.0) ** 2 @ self.rows.largest_squared) + self.d
+        if self.form.shape == "full":
+            # The error of a Cholesky factor is that of a covariance whose smallest variance is rounded.
             variances = np.linalg.eigvalsh(parameters.covariances)
             sizes += self.d**2 * variances[:, -1] / variances[:, 0]
         objective = abs(statistics.log_likelihood) + abs(float(self.log_prior(parameters)))
         # A ratio that is held up to rounding may be lost and found again by as much, in every direction.
         held = 0.0 if self.ratio is None else 2 * self.n * self.d * RATIO_ROUNDING
-        return float(EPSILON * (objective + statistics.rows @ sizes) + held)
+        return float(EPSILON * (objective + held_rows @ sizes) + held)
 
     def log_densities(self, parameters: GaussianParameters) -> Floats:
         return log_densities(parameters, self.inside, diagonal=self.form.shape != "full")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from comparisons.engine_failures import NAME, EngineFailure, failing
 from comparisons.engines import Problem
 from comparisons.judgement import Clock, Judgement
 from comparisons.result import Check, SampledResult
+from comparisons.study.broken_em import with_fields
 from em.coin_family import CoinMixture
 from em.gaussian_family import GaussianMixture
 from models import LogPosterior
@@ -103,6 +105,34 @@ def test_a_step_of_em_that_lowers_its_objective_is_a_finding_with_step_and_loss(
     assert result.quantities == []
     assert "its step" in told(result, tmp_path, capsys)
 
+
+OUTSIDE = (
+    (Case(1, 2, "free", "tied"), "covariances", lambda v: v * [[[1.0]], [[1.1]]], "covariances differ between components"),
+    (Case(2, 2, "free", "tied"), "covariances", lambda v: v * [[[1.0]], [[1.1]]], "covariances differ between components"),
+    (Case(2, 2, "free", "diagonal"), "covariances", lambda v: v + 0.01 * v.max(), "entries off the diagonal"),
+    (Case(2, 2, "free", "spherical"), "covariances", lambda v: v * [[1.0, 1.0], [1.0, 1.1]], "variances differ between"),
+    (Case(2, 2, "fixed"), "weights", lambda v: v[::-1], "where they are held at"),
+    (Case(0, 2, "free"), "weights", lambda v: 1.1 * v, "no shares of 1"),
+    (Case(0, 2, "free"), "head_probabilities", lambda v: v + 0.5, r"do not all lie in [0, 1]"),
+)
+
+
+@pytest.mark.parametrize(("case", "field", "change", "words"), OUTSIDE, ids=lambda v: str(v) if not callable(v) else "")
+def test_an_estimate_that_the_declared_model_does_not_have_is_em_s_fault(
+    case: Case, field: str, change: Any, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = Problem.fit
+
+    def outside(self: Problem, *arguments: Any, **options: Any) -> Any:
+        fit = sound(self, *arguments, **options)
+        fields = {field: change(getattr(fit.parameters, field))}
+        return replace(fit, parameters=with_fields(fit.parameters, **fields))
+
+    monkeypatch.setattr(Problem, "fit", outside)
+    found = judged(case.problem(4))
+    (check,) = found.checks
+    assert (found.verdict, check.name, check.outcome, check.engine) == ("wrong", NAME, "fail", "em")
+    assert words in check.explanation
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:

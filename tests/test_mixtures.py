@@ -283,3 +283,21 @@ def test_canonical_order_permutes_within_exchangeable_components_only() -> None:
     assert canonical_permutation(keys, exchangeable_groups(free, np.array([2]))).tolist() == [3, 1, 2, 0]
     ties = np.array([[1.0, 0.7], [1.0, 0.3], [0.5, 0.0]])
     assert canonical_permutation(np.stack([ties, ties[::-1]]), np.zeros(3, int)).tolist() == [[2, 1, 0], [0, 1, 2]]
+
+
+def emptied(problem: Problem) -> Any:
+    """The start with all weight on the first component, where the objective exists there; else None."""
+    weights = problem.start.weights
+    if problem.mixture.weights.fixed is not None or len(weights) == 1 or (problem.mixture.labels >= 0).any():
+        return None
+    empty = replace(problem.start, weights=np.eye(len(weights))[0])
+    return empty if np.isfinite(objective(problem.mixture, empty)) else None
+
+
+EMPTY = [(problem, point) for problem in FEW for point in [emptied(problem)] if point is not None]
+
+
+@pytest.mark.parametrize(("problem", "point"), EMPTY, ids=range(len(EMPTY)))
+def test_rounding_is_a_number_where_a_component_is_empty(problem: Problem, point: Any) -> None:
+    size = problem.mixture.rounding(point, problem.mixture.e_step(point))
+    assert 0 < size < 1e-10 * abs(objective(problem.mixture, point))

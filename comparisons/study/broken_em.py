@@ -24,6 +24,8 @@ from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Me
 MIXTURES = (CoinMixture, GaussianMixture)
 # Log densities times this leave responsibilities of 0 and 1.
 STRETCH = 1e6
+# Nats by which a step still raises the objective in a fit that is stopped by a common tolerance.
+STILL_GAINED = 1e-4
 
 
 def steps_replaced(name: str, broken: Callable[..., Any]) -> list[Any]:
@@ -106,7 +108,9 @@ def divides_by_n_minus_1(problem: Problem, plant: Any) -> list[Any]:
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
         parameters = sound(self, statistics)
-        rows = np.maximum(statistics.rows, 1.5)
+        # A variance that is shared is one of all rows.
+        own = statistics.rows.sum(axis=-1, keepdims=True) if self.form.tied else statistics.rows
+        rows = np.maximum(own, 1.5)
         return with_fields(parameters, covariances=parameters.covariances * (rows / (rows - 1))[..., None, None])
 
     return steps_replaced("m_step", m_step)[1:]
@@ -244,10 +248,12 @@ def lesser_mode(problem: Problem, plant: Any) -> list[Any]:
 
 
 def late_log_likelihood(problem: Problem, plant: Any) -> list[Any]:
-    """The objective before the last step."""
+    """The objective before the last step that still gained something."""
 
     def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
-        late = float(fit.trace[-1] - fit.trace[-2]) if len(fit.trace) > 1 else 0.0
+        trace = np.asarray(fit.trace)
+        gained = np.flatnonzero(np.diff(trace) > STILL_GAINED)
+        late = float(trace[-1] - trace[gained[-1]]) if len(gained) else 0.0
         posterior = None if fit.log_posterior is None else fit.log_posterior - late
         return dataclasses.replace(fit, log_likelihood=fit.log_likelihood - late, log_posterior=posterior)
 
@@ -283,8 +289,11 @@ def prior_forgotten(problem: Problem, plant: Any) -> list[Any]:
         without = copy.copy(self)
         without.prior = None
         forgotten = sound(without, statistics)
-        # Where the component's axis stands, counted from the end.
-        axes = {"head_probabilities": 1} if isinstance(self, CoinMixture) else {"means": 2, "covariances": 3}
+        # Where the component's axis stands, counted from the end; a covariance that is shared is no component's own.
+        if isinstance(self, CoinMixture):
+            axes = {"head_probabilities": 1}
+        else:
+            axes = {"means": 2} if self.form.tied else {"means": 2, "covariances": 3}
         mixed = {}
         for name, axis in axes.items():
             values = np.array(getattr(parameters, name))

@@ -205,7 +205,7 @@ ALL = (
     _em("lesser-mode", "A lesser mode is reported.", (M, "normals-nested"), broken_em.lesser_mode, kind="statistical"),
     _em(
         "late-log-likelihood",
-        "The log-likelihood is from before the last M-step.",
+        "The log-likelihood is from before the last M-step that raised it by 1e-4 nats.",
         (C, N, *PLANE),
         broken_em.late_log_likelihood,
     ),
