@@ -73,5 +73,7 @@ def all_fitted(problem: Problem, *fits: em.Fit[Any, Any]) -> None:
                 problem.refuse_others(parameters)
             except ValueError as error:
                 text = f"EM returned parameters that the declared model does not have: {str(error).partition(';')[0]}."
-                remedy = "Look for the step of EM that leaves the model: its M-step, or the way back to natural parameters."
+                remedy = (
+                    "Look for the step of EM that leaves the model: its M-step, or the way back to natural parameters."
+                )
                 raise EngineFailure(Check(NAME, TITLE, "fail", None, None, text, "em", remedy)) from error

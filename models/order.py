@@ -127,7 +127,7 @@ class Order:
         parts = np.flatnonzero(np.abs(self.direction) > 0.005)
         spread = "variance" if d == 1 else "the determinant of the covariance"
         if (parts == d + 1).all():
-            return "by weight, as their means and covariances coincide"
+            return "by weight, as neither means nor covariances separate them"
         if (parts == d).all():
             return f"by {spread}, which separates them better than their means"
         if len(parts) == 1:

@@ -107,10 +107,25 @@ def test_a_step_of_em_that_lowers_its_objective_is_a_finding_with_step_and_loss(
 
 
 OUTSIDE = (
-    (Case(1, 2, "free", "tied"), "covariances", lambda v: v * [[[1.0]], [[1.1]]], "covariances differ between components"),
-    (Case(2, 2, "free", "tied"), "covariances", lambda v: v * [[[1.0]], [[1.1]]], "covariances differ between components"),
+    (
+        Case(1, 2, "free", "tied"),
+        "covariances",
+        lambda v: v * [[[1.0]], [[1.1]]],
+        "covariances differ between components",
+    ),
+    (
+        Case(2, 2, "free", "tied"),
+        "covariances",
+        lambda v: v * [[[1.0]], [[1.1]]],
+        "covariances differ between components",
+    ),
     (Case(2, 2, "free", "diagonal"), "covariances", lambda v: v + 0.01 * v.max(), "entries off the diagonal"),
-    (Case(2, 2, "free", "spherical"), "covariances", lambda v: v * [[1.0, 1.0], [1.0, 1.1]], "variances differ between"),
+    (
+        Case(2, 2, "free", "spherical"),
+        "covariances",
+        lambda v: v * [[1.0, 1.0], [1.0, 1.1]],
+        "variances differ between",
+    ),
     (Case(2, 2, "fixed"), "weights", lambda v: v[::-1], "where they are held at"),
     (Case(0, 2, "free"), "weights", lambda v: 1.1 * v, "no shares of 1"),
     (Case(0, 2, "free"), "head_probabilities", lambda v: v + 0.5, r"do not all lie in [0, 1]"),
@@ -133,6 +148,7 @@ def test_an_estimate_that_the_declared_model_does_not_have_is_em_s_fault(
     (check,) = found.checks
     assert (found.verdict, check.name, check.outcome, check.engine) == ("wrong", NAME, "fail", "em")
     assert words in check.explanation
+
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:

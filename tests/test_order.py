@@ -79,7 +79,7 @@ def test_coins_are_ordered_by_head_probability() -> None:
         (FAR_APART, "by the mean of b"),
         (THREE, "by the mean of b"),
         (ONE_MEAN, "by variance, "),
-        (WEIGHTS_ALONE, "by weight, as their means and covariances coincide"),
+        (WEIGHTS_ALONE, "by weight, as neither means nor covariances separate them"),
         (CORNERS, "along the direction that separates them best: "),
         (CONCENTRIC, "along the direction that separates them best: "),
         (
