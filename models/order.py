@@ -28,6 +28,8 @@ from models.mixtures import canonical_permutation
 AS_WELL = 0.5
 # Standard errors for each root of a row below which components coincide: a million rows would not tell them apart.
 COINCIDE = 1e-3
+# Directions, the likeliest of all, whose sums and differences are tried: of K = 20 components there are 190.
+MOST_COMBINED = 50
 # Of a component without rows.
 LEAST_WEIGHT = 1e-12
 
@@ -71,22 +73,29 @@ class Order:
         first, second = np.array(pairs).T
         steps, spreads = x[second] - x[first], inside[first] + inside[second]
 
-        def worst(direction: Floats) -> float:
-            along = np.abs(steps @ direction) / np.sqrt(np.einsum("a,pab,b->p", direction, spreads, direction))
-            return float(along.min())
+        unit: Floats = np.eye(d + 2)
+
+        def worst(directions: Floats) -> Floats:
+            squares = (directions[:, :, None] * directions[:, None, :]).reshape(len(directions), -1)
+            return np.asarray(
+                (np.abs(steps @ directions.T) / np.sqrt(spreads.reshape(len(steps), -1) @ squares.T)).min(axis=0)
+            )
 
         def best(part: slice) -> Floats:
             own = np.zeros_like(steps)
             own[:, part] = np.linalg.solve(spreads[:, part, part], steps[:, part, None])[..., 0]
             sizes = np.sqrt(np.einsum("pa,pab,pb->p", own, spreads, own))
             own = own[sizes > 0] / sizes[sizes > 0, None]
-            both = [sign * b + a for a, b in itertools.combinations(own, 2) for sign in (1, -1)]
-            tried = [*own, *(v for v in both if v.any())]
-            return max(tried, key=worst) if tried else np.eye(d + 2)[0]
+            if not len(own):
+                return np.asarray(unit[0])
+            a, b = np.triu_indices(min(len(own), MOST_COMBINED), 1)
+            likeliest = own[np.argsort(-worst(own), kind="stable")]
+            both = np.concatenate([likeliest[a] + likeliest[b], likeliest[a] - likeliest[b]])
+            tried = np.concatenate([own, both[both.any(axis=1)]])
+            return np.asarray(tried[worst(tried).argmax()])
 
-        unit = np.eye(d + 2)
         candidates = [*unit[:d], best(slice(d)), unit[d], best(slice(d + 1))]
-        reached = [worst(v) for v in candidates]
+        reached = worst(np.array(candidates)).tolist()
         if max(reached) < COINCIDE:
             return cls(read_only(unit[d + 1]), read_only(units))
         place = next(j for j, value in enumerate(reached) if value >= AS_WELL * max(reached))

@@ -287,8 +287,9 @@ def test_canonical_order_permutes_within_exchangeable_components_only() -> None:
 
 def emptied(problem: Problem) -> Any:
     """The start with all weight on the first component, where the objective exists there; else None."""
+    mixture: Any = problem.mixture
     weights = problem.start.weights
-    if problem.mixture.weights.fixed is not None or len(weights) == 1 or (problem.mixture.labels >= 0).any():
+    if mixture.weights.fixed is not None or len(weights) == 1 or (mixture.labels >= 0).any():
         return None
     empty = replace(problem.start, weights=np.eye(len(weights))[0])
     return empty if np.isfinite(objective(problem.mixture, empty)) else None
