@@ -32,6 +32,8 @@ CONVERGED = "The sampler has converged"
 R_HAT = 1.01
 ESS = 400
 E_BFMI = 0.3
+# Standard deviations of the log density of draws between chains of which one is elsewhere for good.
+APART = 10.0
 # Error of the energy, in nats, at which the sampler gives up a trajectory; it then records one without bound.
 DIVERGED = 1000.0
 # Chance that check 7 fails where both routes are right: with sixteen comparisons one in sixty runs of all.
@@ -62,6 +64,18 @@ def all_finite(tree: xr.DataTree) -> None:
             raise EngineFailure(
                 Check("sampler-converged", CONVERGED, "inconclusive", None, R_HAT, text, "sampler", remedy)
             )
+
+
+def _low_chain(log_densities: Floats) -> str:
+    """A sentence on a chain ``(chains, draws)`` that stays where the posterior is low; none where none does."""
+    middles, spread = np.median(log_densities, axis=1), np.median(log_densities.std(axis=1))
+    low, gap = int(middles.argmin()), float(np.ptp(middles))
+    if not gap > APART * spread:
+        return ""
+    return (
+        f" Chain {low + 1} stays {gap:.3g} nats below the best one: it has not come to where the posterior is, most often since "
+        "one of its components was left without rows on the way."
+    )
 
 
 def sampler_converged(
@@ -121,6 +135,9 @@ def sampler_converged(
                 "draws help only where the chains do move."
             )
             modes = f" EM knows {regular_modes} regular modes of the posterior; chains that stay in different ones never meet."
+        low = _low_chain(np.asarray(statistics["logp"].transpose("chain", "draw").values))
+        if low and not modes:
+            remedy, modes = "Start the chains nearer to the data, or let them warm up for longer.", low
         return Check(
             "sampler-converged",
             title,

@@ -188,7 +188,8 @@ def standard_errors(judged: Curvature, slopes: dict[str, Floats]) -> dict[str, f
     sizes = np.abs(np.diag(information))
     unit = 1 / np.sqrt(np.where(sizes > 0, sizes, 1.0))
     values, vectors = np.linalg.eigh(information * unit * unit[:, None])
-    kept = values > FLAT * values.max(initial=0.0)
+    # At a maximum the information has an inverse, however unequal its directions are.
+    kept = values > (FLAT * values.max(initial=0.0) if judged.kind == "ridge" else 0.0)
     found = {}
     for name, slope in slopes.items():
         turned = vectors.T @ (unit * (basis.T @ slope))

@@ -73,8 +73,11 @@ class SecondRoute:
 
     def contributing(self, values: Floats) -> float:
         """How many draws the standard error of the mean rests on: few, where one weight outdoes the others in a tail."""
-        squares = (self.weights * (values - self.weights @ values)) ** 2
-        return float(squares.sum() ** 2 / (squares**2).sum()) if squares.any() else 0.0
+        away = np.abs(self.weights * (values - self.weights @ values))
+        if not away.any():
+            return 0.0
+        squares = (away / away.max()) ** 2
+        return float(squares.sum() ** 2 / (squares**2).sum())
 
 
 def sample(

@@ -38,6 +38,8 @@ TITLE = "EM's standard errors are those of the observed information"
 SAME_ERRORS = 1e-3
 # First steps of the differences, which are halved until their error is small: of EM's standard errors, and of the units of x.
 STEP_ERRORS, STEP_UNITS = 0.1, 0.05
+# Units of x that a first step is at most long.
+LONGEST = 0.5
 # Errors of differences that are small enough, a thousandth of what would decide.
 ACCURATE = 1e-6
 # Directions of smaller variance than this, relative to the largest, are rounding of a covariance of doubles.
@@ -149,13 +151,19 @@ def against_pymc(problem: Problem, density: LogPosterior, fit: em.Fit[Any, Any],
             worst = evidence.names(problem)[int(np.argmax(np.abs(root[:, int(np.argmax(outside))])))]
             return replace(UNKNOWN, shown=np.inf, directions=len(kept), worst=worst)
         by_error = directions * density.scale[:, None]
-        curved, curved_errors = _derivative(
-            lambda z: -by_error.T @ density.gradient(x + by_error @ z, prior=prior is not None), len(kept), STEP_ERRORS
+        # Near a bound a standard error is a step that leads out of all data on the unbounded scale.
+        short = np.minimum(1.0, LONGEST / STEP_ERRORS / np.abs(directions).max(axis=0))
+        steps = by_error * short
+        curved, curved_errors = (
+            matrix / short / short[:, None]
+            for matrix in _derivative(
+                lambda z: -steps.T @ density.gradient(x + steps @ z, prior=prior is not None), len(kept), STEP_ERRORS
+            )
         )
         gradient = by_error.T @ density.gradient(x, prior=prior is not None)
         bends = [
-            inverse_root.T @ (parameters_at(STEP_ERRORS * b) + parameters_at(-STEP_ERRORS * b)) / STEP_ERRORS**2
-            for b in by_error.T
+            inverse_root.T @ (parameters_at(STEP_ERRORS * b) + parameters_at(-STEP_ERRORS * b)) / (STEP_ERRORS * s) ** 2
+            for b, s in zip(steps.T, short, strict=True)
         ]
         error = (
             np.linalg.norm(curved_errors)

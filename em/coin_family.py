@@ -275,7 +275,9 @@ class CoinMixture:
 def _information_of(parameters: CoinParameters, bags: Floats, tosses: Floats) -> Floats:
     """``(2 K, 2 K)`` information of so many bags and tosses of each coin."""
     p = parameters.head_probabilities
-    return np.diag(np.concatenate([bags / parameters.weights**2, tosses / (p * (1 - p))]))
+    # Of a component that is as good as empty it is as good as infinite.
+    with np.errstate(over="ignore"):
+        return np.diag(np.concatenate([bags / parameters.weights**2, tosses / (p * (1 - p))]))
 
 
 def _log_parameters(parameters: CoinParameters) -> Floats:
@@ -303,5 +305,5 @@ def _ratio(numerator: ArrayLike, denominator: Floats) -> Floats:
     top = np.broadcast_to(
         np.asarray(numerator, dtype=float), np.broadcast_shapes(np.shape(numerator), denominator.shape)
     )
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(top == 0, 0.0, top / denominator)

@@ -81,6 +81,12 @@ def all_pairs(mixture: Mixture[Any, Any]) -> list[tuple[int, int]]:
     return [(j, k) for j, k in every if k in free and not (groups[j] == groups[k] and j in free and j > k)]
 
 
+def emptied(mixture: Mixture[Any, Any], shares: Floats) -> Iterator[Floats]:
+    """Responsibilities ``(n, K)`` with each pair of components made one, and no rows left for the other."""
+    for pair in all_pairs(mixture):
+        yield _merged(shares, pair)
+
+
 def coinciding_pairs(mixture: Mixture[Any, Any], parameters: Any, shares: Floats) -> list[tuple[int, int]]:
     """The pairs of components that say the same of every row, or one of which is empty."""
     w = parameters.weights

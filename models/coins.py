@@ -26,6 +26,7 @@ from models.inputs import (
     instance_of,
     positive_number,
     read_only,
+    reordered,
     row_counts,
     row_labels,
     weight_vector,
@@ -175,8 +176,7 @@ class CoinParameters:
 
     def permuted(self, permutation: ArrayLike) -> CoinParameters:
         """The same mixture with its coins read in the order ``permutation``."""
-        order = np.asarray(permutation)
-        return CoinParameters(self.weights[order], self.head_probabilities[order])
+        return reordered(self, permutation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from models.inputs import (
     instance_of,
     positive_number,
     read_only,
+    reordered,
     some_of,
     weight_vector,
 )
@@ -108,8 +109,7 @@ class GaussianParameters:
 
     def permuted(self, permutation: ArrayLike) -> GaussianParameters:
         """The same mixture with its components read in the order ``permutation``."""
-        order = np.asarray(permutation)
-        return GaussianParameters(self.weights[order], self.means[order], self.covariances[order])
+        return reordered(self, permutation)
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
@@ -293,16 +293,18 @@ def gaussian_mixture(
         seen = pm.Data("counts", data.counts.astype(float))
         known = pm.Data("labels", np.array(data.labels))
         w = add_weights(treated, prior.concentration, data.labels)
+        white = add_white(data, form, prior)
         if form.shape == "full" and d > 1:
-            parameters = add_full(k, form, prior, add_white(data, form, prior))
-            logp, random, signature = full_logp, full_random, "(k),(k,d),(k,p),(),()->(d)"
+            parameters = add_full(k, form, prior, white)
+            logp, random, signature = full_logp, full_random, "(k),(k,d),(k,p),(d),(),()->(d)"
         else:
-            parameters = add_diagonal(k, form, prior, add_white(data, form, prior))
-            logp, random, signature = diagonal_logp, diagonal_random, "(k),(k,d),(k,d),(),()->(d)"
+            parameters = add_diagonal(k, form, prior, white)
+            logp, random, signature = diagonal_logp, diagonal_random, "(k),(k,d),(k,d),(d),(),()->(d)"
         pm.CustomDist(
             "y",
             w,
             *parameters,
+            white[0],
             seen,
             known,
             logp=logp,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 type Floats = NDArray[np.float64]
 type Integers = NDArray[np.int64]
@@ -53,6 +57,17 @@ def read_only[A: NDArray[Any]](array: A) -> A:
     """Return the same array, marked so that a value object cannot change under its owner."""
     array.flags.writeable = False
     return array
+
+
+def reordered[P: DataclassInstance](parameters: P, order: ArrayLike) -> P:
+    """Parameters, every field an array by component, with their components in another order.
+
+    Nothing is checked again: what was computed may be no valid input by rounding, as a covariance that has collapsed.
+    """
+    made = object.__new__(type(parameters))
+    for field in fields(parameters):
+        object.__setattr__(made, field.name, read_only(np.array(getattr(parameters, field.name)[np.asarray(order)])))
+    return made
 
 
 def _contains_boolean(value: Any) -> bool:

@@ -41,6 +41,12 @@ def _solve_lower(entries: Sequence[Sequence[Any]], columns: Sequence[Any]) -> li
     return solved
 
 
+def in_units(packed: Any, per_unit: Any) -> Any:
+    """Packed lower triangles ``(..., p)`` in units of the features, of which ``per_unit`` ``(..., d)`` are the reciprocals."""
+    rows = np.array([i for i, _ in packed_index(int(per_unit.type.shape[-1]))])
+    return packed * per_unit[..., rows]
+
+
 def normal_logp(columns: Sequence[Any], means: Sequence[Any], entries: Sequence[Sequence[Any]]) -> Any:
     """Log density of N(means, L L') as the product of its conditional normals."""
     import pymc as pm
@@ -55,7 +61,7 @@ def normal_logp(columns: Sequence[Any], means: Sequence[Any], entries: Sequence[
     return total
 
 
-def inverse_wishart_logp(packed: Any, degrees_of_freedom: Any, scale: Any, *_: Any) -> Any:
+def inverse_wishart_logp(packed: Any, degrees_of_freedom: Any, scale: Any, per_unit: Any, *_: Any) -> Any:
     """Inverse-Wishart log density of ``Sigma = L L'``, a density over ``vech(Sigma)``.
 
     Parameters
@@ -66,6 +72,9 @@ def inverse_wishart_logp(packed: Any, degrees_of_freedom: Any, scale: Any, *_: A
         Scalar tensor.
     scale
         Tensor ``(..., d (d + 1) / 2)``: the Cholesky factor of the scale matrix, packed alike.
+    per_unit
+        Tensor ``(..., d)``: one over the unit of each feature in which the density is computed. It is that of the matrix as given
+        all the same.
 
     Returns
     -------
@@ -74,6 +83,7 @@ def inverse_wishart_logp(packed: Any, degrees_of_freedom: Any, scale: Any, *_: A
     """
     import pytensor.tensor as pt
 
+    packed, scale = in_units(packed, per_unit), in_units(scale, per_unit)
     lower, root = entries_of(packed), entries_of(scale)
     d = len(lower)
     nu = degrees_of_freedom
@@ -87,7 +97,8 @@ def inverse_wishart_logp(packed: Any, degrees_of_freedom: Any, scale: Any, *_: A
     log_gamma: Any = d * (d - 1) / 4 * np.log(np.pi)
     for i in range(d):
         log_gamma = log_gamma + pt.gammaln((nu - i) / 2)
-    return nu / 2 * log_det_scale - nu * d / 2 * np.log(2) - log_gamma - (nu + d + 1) / 2 * log_det - trace / 2
+    constant = nu / 2 * log_det_scale - nu * d / 2 * np.log(2) - log_gamma + (d + 1) * pt.log(per_unit).sum(-1)
+    return constant - (nu + d + 1) / 2 * log_det - trace / 2
 
 
 def inverse_wishart_factor(

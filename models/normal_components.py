@@ -19,36 +19,55 @@ from models.inverse_wishart import (
     packed_index,
     random_factor,
 )
-from models.normal_distribution import independent_means_logp, independent_means_random, means_logp, means_random
-from models.white import means_transform
+from models.normal_distribution import (
+    independent_means_logp,
+    independent_means_random,
+    means_logp,
+    means_random,
+    variances_logp,
+    variances_random,
+    variances_support_point,
+)
+from models.white import means_transform, variances_in_units, variances_transform
 
 if TYPE_CHECKING:
     from models.gaussians import GaussianPrior
 
 
-def add_diagonal(k: int, form: CovarianceForm, prior: GaussianPrior, white: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+def add_diagonal(k: int, form: CovarianceForm, prior: GaussianPrior, white: tuple[Any, ...]) -> tuple[Any, Any]:
     """Add means and ``variances`` of independent features to the model on the context stack, ``white`` as of `models.white`.
 
     Returns
     -------
-    The means and the standard deviations, both ``(K, d)``
+    The means, and the standard deviations in units, both ``(K, d)``
     """
     import pymc as pm
     import pytensor.tensor as pt
 
     d, spherical = len(prior.mean), form.shape == "spherical"
     mean, shrinkage, nu = _prior_data(prior)
-    half = (np.trace(prior.scale) / d if spherical else np.diag(prior.scale)) / 2
+    per_unit = white[0][0] if spherical else white[0]
+    half = (np.trace(prior.scale) / d if spherical else np.diag(prior.scale)) / 2 * per_unit.eval() ** 2
     features = () if spherical else (d,)
-    variances = pm.InverseGamma(
+    variances = pm.CustomDist(
         "variances",
         nu / 2,
         pm.Data("prior_half_scale", half, shape=features),
+        per_unit,
+        logp=variances_logp,
+        random=variances_random,
+        support_point=variances_support_point,
+        signature="(),(),()->()",
+        class_name="InverseGammaInUnits",
+        transform=variances_transform(),
         dims=(*(() if form.tied else ("component",)), *(() if spherical else ("feature",))),
         shape=(() if form.tied else (k,)) + features,
     )
-    table = pt.broadcast_to(variances[..., None] if spherical else variances, (k, d))
-    deviations = pt.sqrt(table)
+    table, inside = (
+        pt.broadcast_to(v[..., None] if spherical else v, (k, d))
+        for v in (variances, variances_in_units(variances, per_unit))
+    )
+    deviations = pt.sqrt(inside)
     means = pm.CustomDist(
         "means",
         mean,
@@ -57,7 +76,7 @@ def add_diagonal(k: int, form: CovarianceForm, prior: GaussianPrior, white: tupl
         logp=independent_means_logp,
         random=independent_means_random,
         support_point=lambda rv, size, mean, *_: pt.broadcast_to(mean, rv.shape),
-        signature="(d),(d),(d),(d,d),(d,d)->(d)",
+        signature="(d),(d),(d),(d),(d,d),(d,d)->(d)",
         class_name="IndependentNormals",
         transform=means_transform(),
         dims=("component", "feature"),
@@ -65,11 +84,11 @@ def add_diagonal(k: int, form: CovarianceForm, prior: GaussianPrior, white: tupl
     )
     pm.Deterministic("covariances", table[..., None] * np.eye(d), dims=("component", "feature", "feature_2"))
     if d == 1:
-        pm.Deterministic("standard_deviations", deviations, dims=("component", "feature"))
+        pm.Deterministic("standard_deviations", pt.sqrt(table), dims=("component", "feature"))
     return means, deviations
 
 
-def add_full(k: int, form: CovarianceForm, prior: GaussianPrior, white: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+def add_full(k: int, form: CovarianceForm, prior: GaussianPrior, white: tuple[Any, ...]) -> tuple[Any, Any]:
     """Add means and ``covariance_factors`` to the model on the context stack, ``white`` as of `models.white`.
 
     Returns
@@ -87,11 +106,12 @@ def add_full(k: int, form: CovarianceForm, prior: GaussianPrior, white: tuple[An
         "covariance_factors",
         nu,
         pm.Data("prior_scale_factor", pack(np.linalg.cholesky(prior.scale)), shape=(p,)),
-        *white[1:],
+        white[0],
+        *white[2:],
         logp=inverse_wishart_logp,
         random=random_factor,
         support_point=factor_support_point,
-        signature="(),(p),(d,d),(d,d)->(p)",
+        signature="(),(p),(d),(d,d),(d,d)->(p)",
         class_name="InverseWishartFactor",
         transform=covariance_factor_transform(d),
         dims=(*(() if form.tied else ("component",)), "factor_entry"),
@@ -106,7 +126,7 @@ def add_full(k: int, form: CovarianceForm, prior: GaussianPrior, white: tuple[An
         logp=means_logp,
         random=means_random,
         support_point=lambda rv, size, mean, *_: pt.broadcast_to(mean, rv.shape),
-        signature="(d),(p),(),(d),(d,d),(d,d)->(d)",
+        signature="(d),(p),(),(d),(d),(d,d),(d,d)->(d)",
         class_name="NormalGivenFactor",
         transform=means_transform(),
         dims=("component", "feature"),

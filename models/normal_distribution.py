@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 
 from models.inputs import Floats
-from models.inverse_wishart import entries_of, normal_logp, unpack
+from models.inverse_wishart import entries_of, in_units, normal_logp, unpack
 from models.mixture_distribution import draw_components, mixture_log_density, take_components
+from models.white import variances_in_units
 
 
-def means_logp(value: Any, m: Any, factor: Any, shrinkage: Any, *_: Any) -> Any:
+def means_logp(value: Any, m: Any, factor: Any, shrinkage: Any, per_unit: Any, *_: Any) -> Any:
     """Log density of means given packed Cholesky factors: normal about ``m`` with covariance L L' / shrinkage."""
     import pytensor.tensor as pt
 
-    entries = entries_of(factor / pt.sqrt(shrinkage)[..., None])
-    d = len(entries)
-    return normal_logp([value[..., j] for j in range(d)], [m[..., j] for j in range(d)], entries)
+    entries = entries_of(in_units(factor, per_unit) / pt.sqrt(shrinkage)[..., None])
+    d, value, m = len(entries), value * per_unit, m * per_unit
+    density = normal_logp([value[..., j] for j in range(d)], [m[..., j] for j in range(d)], entries)
+    return density + pt.log(per_unit).sum(-1)
 
 
 def means_random(m: Any, factor: Any, shrinkage: Any, *_: Any, rng: Any = None, size: Any = None) -> Floats:
@@ -31,32 +33,59 @@ def means_random(m: Any, factor: Any, shrinkage: Any, *_: Any, rng: Any = None, 
     return np.asarray(m + (unpack(factor) @ z)[..., 0])
 
 
-def independent_means_logp(value: Any, m: Any, deviations: Any, *_: Any) -> Any:
-    """Log density of means ``(..., d)`` of independent features."""
+def independent_means_logp(value: Any, m: Any, deviations: Any, per_unit: Any, *_: Any) -> Any:
+    """Log density of means ``(..., d)`` of independent features; ``deviations`` are in units."""
     import pymc as pm
+    import pytensor.tensor as pt
 
-    return pm.logp(pm.Normal.dist(m, deviations), value).sum(-1)
+    return (pm.logp(pm.Normal.dist(m * per_unit, deviations), value * per_unit) + pt.log(per_unit)).sum(-1)
 
 
-def independent_means_random(m: Any, deviations: Any, *_: Any, rng: Any = None, size: Any = None) -> Floats:
+def variances_logp(value: Any, half_degrees: Any, half_scale: Any, per_unit: Any) -> Any:
+    """Log density of variances, inverse-gamma; ``half_scale`` is in squares of the unit."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    inside = variances_in_units(value, per_unit)
+    return pm.logp(pm.InverseGamma.dist(half_degrees, half_scale), inside) + 2 * pt.log(per_unit)
+
+
+def variances_random(half_degrees: Any, half_scale: Any, per_unit: Any, rng: Any = None, size: Any = None) -> Floats:
+    """Variances drawn from that distribution."""
+    return np.asarray(half_scale / rng.standard_gamma(half_degrees, size=size) / per_unit**2)
+
+
+def independent_means_random(
+    m: Any, deviations: Any, per_unit: Any, *_: Any, rng: Any = None, size: Any = None
+) -> Floats:
     """Means drawn from that distribution."""
     shape = np.broadcast_shapes(m.shape, deviations.shape) if size is None else (*size, m.shape[-1])
-    return np.asarray(m + deviations * rng.standard_normal(shape))
+    return np.asarray(m + deviations / per_unit * rng.standard_normal(shape))
 
 
-def full_logp(y: Any, weights: Any, means: Any, factors: Any, counts: Any, labels: Any) -> Any:
+def variances_support_point(rv: Any, size: Any, half_degrees: Any, half_scale: Any, per_unit: Any) -> Any:
+    """Where samplers start: at the prior's mean, or its mode where there is no mean."""
+    import pytensor.tensor as pt
+
+    inside = half_scale / (half_degrees + pt.switch(half_degrees > 1, -1.0, 1.0))
+    return pt.broadcast_to(inside / per_unit**2, rv.shape)
+
+
+def full_logp(y: Any, weights: Any, means: Any, factors: Any, per_unit: Any, counts: Any, labels: Any) -> Any:
     """Log density of rows of a mixture of normals with packed Cholesky factors ``(..., K, p)``."""
     import pytensor.tensor as pt
 
-    entries = entries_of(factors)
-    d = len(entries)
+    entries = entries_of(in_units(factors, per_unit[..., None, :]))
+    d, y, means = len(entries), y * per_unit, means * per_unit[..., None, :]
     columns = [y[..., j, None] for j in range(d)]
-    log_densities = normal_logp(columns, [means[..., j] for j in range(d)], entries)
+    log_densities = (
+        normal_logp(columns, [means[..., j] for j in range(d)], entries) + pt.log(per_unit).sum(-1)[..., None]
+    )
     return mixture_log_density(pt.log(weights), log_densities, counts, labels)
 
 
 def full_random(
-    weights: Any, means: Any, factors: Any, counts: Any, labels: Any, rng: Any = None, size: Any = None
+    weights: Any, means: Any, factors: Any, per_unit: Any, counts: Any, labels: Any, rng: Any = None, size: Any = None
 ) -> Floats:
     """Rows drawn from that mixture."""
     component = draw_components(weights, labels, size, rng)
@@ -66,20 +95,29 @@ def full_random(
     )
 
 
-def diagonal_logp(y: Any, weights: Any, means: Any, deviations: Any, counts: Any, labels: Any) -> Any:
-    """Log density of rows of a mixture of normals with independent features of standard deviations ``(..., K, d)``."""
+def diagonal_logp(y: Any, weights: Any, means: Any, deviations: Any, per_unit: Any, counts: Any, labels: Any) -> Any:
+    """Log density of rows of a mixture of normals with independent features of standard deviations ``(..., K, d)`` in units."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    d = int(means.type.shape[-1])
+    d, y, means = int(means.type.shape[-1]), y * per_unit, means * per_unit[..., None, :]
     log_densities = sum(pm.logp(pm.Normal.dist(means[..., j], deviations[..., j]), y[..., j, None]) for j in range(d))
+    log_densities += pt.log(per_unit).sum(-1)[..., None]
     return mixture_log_density(pt.log(weights), log_densities, counts, labels)
 
 
 def diagonal_random(
-    weights: Any, means: Any, deviations: Any, counts: Any, labels: Any, rng: Any = None, size: Any = None
+    weights: Any,
+    means: Any,
+    deviations: Any,
+    per_unit: Any,
+    counts: Any,
+    labels: Any,
+    rng: Any = None,
+    size: Any = None,
 ) -> Floats:
     """Rows drawn from that mixture."""
     component = draw_components(weights, labels, size, rng)
     z = rng.standard_normal((*component.shape, means.shape[-1]))
+    deviations = deviations / np.asarray(per_unit)[..., None, :]
     return np.asarray(take_components(means, component, core=1) + take_components(deviations, component, core=1) * z)

@@ -20,17 +20,21 @@ if TYPE_CHECKING:
     from models.gaussians import GaussianPrior
 
 
-def add_white(data: Measurements, form: CovarianceForm, prior: GaussianPrior) -> tuple[Any, Any, Any]:
+def add_white(data: Measurements, form: CovarianceForm, prior: GaussianPrior) -> tuple[Any, Any, Any, Any]:
     """Add the map, outside = location + factor @ inside, to the model on the context stack.
 
     Returns
     -------
-    Location ``(d,)``, factor ``(d, d)``, a lower triangle, and its inverse
+    One over the unit of each feature ``(d,)``, a power of two about its spread; location ``(d,)``; factor ``(d, d)``, a lower
+    triangle; and its inverse. Densities and their gradients are computed in these units, where no square overflows. Nothing is
+    rounded by a power of two, and nothing divided by one: PyTensor would collect such divisors, and square them.
     """
     import pymc as pm
 
     centre, factor = np.average(data.y, axis=0, weights=data.counts), spread_factor(data, form, prior)
+    per_unit = np.ldexp(1.0, -np.frexp(np.diag(factor))[1])
     return (
+        pm.Data("per_unit", per_unit, shape=per_unit.shape),
         pm.Data("white_location", centre, shape=centre.shape),
         pm.Data("white_factor", factor, shape=factor.shape),
         pm.Data("white_back", np.linalg.inv(factor), shape=factor.shape),
@@ -66,6 +70,34 @@ def log_diagonal(factor: Any) -> Any:
 
     d = range(int(factor.type.shape[-1]))
     return pt.log(factor[..., d, d])
+
+
+def variances_transform() -> Any:
+    """The transform of variances: logarithms in squares of the unit; one over the unit is the last input of the variable."""
+    import pytensor.tensor as pt
+    from pymc.distributions.transforms import Transform
+
+    class LogInUnits(Transform):  # type: ignore[misc]  # PyMC has no types
+        name = "log"
+        ndim_supp = 0
+
+        def forward(self, value: Any, *inputs: Any) -> Any:
+            return pt.log(value) + 2 * pt.log(inputs[-1])
+
+        def backward(self, value: Any, *inputs: Any) -> Any:
+            return pt.exp(value - 2 * pt.log(inputs[-1]))
+
+        def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+            return value - 2 * pt.log(inputs[-1])
+
+    return LogInUnits()
+
+
+def variances_in_units(variances: Any, per_unit: Any) -> Any:
+    """Variances in squares of the unit, by their logarithms, in which no product of many units can arise."""
+    import pytensor.tensor as pt
+
+    return pt.exp(pt.log(variances) + 2 * pt.log(per_unit))
 
 
 def means_transform() -> Any:

@@ -66,8 +66,8 @@ def test_a_row_dropped_on_the_way_to_pymc_is_found() -> None:
 def test_a_standard_deviation_for_a_variance_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     right = normal_distribution.diagonal_logp
 
-    def wrong(y: Any, weights: Any, means: Any, deviations: Any, counts: Any, labels: Any) -> Any:
-        return right(y, weights, means, deviations**2, counts, labels)
+    def wrong(y: Any, weights: Any, means: Any, deviations: Any, *rest: Any) -> Any:
+        return right(y, weights, means, deviations**2, *rest)
 
     monkeypatch.setattr("models.normal_distribution.diagonal_logp", wrong)
     check = same_density(NORMALS, LogPosterior(NORMALS.model()))
