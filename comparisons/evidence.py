@@ -66,7 +66,10 @@ def curvature_of(problem: Problem, prior: Any, fit: em.Fit[Any, Any]) -> Curvatu
     # Where there is no maximum there is no distance to one.
     there = judged.kind in ("maximum", "boundary")
     all_numbers("em", "The curvature at EM's estimate", judged if there else dataclasses.replace(judged, decrement=0.0))
-    return dataclasses.replace(judged, kind="saddle") if fit.status == "saddle" else judged
+    # What is neither but almost is known to the fit alone: it has tried steps along it.
+    if fit.status == "saddle" or (fit.status == "ridge" and judged.kind == "maximum"):
+        return dataclasses.replace(judged, kind=fit.status)
+    return judged
 
 
 def mode_again(

@@ -16,7 +16,7 @@ import numpy as np
 
 from comparisons.engines import Parameters, Problem
 from comparisons.quantity_names import variable_and_labels
-from em.curvature import FLAT, Curvature
+from em.curvature import Curvature
 from em.mixture import trusted
 from models import CoinParameters, GaussianParameters
 from models.inputs import Floats
@@ -188,8 +188,9 @@ def standard_errors(judged: Curvature, slopes: dict[str, Floats]) -> dict[str, f
     sizes = np.abs(np.diag(information))
     unit = 1 / np.sqrt(np.where(sizes > 0, sizes, 1.0))
     values, vectors = np.linalg.eigh(information * unit * unit[:, None])
-    # At a maximum the information has an inverse, however unequal its directions are.
-    kept = values > (FLAT * values.max(initial=0.0) if judged.kind == "ridge" else 0.0)
+    # At a maximum the information has an inverse, however unequal its directions are; a ridge has at least one without.
+    flat = max(judged.flat_directions.shape[1], 1) if judged.kind == "ridge" else 0
+    kept = (np.arange(len(values)) >= flat) & (values > 0)
     found = {}
     for name, slope in slopes.items():
         turned = vectors.T @ (unit * (basis.T @ slope))

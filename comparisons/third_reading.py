@@ -190,7 +190,7 @@ def _size(name: str, arrays: dict[str, Floats]) -> Floats | float:
     """What rounding of a quantity is measured by where it may be near 0: covariances by the variances."""
     if not name.startswith("covariances"):
         return float(np.finfo(float).tiny)
-    return np.asarray(np.sqrt(np.einsum("nkaa->nk", arrays["covariances"]).max(axis=1) ** 2))
+    return np.asarray(np.einsum("nkaa->nk", arrays["covariances"]).max(axis=1))
 
 
 def _failed(text: str, statistic: float | None) -> Check:

@@ -225,3 +225,14 @@ def test_a_recorded_density_that_is_not_a_number_is_found() -> None:
     assert (
         draw_checks.draws_belong(np.array([np.nan, 1.0]), np.array([1.0, 1.0]), np.array([1.0, 1.0])).outcome == "fail"
     )
+
+
+def test_a_chain_that_stays_low_is_told_with_its_distance(density: LogPosterior) -> None:
+    logp = -np.random.default_rng(3).chisquare(3, (4, 500))
+    logp[2] -= 96
+    check = converged(density, chains(logp=logp))
+    assert check.outcome == "inconclusive"
+    assert "Chain 3 stays 96" in check.explanation
+    assert check.remedy == "Start the chains nearer to the data, or let them warm up for longer."
+    # Of several modes that EM knows they are the better explanation.
+    assert "Chain 3" not in converged(density, chains(logp=logp), 2).explanation

@@ -12,6 +12,7 @@ import em
 import em.gaussian_steps
 from benchmarks.hard_sets import hard_set
 from comparisons.datasets import load
+from comparisons.study.broken_em import with_fields
 from em.climb import climb
 from em.coin_family import CoinMixture
 from em.curvature import derivatives
@@ -21,7 +22,7 @@ from em.sample import SAMPLE
 from em.split_and_merge import all_pairs
 from em.spread_ratio import SpreadRatio
 from em.starts import REARRANGED, start_apart, starts_from
-from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
+from models import CoinParameters, CoinTosses, GaussianParameters, GaussianPrior, Measurements
 from models.gaussians import CovarianceForm
 from models.inputs import Floats
 from models.mixtures import MixtureWeights
@@ -386,3 +387,31 @@ def test_thousands_of_collapses_are_told_apart_like_a_few() -> None:
     some = np.random.default_rng(1).choice(len(keys), 200, replace=False)
     apart = np.abs(keys[some, None] - keys[some]).max(axis=2)
     assert (apart[~np.eye(200, dtype=bool)] > 1e-4).all()
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_a_mode_with_a_component_that_has_no_rows_is_found(k: int) -> None:
+    """The prior's mean is far from all rows, so its own mode is a place to which no row leads."""
+    y = np.sort(np.random.default_rng(5).normal(-9.0, 1.0, size=25))
+    prior = GaussianPrior(mean=[0.0], shrinkage=0.05, degrees_of_freedom=5.0, scale=[[3.0]], concentration=2.0)
+    fit = em.gaussian_mixture(y, k, prior=prior)
+    free, full = MixtureWeights.of("free", k), CovarianceForm.of("full")
+    heights = [
+        m.log_likelihood + float(em.gaussian_steps.log_prior(m.parameters, prior, free, full)) for m in fit.modes
+    ]
+    empty = [mode for mode in fit.modes if np.abs(mode.parameters.means - 0.0).min() < 1e-6]
+    assert empty, heights
+    assert fit.log_posterior == pytest.approx(max(heights), abs=1e-9)
+    # 1 / (n + K): what a Dirichlet prior of 2 leaves to it.
+    emptied = empty[0].parameters
+    assert emptied.weights[np.abs(emptied.means[:, 0]).argmin()] == pytest.approx(1 / (25 + k), rel=1e-6)
+
+
+def test_components_are_reordered_unchecked() -> None:
+    """A covariance that has collapsed is no valid input, and its component can be put elsewhere all the same."""
+    fit = em.gaussian_mixture(np.arange(6.0), 2)
+    flat = with_fields(fit.parameters, covariances=np.zeros((2, 1, 1)))
+    turned = flat.permuted([1, 0])
+    np.testing.assert_array_equal(turned.means, fit.parameters.means[::-1])
+    np.testing.assert_array_equal(turned.covariances, 0.0)
+    assert not turned.means.flags.writeable

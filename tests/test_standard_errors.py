@@ -14,6 +14,7 @@ from comparisons.engines import Problem
 from comparisons.result import Check, Quantity
 from comparisons.standard_errors import SAME_ERRORS, against_pymc, of_fit, standard_errors
 from comparisons.strict_json import number
+from comparisons.study.settings import SETTINGS, simulate
 from em.curvature import Curvature, derivatives
 from em.mixture import Mixture
 from models import CoinTosses, GaussianParameters, LogPosterior, Measurements
@@ -234,3 +235,22 @@ def test_an_error_below_the_limit_is_none() -> None:
     compared = against_pymc(problem, at(COIN_CASE), scaled(fit, 1 + SAME_ERRORS), None)
     assert compared.possible == pytest.approx(0.5 * SAME_ERRORS, rel=0.01)
     assert compared.shown == pytest.approx(0.5 * SAME_ERRORS, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("setting", "seed", "what"),
+    [
+        (
+            "coins-free",
+            16015,
+            "an interior maximum at p = 5e-5, whose standard error is far outside on the logit's scale",
+        ),
+        ("normals-plane", 16006, "a component of four rows, whose directions differ by more than 1e8 in information"),
+        ("normals-tied", 16006, "two means that coincide but for a thousandth, which the fit calls a ridge"),
+    ],
+)
+def test_sound_errors_of_hard_points_are_no_fault(setting: str, seed: int, what: str) -> None:
+    problem = simulate(SETTINGS[setting], seed).problem
+    fit, map_fit = problem.fit(None, seed=seed, path=True), problem.fit(problem.prior, seed=seed)
+    check = checked(problem, LogPosterior(problem.model()), fit, map_fit)
+    assert check.outcome == "pass", f"{what}: {check.explanation}"
