@@ -66,16 +66,12 @@ def all_finite(tree: xr.DataTree) -> None:
             )
 
 
-def _low_chain(log_densities: Floats) -> str:
-    """A sentence on a chain ``(chains, draws)`` that stays where the posterior is low; none where none does."""
+def low_chain(tree: xr.DataTree) -> tuple[int, float] | None:
+    """The chain, counted from 1, that stays where the posterior is low, and by how many nats; None where none does."""
+    log_densities = np.asarray(tree["sample_stats"]["logp"].transpose("chain", "draw").values)
     middles, spread = np.median(log_densities, axis=1), np.median(log_densities.std(axis=1))
-    low, gap = int(middles.argmin()), float(np.ptp(middles))
-    if not gap > APART * spread:
-        return ""
-    return (
-        f" Chain {low + 1} stays {gap:.3g} nats below the best one: it has not come to where the posterior is, most often since "
-        "one of its components was left without rows on the way."
-    )
+    gap = float(np.ptp(middles))
+    return (int(middles.argmin()) + 1, gap) if gap > APART * spread else None
 
 
 def sampler_converged(
@@ -122,7 +118,7 @@ def sampler_converged(
         problems.append(again_drawn)
     chains, kept = draws.sizes["chain"], draws.sizes["draw"]
     again = (
-        f" after {reruns} rerun{'s' if reruns > 1 else ''} with more draws or a higher acceptance target"
+        f" after {reruns} rerun{'s' if reruns > 1 else ''} with more draws, other starts or a higher acceptance target"
         if reruns
         else ""
     )
@@ -135,9 +131,13 @@ def sampler_converged(
                 "draws help only where the chains do move."
             )
             modes = f" EM knows {regular_modes} regular modes of the posterior; chains that stay in different ones never meet."
-        low = _low_chain(np.asarray(statistics["logp"].transpose("chain", "draw").values))
-        if low and not modes:
-            remedy, modes = "Start the chains nearer to the data, or let them warm up for longer.", low
+        low = low_chain(tree)
+        if low is not None and not modes:
+            remedy = "Start the chains nearer to the data, or let them warm up for longer."
+            modes = (
+                f" Chain {low[0]} stays {low[1]:.3g} nats below the best one: it has not come to where the posterior is, most "
+                "often since one of its components was left without rows on the way."
+            )
         return Check(
             "sampler-converged",
             title,

@@ -24,6 +24,8 @@ STRICTER = (0.95, 0.99)
 # third of the cases, at 1500 hardly ever.
 ENOUGH_ESS = 1500
 MORE_DRAWS = (3, 8)
+# One chain in a hundred stays low where p is 1e-5.
+OTHER_STARTS = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,13 +41,18 @@ class Drawn:
 
 
 def sampled(problem: Problem, density: LogPosterior, draws: int, chains: int, seed: int) -> Drawn:
-    """Sample, and again with a stricter target where transitions diverge, or with more draws where chains have not met."""
-    targets, factors = list(STRICTER), list(MORE_DRAWS)
+    """Sample, and again from other starts where a chain stays low, stricter where transitions diverge, or longer.
+
+    A chain that stays low is seldom in another mode: one of its components was left without rows while it warmed up.
+    """
+    targets, factors, seeds = list(STRICTER), list(MORE_DRAWS), [seed + j for j in range(1, OTHER_STARTS + 1)]
     target, factor, reruns = TARGET_ACCEPT, 1, 0
     while True:
         tree = sample(problem, density, draws * factor, chains, seed, target)
         drawn = described(problem, density, tree, target, reruns)
-        if drawn.divergences and targets:
+        if draw_checks.low_chain(tree) is not None and seeds:
+            seed = seeds.pop(0)
+        elif drawn.divergences and targets:
             target = targets.pop(0)
         elif not _enough(drawn.summary) and factors:
             factor = factors.pop(0)

@@ -236,3 +236,33 @@ def test_a_chain_that_stays_low_is_told_with_its_distance(density: LogPosterior)
     assert check.remedy == "Start the chains nearer to the data, or let them warm up for longer."
     # Of several modes that EM knows they are the better explanation.
     assert "Chain 3" not in converged(density, chains(logp=logp), 2).explanation
+
+
+def test_where_a_chain_stays_low_others_are_started_once(
+    density: LogPosterior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low = -np.random.default_rng(3).chisquare(3, (4, 500))
+    low[2] -= 96
+    seeds: list[int] = []
+
+    def sample(problem: Any, density: Any, draws: int, chains_: int, seed: int, target: float) -> Any:
+        seeds.append(seed)
+        return chains(logp=low) if len(seeds) < stays else chains()
+
+    monkeypatch.setattr(sampling, "sample", sample)
+    stays = 2
+    assert (
+        sampling.sampled(
+            COINS,
+            density,
+            500,
+            4,
+            7,
+        ).reruns
+        == 1
+    )
+    assert seeds == [7, 8]
+    seeds, stays = [], 9
+    drawn = sampling.sampled(COINS, density, 500, 4, 7)
+    assert set(seeds[1:]) == {8}
+    assert draw_checks.low_chain(drawn.tree) is not None
