@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 type Floats = NDArray[np.float64]
 type Integers = NDArray[np.int64]
@@ -59,13 +56,13 @@ def read_only[A: NDArray[Any]](array: A) -> A:
     return array
 
 
-def reordered[P: DataclassInstance](parameters: P, order: ArrayLike) -> P:
+def reordered[P](parameters: P, order: ArrayLike) -> P:
     """Parameters, every field an array by component, with their components in another order.
 
     Nothing is checked again: what was computed may be no valid input by rounding, as a covariance that has collapsed.
     """
     made = object.__new__(type(parameters))
-    for field in fields(parameters):
+    for field in fields(parameters):  # type: ignore[arg-type]  # the protocol of dataclasses has no name outside of stubs
         object.__setattr__(made, field.name, read_only(np.array(getattr(parameters, field.name)[np.asarray(order)])))
     return made
 

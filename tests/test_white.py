@@ -34,7 +34,9 @@ def test_a_posterior_in_white_coordinates_does_not_depend_on_units_or_dependence
     densities = [models.LogPosterior(models.gaussian_mixture(data, 2, covariance)) for data in (y, there)]
     x = densities[0].spread_out_start(np.random.default_rng(1))
     moved = x.copy()
-    if "variances" in densities[0].names:  # whose logarithms alone are shifted, by what a power of two leaves of the unit
+    if (
+        "variances" in densities[0].names
+    ):  # whose logarithms alone are shifted, by what a power of two leaves of the unit
         per_unit = [density.model["per_unit"].get_value() for density in densities]
         shift = 2 * np.log(np.diag(turn) * per_unit[1] / per_unit[0])
         assert np.abs(shift).max() <= 2 * np.log(2)
