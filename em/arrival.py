@@ -65,10 +65,8 @@ class Arrival:
         if change > max(CHANGE, rounding):
             return False
         self._estimate(rounding)
-        if len(self.points[-1]) > MOST_PARAMETERS:
+        if len(self.points[-1]) > MOST_PARAMETERS or self.mixture.constrained(parameters):
             return self.remaining <= max(CHANGE, rounding)
-        if self.mixture.constrained(parameters):
-            return self.remaining <= NATS
         self._next_look = self._next_look or last + last // 10 + 10
         if last < self._next_look and (self._looked or not self.remaining <= NATS):
             return False

@@ -156,7 +156,9 @@ def finished(
             hopeless = behind >= min(HOPELESS, PATIENCE * gain) and not _near_a_maximum(mixture, parameters)
             if whole.ending != "iteration limit" or met is not None or hopeless:
                 break
-            rest = climb(mixture, parameters, fastest(mixture), STRETCH, settled=True)
+            # Newton's steps know nothing of a ratio that is held, and leave the optimum there as often as they near it.
+            how = "squarem" if mixture.constrained(parameters) else fastest(mixture)
+            rest = climb(mixture, parameters, how, STRETCH, settled=True)
             gain = rest.trace[-1] - rest.trace[-min(len(rest.trace), 4)]
             whole = replace(rest, evaluations=whole.evaluations + rest.evaluations)
             stands = whole.ending == "iteration limit" and rest.trace[-1] - rest.trace[0] < SAME_OBJECTIVE
@@ -200,7 +202,8 @@ def climbed_on(
 def _near_a_maximum(mixture: Mixture[Any, Any], parameters: Any) -> bool:
     """Whether a local maximum is within a standard error, and not on a plateau."""
     if mixture.constrained(parameters):
-        return True
+        # Where the objective is not at rest its derivatives tell nothing of a maximum.
+        return False
     if mixture.n_parameters > MOST_PARAMETERS or collapsed(mixture, parameters, NEVER_REGULAR):
         return False
     judged = curvature_near_rest(mixture, parameters)

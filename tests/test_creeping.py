@@ -39,3 +39,16 @@ def test_fewer_distinct_bags_than_coins_are_fitted_without_a_word_of_numpy() -> 
     for heads, tosses in (([3] * 6, 10), ([0] * 6, 10), ([3, 3, 3, 8, 8, 8], 10), ([0, 0, 0, 10, 10, 10], 10)):
         fit = em.coin_mixture(CoinTosses(np.array(heads), tosses), 4)
         assert np.isfinite(fit.log_likelihood)
+
+
+def test_a_plateau_under_a_ratio_is_given_up() -> None:
+    """Two coincident components under ``minimum_ratio=1`` took minutes to come apart, below an optimum that was known."""
+    random = np.random.default_rng(0)
+    y = random.normal(size=(80, 2)) @ [[1, 0.5], [0, 1]]
+    y[:40] += 3
+    fit = em.gaussian_mixture(y, 2, minimum_ratio=1.0)
+    assert fit.status == "boundary"
+    np.testing.assert_allclose(
+        fit.parameters.covariances / np.cov(y.T), fit.parameters.covariances[0, 0, 0] / np.cov(y.T)[0, 0]
+    )
+    assert fit.evaluations < 20_000
