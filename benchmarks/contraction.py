@@ -17,8 +17,8 @@ from scipy.stats import norm
 from comparisons import catalogue, datasets
 from comparisons.draw_checks import ESS
 from comparisons.engines import Problem
-from comparisons.prior_draws import drawn, middle_half
-from comparisons.quantities import of_arrays
+from comparisons.posterior.prior_draws import drawn, middle_half
+from comparisons.summary.quantities import of_arrays
 from models.inputs import Floats
 
 COMPARISONS = ("two-coin", "three-coin", "faithful", "galaxies", "faithful-2d")

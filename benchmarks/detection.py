@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from comparisons import catalogue, datasets, evidence, proposals, stein
+from comparisons import catalogue, datasets, evidence
 from comparisons.engines import Problem
+from comparisons.posterior import proposals, stein
+from comparisons.posterior.unconstrained import UnconstrainedPosterior
 from comparisons.study.broken_em import neighbour
-from comparisons.unconstrained import UnconstrainedPosterior
 from models.inputs import Floats
 
 COMPARISONS = ("two-coin", "saxony-families", "faithful")

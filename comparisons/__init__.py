@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from comparisons.result import Result, SampledResult
+    from comparisons.results.result import Result, SampledResult
 
 __all__ = ["DEFAULT_SEED", "read", "run"]
 
@@ -75,7 +75,7 @@ def run(
     if out is None:
         return whole()
     from comparisons import report
-    from comparisons.files import directory_name
+    from comparisons.results.files import directory_name
 
     directory = Path(out) / directory_name(name)
     with report.last_word(name, directory):
@@ -96,9 +96,9 @@ def read(path: Path | str) -> Result:
 
     Raises
     ------
-    comparisons.store.StoredResultError
+    comparisons.results.store.StoredResultError
         The file is missing or does not fit the schema; the message says why and what to do.
     """
-    from comparisons import store
+    from comparisons.results import store
 
     return store.read(path)

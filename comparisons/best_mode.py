@@ -22,9 +22,9 @@ from comparisons import checks
 from comparisons.checks import SAME_MAXIMUM
 from comparisons.engines import Parameters, Prior, Problem
 from comparisons.not_numbers import all_fitted, all_numbers
-from comparisons.result import Check
-from comparisons.sampling import log_likelihoods, parameters_at
-from comparisons.strict_json import number
+from comparisons.posterior.sampling import log_likelihoods, parameters_at
+from comparisons.results.result import Check
+from comparisons.results.strict_json import number
 from em.collapse import chance_gain
 from em.curvature import curvature
 from em.doubts import MINIMUM_RATIO

@@ -17,8 +17,8 @@ from comparisons import shared_code, third_density
 from comparisons.change_of_variables import SAME_JACOBIAN, jacobian_error
 from comparisons.engine_failures import EngineFailure, failing
 from comparisons.engines import Parameters, Problem
-from comparisons.result import Check, Engine
-from comparisons.strict_json import number
+from comparisons.results.result import Check, Engine
+from comparisons.results.strict_json import number
 from em.coin_steps import log_likelihood as coin_log_likelihood
 from em.coin_steps import log_prior as coin_log_prior
 from em.curvature import Curvature

@@ -8,9 +8,9 @@ import numpy as np
 from scipy.special import gammaln, xlog1py, xlogy
 
 from comparisons.engines import Parameters, Problem
-from comparisons.quantities import scale
-from comparisons.report_data import Curves, Surface
-from comparisons.strict_json import number
+from comparisons.results.report_data import Curves, Surface
+from comparisons.results.strict_json import number
+from comparisons.summary.quantities import scale
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from comparisons.datasets import Dataset
 from comparisons.names import distinct_names, readable_text
-from comparisons.report_data import Finding
+from comparisons.results.report_data import Finding
 from em import Fit
 from models import CoinPrior, CoinTosses, GaussianPrior, Measurements
 from models.gaussians import Covariance

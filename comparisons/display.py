@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from comparisons.result import Result
+    from comparisons.results.result import Result
 
 WIDTH = 100
 # Lines of the summary, of the quantities and of the checks.

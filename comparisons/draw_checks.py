@@ -12,21 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr
 
-from comparisons import second_route
 from comparisons.checks import SAME_DENSITY
 from comparisons.engine_failures import EngineFailure
-from comparisons.quadrature import ExactPosterior
-from comparisons.quantities import unit_of
+from comparisons.posterior import second_route
+from comparisons.posterior.quadrature import ExactPosterior
+from comparisons.posterior.second_route import SecondRoute
 from comparisons.repeated_draws import repeated
-from comparisons.result import Check
-from comparisons.second_route import SecondRoute
-from comparisons.strict_json import number
+from comparisons.results.result import Check
+from comparisons.results.strict_json import number
+from comparisons.summary.quantities import unit_of
 from models.inputs import Floats
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from comparisons.stein import Identities
+    from comparisons.posterior.stein import Identities
 
 CONVERGED = "The sampler has converged"
 R_HAT = 1.01

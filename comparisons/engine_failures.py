@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from comparisons.result import Check, Engine, Outcome
-from comparisons.strict_json import number
+from comparisons.results.result import Check, Engine, Outcome
+from comparisons.results.strict_json import number
 from em import ObjectiveDecreased
 
 NAME, TITLE = "engines-run", "Both engines ran to their end"

@@ -10,13 +10,15 @@ import numpy as np
 
 import em
 import models
-from comparisons import checks, draw_checks, quantities, stein, third_reading
-from comparisons.adequacy import Modes
+from comparisons import checks, draw_checks, third_reading
 from comparisons.engine_failures import failing
 from comparisons.engines import Problem
 from comparisons.not_numbers import all_numbers
-from comparisons.result import Check
-from comparisons.sampling import draw_values
+from comparisons.posterior import stein
+from comparisons.posterior.sampling import draw_values
+from comparisons.results.result import Check
+from comparisons.summary import quantities
+from comparisons.summary.adequacy import Modes
 from em.curvature import Curvature, curvature
 from em.mixture import row_posteriors
 from models import CoinTosses, LogPosterior

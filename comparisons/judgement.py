@@ -16,24 +16,15 @@ import numpy as np
 
 import em
 import models
-from comparisons import (
-    adequacy,
-    checks,
-    draw_checks,
-    evidence,
-    quadrature,
-    quantities,
-    sampling,
-    second_route,
-    standard_errors,
-    verdict,
-)
+from comparisons import checks, draw_checks, evidence, standard_errors
 from comparisons.best_mode import best_mode
 from comparisons.engine_failures import EngineFailure, failing
 from comparisons.engines import Problem, exchangeable
 from comparisons.not_numbers import all_fitted, all_numbers
-from comparisons.prior_draws import middle_half, prior_spreads
-from comparisons.result import Check, Quantity, Verdict
+from comparisons.posterior import quadrature, sampling, second_route
+from comparisons.posterior.prior_draws import middle_half, prior_spreads
+from comparisons.results.result import Check, Quantity, Verdict
+from comparisons.summary import adequacy, quantities, verdict
 from em.curvature import Curvature
 from em.relabelled import relabelled
 from em.standard_errors import withheld_reason

@@ -12,11 +12,12 @@ import numpy as np
 from scipy.special import bdtr, ndtr
 
 import em
-from comparisons import labels, sampling, words
-from comparisons.adequacy import INTERVAL
+from comparisons import labels, words
 from comparisons.engines import Problem
 from comparisons.memberships import Memberships, all_chains
-from comparisons.report_data import Difference, DistributionFunction, Labels, RowMemberships
+from comparisons.posterior import sampling
+from comparisons.results.report_data import Difference, DistributionFunction, Labels, RowMemberships
+from comparisons.summary.adequacy import INTERVAL
 from models import CoinTosses
 from models.inputs import Floats, Integers
 

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 import em.coin_steps
 import em.gaussian_steps
 from comparisons.display import displayed
-from comparisons.quantities import parameters_of
+from comparisons.summary.quantities import parameters_of
 from em.mixture import log_weights, responsibilities
 from models import CoinTosses, Measurements
 from models.inputs import Floats, Integers, component_number, cut, finite_array, read_only, row_counts, some_of

@@ -15,7 +15,7 @@ import numpy as np
 import em
 from comparisons.engine_failures import NAME, TITLE, WORDS, EngineFailure
 from comparisons.engines import Problem
-from comparisons.result import Check, Engine
+from comparisons.results.result import Check, Engine
 
 # Places named in one sentence.
 MOST_NAMED = 3

@@ -12,29 +12,18 @@ from typing import Any
 import numpy as np
 
 import em
-from comparisons import (
-    catalogue,
-    checks,
-    curves,
-    datasets,
-    label_free,
-    model_checks,
-    profiles,
-    provenance,
-    quantities,
-    sampling,
-    store,
-    verdict,
-    words,
-)
+from comparisons import catalogue, checks, curves, datasets, label_free, words
 from comparisons.best_mode import objective
 from comparisons.declaration import Comparison, Fitted
 from comparisons.engine_failures import EngineFailure
 from comparisons.engines import TUNE, Parameters, Problem
-from comparisons.files import check_writable, directory_name
 from comparisons.fitting import checked_settings
 from comparisons.judgement import Clock, judge
-from comparisons.result import (
+from comparisons.model_fit import model_checks
+from comparisons.posterior import sampling
+from comparisons.results import provenance, store
+from comparisons.results.files import check_writable, directory_name
+from comparisons.results.result import (
     SCHEMA_VERSION,
     Data,
     DoubtFound,
@@ -45,7 +34,8 @@ from comparisons.result import (
     SampledResult,
     Sampler,
 )
-from comparisons.strict_json import number
+from comparisons.results.strict_json import number
+from comparisons.summary import profiles, quantities, verdict
 from models import CoinTosses
 from models.inputs import Floats
 

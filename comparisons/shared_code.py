@@ -12,8 +12,8 @@ import numpy as np
 from comparisons import third_density
 from comparisons.declared_rows import differing_total, of_em, of_pymc
 from comparisons.engines import Parameters, Problem
-from comparisons.result import Check, Engine
-from comparisons.strict_json import number
+from comparisons.results.result import Check, Engine
+from comparisons.results.strict_json import number
 from models import LogPosterior
 
 TITLE = "Both engines have the same density"

@@ -27,8 +27,8 @@ import em
 from comparisons import evidence
 from comparisons.checks import STATIONARY
 from comparisons.engines import Prior, Problem
-from comparisons.result import Check, Engine, Outcome, Quantity
-from comparisons.strict_json import number
+from comparisons.results.result import Check, Engine, Outcome, Quantity
+from comparisons.results.strict_json import number
 from em.curvature import Curvature
 from models import LogPosterior
 from models.inputs import Floats

@@ -1,7 +1,7 @@
 """Quantities and canonical order read a second time, from PyMC's own variables by name: the judge of the code that reads them.
 
-Nothing here is shared with `comparisons.quantities`, `models.draws` or `models.mixtures` but names. A wrong canonical order, or
-variances under the name of standard deviations, would be the same on both sides of every comparison.
+Nothing here is shared with `comparisons.summary.quantities`, `models.draws` or `models.mixtures` but names. A wrong canonical
+order, or variances under the name of standard deviations, would be the same on both sides of every comparison.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from comparisons.engines import Parameters, Problem
-from comparisons.result import Check
-from comparisons.strict_json import number
+from comparisons.results.result import Check
+from comparisons.results.strict_json import number
 from models import CoinParameters
 from models.inputs import Floats, Integers
 

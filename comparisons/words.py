@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from comparisons.engines import Parameters, Problem
-from comparisons.quantity_names import variable_and_labels
-from comparisons.result import Model
+from comparisons.results.result import Model
+from comparisons.summary.quantity_names import variable_and_labels
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters
 
 

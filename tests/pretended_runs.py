@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from comparisons.processes import Task
-from comparisons.result import Verdict
+from comparisons.command.processes import Task
+from comparisons.results.result import Verdict
 
 
 def pretend(task: Task, progress: Callable[[str], None]) -> tuple[Verdict, str]:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-from comparisons.report_data import GoodnessOfFit, Labels, ModelChecks, PredictiveChecks, PriorSensitivity
-from comparisons.result import Check, PosteriorSummary, SampledResult
+from comparisons.results.report_data import GoodnessOfFit, Labels, ModelChecks, PredictiveChecks, PriorSensitivity
+from comparisons.results.result import Check, PosteriorSummary, SampledResult
 from tests.stored_results import geyser, two_coins
 
 VOID = {"meta", "link", "col", "br", "hr", "img", "input", "wbr"}

@@ -9,7 +9,7 @@ import numpy as np
 import xarray
 from numpy.typing import NDArray
 
-from comparisons.report_data import (
+from comparisons.results.report_data import (
     Distance,
     GoodnessOfFit,
     ModelChecks,
@@ -20,7 +20,7 @@ from comparisons.report_data import (
     PriorSensitivity,
     QuantilePlot,
 )
-from comparisons.result import (
+from comparisons.results.result import (
     Exact,
     Gap,
     PosteriorSummary,

@@ -13,7 +13,7 @@ from comparisons.components.record import (
     LeaveOneOut,
     LikelihoodRatio,
 )
-from comparisons.result import Provenance
+from comparisons.results.result import Provenance
 
 
 def candidate(

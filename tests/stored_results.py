@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from comparisons.report_data import (
+from comparisons.results.report_data import (
     Curves,
     Difference,
     Distance,
@@ -24,7 +24,7 @@ from comparisons.report_data import (
     RowMemberships,
     Surface,
 )
-from comparisons.result import (
+from comparisons.results.result import (
     SCHEMA_VERSION,
     Check,
     Data,

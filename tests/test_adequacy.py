@@ -13,9 +13,19 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import em
-from comparisons import verdict
-from comparisons.adequacy import INTERVAL, Circumstances, Modes, Points, Posterior, described, explained, judge, wald
-from comparisons.result import Check, Gap, Quantity
+from comparisons.results.result import Check, Gap, Quantity
+from comparisons.summary import verdict
+from comparisons.summary.adequacy import (
+    INTERVAL,
+    Circumstances,
+    Modes,
+    Points,
+    Posterior,
+    described,
+    explained,
+    judge,
+    wald,
+)
 from models import CoinTosses
 from tests.declared import declare
 

@@ -9,7 +9,7 @@ import pytest
 
 from comparisons import best_mode as modes
 from comparisons.engines import Problem
-from comparisons.result import Check
+from comparisons.results.result import Check
 from em.doubts import MINIMUM_RATIO
 from models import (
     GaussianParameters,

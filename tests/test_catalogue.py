@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import catalogue, datasets, quantities, words
+from comparisons import catalogue, datasets, words
 from comparisons.checks import em_densities
 from comparisons.declaration import Comparison, Fitted
 from comparisons.engines import Problem
+from comparisons.summary import quantities
 
 FOLDER = Path(catalogue.__file__).parent
 each_name = pytest.mark.parametrize("name", catalogue.names())
@@ -64,7 +65,7 @@ def test_both_engines_can_read_a_declaration(name: str) -> None:
 @each_name
 def test_a_declaration_is_a_script(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[Any] = []
-    monkeypatch.setattr("comparisons.command_line.main", lambda arguments, **_: called.append(arguments))
+    monkeypatch.setattr("comparisons.command.command_line.main", lambda arguments, **_: called.append(arguments))
     monkeypatch.setattr(sys, "argv", ["script", "--seed", "3"])
     runpy.run_path(str(FOLDER / f"{name.replace('-', '_')}.py"), run_name="__main__")
     assert called == [["run", name, "--seed", "3"]]

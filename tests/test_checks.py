@@ -12,9 +12,10 @@ import pytest
 import em
 import models
 from comparisons import best_mode as modes
-from comparisons import checks, engines, evidence, prior_draws, third_density
+from comparisons import checks, engines, evidence, third_density
 from comparisons.engines import Problem
-from comparisons.result import Check
+from comparisons.posterior import prior_draws
+from comparisons.results.result import Check
 from em.curvature import curvature
 from models import (
     CoinParameters,

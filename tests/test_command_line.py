@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from comparisons import catalogue, processes, report, store
-from comparisons.command_line import main
+from comparisons import catalogue, report
+from comparisons.command import processes
+from comparisons.command.command_line import main
+from comparisons.command.processes import Crashed, Finished, Outcome, Stage, Task, run_all
 from comparisons.components import comparing
-from comparisons.processes import Crashed, Finished, Outcome, Stage, Task, run_all
-from comparisons.result import SCHEMA_VERSION
+from comparisons.results import store
+from comparisons.results.result import SCHEMA_VERSION
 from comparisons.study import campaign
 from tests.pretended_runs import crash, pretend
 from tests.stored_results import two_coins
@@ -70,7 +72,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_help_and_wrong_names_load_nothing_heavy(arguments: list[str]) -> None:
     program = (
         "import sys\n"
-        "from comparisons.command_line import main\n"
+        "from comparisons.command.command_line import main\n"
         "try:\n"
         f"    main({arguments!r})\n"
         "finally:\n"
@@ -346,7 +348,7 @@ def test_an_interrupted_run_leaves_no_process_behind(by: signal.Signals, tmp_pat
     program = (
         "import signal\n"
         "from pathlib import Path\n"
-        "from comparisons.processes import Task, run_all\n"
+        "from comparisons.command.processes import Task, run_all\n"
         "from tests.pretended_runs import pretend\n"
         "if __name__ == '__main__':\n"
         # A shell that starts the tests in the background lets them inherit that interrupts are ignored.
@@ -378,7 +380,7 @@ def test_an_interrupted_run_leaves_no_process_behind(by: signal.Signals, tmp_pat
 def test_a_process_keeps_to_the_structure_that_it_has_compiled() -> None:
     from collections import deque
 
-    from comparisons.processes import Task, _next
+    from comparisons.command.processes import Task, _next
 
     def task(name: str, structure: str) -> Task:
         return Task(name, Path(), 1, 100, 2, fresh=False, structure=(structure,))

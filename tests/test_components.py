@@ -9,7 +9,7 @@ import pytest
 from scipy.special import multigammaln
 from scipy.stats import binom, binomtest
 
-from comparisons import best_mode, catalogue, datasets, quantities, second_route
+from comparisons import best_mode, catalogue, datasets
 from comparisons.binomial import exact_interval
 from comparisons.catalogue.two_coin import log_evidence
 from comparisons.components import comparing, likelihood_ratio, marginal
@@ -17,6 +17,8 @@ from comparisons.components.comparing import NoQuestion, criteria, n_parameters,
 from comparisons.components.marginal import Marginal
 from comparisons.components.record import LikelihoodRatio
 from comparisons.engines import Problem
+from comparisons.posterior import second_route
+from comparisons.summary import quantities
 from em.doubts import MINIMUM_RATIO
 from models import CoinTosses, GaussianPrior, Measurements
 from models.gaussians import Covariance

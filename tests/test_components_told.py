@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from comparisons import store
-from comparisons.command_line import main
+from comparisons.command.command_line import main
 from comparisons.components import comparing, conclusions, record
 from comparisons.components.record import Components
 from comparisons.report import is_current, write_report
 from comparisons.report.digits import ratio
-from comparisons.store import StoredResultError
+from comparisons.results import store
+from comparisons.results.store import StoredResultError
 from tests.stored_components import candidate, components
 from tests.stored_results import two_coins
 

@@ -13,10 +13,11 @@ import pytest
 
 import comparisons
 import em
-from comparisons import datasets, pipeline, profiles, quantities
+from comparisons import datasets, pipeline
 from comparisons.declaration import Comparison
 from comparisons.engines import Problem
-from comparisons.files import LONGEST_DIRECTORY, directory_name
+from comparisons.results.files import LONGEST_DIRECTORY, directory_name
+from comparisons.summary import profiles, quantities
 from models import CoinPrior, CoinTosses, GaussianPrior, Measurements
 
 RANDOM = np.random.default_rng(15)

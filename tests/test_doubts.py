@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import em
-from comparisons import verdict
 from comparisons.datasets import load
-from comparisons.result import Check
+from comparisons.results.result import Check
+from comparisons.summary import verdict
 from em.doubts import MINIMUM_RATIO, RIVAL
 from models import CoinTosses, Measurements
 from tests.declared import declare

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import models
-from comparisons import draw_checks, evidence, sampling
-from comparisons.result import Check
+from comparisons import draw_checks, evidence
+from comparisons.posterior import sampling
+from comparisons.results.result import Check
 from models import (
     CoinPrior,
     CoinTosses,

@@ -13,11 +13,14 @@ import pytest
 import em
 import models
 from comparisons import best_mode as modes
-from comparisons import catalogue, datasets, engines, judgement, pipeline, report, sampling, store, terminal
+from comparisons import catalogue, datasets, engines, judgement, pipeline, report
+from comparisons.command import terminal
 from comparisons.engine_failures import NAME, EngineFailure, failing
 from comparisons.engines import Problem
 from comparisons.judgement import Clock, Judgement
-from comparisons.result import Check, SampledResult
+from comparisons.posterior import sampling
+from comparisons.results import store
+from comparisons.results.result import Check, SampledResult
 from comparisons.study.broken_em import with_fields
 from em.coin_family import CoinMixture
 from em.gaussian_family import GaussianMixture
@@ -175,7 +178,7 @@ def test_every_fit_of_em_is_guarded(
     elif at == "profile":
         monkeypatch.setattr(em, "profile_interval", decreased)
     else:
-        monkeypatch.setattr("comparisons.goodness_of_fit.climb", decreased)
+        monkeypatch.setattr("comparisons.model_fit.goodness_of_fit.climb", decreased)
     result = compared()
     assert result.verdict == "wrong"
     check = result.checks[-1]

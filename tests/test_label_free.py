@@ -11,10 +11,11 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import models
-from comparisons import label_free, labels, verdict
+from comparisons import label_free, labels
 from comparisons.engines import Problem
 from comparisons.memberships import Memberships
-from comparisons.report_data import Labels
+from comparisons.results.report_data import Labels
+from comparisons.summary import verdict
 from models import CoinTosses, GaussianParameters, Measurements
 from models.mixtures import exchangeable_groups
 from tests.declared import COINS, Case, declare

@@ -11,12 +11,19 @@ import xarray as xr
 from scipy import integrate, stats
 
 import em
-from comparisons import goodness_of_fit, posterior_predictive, power_scaling
 from comparisons.engines import Problem
-from comparisons.goodness_of_fit import anderson_darling, at_scores, freedom, likelihood_ratio, normal_scores, pearson
-from comparisons.model_checks import NOT_CONVERGED, model_checks
-from comparisons.replicates import outcome_probabilities, outcomes, replicates, rounding_steps
-from comparisons.report_data import GoodnessOfFit
+from comparisons.model_fit import goodness_of_fit, posterior_predictive, power_scaling
+from comparisons.model_fit.goodness_of_fit import (
+    anderson_darling,
+    at_scores,
+    freedom,
+    likelihood_ratio,
+    normal_scores,
+    pearson,
+)
+from comparisons.model_fit.model_checks import NOT_CONVERGED, model_checks
+from comparisons.model_fit.replicates import outcome_probabilities, outcomes, replicates, rounding_steps
+from comparisons.results.report_data import GoodnessOfFit
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Measurements
 from tests.declared import declare
 

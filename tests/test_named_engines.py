@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import checks, evidence, sampling
+from comparisons import checks, evidence
 from comparisons.change_of_variables import SAME_JACOBIAN, jacobian_error
 from comparisons.engines import Problem, exchangeable
-from comparisons.result import Check
+from comparisons.posterior import sampling
+from comparisons.results.result import Check
 from models import GaussianPrior, LogPosterior, Measurements
 from tests.declared import CASES, COINS, Case, compiled, declare, given
 

@@ -13,11 +13,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from comparisons import quantities, report, store, terminal
-from comparisons.files import directory_name
-from comparisons.quantity_names import variable_and_labels
+from comparisons import report
+from comparisons.command import terminal
 from comparisons.report.draws import draws_of
-from comparisons.result import Result, SampledResult
+from comparisons.results import store
+from comparisons.results.files import directory_name
+from comparisons.results.result import Result, SampledResult
+from comparisons.summary import quantities
+from comparisons.summary.quantity_names import variable_and_labels
 from tests.declared import Case
 from tests.stored_results import geyser
 

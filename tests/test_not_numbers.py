@@ -19,11 +19,13 @@ import pytest
 import xarray as xr
 
 import models
-from comparisons import adequacy, best_mode, checks, evidence, judgement, quadrature, quantities, sampling, stein
-from comparisons import second_route as second
+from comparisons import best_mode, checks, evidence, judgement
 from comparisons.engines import Problem
 from comparisons.judgement import Clock, Judgement
 from comparisons.not_numbers import not_numbers
+from comparisons.posterior import quadrature, sampling, stein
+from comparisons.posterior import second_route as second
+from comparisons.summary import adequacy, quantities
 from models import CoinPrior, CoinTosses, GaussianPrior, LogPosterior, Measurements
 from tests.declared import declare
 

@@ -10,10 +10,11 @@ import pytest
 
 import em
 import models
-from comparisons import label_free, sampling, third_reading
+from comparisons import label_free, third_reading
 from comparisons.engines import Problem
 from comparisons.judgement import Clock, Judgement, judge
-from comparisons.prior_draws import drawn
+from comparisons.posterior import sampling
+from comparisons.posterior.prior_draws import drawn
 from em.relabelled import relabelled
 from models import CoinParameters, GaussianParameters, Measurements
 from models.inputs import Floats

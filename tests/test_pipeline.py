@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import DEFAULT_SEED, datasets, engines, pipeline, provenance, store
-from comparisons.result import Result, SampledResult
+from comparisons import DEFAULT_SEED, datasets, engines, pipeline
+from comparisons.results import provenance, store
+from comparisons.results.result import Result, SampledResult
 
 pytestmark = pytest.mark.sampling
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import em
-from comparisons import catalogue, datasets, profiles, quantities
+from comparisons import catalogue, datasets
 from comparisons.engines import Problem
-from comparisons.result import PosteriorSummary, Quantity
+from comparisons.results.result import PosteriorSummary, Quantity
+from comparisons.summary import profiles, quantities
 from em.quantities import quantity as quantity_of
 from models.inputs import Floats
 

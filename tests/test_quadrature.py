@@ -9,10 +9,12 @@ import pytest
 from scipy.special import betaln, gammaln, logit, logsumexp
 from scipy.stats import beta
 
-from comparisons import catalogue, datasets, draw_checks, quadrature, quantities
+from comparisons import catalogue, datasets, draw_checks
 from comparisons.declared_rows import DeclaredRows
 from comparisons.engines import Problem
-from comparisons.quadrature import ExactPosterior
+from comparisons.posterior import quadrature
+from comparisons.posterior.quadrature import ExactPosterior
+from comparisons.summary import quantities
 from models import CoinPrior, CoinTosses
 from models.mixtures import Weights
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from comparisons import profiles, quantities, sampling, words
+from comparisons import words
 from comparisons.engines import exchangeable
-from comparisons.prior_draws import drawn
+from comparisons.posterior import sampling
+from comparisons.posterior.prior_draws import drawn
+from comparisons.summary import profiles, quantities
 from em.quantities import quantity as quantity_of
 from tests.declared import CASES, Case
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from comparisons import adequacy, store
 from comparisons.report import is_current, reservations, write_index, write_report
 from comparisons.report.appearance import shown
 from comparisons.report.digits import decimals_for, prose, rounded, significant
 from comparisons.report.estimates import latex, latex_table
+from comparisons.results import store
+from comparisons.summary import adequacy
 from tests.report_pages import NOTHING_TO_TELL_APART, RESULTS, page
 from tests.stored_results import two_coins
 

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from comparisons import adequacy, checks, draw_checks, evidence, judgement, quantities, second_route
+from comparisons import checks, draw_checks, evidence, judgement
 from comparisons.engines import Problem
+from comparisons.posterior import second_route
 from comparisons.standard_errors import _entries, _in_errors, of_fit
+from comparisons.summary import adequacy, quantities
 from models import CoinTosses, LogPosterior, Measurements
 from models.covariances import Covariance, CovarianceForm
 from models.inputs import Floats
@@ -160,7 +162,7 @@ def test_a_quantity_is_judged_the_same_in_every_unit(power: int) -> None:
 
 
 def _summary(values: dict[str, Floats]) -> Any:
-    from comparisons.sampling import summarised
+    from comparisons.posterior.sampling import summarised
 
     return summarised(values)
 

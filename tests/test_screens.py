@@ -13,9 +13,10 @@ import pytest
 import comparisons
 import em
 import models
-from comparisons import catalogue, datasets, labels, pipeline, store
+from comparisons import catalogue, datasets, labels, pipeline
 from comparisons.fitting import checked_settings
 from comparisons.memberships import Memberships
+from comparisons.results import store
 from models import (
     CoinParameters,
     CoinPrior,

@@ -11,12 +11,13 @@ import pytest
 from scipy.special import betaln, gammaln, logsumexp
 
 import em
-from comparisons import catalogue, datasets, draw_checks, proposals, second_route
+from comparisons import catalogue, datasets, draw_checks
 from comparisons.engines import Problem
-from comparisons.proposals import Proposal
-from comparisons.result import Check
-from comparisons.second_route import SecondRoute
-from comparisons.unconstrained import BLOCK, UnconstrainedPosterior
+from comparisons.posterior import proposals, second_route
+from comparisons.posterior.proposals import Proposal
+from comparisons.posterior.second_route import SecondRoute
+from comparisons.posterior.unconstrained import BLOCK, UnconstrainedPosterior
+from comparisons.results.result import Check
 from em.gaussian_family import GaussianMixture
 from models import CoinTosses, Measurements
 from models.gaussians import CovarianceForm

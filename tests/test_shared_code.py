@@ -12,7 +12,7 @@ import pytest
 from comparisons import checks, third_density
 from comparisons.declared_rows import DeclaredRows, differing_total
 from comparisons.engines import Problem
-from comparisons.result import Check
+from comparisons.results.result import Check
 from comparisons.study import broken_comparison
 from models import CoinParameters, CoinTosses, GaussianParameters, GaussianPrior, LogPosterior, Measurements
 from tests.declared import CASES, Case, compiled, declare, given

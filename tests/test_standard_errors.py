@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import evidence, quantities
+from comparisons import evidence
 from comparisons.engines import Problem
-from comparisons.result import Check, Quantity
+from comparisons.results.result import Check, Quantity
+from comparisons.results.strict_json import number
 from comparisons.standard_errors import SAME_ERRORS, against_pymc, of_fit, standard_errors
-from comparisons.strict_json import number
 from comparisons.study.settings import SETTINGS, simulate
+from comparisons.summary import quantities
 from em.curvature import Curvature, derivatives
 from em.mixture import Mixture
 from models import CoinTosses, GaussianParameters, LogPosterior, Measurements

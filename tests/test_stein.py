@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from comparisons import evidence, prior_draws, proposals, stein
+from comparisons import evidence
 from comparisons.engines import Problem
-from comparisons.quantities import parameters_of
-from comparisons.stein import Identities
-from comparisons.unconstrained import UnconstrainedPosterior
+from comparisons.posterior import prior_draws, proposals, stein
+from comparisons.posterior.stein import Identities
+from comparisons.posterior.unconstrained import UnconstrainedPosterior
+from comparisons.summary.quantities import parameters_of
 from models import CoinTosses, GaussianPrior, Measurements
 from tests.declared import COINS, coins_density, declare
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import xarray
 
-from comparisons import read, store
-from comparisons.files import write_text
-from comparisons.result import SCHEMA_VERSION, Result, SampledResult
-from comparisons.store import NoStoredResult, StoredResultError
+from comparisons import read
+from comparisons.results import store
+from comparisons.results.files import write_text
+from comparisons.results.result import SCHEMA_VERSION, Result, SampledResult
+from comparisons.results.store import NoStoredResult, StoredResultError
 from tests.stored_results import geyser, two_coins
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import provenance
 from comparisons.report import error_rates
+from comparisons.results import provenance
 from comparisons.study import calibration, campaign, faults, ranks, rates, replicate, settings, summary
 from comparisons.study.campaign import StudyError, Task
 from comparisons.study.rates import Rate

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import evidence, quantities
+from comparisons import evidence
 from comparisons.study import faults, settings
 from comparisons.study.settings import SETTINGS, simulate
+from comparisons.summary import quantities
 from em.climb import ObjectiveDecreased
 from models import CoinTosses, LogPosterior
 

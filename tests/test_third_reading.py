@@ -9,9 +9,10 @@ import pytest
 import xarray as xr
 
 import models
-from comparisons import quantities, third_reading
+from comparisons import third_reading
 from comparisons.engines import Problem, exchangeable
-from comparisons.result import Check
+from comparisons.results.result import Check
+from comparisons.summary import quantities
 from tests.declared import CASES, Case, compiled, given
 
 CHAINS, DRAWS = 2, 15

@@ -2,7 +2,7 @@
 
 from comparisons.catalogue.faithful_2d import eruptions_and_waiting
 from comparisons.declaration import Comparison, Fitted
-from comparisons.report_data import Finding
+from comparisons.results.report_data import Finding
 from em import gaussian_mixture
 
 PRIOR_REASON = (
@@ -47,6 +47,6 @@ COMPARISON = Comparison(
 if __name__ == "__main__":
     import sys
 
-    from comparisons.command_line import main
+    from comparisons.command.command_line import main
 
     main(["run", COMPARISON.name, *sys.argv[1:]])

@@ -3,7 +3,7 @@
 import em
 from comparisons.catalogue.faithful import waiting_times
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison, Fitted
-from comparisons.report_data import Finding
+from comparisons.results.report_data import Finding
 
 
 def findings(fitted: Fitted) -> list[Finding]:
@@ -44,6 +44,6 @@ COMPARISON = Comparison(
 if __name__ == "__main__":
     import sys
 
-    from comparisons.command_line import main
+    from comparisons.command.command_line import main
 
     main(["run", COMPARISON.name, *sys.argv[1:]])

@@ -5,7 +5,7 @@ import numpy as np
 import em
 from comparisons.datasets import Dataset
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison, Fitted
-from comparisons.report_data import Finding
+from comparisons.results.report_data import Finding
 from models import Measurements
 
 MISPRINT = 77  # the 78th velocity: 26690 in the file, 26960 in the source
@@ -60,6 +60,6 @@ COMPARISON = Comparison(
 if __name__ == "__main__":
     import sys
 
-    from comparisons.command_line import main
+    from comparisons.command.command_line import main
 
     main(["run", COMPARISON.name, *sys.argv[1:]])

@@ -6,7 +6,7 @@ import em
 from comparisons.catalogue.heights_labelled import heights_by_sex
 from comparisons.catalogue.one_normal import heights
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison, Fitted
-from comparisons.report_data import Finding
+from comparisons.results.report_data import Finding
 from models import GaussianParameters
 
 
@@ -70,6 +70,6 @@ COMPARISON = Comparison(
 if __name__ == "__main__":
     import sys
 
-    from comparisons.command_line import main
+    from comparisons.command.command_line import main
 
     main(["run", COMPARISON.name, *sys.argv[1:]])

@@ -5,7 +5,7 @@ import numpy as np
 from comparisons.catalogue.one_normal import SWAPPED_ROW
 from comparisons.datasets import Dataset
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison, Fitted
-from comparisons.report_data import Finding
+from comparisons.results.report_data import Finding
 from models import Measurements
 
 
@@ -49,6 +49,6 @@ COMPARISON = Comparison(
 if __name__ == "__main__":
     import sys
 
-    from comparisons.command_line import main
+    from comparisons.command.command_line import main
 
     main(["run", COMPARISON.name, *sys.argv[1:]])

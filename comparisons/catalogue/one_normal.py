@@ -5,7 +5,7 @@ from scipy.special import gammaln
 
 from comparisons.datasets import Dataset
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison, Fitted
-from comparisons.report_data import Finding
+from comparisons.results.report_data import Finding
 from models import GaussianPrior, Measurements
 
 SWAPPED_ROW = 11  # row 12, counted from 1: weight and height are swapped
@@ -59,6 +59,6 @@ COMPARISON = Comparison(
 if __name__ == "__main__":
     import sys
 
-    from comparisons.command_line import main
+    from comparisons.command.command_line import main
 
     main(["run", COMPARISON.name, *sys.argv[1:]])

@@ -5,7 +5,7 @@ import numpy as np
 import em
 from comparisons.datasets import Dataset
 from comparisons.declaration import UNIFORM, Comparison, Fitted
-from comparisons.report_data import Finding
+from comparisons.results.report_data import Finding
 from models import CoinParameters, CoinPrior, CoinTosses
 
 
@@ -61,6 +61,6 @@ COMPARISON = Comparison(
 if __name__ == "__main__":
     import sys
 
-    from comparisons.command_line import main
+    from comparisons.command.command_line import main
 
     main(["run", COMPARISON.name, *sys.argv[1:]])

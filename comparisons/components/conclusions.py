@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from comparisons.components.record import Candidate, LikelihoodRatio
 from comparisons.report.digits import ratio
-from comparisons.strict_json import Number
+from comparisons.results.strict_json import Number
 
 AIC, BIC, ICL, LOO, EVIDENCE, BOOTSTRAP = "AIC", "BIC", "ICL", "leave-one-out", "marginal likelihood", "bootstrap test"
 SIGNIFICANCE = 0.05

@@ -23,7 +23,7 @@ from comparisons import best_mode
 from comparisons.binomial import exact_interval
 from comparisons.components.record import LikelihoodRatio
 from comparisons.engines import Parameters, Problem
-from comparisons.strict_json import number
+from comparisons.results.strict_json import number
 from em.climb import Climb, climb
 from em.coin_family import CoinMixture
 from em.direct import maximise

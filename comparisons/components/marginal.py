@@ -16,11 +16,12 @@ import numpy as np
 from scipy.special import logsumexp
 
 import em
-from comparisons import quantities, second_route
 from comparisons.components.record import BayesFactor, Evidence, LeaveOneOut
 from comparisons.engines import Prior, Problem
-from comparisons.second_route import LABELLINGS, pareto_smoothed
-from comparisons.strict_json import Number, number
+from comparisons.posterior import second_route
+from comparisons.posterior.second_route import LABELLINGS, pareto_smoothed
+from comparisons.results.strict_json import Number, number
+from comparisons.summary import quantities
 from em.mixture import row_posteriors
 from models import CoinPrior
 from models.inputs import Floats

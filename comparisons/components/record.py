@@ -1,6 +1,6 @@
 """What a comparison of numbers of components comes to, field by field, and ``components.json``, which holds it.
 
-As with `comparisons.result` the dataclasses are the schema; a number that does not exist is null, and a reason stands
+As with `comparisons.results.result` the dataclasses are the schema; a number that does not exist is null, and a reason stands
 beside it. Reading a record fits nothing.
 """
 
@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from comparisons.display import displayed
-from comparisons.files import write_text
-from comparisons.result import Provenance
-from comparisons.store import StoredResultError
-from comparisons.strict_json import Number, intact, sealed
+from comparisons.results.files import write_text
+from comparisons.results.result import Provenance
+from comparisons.results.store import StoredResultError
+from comparisons.results.strict_json import Number, intact, sealed
 
 SCHEMA_VERSION = 2
 FILE = "components.json"

@@ -16,7 +16,7 @@ __all__ = ["is_current", "last_word", "mention_failure", "write_index", "write_r
 @contextmanager
 def last_word(name: str, directory: Path | str) -> Iterator[None]:
     """Where the block, a run of the comparison, ends with an error, say so beside and on what is there of an earlier run."""
-    from comparisons import store
+    from comparisons.results import store
 
     try:
         yield
@@ -29,8 +29,8 @@ def last_word(name: str, directory: Path | str) -> Iterator[None]:
 
 def mention_failure(name: str, directory: Path | str, error: str) -> None:
     """Write down what ended a run of the comparison, and say so on the page of an earlier one."""
-    from comparisons import store
     from comparisons.report import page
+    from comparisons.results import store
 
     store.fail_run(name, Path(directory), error)
     page.mention_later_run(Path(directory))
@@ -51,7 +51,7 @@ def write_report(directory: Path | str, *, own: bool = False) -> Path:
 
     Raises
     ------
-    comparisons.store.StoredResultError
+    comparisons.results.store.StoredResultError
         The result is missing, damaged or of another version of this program.
     """
     from comparisons.report import page

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from comparisons.files import replacing
-from comparisons.result import Result
+from comparisons.results.files import replacing
+from comparisons.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

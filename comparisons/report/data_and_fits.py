@@ -27,8 +27,8 @@ from comparisons.report.appearance import (
 )
 from comparisons.report.digits import percent
 from comparisons.report.draws import draws_of
-from comparisons.report_data import Curves
-from comparisons.result import Result
+from comparisons.results.report_data import Curves
+from comparisons.results.result import Result
 
 if TYPE_CHECKING:
     import xarray

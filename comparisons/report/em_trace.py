@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from comparisons.report.appearance import EM, WIDTH, Illustration
 from comparisons.report.digits import significant
-from comparisons.result import Result
+from comparisons.results.result import Result
 
 # Units in the last place of the log-likelihood: sums over rows are no finer, and smaller differences say nothing.
 ROUNDING = 16

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from comparisons.report.digits import percent
-from comparisons.result import Result
+from comparisons.results.result import Result
 
 PUBLISHED = Path(__file__).resolve().parent.parent / "study" / "rates.json"
 

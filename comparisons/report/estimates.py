@@ -6,7 +6,6 @@ import csv
 import io
 import re
 
-from comparisons.files import directory_name
 from comparisons.report.digits import MISSING, decimals_for, rounded
 from comparisons.report.reservations import (
     END_MARK,
@@ -19,8 +18,9 @@ from comparisons.report.reservations import (
     map_on_ridge,
     readable,
 )
-from comparisons.result import Quantity, Result
-from comparisons.strict_json import Number
+from comparisons.results.files import directory_name
+from comparisons.results.result import Quantity, Result
+from comparisons.results.strict_json import Number
 
 _LATEX = str.maketrans(
     {

@@ -16,7 +16,7 @@ from comparisons.report.appearance import CHAINS, EM, LINES, MAP, POSTERIOR, WID
 from comparisons.report.digits import percent
 from comparisons.report.draws import draws_of
 from comparisons.report.reservations import em_on_ridge, map_on_ridge
-from comparisons.result import Quantity, Result
+from comparisons.results.result import Quantity, Result
 
 if TYPE_CHECKING:
     import xarray

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from comparisons.report.appearance import CHAINS, DATA, WIDTH, Illustration, add_legend, drawn
-from comparisons.result import Result
+from comparisons.results.result import Result
 
 # Told apart without colour too; where there are more components than marks they begin again.
 MARKERS = ("o", "^", "s", "D")

@@ -19,8 +19,8 @@ from comparisons.report.appearance import (
 )
 from comparisons.report.data_and_fits import panels
 from comparisons.report.digits import percent
-from comparisons.report_data import PredictiveCurve, QuantilePlot
-from comparisons.result import Result
+from comparisons.results.report_data import PredictiveCurve, QuantilePlot
+from comparisons.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,12 +11,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from comparisons import store
 from comparisons.components import record
-from comparisons.files import directory_name, write_text
 from comparisons.report import digits, error_rates, estimates, reservations
-from comparisons.result import Quantity, Result
-from comparisons.strict_json import Number
+from comparisons.results import store
+from comparisons.results.files import directory_name, write_text
+from comparisons.results.result import Quantity, Result
+from comparisons.results.strict_json import Number
 
 PAGE = "report.html"
 CSV = "estimates.csv"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from comparisons.result import Quantity, Result
-from comparisons.strict_json import Number
+from comparisons.results.result import Quantity, Result
+from comparisons.results.strict_json import Number
 
 # Stands beside an estimate that the footnote is about.
 MARK = "†"

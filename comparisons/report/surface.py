@@ -19,8 +19,8 @@ from comparisons.report.appearance import (
     thinned,
 )
 from comparisons.report.draws import draws_of
-from comparisons.report_data import Surface
-from comparisons.result import Result
+from comparisons.results.report_data import Surface
+from comparisons.results.result import Result
 
 if TYPE_CHECKING:
     import xarray

@@ -12,10 +12,11 @@ from unittest.mock import patch
 import numpy as np
 
 import models.mixtures
-from comparisons import adequacy, quantities, sampling
 from comparisons.engines import Problem
+from comparisons.posterior import sampling
 from comparisons.study.broken_em import with_rows
 from comparisons.study.replaced import everywhere
+from comparisons.summary import adequacy, quantities
 from models import CoinTosses, GaussianPrior, Measurements
 
 # Rows this near to each other, in the units of the settings, are taken for one.

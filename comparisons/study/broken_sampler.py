@@ -10,9 +10,10 @@ import numpy as np
 from scipy.special import expit, logit
 
 import models
-from comparisons import checks, sampling
+from comparisons import checks
 from comparisons.best_mode import objective
 from comparisons.engines import Problem, exchangeable
+from comparisons.posterior import sampling
 from comparisons.study.broken_em import neighbour
 from models import LogPosterior
 from models.inputs import Floats

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from comparisons import provenance
+from comparisons.results import provenance
 from comparisons.study import calibration, faults, replicate, settings
 from comparisons.study.calibration import CalibrationRow
 from comparisons.study.replicate import Row
@@ -220,7 +220,7 @@ def _cluster(scheduler: str | None) -> Iterator[Client]:
         with Client(scheduler) as client:
             yield client
         return
-    from comparisons.processes import SINGLE_THREADED
+    from comparisons.command.processes import SINGLE_THREADED
 
     os.environ.update(dict.fromkeys(SINGLE_THREADED, "1"))
     workers = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()

@@ -23,7 +23,7 @@ import em.gaussians
 from comparisons import checks, engines
 from comparisons.best_mode import objective
 from comparisons.engines import Problem
-from comparisons.result import Engine
+from comparisons.results.result import Engine
 from comparisons.study import broken_comparison, broken_em, broken_pymc, broken_sampler, broken_search
 from em.fit import fit_mixture
 

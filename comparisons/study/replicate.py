@@ -10,7 +10,7 @@ from typing import Any
 import pymc as pm
 
 from comparisons.judgement import Clock, Judgement, judge
-from comparisons.result import Check
+from comparisons.results.result import Check
 from comparisons.study import faults
 from comparisons.study.settings import SETTINGS, simulate
 from models import LogPosterior

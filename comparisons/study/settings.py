@@ -14,7 +14,7 @@ import numpy as np
 
 from comparisons.declaration import Comparison
 from comparisons.engines import Parameters, Prior, Problem
-from comparisons.prior_draws import drawn
+from comparisons.posterior.prior_draws import drawn
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, GaussianPrior, Measurements
 from models.gaussians import Covariance, CovarianceForm
 from models.inputs import Floats

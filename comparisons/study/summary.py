@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from comparisons.files import write_text
+from comparisons.results.files import write_text
 from comparisons.study import faults, figures, rates
 from comparisons.study.calibration import FAULTS as CALIBRATION_FAULTS
 from comparisons.study.campaign import REPLICATES, Study, plan

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import models
-from comparisons import adequacy, checks, draw_checks, quantities
+from comparisons import checks, draw_checks
 from comparisons.engines import Parameters, Problem, exchangeable, sample
+from comparisons.summary import adequacy, quantities
 from models import LogPosterior
 from models.inputs import Floats, Integers
 

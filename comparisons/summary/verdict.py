@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import em
-from comparisons.adequacy import SHIFT, Modes
 from comparisons.engines import Problem
-from comparisons.report_data import Labels
-from comparisons.result import Check, Quantity, Verdict
+from comparisons.results.report_data import Labels
+from comparisons.results.result import Check, Quantity, Verdict
+from comparisons.summary.adequacy import SHIFT, Modes
 
 # What decides whether the engines are right; "identified" decides only whether a point can be a summary.
 NOT_INTEGRITY = ("identified",)

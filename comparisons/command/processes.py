@@ -26,8 +26,8 @@ from types import FrameType
 from typing import Any
 
 from comparisons import report
-from comparisons.files import directory_name
-from comparisons.result import Verdict
+from comparisons.results.files import directory_name
+from comparisons.results.result import Verdict
 
 LOG = "run.log"
 # Seconds that a process gets to end before it is killed.

@@ -69,7 +69,7 @@ def exact(problem: Problem, thresholds: dict[str, list[float]]) -> ExactPosterio
 
     Parameters
     ----------
-    thresholds : of each quantity by name, as `comparisons.quantities` names them
+    thresholds : of each quantity by name, as `comparisons.summary.quantities` names them
     """
     if not isinstance(problem.data, CoinTosses) or problem.comparison.n_components > 2:
         return None

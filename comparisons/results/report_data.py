@@ -1,6 +1,6 @@
 """What a result holds beside the verdict, for its report: figures, model checks, labels and findings, field by field.
 
-Part of the schema of `comparisons.result`; nothing here decides a verdict.
+Part of the schema of `comparisons.results.result`; nothing here decides a verdict.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from comparisons.display import displayed
-from comparisons.strict_json import Number
+from comparisons.results.strict_json import Number
 
 
 @dataclass(frozen=True, slots=True)

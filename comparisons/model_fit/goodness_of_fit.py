@@ -21,9 +21,9 @@ from scipy.special import log_ndtr, ndtr, ndtri, xlogy
 import em
 from comparisons.engine_failures import failing
 from comparisons.engines import Parameters, Problem
-from comparisons.replicates import component_shares, groups_of, outcome_probabilities, outcomes, replicates
-from comparisons.report_data import Distance, GoodnessOfFit, QuantilePlot
-from comparisons.strict_json import number
+from comparisons.model_fit.replicates import component_shares, groups_of, outcome_probabilities, outcomes, replicates
+from comparisons.results.report_data import Distance, GoodnessOfFit, QuantilePlot
+from comparisons.results.strict_json import number
 from em.climb import Climb, climb
 from em.coin_steps import log_densities
 from em.collapse import collapsed

@@ -16,9 +16,9 @@ from typing import Any, Literal
 import numpy as np
 
 from comparisons.not_numbers import not_numbers
-from comparisons.quantities import Scale, scale, unit_of
-from comparisons.result import Exact, Gap, PosteriorSummary, Quantity
-from comparisons.strict_json import number
+from comparisons.results.result import Exact, Gap, PosteriorSummary, Quantity
+from comparisons.results.strict_json import number
+from comparisons.summary.quantities import Scale, scale, unit_of
 from models.inputs import Floats
 
 INTERVAL = 0.94

@@ -22,7 +22,7 @@ import click
 from comparisons import DEFAULT_SEED
 
 if TYPE_CHECKING:
-    from comparisons.processes import Outcome
+    from comparisons.command.processes import Outcome
 
 WRONG, WRONG_USE, INCONCLUSIVE, CRASHED = 1, 2, 3, 4
 # Of the kind that shells and sysexits.h know.
@@ -168,7 +168,8 @@ def run(
 
     A stored result is used again while nothing that decides it has changed.
     """
-    from comparisons import catalogue, engines, processes, progress, report, terminal
+    from comparisons import catalogue, engines, report
+    from comparisons.command import processes, progress, terminal
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -191,7 +192,7 @@ def run(
 
 
 def _status(outcomes: Sequence[Outcome]) -> int:
-    from comparisons.processes import Finished
+    from comparisons.command.processes import Finished
 
     verdicts = {each.verdict if isinstance(each, Finished) else "crashed" for each in outcomes}
     ranked = {"wrong": WRONG, "crashed": CRASHED, "inconclusive": INCONCLUSIVE}
@@ -199,9 +200,9 @@ def _status(outcomes: Sequence[Outcome]) -> int:
 
 
 def _print_json(out: Path, outcomes: Sequence[Outcome], *, alone: bool) -> None:
-    from comparisons import store
-    from comparisons.files import directory_name
-    from comparisons.processes import Finished
+    from comparisons.command.processes import Finished
+    from comparisons.results import store
+    from comparisons.results.files import directory_name
 
     ended = [each.name for each in outcomes if isinstance(each, Finished)]
     texts = [(out / directory_name(name) / store.RESULT).read_text(encoding="utf-8").strip() for name in ended]
@@ -226,7 +227,7 @@ def components(name: str, most: int | None, seed: int, out: Path | None, as_json
 
     Bootstrap likelihood ratio and Bayes factor for each step, AIC, BIC, ICL and leave-one-out for each number.
     """
-    from comparisons import progress, terminal
+    from comparisons.command import progress, terminal
     from comparisons.components import comparing, record
 
     try:
@@ -247,7 +248,8 @@ def components(name: str, most: int | None, seed: int, out: Path | None, as_json
 @click.argument("directory", metavar="[DIR]", type=DIRECTORY, default=RESULTS)
 def write_reports(directory: Path) -> None:
     """Write the reports in DIR (default: results) again, from the result files alone."""
-    from comparisons import catalogue, report, store
+    from comparisons import catalogue, report
+    from comparisons.results import store
 
     found = sorted(path.parent for path in directory.glob(f"*/{store.RESULT}"))
     if not found:
@@ -273,8 +275,9 @@ def write_reports(directory: Path) -> None:
 @click.pass_context
 def show(context: click.Context, name: str, out: Path) -> None:
     """Show the verdict, the table and the reasons of a stored result, of the catalogue or not."""
-    from comparisons import store, terminal
-    from comparisons.files import directory_name
+    from comparisons.command import terminal
+    from comparisons.results import store
+    from comparisons.results.files import directory_name
 
     directory = out / directory_name(name)
     later: store.LaterRun | None = None
@@ -320,8 +323,8 @@ def study(study: str, replicates: int | None, seed: int, out: Path, scheduler: s
     """
     from typing import cast
 
-    from comparisons import terminal
-    from comparisons.progress import counted
+    from comparisons.command import terminal
+    from comparisons.command.progress import counted
     from comparisons.study import campaign, summary
 
     number = campaign.REPLICATES[study] if replicates is None else replicates

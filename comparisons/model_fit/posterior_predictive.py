@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.adequacy import INTERVAL
 from comparisons.engines import Parameters, Problem
-from comparisons.replicates import replicates
-from comparisons.report_data import PredictiveChecks, PredictiveCurve, PredictiveStatistic
+from comparisons.model_fit.replicates import replicates
+from comparisons.results.report_data import PredictiveChecks, PredictiveCurve, PredictiveStatistic
+from comparisons.summary.adequacy import INTERVAL
 from models import CoinTosses
 from models.inputs import Floats
 

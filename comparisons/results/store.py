@@ -1,7 +1,7 @@
 """Results on disk: ``result.json`` and ``posterior.nc`` in the directory of each comparison.
 
-The schema is the dataclasses of `comparisons.result`, and a digest of all of it. What is written is read back strictly first,
-and both files are complete before either is moved into place, ``result.json`` last. A run that has begun and not ended leaves
+The schema is the dataclasses of `comparisons.results.result`, and a digest of all of it. What is written is read back strictly
+first, and both files are complete before either is moved into place, ``result.json`` last. A run that has begun and not ended leaves
 ``later_run.json`` beside an older result, which is then no longer the last word.
 """
 
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from comparisons.files import replacing, write_text
-from comparisons.result import SCHEMA_VERSION, Result, SampledResult
-from comparisons.strict_json import intact, sealed
+from comparisons.results.files import replacing, write_text
+from comparisons.results.result import SCHEMA_VERSION, Result, SampledResult
+from comparisons.results.strict_json import intact, sealed
 
 if TYPE_CHECKING:
     import xarray

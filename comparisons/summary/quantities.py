@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from comparisons.engines import Parameters, Problem
-from comparisons.quantity_names import variable_and_labels
+from comparisons.summary.quantity_names import variable_and_labels
 from em.curvature import Curvature
 from em.mixture import trusted
 from models import CoinParameters, GaussianParameters

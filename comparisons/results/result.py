@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from comparisons.display import displayed, displayed_result
-from comparisons.report_data import Curves, Finding, Labels, ModelChecks, Surface
-from comparisons.strict_json import Number
+from comparisons.results.report_data import Curves, Finding, Labels, ModelChecks, Surface
+from comparisons.results.strict_json import Number
 
 SCHEMA_VERSION = 5
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import gammaln, logsumexp
 
 import em
-from comparisons.unconstrained import UnconstrainedPosterior, central_gradient, reach_of
+from comparisons.posterior.unconstrained import UnconstrainedPosterior, central_gradient, reach_of
 from em.climb import climb
 from em.gaussian_family import GaussianMixture
 from em.starts import spread_out

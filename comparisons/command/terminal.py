@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from comparisons.command.processes import Crashed, Outcome
+from comparisons.command.progress import COLOURS
 from comparisons.components.record import Components
-from comparisons.processes import Crashed, Outcome
-from comparisons.progress import COLOURS
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, ratio, rounded, significant, statistic
 from comparisons.report.reservations import (
     MARK,
@@ -19,15 +19,15 @@ from comparisons.report.reservations import (
     footnotes,
     map_on_ridge,
 )
-from comparisons.result import Quantity, Result
-from comparisons.strict_json import Number
+from comparisons.results.result import Quantity, Result
+from comparisons.results.strict_json import Number
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from comparisons.store import LaterRun
+    from comparisons.results.store import LaterRun
     from comparisons.study.campaign import Ended
     from comparisons.study.rates import Rate
 

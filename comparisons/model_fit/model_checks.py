@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import em
-from comparisons import quantities, sampling
-from comparisons.adequacy import INTERVAL
 from comparisons.engines import Problem
-from comparisons.goodness_of_fit import goodness_of_fit, nothing_to_test
-from comparisons.posterior_predictive import predictive_checks
-from comparisons.power_scaling import THRESHOLD, prior_sensitivity
-from comparisons.report_data import GoodnessOfFit, ModelChecks, PredictiveChecks, PriorSensitivity
+from comparisons.model_fit.goodness_of_fit import goodness_of_fit, nothing_to_test
+from comparisons.model_fit.posterior_predictive import predictive_checks
+from comparisons.model_fit.power_scaling import THRESHOLD, prior_sensitivity
+from comparisons.posterior import sampling
+from comparisons.results.report_data import GoodnessOfFit, ModelChecks, PredictiveChecks, PriorSensitivity
+from comparisons.summary import quantities
+from comparisons.summary.adequacy import INTERVAL
 
 if TYPE_CHECKING:
     import xarray as xr

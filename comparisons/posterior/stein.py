@@ -22,12 +22,12 @@ import numpy as np
 from scipy.special import ndtri, softmax
 
 import em
-from comparisons import proposals, second_route
 from comparisons.draw_checks import FALSE_ALARMS_OF_IDENTITIES
 from comparisons.engines import Problem
-from comparisons.quantities import parameters_of
-from comparisons.sampling import thinned
-from comparisons.unconstrained import UnconstrainedPosterior, central_gradient
+from comparisons.posterior import proposals, second_route
+from comparisons.posterior.sampling import thinned
+from comparisons.posterior.unconstrained import UnconstrainedPosterior, central_gradient
+from comparisons.summary.quantities import parameters_of
 from models.inputs import Floats
 
 if TYPE_CHECKING:

@@ -22,9 +22,10 @@ import numpy as np
 from scipy.special import logsumexp
 
 import em
-from comparisons import proposals, quantities
 from comparisons.engines import Problem
-from comparisons.unconstrained import UnconstrainedPosterior
+from comparisons.posterior import proposals
+from comparisons.posterior.unconstrained import UnconstrainedPosterior
+from comparisons.summary import quantities
 from models.inputs import Floats, Integers
 
 DRAWS = 4000

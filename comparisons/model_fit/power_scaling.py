@@ -16,9 +16,9 @@ import numpy as np
 
 from comparisons.checks import em_densities
 from comparisons.engines import Parameters, Problem
-from comparisons.quantities import unit_of
-from comparisons.report_data import PowerScaling, PriorSensitivity
-from comparisons.strict_json import number
+from comparisons.results.report_data import PowerScaling, PriorSensitivity
+from comparisons.results.strict_json import number
+from comparisons.summary.quantities import unit_of
 from models import CoinPrior
 from models.inputs import Floats
 

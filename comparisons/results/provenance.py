@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from comparisons.result import Provenance
+from comparisons.results.result import Provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("models", "em", "comparisons")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from comparisons.processes import Crashed, Finished, Outcome, Stage
+from comparisons.command.processes import Crashed, Finished, Outcome, Stage
 from comparisons.report.digits import seconds
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import dataclasses
 from typing import Any
 
 import em
-from comparisons import adequacy, quantities
 from comparisons.engine_failures import failing
 from comparisons.engines import Problem
-from comparisons.result import Quantity
-from comparisons.strict_json import number
+from comparisons.results.result import Quantity
+from comparisons.results.strict_json import number
+from comparisons.summary import adequacy, quantities
 from models import CoinTosses
 from models.inputs import Floats
 

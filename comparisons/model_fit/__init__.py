@@ -1,0 +1,1 @@
+"""Whether the model fits the data, which changes no verdict."""
