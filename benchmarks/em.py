@@ -37,8 +37,8 @@ import em
 from benchmarks.peers import PEERS, Missing, Peer, scikit_learn_steps, seconds
 from benchmarks.report import tables
 from benchmarks.workloads import WORKLOADS, Workload, coins
-from em.acceleration import fastest
-from em.climb import climb
+from em.ascent.acceleration import fastest
+from em.ascent.climb import climb
 
 # Nats per row from the optimum at which a run has arrived.
 TARGET = 1e-6

@@ -12,8 +12,8 @@ import time
 import numpy as np
 
 from benchmarks.workloads import Workload, as_workload, simulated
-from em.acceleration import Acceleration
-from em.climb import climb
+from em.ascent.acceleration import Acceleration
+from em.ascent.climb import climb
 
 # Rows, features, components, spread of the centres.
 KINDS = {

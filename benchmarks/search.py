@@ -23,7 +23,7 @@ SAME = 1e-4
 
 
 def regular_value(
-    y: Floats, k: int, starts: em.starts.Starts, seed: int, covariance: Covariance = "full"
+    y: Floats, k: int, starts: em.search.starts.Starts, seed: int, covariance: Covariance = "full"
 ) -> tuple[float, float]:
     """Log-likelihood of the best regular optimum, and seconds of processor time."""
     began = time.process_time()

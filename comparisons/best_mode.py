@@ -25,9 +25,9 @@ from comparisons.not_numbers import all_fitted, all_numbers
 from comparisons.posterior.sampling import log_likelihoods, parameters_at
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
-from em.collapse import chance_gain
-from em.curvature import curvature
-from em.doubts import MINIMUM_RATIO
+from em.search.collapse import chance_gain
+from em.search.doubts import MINIMUM_RATIO
+from em.uncertainty.curvature import curvature
 from models import CoinParameters
 from models.inputs import Floats
 

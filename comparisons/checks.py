@@ -21,10 +21,10 @@ from comparisons.results.result import Check, Engine
 from comparisons.results.strict_json import number
 from em.coin_steps import log_likelihood as coin_log_likelihood
 from em.coin_steps import log_prior as coin_log_prior
-from em.curvature import Curvature
 from em.gaussian_steps import log_likelihood as gaussian_log_likelihood
 from em.gaussian_steps import log_prior as gaussian_log_prior
-from em.standard_errors import describe
+from em.uncertainty.curvature import Curvature
+from em.uncertainty.standard_errors import describe
 from models import CoinTosses, LogPosterior, Maximum
 from models.inputs import Floats, some_of
 

@@ -19,8 +19,8 @@ from comparisons.posterior.sampling import draw_values
 from comparisons.results.result import Check
 from comparisons.summary import quantities
 from comparisons.summary.adequacy import Modes
-from em.curvature import Curvature, curvature
 from em.mixture import row_posteriors
+from em.uncertainty.curvature import Curvature, curvature
 from models import CoinTosses, LogPosterior
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ from comparisons.posterior import quadrature, sampling, second_route
 from comparisons.posterior.prior_draws import middle_half, prior_spreads
 from comparisons.results.result import Check, Quantity, Verdict
 from comparisons.summary import adequacy, quantities, verdict
-from em.curvature import Curvature
 from em.relabelled import relabelled
-from em.standard_errors import withheld_reason
+from em.uncertainty.curvature import Curvature
+from em.uncertainty.standard_errors import withheld_reason
 from models import LogPosterior
 from models.inputs import Floats
 from models.order import FIRST, Order

@@ -29,7 +29,7 @@ from comparisons.checks import STATIONARY
 from comparisons.engines import Prior, Problem
 from comparisons.results.result import Check, Engine, Outcome, Quantity
 from comparisons.results.strict_json import number
-from em.curvature import Curvature
+from em.uncertainty.curvature import Curvature
 from models import LogPosterior
 from models.inputs import Floats
 

@@ -2,20 +2,20 @@
 
 from typing import TYPE_CHECKING
 
-from em.climb import ObjectiveDecreased
+from em.ascent.climb import ObjectiveDecreased
 from em.coins import coin_mixture
-from em.doubts import Doubt
 from em.fit import Fit
 from em.gaussians import gaussian_mixture
-from em.optima import Mode
+from em.search.doubts import Doubt
+from em.search.optima import Mode
 from models.later import at_first_use
 
 if TYPE_CHECKING:
-    from em.bags import distinct_tosses
-    from em.profile import profile_interval
-    from em.quantities import Interval
-    from em.resampling import Bootstrap, bootstrap
-    from em.robust import sandwich
+    from em.rows.bags import distinct_tosses
+    from em.uncertainty.profile import profile_interval
+    from em.uncertainty.quantities import Interval
+    from em.uncertainty.resampling import Bootstrap, bootstrap
+    from em.uncertainty.robust import sandwich
 
 __all__ = [
     "Bootstrap",
@@ -37,11 +37,11 @@ __getattr__, __dir__ = at_first_use(
     __name__,
     __all__,
     {
-        "Bootstrap": "em.resampling",
-        "Interval": "em.quantities",
-        "bootstrap": "em.resampling",
-        "distinct_tosses": "em.bags",
-        "profile_interval": "em.profile",
-        "sandwich": "em.robust",
+        "Bootstrap": "em.uncertainty.resampling",
+        "Interval": "em.uncertainty.quantities",
+        "bootstrap": "em.uncertainty.resampling",
+        "distinct_tosses": "em.rows.bags",
+        "profile_interval": "em.uncertainty.profile",
+        "sandwich": "em.uncertainty.robust",
     },
 )

@@ -13,7 +13,6 @@ from scipy.special import expit, gammaln, logit, xlog1py, xlogy
 
 from em.binomials import deviances, largest_log_probability
 from em.coin_steps import CoinStatistics, log_densities, log_prior, m_step, many_tosses, statistics_of
-from em.curvature import missing_information
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, Block, blocks_of, posterior_sums
 from em.mixture import (
     AT_A_TIME,
@@ -28,7 +27,8 @@ from em.mixture import (
     weight_coordinates,
     weight_prior_derivatives,
 )
-from em.sample import SAMPLE, drawn, keys
+from em.rows.sample import SAMPLE, drawn, keys
+from em.uncertainty.curvature import missing_information
 from models.coins import CoinParameters, CoinPrior, CoinTosses
 from models.display import displayed
 from models.inputs import Floats, Integers, instance_of

@@ -5,11 +5,11 @@ The steps are in `em.coin_steps`.
 
 from __future__ import annotations
 
-from em.acceleration import Acceleration
+from em.ascent.acceleration import Acceleration
 from em.coin_family import CoinMixture, CoinStandardErrors
 from em.fit import Fit, Method, checked_options, fit_mixture
 from em.mixture import fitting_start, has_mode
-from em.starts import Starts
+from em.search.starts import Starts
 from models.coins import CoinParameters, CoinPrior, CoinTosses
 from models.inputs import instance_of
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows

@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.acceleration import Acceleration
-from em.arrival import MOST_PARAMETERS
-from em.climb import MAX_ITERATIONS, Climb, climb
-from em.doubts import Doubt, doubts_of
+from em.ascent.acceleration import Acceleration
+from em.ascent.arrival import MOST_PARAMETERS
+from em.ascent.climb import MAX_ITERATIONS, Climb, climb
 from em.mixture import Mixture, permuted_places
-from em.optima import Mode, Optimum, Status, distinct_optima, judged_end, modes_of, same_optimum
-from em.runs import climbed_on, explored, finished, from_sample, rank, runs_of
-from em.standard_errors import covariance_of, withheld_reason
-from em.starts import Starts, starts
+from em.search.doubts import Doubt, doubts_of
+from em.search.optima import Mode, Optimum, Status, distinct_optima, judged_end, modes_of, same_optimum
+from em.search.runs import climbed_on, explored, finished, from_sample, rank, runs_of
+from em.search.starts import Starts, starts
+from em.uncertainty.standard_errors import covariance_of, withheld_reason
 from models.display import displayed
 from models.inputs import Floats, read_only, shown, whole_number
 from models.mixtures import canonical_permutation
@@ -168,7 +168,7 @@ def fit_mixture(
 
     def run(first: Any, steps: int = max_iterations, *, settled: bool = False) -> Climb:
         if method != "em":
-            from em.direct import maximise
+            from em.ascent.direct import maximise
 
             return maximise(mixture, first, method)
         return climb(mixture, first, acceleration, steps, settled=settled)

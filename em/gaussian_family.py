@@ -19,7 +19,6 @@ from em.covariances import (
     lower_directions,
     root_coordinates,
 )
-from em.curvature import missing_information
 from em.gaussian_derivatives import (
     component_prior_derivatives,
     information_missing,
@@ -43,9 +42,10 @@ from em.mixture import (
 )
 from em.moments import GaussianStatistics, statistics_of
 from em.normal_rows import NormalRows
-from em.sample import SAMPLE, drawn, keys
+from em.rows.sample import SAMPLE, drawn, keys
 from em.spread_ratio import ROUNDING as RATIO_ROUNDING
 from em.spread_ratio import SpreadRatio
+from em.uncertainty.curvature import missing_information
 from em.units import Units
 from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior
 from models.inputs import Floats, Integers

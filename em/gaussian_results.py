@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from em.chunks import Rows, chunks_of
 from em.covariances import from_lower
 from em.gaussian_steps import log_densities
 from em.mixture import log_weights, responsibilities
+from em.rows.chunks import Rows, chunks_of
 from em.units import Units
 from models.display import displayed
 from models.gaussians import GaussianParameters

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from em.acceleration import Acceleration
-from em.chunks import chunks_of
+from em.ascent.acceleration import Acceleration
 from em.fit import Fit, Method, checked_options, fit_mixture
 from em.gaussian_family import GaussianMixture
 from em.gaussian_results import GaussianStandardErrors
 from em.mixture import fitting_start, has_mode
 from em.progress import Progress
-from em.starts import Starts
+from em.rows.chunks import chunks_of
+from em.search.starts import Starts
 from models.gaussians import Covariance, CovarianceForm, GaussianParameters, GaussianPrior
 from models.inputs import finite_array, instance_of
 from models.measurements import measured
@@ -123,7 +123,7 @@ def gaussian_mixture(
         _check_numbers(data.d, data.columns, prior, start, treated, form)
         mixture = GaussianMixture(data, treated, form, prior, **options)
     else:
-        from em.chunked import over_chunks
+        from em.rows.chunked import over_chunks
 
         _check_numbers(len(chunks.features), chunks.columns, prior, start, treated, form)
         mixture = over_chunks(chunks, seed, treated, form, prior, **options)

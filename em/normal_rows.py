@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from em.compiled import available, normal_sums
 from em.covariances import from_lower
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, ROWS, Block, posterior_sums
 from em.mixture import AT_A_TIME
 from em.mixture import log_weights as log_of_weights
 from em.moments import GaussianStatistics, statistics_of
+from em.rows.compiled import available, normal_sums
 from models.gaussians import GaussianParameters
 from models.inputs import Floats, Integers
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from em.fit import Fit, Path
 from em.mixture import permuted_places
-from em.optima import Mode
+from em.search.optima import Mode
 from models.inputs import Integers, read_only
 from models.order import Order
 

@@ -9,12 +9,12 @@ import pytest
 
 import em
 from comparisons.datasets import load
-from em import arrival
-from em.climb import Climb, climb
+from em.ascent import arrival
+from em.ascent.climb import Climb, climb
 from em.coin_family import CoinMixture
-from em.curvature import curvature
 from em.gaussian_family import GaussianMixture
 from em.mixture import EPSILON
+from em.uncertainty.curvature import curvature
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.gaussians import CovarianceForm
 from models.mixtures import MixtureWeights

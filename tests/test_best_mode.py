@@ -10,7 +10,7 @@ import pytest
 from comparisons import best_mode as modes
 from comparisons.engines import Problem
 from comparisons.results.result import Check
-from em.doubts import MINIMUM_RATIO
+from em.search.doubts import MINIMUM_RATIO
 from models import (
     GaussianParameters,
     GaussianPrior,

@@ -16,7 +16,7 @@ from comparisons import checks, engines, evidence, third_density
 from comparisons.engines import Problem
 from comparisons.posterior import prior_draws
 from comparisons.results.result import Check
-from em.curvature import curvature
+from em.uncertainty.curvature import curvature
 from models import (
     CoinParameters,
     CoinPrior,

@@ -19,11 +19,11 @@ import pyarrow.dataset
 import pytest
 
 import em
-from em import chunks
-from em.compiled import available, normal_sums
-from em.dask_chunks import DaskRows
 from em.mixture import AT_A_TIME
-from em.sample import SAMPLE, Sample, drawn, keys
+from em.rows import chunks
+from em.rows.compiled import available, normal_sums
+from em.rows.dask_chunks import DaskRows
+from em.rows.sample import SAMPLE, Sample, drawn, keys
 from models import CoinTosses, GaussianParameters, GaussianPrior, Measurements
 from models.inputs import Integers
 from tests.stored_rows import COUNTS, LABELS, TABLE, N, Y, mapped, parquet, start

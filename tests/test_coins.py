@@ -13,7 +13,7 @@ from scipy import stats
 import em
 from em.coin_family import CoinMixture
 from em.coin_steps import CoinStatistics, log_likelihood, m_step
-from em.curvature import derivatives
+from em.uncertainty.curvature import derivatives
 from models import CoinParameters, CoinPrior, CoinTosses
 from models.mixtures import MixtureWeights, Weights
 from tests.differences import slope

@@ -8,8 +8,8 @@ from scipy import stats
 
 import em
 from comparisons.datasets import load
-from em.collapse import NARROW, collapsed, supported
 from em.gaussian_family import GaussianMixture
+from em.search.collapse import NARROW, collapsed, supported
 from models import GaussianParameters, GaussianPrior, Measurements
 from models.gaussians import CovarianceForm
 from models.inputs import Floats

@@ -19,7 +19,7 @@ from comparisons.components.record import LikelihoodRatio
 from comparisons.engines import Problem
 from comparisons.posterior import second_route
 from comparisons.summary import quantities
-from em.doubts import MINIMUM_RATIO
+from em.search.doubts import MINIMUM_RATIO
 from models import CoinTosses, GaussianPrior, Measurements
 from models.gaussians import Covariance
 from models.inputs import Floats

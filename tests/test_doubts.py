@@ -9,7 +9,7 @@ import em
 from comparisons.datasets import load
 from comparisons.results.result import Check
 from comparisons.summary import verdict
-from em.doubts import MINIMUM_RATIO, RIVAL
+from em.search.doubts import MINIMUM_RATIO, RIVAL
 from models import CoinTosses, Measurements
 from tests.declared import declare
 

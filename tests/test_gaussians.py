@@ -13,8 +13,8 @@ from sklearn.mixture import GaussianMixture as SklearnMixture
 
 import em
 from comparisons.datasets import load
-from em.curvature import derivatives
 from em.gaussian_family import GaussianMixture
+from em.uncertainty.curvature import derivatives
 from models import GaussianParameters, GaussianPrior, Measurements
 from models.gaussians import Covariance, CovarianceForm
 from models.inputs import Floats

@@ -24,7 +24,7 @@ ALLOWED = {
 }
 AT_IMPORT = {"models": {"models", "numpy", "scipy"}, "em": {"em", "models", "numpy", "scipy"}}
 # Loaded inside a function when numba is needed, so that they may import it, and LLVM's builder with it, at their top.
-COMPILED = {"em/lanes.py", "em/compiled_pass.py"}
+COMPILED = {"em/rows/lanes.py", "em/rows/compiled_pass.py"}
 # What em may know of models. In its PyMC side em has no business, so that the two densities are written apart.
 NOUNS = {
     f"models.{name}"

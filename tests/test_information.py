@@ -11,10 +11,10 @@ import pytest
 
 import em
 from comparisons import datasets
-from em.climb import climb
-from em.curvature import curvature, derivatives, missing_information
+from em.ascent.climb import climb
 from em.fit import fit_mixture
 from em.mixture import log_weights, responsibilities
+from em.uncertainty.curvature import curvature, derivatives, missing_information
 from models import CoinTosses
 from models.inputs import Floats
 from tests.problems import problems

@@ -9,9 +9,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from em.compiled import normal_sums
 from em.gaussian_steps import m_step
 from em.normal_rows import NormalRows
+from em.rows.compiled import normal_sums
 from models import GaussianParameters
 from models.gaussians import CovarianceForm
 from models.inputs import Floats
@@ -133,7 +133,7 @@ def test_a_pass_needs_no_memory_of_the_size_of_the_data() -> None:
 def test_the_exponential_is_that_of_the_library_to_rounding() -> None:
     from numba import njit
 
-    from em.lanes import LEAST_EXPONENT, exponential, load, store
+    from em.rows.lanes import LEAST_EXPONENT, exponential, load, store
 
     @njit  # type: ignore[untyped-decorator]
     def apply(x: Any, out: Any) -> None:

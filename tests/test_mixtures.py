@@ -15,13 +15,13 @@ import pytest
 import em
 import em.coin_steps
 import em.gaussian_steps
-from em.climb import climb
+from em.ascent.climb import climb
+from em.ascent.direct import maximise
 from em.coin_family import CoinMixture
-from em.curvature import curvature, derivatives
-from em.direct import maximise
 from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture
-from em.starts import starts
+from em.search.starts import starts
+from em.uncertainty.curvature import curvature, derivatives
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, GaussianPrior, Measurements
 from models.gaussians import CovarianceForm
 from models.inputs import Floats

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import em
-import em.starts
+import em.search.starts
 from benchmarks.hard_sets import hard_set_of_many_features
 from benchmarks.search import SAME, true_value
 from em.gaussian_family import GaussianMixture
-from em.partitions import CUTS, about_centres, line_partitions, telling_directions
+from em.search.partitions import CUTS, about_centres, line_partitions, telling_directions
 from models import Measurements
 from models.gaussians import Covariance, CovarianceForm
 from models.inputs import Floats
@@ -82,7 +82,7 @@ def test_the_best_partition_about_two_centres_is_that_of_all_partitions() -> Non
 
 def test_a_thorough_search_never_ends_below_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the further starts of a thorough search are: those of the default are among them."""
-    made = em.starts.starts
+    made = em.search.starts.starts
     y, _ = parallel(5, 4)
     best = em.gaussian_mixture(y, acceleration="squarem")
     poor = best.modes[-1].log_likelihood

@@ -13,7 +13,7 @@ from scipy.stats import binom, chi2, norm
 
 import em
 from comparisons import datasets
-from em.profile import ACCURACY
+from em.uncertainty.profile import ACCURACY
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters
 from models.inputs import Floats
 

@@ -13,7 +13,7 @@ from comparisons import catalogue, datasets
 from comparisons.engines import Problem
 from comparisons.results.result import PosteriorSummary, Quantity
 from comparisons.summary import profiles, quantities
-from em.quantities import quantity as quantity_of
+from em.uncertainty.quantities import quantity as quantity_of
 from models.inputs import Floats
 
 NOT_YET = PosteriorSummary(0.5, 0.1, 0.3, 0.7, 0.94, 4000.0, 4000.0, 1.0, 0.001)

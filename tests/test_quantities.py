@@ -14,7 +14,7 @@ from comparisons.engines import exchangeable
 from comparisons.posterior import sampling
 from comparisons.posterior.prior_draws import drawn
 from comparisons.summary import profiles, quantities
-from em.quantities import quantity as quantity_of
+from em.uncertainty.quantities import quantity as quantity_of
 from tests.declared import CASES, Case
 
 each_case = pytest.mark.parametrize("case", CASES, ids=str)

@@ -10,7 +10,7 @@ import pytest
 import em
 from comparisons.datasets import load
 from em.coin_family import CoinMixture
-from em.curvature import derivatives
+from em.uncertainty.curvature import derivatives
 from models import CoinParameters, CoinTosses, GaussianParameters
 from models.mixtures import MixtureWeights
 

@@ -13,15 +13,15 @@ import em.gaussian_steps
 from benchmarks.hard_sets import hard_set
 from comparisons.datasets import load
 from comparisons.study.broken_em import with_fields
-from em.climb import climb
+from em.ascent.climb import climb
 from em.coin_family import CoinMixture
-from em.curvature import derivatives
 from em.gaussian_family import GaussianMixture
 from em.mixture import evaluated
-from em.sample import SAMPLE
-from em.split_and_merge import all_pairs
+from em.rows.sample import SAMPLE
+from em.search.split_and_merge import all_pairs
+from em.search.starts import REARRANGED, start_apart, starts_from
 from em.spread_ratio import SpreadRatio
-from em.starts import REARRANGED, start_apart, starts_from
+from em.uncertainty.curvature import derivatives
 from models import CoinParameters, CoinTosses, GaussianParameters, GaussianPrior, Measurements
 from models.gaussians import CovarianceForm
 from models.inputs import Floats
@@ -230,7 +230,7 @@ def test_a_guess_that_gains_less_than_the_next_step_is_refused(monkeypatch: pyte
     start = GaussianParameters([0.5, 0.5], [0.0, 1.0], [1.0, 1.0])
     plain = climb(problem, start, max_iterations=8)
     guesses = Timid()
-    monkeypatch.setattr("em.climb.extrapolation", lambda *_, **__: guesses)
+    monkeypatch.setattr("em.ascent.climb.extrapolation", lambda *_, **__: guesses)
     run = climb(problem, start, max_iterations=8)
     assert (run.extrapolations, run.refused) == (0, 7)
     np.testing.assert_array_equal(run.trace, plain.trace)
@@ -269,7 +269,7 @@ def test_a_coin_that_stands_for_hardly_any_bag_is_found(name: str, monkeypatch: 
     best = em.coin_mixture(bags, len(weights), start=near, acceleration="squarem").log_likelihood
     fit = em.coin_mixture(bags, len(weights), acceleration="squarem")
     assert fit.log_likelihood == pytest.approx(best, abs=1e-7)
-    monkeypatch.setattr("em.runs.start_apart", lambda *_: ())
+    monkeypatch.setattr("em.search.runs.start_apart", lambda *_: ())
     without = em.coin_mixture(bags, len(weights), acceleration="squarem").log_likelihood
     assert best - without == pytest.approx(gain, rel=0.05)
 

@@ -16,8 +16,8 @@ from comparisons.results.strict_json import number
 from comparisons.standard_errors import SAME_ERRORS, against_pymc, of_fit, standard_errors
 from comparisons.study.settings import SETTINGS, simulate
 from comparisons.summary import quantities
-from em.curvature import Curvature, derivatives
 from em.mixture import Mixture
+from em.uncertainty.curvature import Curvature, derivatives
 from models import CoinTosses, GaussianParameters, LogPosterior, Measurements
 from tests.declared import CASES, Case, compiled, declare, given
 from tests.result_parts import quantity
@@ -109,7 +109,7 @@ def test_complete_data_information_in_place_of_observed_is_found(case: Case, mon
         return gradient, -information, information
 
     assert checked(problem, density, problem.fit(None), problem.fit(problem.prior)).outcome == "pass"
-    monkeypatch.setattr("em.curvature.derivatives", complete)
+    monkeypatch.setattr("em.uncertainty.curvature.derivatives", complete)
     check = checked(problem, density, problem.fit(None), problem.fit(problem.prior))
     assert (check.outcome, check.engine) == ("fail", "em")
     assert check.statistic is not None

@@ -11,7 +11,7 @@ from comparisons import evidence
 from comparisons.study import faults, settings
 from comparisons.study.settings import SETTINGS, simulate
 from comparisons.summary import quantities
-from em.climb import ObjectiveDecreased
+from em.ascent.climb import ObjectiveDecreased
 from models import CoinTosses, LogPosterior
 
 SEED = 1

@@ -13,7 +13,7 @@ import pyarrow.dataset
 import pytest
 
 import em
-from em import chunks
+from em.rows import chunks
 from models import Measurements
 from tests.stored_rows import COUNTS, LABELS, TABLE, N, Y, mapped, parquet, start
 

@@ -21,7 +21,7 @@ from comparisons.declaration import Comparison
 from comparisons.engines import Problem
 from comparisons.results import provenance
 from comparisons.results.files import directory_name
-from em.doubts import MINIMUM_RATIO
+from em.search.doubts import MINIMUM_RATIO
 from models import CoinTosses
 
 # Below this nobody asks how many components there are.

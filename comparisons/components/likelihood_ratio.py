@@ -24,13 +24,13 @@ from comparisons.binomial import exact_interval
 from comparisons.components.record import LikelihoodRatio
 from comparisons.engines import Parameters, Problem
 from comparisons.results.strict_json import number
-from em.climb import Climb, climb
+from em.ascent.climb import Climb, climb
+from em.ascent.direct import maximise
 from em.coin_family import CoinMixture
-from em.direct import maximise
-from em.doubts import MINIMUM_RATIO
 from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, row_posteriors
-from em.starts import starts
+from em.search.doubts import MINIMUM_RATIO
+from em.search.starts import starts
 from models import CoinParameters, CoinTosses, Measurements
 from models.inputs import Floats, Integers
 

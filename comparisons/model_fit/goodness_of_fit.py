@@ -24,9 +24,9 @@ from comparisons.engines import Parameters, Problem
 from comparisons.model_fit.replicates import component_shares, groups_of, outcome_probabilities, outcomes, replicates
 from comparisons.results.report_data import Distance, GoodnessOfFit, QuantilePlot
 from comparisons.results.strict_json import number
-from em.climb import Climb, climb
+from em.ascent.climb import Climb, climb
 from em.coin_steps import log_densities
-from em.collapse import collapsed
+from em.search.collapse import collapsed
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats
 

@@ -10,9 +10,9 @@ from scipy.special import gammaln, logsumexp
 
 import em
 from comparisons.posterior.unconstrained import UnconstrainedPosterior, central_gradient, reach_of
-from em.climb import climb
+from em.ascent.climb import climb
 from em.gaussian_family import GaussianMixture
-from em.starts import spread_out
+from em.search.starts import spread_out
 from models import GaussianPrior, Measurements
 from models.gaussians import CovarianceForm
 from models.inputs import Floats

@@ -13,10 +13,10 @@ from typing import Any
 
 from comparisons.results.result import Provenance
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("models", "em", "comparisons")
 # What shows results and runs comparisons, and cannot change a number.
-TELLING = ("report", "study", "command_line", "processes", "progress", "terminal", "__main__")
+TELLING = ("report", "study", "command", "__main__")
 DECIDING = ("numpy", "scipy", "pymc", "pytensor", "nutpie", "arviz", "numba")
 
 

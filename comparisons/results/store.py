@@ -1,8 +1,8 @@
 """Results on disk: ``result.json`` and ``posterior.nc`` in the directory of each comparison.
 
 The schema is the dataclasses of `comparisons.results.result`, and a digest of all of it. What is written is read back strictly
-first, and both files are complete before either is moved into place, ``result.json`` last. A run that has begun and not ended leaves
-``later_run.json`` beside an older result, which is then no longer the last word.
+first, and both files are complete before either is moved into place, ``result.json`` last. A run that has begun and not ended
+leaves ``later_run.json`` beside an older result, which is then no longer the last word.
 """
 
 from __future__ import annotations

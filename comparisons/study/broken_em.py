@@ -18,7 +18,7 @@ from comparisons.engines import Problem
 from em.coin_family import CoinMixture
 from em.gaussian_family import GaussianMixture
 from em.moments import GaussianStatistics
-from em.optima import Mode
+from em.search.optima import Mode
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Measurements
 
 MIXTURES = (CoinMixture, GaussianMixture)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-import em.curvature
-import em.runs
-import em.starts
+import em.search.runs
+import em.search.starts
+import em.uncertainty.curvature
 from comparisons.engines import Problem
 from comparisons.study.broken_em import moved_to, reported, steps_replaced, with_fields
 from comparisons.study.replaced import everywhere
@@ -22,7 +22,7 @@ def ranking_reversed(problem: Problem, plant: Any) -> list[Any]:
     def rank(sound: Any, run: Any) -> Any:
         return tuple(-value for value in sound(run))
 
-    return everywhere(em.runs.rank, rank)
+    return everywhere(em.search.runs.rank, rank)
 
 
 def prefers_collapsed(problem: Problem, plant: Any) -> list[Any]:
@@ -72,9 +72,9 @@ def one_start(problem: Problem, plant: Any) -> list[Any]:
         return np.empty((0, mixture.n_parameters))
 
     return [
-        *everywhere(em.starts.starts, starts),
-        *everywhere(em.runs.climbed_on, nowhere),
-        *everywhere(em.starts.start_apart, none),
+        *everywhere(em.search.starts.starts, starts),
+        *everywhere(em.search.runs.climbed_on, nowhere),
+        *everywhere(em.search.starts.start_apart, none),
     ]
 
 
@@ -102,7 +102,7 @@ def information_times(factor: float) -> Callable[[Problem, Any], list[Any]]:
             judged = sound(mixture, parameters)
             return dataclasses.replace(judged, information=factor * judged.information)
 
-        return everywhere(em.curvature.curvature, curvature)
+        return everywhere(em.uncertainty.curvature.curvature, curvature)
 
     return planted
 
@@ -113,8 +113,8 @@ def complete_data_information(problem: Problem, plant: Any) -> list[Any]:
 
     def curvature(sound: Any, mixture: Any, parameters: Any) -> Any:
         judged = sound(mixture, parameters)
-        complete = em.curvature.derivatives(mixture, parameters)[2]
+        complete = em.uncertainty.curvature.derivatives(mixture, parameters)[2]
         complete = np.where(np.isfinite(complete), complete, 0.0)
         return dataclasses.replace(judged, information=judged.basis.T @ complete @ judged.basis)
 
-    return everywhere(em.curvature.curvature, curvature)
+    return everywhere(em.uncertainty.curvature.curvature, curvature)

@@ -17,8 +17,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from comparisons import adequacy, checks, engines, evidence, quantities, sampling
+from comparisons import checks, engines, evidence
 from comparisons.engines import Problem, exchangeable
+from comparisons.posterior import sampling
 from comparisons.study.broken_pymc import jacobian_dropped, other_prior
 from comparisons.study.settings import (
     FORM,
@@ -30,6 +31,7 @@ from comparisons.study.settings import (
     Simulated,
     simulate,
 )
+from comparisons.summary import adequacy, quantities
 from models import CoinPrior, LogPosterior
 
 # Draws among which the truth is ranked, spread over all draws so that they hardly depend on each other.

@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-import em.climb
+import em.ascent.climb
 import em.coins
 import em.gaussians
 from comparisons import checks, engines
@@ -92,7 +92,7 @@ class Fault:
             for replaced in self.patches(problem, plant):
                 stack.enter_context(replaced)
             if self.in_em and not self.guarded:
-                stack.enter_context(patch.object(em.climb, "ROUNDING", np.inf))
+                stack.enter_context(patch.object(em.ascent.climb, "ROUNDING", np.inf))
                 # Broken steps may go round for ever.
                 bounded = partial(fit_mixture, max_iterations=MOST_STEPS)
                 for family in (em.coins, em.gaussians):

@@ -16,8 +16,8 @@ import numpy as np
 
 from comparisons.engines import Parameters, Problem
 from comparisons.summary.quantity_names import variable_and_labels
-from em.curvature import Curvature
 from em.mixture import trusted
+from em.uncertainty.curvature import Curvature
 from models import CoinParameters, GaussianParameters
 from models.inputs import Floats
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from em.chunks import Rows, chunks_of
+from em.rows.chunks import Rows, chunks_of
 from models.coins import CoinTosses
 from models.inputs import some_of
 from models.tables import Columns

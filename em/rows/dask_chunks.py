@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from em.chunks import MappedRows, Rows, added, columns_of, features_of_array, not_empty, one_per_row
 from em.mixture import Sum
+from em.rows.chunks import MappedRows, Rows, added, columns_of, features_of_array, not_empty, one_per_row
 from models.inputs import Floats, as_array
 from models.tables import Columns
 
@@ -25,7 +25,7 @@ ADDED = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DaskRows:
-    """Partitions with their counts and labels; `em.chunks.Chunks`.
+    """Partitions with their counts and labels; `em.rows.chunks.Chunks`.
 
     Attributes
     ----------

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.acceleration import PLAIN_STEPS
-from em.arrival import MOST_PARAMETERS
-from em.climb import Climb, climb
-from em.collapse import NEVER_REGULAR, collapsed
-from em.curvature import CREEPING, Curvature, curvature
+from em.ascent.acceleration import PLAIN_STEPS
+from em.ascent.arrival import MOST_PARAMETERS
+from em.ascent.climb import Climb, climb
 from em.mixture import Mixture, permuted_places, row_posteriors
-from em.search import SAME_ROWS
+from em.search.collapse import NEVER_REGULAR, collapsed
+from em.search.search import SAME_ROWS
+from em.uncertainty.curvature import CREEPING, Curvature, curvature
 from models.display import displayed
 from models.inputs import Floats
 from models.mixtures import canonical_permutation

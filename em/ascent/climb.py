@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.acceleration import Acceleration, extrapolation
-from em.arrival import Arrival
-from em.curvature import Curvature
+from em.ascent.acceleration import Acceleration, extrapolation
+from em.ascent.arrival import Arrival
 from em.mixture import EPSILON, Mixture, evaluated
+from em.uncertainty.curvature import Curvature
 from models.inputs import Floats
 
 type Ending = Literal["converged", "collapsed", "iteration limit"]
@@ -81,7 +81,7 @@ def climb(
 ) -> Climb:
     """Raise the objective from ``start`` until it is at a stationary value, or a component has no width.
 
-    When it stops says `em.arrival`. From a ``settled`` start, where a search has ended, leaps are made at once.
+    When it stops says `em.ascent.arrival`. From a ``settled`` start, where a search has ended, leaps are made at once.
 
     Raises
     ------

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.climb import Climb, Ending
-from em.curvature import derivatives
+from em.ascent.climb import Climb, Ending
 from em.mixture import Mixture, evaluated
+from em.uncertainty.curvature import derivatives
 from models.inputs import Floats
 
 # Evaluations after which Nelder-Mead gives up; SciPy's own 200 per parameter stop short of an optimum in 11 dimensions.

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from em.collapse import NEVER_REGULAR, collapsed
-from em.curvature import CREEPING, Curvature, curvature_near_rest
 from em.mixture import EPSILON, Mixture
+from em.search.collapse import NEVER_REGULAR, collapsed
+from em.uncertainty.curvature import CREEPING, Curvature, curvature_near_rest
 from models.inputs import Floats
 
 TINY = float(np.finfo(float).tiny)

@@ -15,11 +15,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from em.acceleration import PLAIN_STEPS
-from em.collapse import collapsed
+from em.ascent.acceleration import PLAIN_STEPS
 from em.kernel import ROWS
 from em.mixture import AT_A_TIME, Mixture, evaluated, row_posteriors
-from em.starts import Starts
+from em.search.collapse import collapsed
+from em.search.starts import Starts
 from models.inputs import Floats
 
 # Steps between two looks for runs that have met.

@@ -24,10 +24,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from em.constrained import ConstrainedMaximum, Point
 from em.fit import Fit, checked_fit
 from em.mixture import Mixture
-from em.quantities import FAR, Interval, Quantity, quantity
+from em.uncertainty.constrained import ConstrainedMaximum, Point
+from em.uncertainty.quantities import FAR, Interval, Quantity, quantity
 from models.inputs import Floats, finite_array, shown
 from models.order import Order
 

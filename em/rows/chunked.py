@@ -14,11 +14,11 @@ from functools import partial
 
 import numpy as np
 
-from em.chunks import Chunks, Rows
 from em.gaussian_family import GaussianMixture, Summary
 from em.mixture import Sum
 from em.moments import GaussianStatistics, statistics_of
-from em.sample import SAMPLE, Sample
+from em.rows.chunks import Chunks, Rows
+from em.rows.sample import SAMPLE, Sample
 from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior
 from models.inputs import Floats, Integers
 from models.measurements import Measurements, spread_of

@@ -4,7 +4,7 @@ Six kinds, each as responsibilities that one M-step turns into parameters: *quan
 cut into K equal parts), *extreme rows* (the first or last of them alone, the others cut into K - 1 parts: where components
 overlap, the best maximum often gives one row a component of its own, at a bound), *k-means++* (Arthur & Vassilvitskii 2007:
 centres drawn far apart, rows given to the nearest), *random rows* (K rows as centres, each row shared by its distance to
-them), *random responsibilities* (each row shared at random) and, of two components, one *elsewhere* (`em.split_and_merge`:
+them), *random responsibilities* (each row shared at random) and, of two components, one *elsewhere* (`em.search.split_and_merge`:
 both merged, and one put where the likelihood rises most). Of more components such starts are made of the optima that the others
 lead to. Under a prior one component is also left without rows, at the prior's own mode. Measured with four components on the
 galaxies data, where the best mode is hard to find: 60 starts of a kind reached it 5 times by k-means++, 20 times by random rows,
@@ -20,8 +20,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from em.mixture import AT_A_TIME, Mixture, evaluated, row_posteriors
-from em.partitions import gap_partition, line_partitions, white_partitions
-from em.split_and_merge import coinciding_pairs, emptied, rearranged
+from em.search.partitions import gap_partition, line_partitions, white_partitions
+from em.search.split_and_merge import coinciding_pairs, emptied, rearranged
 from models.inputs import Floats, Integers
 
 SPREAD_OUT_STARTS = 3

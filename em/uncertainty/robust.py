@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from em.curvature import curvature, parts, row_scores
 from em.fit import Fit, checked_fit
 from em.mixture import Mixture
+from em.uncertainty.curvature import curvature, parts, row_scores
 from models.inputs import Floats
 
 

@@ -1,4 +1,4 @@
-"""Data that are read a chunk at a time: memory-mapped arrays, Parquet and Arrow files; Dask's are in `em.dask_chunks`.
+"""Data that are read a chunk at a time: memory-mapped arrays, Parquet and Arrow files; Dask's are in `em.rows.dask_chunks`.
 
 Whatever is asked of the rows is a function of a few of them whose results add up, in the order of the rows. So memory holds
 one chunk, and its copy in the units of a fit.
@@ -256,7 +256,7 @@ def chunks_of(y: Any, counts: Any, labels: Any, known: Columns | None = None) ->
         return MappedRows.of(y, counts, labels)
     library = type(y).__module__.partition(".")[0]
     if library == "dask":
-        from em.dask_chunks import DaskRows
+        from em.rows.dask_chunks import DaskRows
 
         return DaskRows.of(y, counts, labels, known)
     if isinstance(y, Path):

@@ -19,15 +19,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.chunked import ChunkedGaussianMixture
-from em.climb import climb
+from em.ascent.climb import climb
 from em.coin_family import CoinMixture
-from em.collapse import collapsed
-from em.curvature import derivatives
 from em.fit import Fit, checked_fit
 from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, log_weights, responsibilities
-from em.quantities import Interval, quantity
+from em.rows.chunked import ChunkedGaussianMixture
+from em.search.collapse import collapsed
+from em.uncertainty.curvature import derivatives
+from em.uncertainty.quantities import Interval, quantity
 from models.coins import CoinTosses
 from models.display import displayed
 from models.inputs import Floats, Integers, read_only, shown, whole_number

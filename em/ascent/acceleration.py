@@ -20,7 +20,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from em.arrival import MOST_PARAMETERS
+from em.ascent.arrival import MOST_PARAMETERS
 from em.mixture import Mixture
 from models.inputs import Floats
 

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from em.acceleration import fastest
-from em.arrival import MOST_PARAMETERS
-from em.climb import Climb, climb
-from em.collapse import NEVER_REGULAR, collapsed
-from em.curvature import curvature_near_rest
+from em.ascent.acceleration import fastest
+from em.ascent.arrival import MOST_PARAMETERS
+from em.ascent.climb import Climb, climb
 from em.mixture import Mixture, evaluated, row_posteriors
-from em.optima import SAME_OBJECTIVE, Optimum, judged_end, same_optimum
-from em.search import SAME_ROWS, Found, search
-from em.starts import REARRANGED, Starts, start_apart, starts_from
+from em.search.collapse import NEVER_REGULAR, collapsed
+from em.search.optima import SAME_OBJECTIVE, Optimum, judged_end, same_optimum
+from em.search.search import SAME_ROWS, Found, search
+from em.search.starts import REARRANGED, Starts, start_apart, starts_from
+from em.uncertainty.curvature import curvature_near_rest
 from models.inputs import Floats
 
 # Times that the best optima are rearranged, at most.

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from em.climb import climb
-from em.collapse import chance_gain, supports
+from em.ascent.climb import climb
 from em.mixture import Mixture
+from em.search.collapse import chance_gain, supports
 
 if TYPE_CHECKING:
-    from em.optima import Optimum
+    from em.search.optima import Optimum
 
 type Ground = Literal["narrow component", "few rows", "close rival"]
 

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from em.collapse import collapsed
-from em.curvature import derivatives
 from em.mixture import EPSILON, Mixture, evaluated
-from em.quantities import FAR
+from em.search.collapse import collapsed
+from em.uncertainty.curvature import derivatives
+from em.uncertainty.quantities import FAR
 from models.inputs import Floats
 
 # Squared distance to the maximum in standard errors, twice the nats that are missing: far below what moves an interval.
@@ -31,7 +31,7 @@ NEAR = 1e-9
 # Newton needs a handful; along a nuisance parameter that goes to its bound it takes one step for every factor e.
 MAX_STEPS = 80
 MAX_HALVINGS = 40
-# Relative information below which a direction is flat, as in `em.curvature`.
+# Relative information below which a direction is flat, as in `em.uncertainty.curvature`.
 FLAT = 1e-8
 # Where moving a coordinate by 1 moves no parameter by this, and all data know less of it than 1 (of a coin: an expected toss on
 # its rarer side), it is at a bound and sees no gradient: it is put back to 12, a probability of 6e-6, whence it finds its way.

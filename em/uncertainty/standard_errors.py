@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from em.curvature import Curvature
+from em.uncertainty.curvature import Curvature
 from models.inputs import Floats
 
 

@@ -43,7 +43,7 @@ def normal_sums(theta: Floats, columns: Floats, counts: Floats, *, diagonal: boo
     counts : ``(n,)`` of the rows; empty where each counts once
     diagonal : whether features are squares only, and no products
     """
-    from em.compiled_pass import COMPONENTS, FEATURES, GROUP, PARTS, ROWS, STRIDE, pass_over
+    from em.rows.compiled_pass import COMPONENTS, FEATURES, GROUP, PARTS, ROWS, STRIDE, pass_over
 
     (k, f), (d, n) = theta.shape, columns.shape
     filled = np.zeros((f + -f % FEATURES, k + -k % COMPONENTS))

@@ -1,0 +1,1 @@
+"""From a start to where the objective stops rising."""

@@ -1,0 +1,1 @@
+"""How rows come and are added up: in memory, in chunks, by compiled passes."""

@@ -1,0 +1,1 @@
+"""Which starts, and which of the optima they lead to."""

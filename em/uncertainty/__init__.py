@@ -1,0 +1,1 @@
+"""How far an estimate may be off: information, standard errors, profiles, bootstrap."""
