@@ -16,6 +16,7 @@ from comparisons import checks, engines, evidence, third_density
 from comparisons.engines import Problem
 from comparisons.posterior import prior_draws
 from comparisons.results.result import Check
+from comparisons.study.settings import SETTINGS, simulate
 from em.uncertainty.curvature import curvature
 from models import (
     CoinParameters,
@@ -303,3 +304,16 @@ def test_without_a_maximum_nothing_is_said_of_identification() -> None:
 
 def test_exchangeable_components_are_read_from_the_model(density: LogPosterior) -> None:
     assert engines.exchangeable(density.model).tolist() == [0, 0]
+
+
+def test_a_log_likelihood_of_a_collapse_may_be_rounded_as_its_covariance_is() -> None:
+    """Three features, condition 6e12: EM's units and the user's give 9e-5 nats apart, and no density has more digits."""
+    problem = simulate(SETTINGS["normals-space-full"], 18004).problem
+    fit = problem.fit(None, seed=18004)
+    assert fit.status == "collapsed"
+    assert checks._misreported(problem, fit) == 0
+    assert (
+        checks._misreported(problem, dataclasses.replace(fit, log_likelihood=fit.log_likelihood - 1e4))
+        > checks.SAME_DENSITY
+    )
+    assert np.isinf(checks._misreported(problem, dataclasses.replace(fit, log_likelihood=np.nan)))
