@@ -18,6 +18,8 @@ from comparisons.posterior.proposals import Proposal
 from comparisons.posterior.second_route import SecondRoute
 from comparisons.posterior.unconstrained import BLOCK, UnconstrainedPosterior
 from comparisons.results.result import Check
+from comparisons.study.faults import FAULTS
+from comparisons.study.settings import SETTINGS, simulate
 from em.gaussian_family import GaussianMixture
 from models import CoinTosses, Measurements
 from models.gaussians import CovarianceForm
@@ -270,3 +272,14 @@ def test_a_bad_proposal_is_never_believed_and_a_refreshed_one_recovers(
     honest = route(name, seed=2)
     error = np.hypot(recovered.log_evidence_error, honest.log_evidence_error)
     assert abs(recovered.log_evidence - honest.log_evidence) < 4 * error
+
+
+def test_a_spike_among_the_modes_does_not_end_the_route() -> None:
+    """Of a component that a broken EM let collapse under a prior: its scale has no Cholesky factor by rounding."""
+    problem = simulate(SETTINGS["normals-repeated"], 19001).problem
+    with FAULTS["em-prior-forgotten"].planted(problem):
+        map_fit = problem.fit(problem.prior, seed=19001)
+    assert min(m.parameters.covariances.min() for m in map_fit.modes) < 1e-12
+    route = second_route.sample(problem, map_fit, np.random.default_rng(19001), draws=500)
+    assert route is not None
+    assert np.isfinite(route.log_evidence)

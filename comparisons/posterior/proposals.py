@@ -105,7 +105,9 @@ def _scale(target: UnconstrainedPosterior, peak: Floats) -> Floats:
     values, vectors = np.linalg.eigh(-hessian)
     # A logit spread by 2.5 covers nearly all of a probability; nothing in these priors is wider.
     spread = 1 / np.sqrt(np.maximum(values, 1 / 2.5**2))
-    return np.asarray(np.linalg.cholesky((vectors * spread**2) @ vectors.T))
+    # Of a spike beside flat directions the product has no Cholesky factor by rounding; the triangle of its root is one.
+    root = np.linalg.qr((vectors * spread).T, mode="r").T
+    return np.asarray(root * np.sign(np.diag(root)))
 
 
 def refreshed(x: Floats, weights: Floats, random: np.random.Generator) -> Proposal:

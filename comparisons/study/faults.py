@@ -102,12 +102,10 @@ class Fault:
             yield plant
 
     def estimates(self, problem: Problem, seed: int) -> list[Any]:
-        """Both estimates of EM, for a fault in EM; none for others."""
-        return (
-            [problem.fit(prior, seed=seed) for prior in (None, problem.prior)]
-            if self.in_em and not self.guarded
-            else []
-        )
+        """Both estimates of EM as a judgement asks for them, for a fault in EM; none for others."""
+        if not self.in_em or self.guarded:
+            return []
+        return [problem.fit(None, seed=seed, path=True), problem.fit(problem.prior, seed=seed)]
 
     def changed(self, problem: Problem, broken: list[Any], plant: Plant, seed: int) -> bool:
         """Whether the fault changes the answer in these data, by a rule that knows nothing of the checks' outcomes."""
