@@ -307,6 +307,19 @@ def posterior_agrees(
     )
 
 
+def confirmed(first: Check, second: Check) -> Check:
+    """The check that a second route agrees, failed by the ``first`` draws, beside the same of draws with another seed."""
+    if second.outcome != "pass":
+        told = "Draws with another seed do not agree either."
+        return replace(first, explanation=f"{first.explanation} {told}")
+    assert first.statistic is not None
+    told = (
+        f"The draws reported were off by {first.statistic:.1f} in one of these at first; draws with another seed are not, so "
+        f"that was chance, which does so in one of {1 / FALSE_ALARMS:.0f} comparisons."
+    )
+    return replace(second, explanation=f"{second.explanation} {told}")
+
+
 def _told(route: SecondRoute | None, exact: ExactPosterior | None) -> str:
     """What each route says of the log marginal likelihood."""
     sentences = []

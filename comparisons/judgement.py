@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     import pymc as pm
     import xarray as xr
 
+# From the seed of the draws to that of others, which have to show a difference again before it convicts the sampler; sampling
+# once more from other starts takes those between.
+CONFIRMING_SEED = sampling.OTHER_STARTS + 1
+
 
 class Clock:
     """Seconds by stage; ``progress`` is told the stage as it begins."""
@@ -196,6 +200,15 @@ def _judged(
             route = second_route.sample(problem, map_fit, random, second_route.CONFIRMING_DRAWS)
             all_numbers("comparison", "Importance sampling guided by EM", route)
             agreeing = draw_checks.posterior_agrees(route, exact, met, drawn.summary, values, thresholds)
+    if agreeing.outcome == "fail":
+        with clock.stage("sampling"):
+            others = sampling.sampled(problem, log_posterior, draws, chains, seed + CONFIRMING_SEED)
+            draw_checks.all_finite(others.tree)
+        of_others = quantities.of_draws(problem, sampling.canonical(problem, others.tree, groups))
+        agreeing = draw_checks.confirmed(
+            agreeing, draw_checks.posterior_agrees(route, exact, met, others.summary, of_others, thresholds)
+        )
+    with clock.stage("checks"):
         found = [
             same,
             checks.stationary(fit, judged, evidence.names(problem)),

@@ -9,6 +9,7 @@ import pytest
 
 import models
 from comparisons import draw_checks, evidence
+from comparisons.judgement import Clock, judge
 from comparisons.posterior import sampling
 from comparisons.results.result import Check
 from models import (
@@ -17,6 +18,8 @@ from models import (
     LogPosterior,
 )
 from models.inputs import Floats
+from tests.conjugate_draws import coins, tree
+from tests.conjugate_draws import density as density_of
 from tests.declared import BAGS, COINS, PRIOR, coins_density, declare, given
 
 
@@ -252,18 +255,37 @@ def test_where_a_chain_stays_low_others_are_started_once(
 
     monkeypatch.setattr(sampling, "sample", sample)
     stays = 2
-    assert (
-        sampling.sampled(
-            COINS,
-            density,
-            500,
-            4,
-            7,
-        ).reruns
-        == 1
-    )
+    assert sampling.sampled(COINS, density, 500, 4, 7).reruns == 1
     assert seeds == [7, 8]
     seeds, stays = [], 9
     drawn = sampling.sampled(COINS, density, 500, 4, 7)
     assert set(seeds[1:]) == {8}
     assert draw_checks.low_chain(drawn.tree) is not None
+
+
+@pytest.mark.parametrize(("shifted", "outcome"), [((False,), "pass"), ((True, False), "pass"), ((True, True), "fail")])
+def test_a_difference_convicts_once_draws_of_another_seed_have_it_too(
+    monkeypatch: pytest.MonkeyPatch, shifted: tuple[bool, ...], outcome: str
+) -> None:
+    """Right draws are off by more than any limit once in a while, those of a wrong sampler always are."""
+    import xarray as xr
+
+    sound, seeds, off = tree(coins), [], iter(shifted)
+
+    def sample(problem: Any, log_posterior: Any, draws: int, chains: int, seed: int, target_accept: float) -> Any:
+        seeds.append(seed)
+        posterior = sound["posterior"].to_dataset()
+        p = posterior["head_probabilities"] + (0.01 if next(off) else 0.0)
+        posterior = posterior.assign(head_probabilities=p)
+        return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sound["sample_stats"].to_dataset()})
+
+    monkeypatch.setattr(sampling, "sample", sample)
+    log_posterior = density_of(coins)
+    judged = judge(
+        coins(), seed=3, draws=500, chains=4, clock=Clock(lambda stage: None), density=lambda model: log_posterior
+    )
+    (check,) = [c for c in judged.checks if c.name == "posterior-agrees"]
+    assert check.outcome == outcome
+    assert len(set(seeds)) == len(seeds) == len(shifted)
+    told = {(False,): "NUTS agrees with", (True, False): "so that was chance", (True, True): "do not agree either"}
+    assert told[shifted] in check.explanation
