@@ -15,9 +15,9 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from comparisons import catalogue, datasets
-from comparisons.draw_checks import ESS
-from comparisons.engines import Problem
+from comparisons.posterior.nuts import ESS
 from comparisons.posterior.prior_draws import drawn, middle_half
+from comparisons.problem import Problem
 from comparisons.summary.quantities import of_arrays
 from models.inputs import Floats
 

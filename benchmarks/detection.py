@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from comparisons import catalogue, datasets, evidence
-from comparisons.engines import Problem
+from comparisons import catalogue, datasets
+from comparisons.checks.evidence import names
 from comparisons.posterior import proposals, stein
 from comparisons.posterior.unconstrained import UnconstrainedPosterior
+from comparisons.problem import Problem
 from comparisons.study.broken_em import neighbour
 from models.inputs import Floats
 
@@ -90,8 +91,8 @@ FAULTS: dict[str, Fault] = dict(zip(SIZES, (wider, shifted, elsewhere), strict=T
 def found(posterior: Posterior, x: Floats) -> bool:
     """Whether the identities fail."""
     home = posterior.proposal.log_density
-    names = evidence.names(posterior.problem)
-    identities = stein.worst(posterior.target, home, x.reshape(CHAINS, -1, x.shape[1]), names)
+    told = names(posterior.problem)
+    identities = stein.worst(posterior.target, home, x.reshape(CHAINS, -1, x.shape[1]), told)
     return identities is not None and not identities.hold
 
 

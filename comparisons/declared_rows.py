@@ -16,7 +16,7 @@ from models import CoinTosses, Measurements
 from models.inputs import Floats, Integers, read_only
 
 if TYPE_CHECKING:
-    from comparisons.engines import Problem
+    from comparisons.problem import Problem
     from models import LogPosterior
 
 

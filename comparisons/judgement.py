@@ -16,13 +16,21 @@ import numpy as np
 
 import em
 import models
-from comparisons import checks, draw_checks, evidence, standard_errors
-from comparisons.best_mode import best_mode
+from comparisons.checks import standard_errors
+from comparisons.checks.best_mode import best_mode
+from comparisons.checks.draws_belong import draws_belong
+from comparisons.checks.evidence import curvature_of, modes, names
+from comparisons.checks.identified import identified
+from comparisons.checks.map_agrees import map_agrees, mode_again
+from comparisons.checks.not_numbers import all_fitted, all_numbers
+from comparisons.checks.posterior_agrees import confirmed, posterior_agrees
+from comparisons.checks.same_density import same_density, same_variables
+from comparisons.checks.sampler_converged import all_finite, sampler_converged
+from comparisons.checks.stationary import stationary
 from comparisons.engine_failures import EngineFailure, failing
-from comparisons.engines import Problem, exchangeable
-from comparisons.not_numbers import all_fitted, all_numbers
-from comparisons.posterior import quadrature, sampling, second_route
+from comparisons.posterior import importance, nuts, quadrature
 from comparisons.posterior.prior_draws import middle_half, prior_spreads
+from comparisons.problem import Problem, exchangeable
 from comparisons.results.result import Check, Quantity, Verdict
 from comparisons.summary import adequacy, quantities, verdict
 from em.relabelled import relabelled
@@ -38,7 +46,7 @@ if TYPE_CHECKING:
 
 # From the seed of the draws to that of others, which have to show a difference again before it convicts the sampler; sampling
 # once more from other starts takes those between.
-CONFIRMING_SEED = sampling.OTHER_STARTS + 1
+CONFIRMING_SEED = nuts.OTHER_STARTS + 1
 
 
 class Clock:
@@ -76,7 +84,7 @@ class Judgement:
     fit: em.Fit[Any, Any] | None
     map_fit: em.Fit[Any, Any] | None
     posterior: xr.Dataset | None
-    drawn: sampling.Drawn | None
+    drawn: nuts.Drawn | None
     values: dict[str, Floats]
     withheld: str | None
     quantities: list[Quantity]
@@ -144,41 +152,41 @@ def _judged(
     known.fit, known.map_fit = fit, map_fit = relabelled(fit, problem.order), relabelled(map_fit, problem.order)
     with clock.stage("checks"):
         log_posterior = density(problem.model())
-        checks.same_variables(problem, log_posterior)
-        same = checks.same_density(problem, log_posterior, (fit, map_fit), random)
+        same_variables(problem, log_posterior)
+        same = same_density(problem, log_posterior, (fit, map_fit), random)
         known.checks.append(same)
     with clock.stage("PyMC's mode"), failing("pymc"):
         maximum = models.find_map(log_posterior, seed=seed)
     with clock.stage("sampling"):
         groups = exchangeable(log_posterior.model)
-        drawn = sampling.sampled(problem, log_posterior, draws, chains, seed)
-        draw_checks.all_finite(drawn.tree)
+        drawn = nuts.sampled(problem, log_posterior, draws, chains, seed)
+        all_finite(drawn.tree)
     with clock.stage("second route"):
         # From EM's own modes, before any draw of the sampler is looked at.
-        route = second_route.sample(problem, map_fit, random)
+        route = importance.sample(problem, map_fit, random)
         all_numbers("comparison", "Importance sampling guided by EM", route)
     with clock.stage("checks"):
-        posterior = sampling.canonical(problem, drawn.tree, groups)
+        posterior = nuts.canonical(problem, drawn.tree, groups)
         all_numbers("comparison", "The draws in canonical order", posterior)
         with failing("em"):
             best = best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
         all_fitted(problem, best.fit, best.map_fit)
         fit, map_fit = relabelled(best.fit, problem.order), relabelled(best.map_fit, problem.order)
     with clock.stage("PyMC's mode"), failing("pymc"):
-        maximum = evidence.mode_again(problem, map_fit, log_posterior, maximum, seed)
+        maximum = mode_again(problem, map_fit, log_posterior, maximum, seed)
     all_numbers("pymc", "PyMC's mode", maximum)
     with clock.stage("checks"):
         values = quantities.of_draws(problem, posterior)
-        judged = evidence.curvature_of(problem, None, fit)
+        judged = curvature_of(problem, None, fit)
         all_numbers("comparison", "The table of draws", values)
-        converged = draw_checks.sampler_converged(
+        converged = sampler_converged(
             drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in map_fit.modes), posterior
         )
         before = prior_spreads(problem, groups, random)
         met = converged.outcome == "pass"
         contraction = {n: 1 - middle_half(v) / before[n] for n, v in values.items()} if met else {}
-        reason = withheld_reason(fit.status, judged, evidence.names(problem))
-        circumstances = adequacy.Circumstances(met, evidence.modes(problem, map_fit), reason)
+        reason = withheld_reason(fit.status, judged, names(problem))
+        circumstances = adequacy.Circumstances(met, modes(problem, map_fit), reason)
         points, errors = _points(problem, fit, map_fit, values), _errors(problem, fit, judged, values)
         thresholds = {name: _thresholds(name, points[name], errors[name]) for name in values}
         exact = quadrature.exact(problem, thresholds)
@@ -195,31 +203,27 @@ def _judged(
             )
             for name in values
         ]
-        agreeing = draw_checks.posterior_agrees(route, exact, met, drawn.summary, values, thresholds)
+        agreeing = posterior_agrees(route, exact, met, drawn.summary, values, thresholds)
         if agreeing.outcome == "fail" and exact is None:
-            route = second_route.sample(problem, map_fit, random, second_route.CONFIRMING_DRAWS)
+            route = importance.sample(problem, map_fit, random, importance.CONFIRMING_DRAWS)
             all_numbers("comparison", "Importance sampling guided by EM", route)
-            agreeing = draw_checks.posterior_agrees(route, exact, met, drawn.summary, values, thresholds)
+            agreeing = posterior_agrees(route, exact, met, drawn.summary, values, thresholds)
     if agreeing.outcome == "fail":
         with clock.stage("sampling"):
-            others = sampling.sampled(problem, log_posterior, draws, chains, seed + CONFIRMING_SEED)
-            draw_checks.all_finite(others.tree)
-        of_others = quantities.of_draws(problem, sampling.canonical(problem, others.tree, groups))
-        agreeing = draw_checks.confirmed(
-            agreeing, draw_checks.posterior_agrees(route, exact, met, others.summary, of_others, thresholds)
-        )
+            others = nuts.sampled(problem, log_posterior, draws, chains, seed + CONFIRMING_SEED)
+            all_finite(others.tree)
+        of_others = quantities.of_draws(problem, nuts.canonical(problem, others.tree, groups))
+        agreeing = confirmed(agreeing, posterior_agrees(route, exact, met, others.summary, of_others, thresholds))
     with clock.stage("checks"):
         found = [
             same,
-            checks.stationary(fit, judged, evidence.names(problem)),
+            stationary(fit, judged, names(problem)),
             best.check,
-            evidence.map_agrees(problem, map_fit, maximum),
+            map_agrees(problem, map_fit, maximum),
             converged,
-            evidence.draws_belong(
-                problem, log_posterior, posterior, drawn.tree, map_fit if met else None, (fit, map_fit)
-            ),
+            draws_belong(problem, log_posterior, posterior, drawn.tree, map_fit if met else None, (fit, map_fit)),
             agreeing,
-            checks.identified(problem, judged, evidence.names(problem), contraction),
+            identified(problem, judged, names(problem), contraction),
         ]
         found.append(standard_errors.standard_errors(problem, log_posterior, (fit, map_fit), judged, table, found))
     reached, summary, reasons = verdict.reach(found, table, fit, problem, circumstances.modes)

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 import em
-from comparisons import catalogue, checks, curves, datasets, label_free, words
-from comparisons.best_mode import objective
+from comparisons import catalogue, datasets, words
+from comparisons.checks.best_mode import objective
 from comparisons.declaration import Comparison, Fitted
 from comparisons.engine_failures import EngineFailure
-from comparisons.engines import TUNE, Parameters, Problem
 from comparisons.fitting import checked_settings
 from comparisons.judgement import Clock, judge
+from comparisons.labels import label_free
 from comparisons.model_fit import model_checks
-from comparisons.posterior import sampling
+from comparisons.posterior.nuts import SAMPLER, TARGET_ACCEPT, TUNE, nothing_drawn, stored
+from comparisons.problem import Parameters, Problem, em_densities
 from comparisons.results import provenance, store
 from comparisons.results.files import check_writable, directory_name
 from comparisons.results.result import (
@@ -35,7 +36,7 @@ from comparisons.results.result import (
     Sampler,
 )
 from comparisons.results.strict_json import number
-from comparisons.summary import profiles, quantities, verdict
+from comparisons.summary import curves, profiles, quantities, verdict
 from models import CoinTosses
 from models.inputs import Floats
 
@@ -112,7 +113,7 @@ def compare(
         quantities=judged.quantities,
         checks=judged.checks,
         em=_em_fit(problem, judged.fit, judged.map_fit, judged.withheld),
-        sampler=Sampler(sampling.SAMPLER, chains, 0, TUNE, sampling.TARGET_ACCEPT, 0, 0),
+        sampler=Sampler(SAMPLER, chains, 0, TUNE, TARGET_ACCEPT, 0, 0),
         curves=[],
         surface=None,
         model_checks=model_checks.not_made(NOT_JUDGED),
@@ -120,7 +121,7 @@ def compare(
         findings=[],
         seed=seed,
         provenance=_provenance(comparison, key, clock, started, seed=seed, draws=draws, chains=chains),
-        posterior=sampling.nothing_drawn(),
+        posterior=nothing_drawn(),
     )
     fit, posterior, drawn = judged.fit, judged.posterior, judged.drawn
     if fit is None or posterior is None or drawn is None:
@@ -163,7 +164,7 @@ def compare(
         quantities=table,
         checks=reached.checks,
         sampler=Sampler(
-            sampling.SAMPLER,
+            SAMPLER,
             chains,
             posterior.sizes["draw"],
             TUNE,
@@ -177,7 +178,7 @@ def compare(
         labels=told_apart,
         findings=told,
         provenance=_provenance(comparison, key, clock, started, seed=seed, draws=draws, chains=chains),
-        posterior=sampling.stored(problem, posterior, drawn.tree),
+        posterior=stored(problem, posterior, drawn.tree),
     )
 
 
@@ -204,7 +205,7 @@ def _surface(problem: Problem, fit: em.Fit[Any, Any], values: dict[str, Floats],
         return words.with_quantities(problem, fit.parameters, changed)
 
     def log_likelihood(parameters: Parameters) -> float:
-        return checks.em_densities(problem, parameters)[0]
+        return em_densities(problem, parameters)[0]
 
     return curves.surface(problem, log_likelihood, reach, vary)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from comparisons.engines import Parameters, Problem
+from comparisons.problem import Parameters, Problem
 from comparisons.results.result import Model
 from comparisons.summary.quantity_names import variable_and_labels
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters

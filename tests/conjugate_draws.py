@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from models import CoinPrior, CoinTosses, GaussianPrior, LogPosterior, Measurements
 from tests.declared import declare
 

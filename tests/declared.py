@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from comparisons.declaration import Comparison
-from comparisons.engines import Parameters, Problem
+from comparisons.problem import Parameters, Problem
 from models import CoinPrior, CoinTosses, GaussianPrior, LogPosterior, Measurements
 from models.gaussians import Covariance
 from models.inputs import Floats

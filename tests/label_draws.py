@@ -8,7 +8,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 from scipy import stats
 
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats
 from tests.declared import declare

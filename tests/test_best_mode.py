@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import best_mode as modes
-from comparisons.engines import Problem
+from comparisons.checks import best_mode as modes
+from comparisons.problem import Problem
 from comparisons.results.result import Check
 from em.search.doubts import MINIMUM_RATIO
 from models import (

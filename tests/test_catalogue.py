@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from comparisons import catalogue, datasets, words
-from comparisons.checks import em_densities
 from comparisons.declaration import Comparison, Fitted
-from comparisons.engines import Problem
+from comparisons.problem import Problem, em_densities
 from comparisons.summary import quantities
 
 FOLDER = Path(catalogue.__file__).parent

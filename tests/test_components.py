@@ -9,15 +9,16 @@ import pytest
 from scipy.special import multigammaln
 from scipy.stats import binom, binomtest
 
-from comparisons import best_mode, catalogue, datasets
+from comparisons import catalogue, datasets
 from comparisons.binomial import exact_interval
 from comparisons.catalogue.two_coin import log_evidence
+from comparisons.checks import best_mode
 from comparisons.components import comparing, likelihood_ratio, marginal
 from comparisons.components.comparing import NoQuestion, criteria, n_parameters, with_components
 from comparisons.components.marginal import Marginal
 from comparisons.components.record import LikelihoodRatio
-from comparisons.engines import Problem
-from comparisons.posterior import second_route
+from comparisons.posterior import importance
+from comparisons.problem import Problem
 from comparisons.summary import quantities
 from em.search.doubts import MINIMUM_RATIO
 from models import CoinTosses, GaussianPrior, Measurements
@@ -298,7 +299,7 @@ def test_all_of_it_is_the_same_again_and_does_not_depend_on_how_many_were_asked_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(likelihood_ratio, "SAMPLES", 3)
-    monkeypatch.setattr(second_route, "DRAWS", 400)
+    monkeypatch.setattr(importance, "DRAWS", 400)
     stages: list[str] = []
     two = comparing.compare("two-coin", 2, seed=4, progress=lambda stage, done, of: stages.append(stage))
     three = comparing.compare("two-coin", 3, seed=4)

@@ -15,7 +15,7 @@ import comparisons
 import em
 from comparisons import datasets, pipeline
 from comparisons.declaration import Comparison
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from comparisons.results.files import LONGEST_DIRECTORY, directory_name
 from comparisons.summary import profiles, quantities
 from models import CoinPrior, CoinTosses, GaussianPrior, Measurements

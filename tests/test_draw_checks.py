@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import models
-from comparisons import draw_checks, evidence
+from comparisons.checks.draws_belong import as_recorded, draws_belong
+from comparisons.checks.sampler_converged import sampler_converged
 from comparisons.judgement import Clock, judge
-from comparisons.posterior import sampling
+from comparisons.posterior import nuts
+from comparisons.posterior.nuts import described, low_chain, sampled
 from comparisons.results.result import Check
 from models import (
     CoinPrior,
@@ -51,10 +53,8 @@ def chains(draws: int = 500, **changed: Any) -> Any:
 
 
 def converged(density: LogPosterior, tree: Any, regular_modes: int = 1) -> Check:
-    described = sampling.described(COINS, density, tree, 0.9, 0)
-    return draw_checks.sampler_converged(
-        described.summary, tree, described.label_free, 0, regular_modes, canonical(tree)
-    )
+    drawn = described(COINS, density, tree, 0.9, 0)
+    return sampler_converged(drawn.summary, tree, drawn.label_free, 0, regular_modes, canonical(tree))
 
 
 def test_chains_that_have_met_have_converged(density: LogPosterior) -> None:
@@ -203,7 +203,7 @@ def drawn_from(density: LogPosterior) -> Any:
 
 def test_draws_belong_to_the_model_and_data_they_were_drawn_from(density: LogPosterior) -> None:
     tree = drawn_from(density)
-    assert evidence.draws_belong(COINS, density, canonical(tree), tree).outcome == "pass"
+    assert draws_belong(COINS, density, canonical(tree), tree).outcome == "pass"
 
 
 def test_draws_whose_components_were_mixed_up_are_found(density: LogPosterior) -> None:
@@ -211,7 +211,7 @@ def test_draws_whose_components_were_mixed_up_are_found(density: LogPosterior) -
     mixed = canonical(tree)
     values = mixed["head_probabilities"]
     mixed["head_probabilities"] = (values.dims, values.values[..., ::-1])
-    check = evidence.draws_belong(COINS, density, mixed, tree)
+    check = draws_belong(COINS, density, mixed, tree)
     assert (check.outcome, check.engine) == ("fail", "comparison")
 
 
@@ -221,14 +221,12 @@ def test_draws_of_other_data_or_another_prior_are_found(density: LogPosterior) -
         declare(CoinTosses([5, 9, 8, 4, 8], 10), prior=PRIOR),
         declare(BAGS, prior=CoinPrior(2.0, 3.1, 1.5)),
     ):
-        check = evidence.draws_belong(other, given(other, LogPosterior(COINS.model())), canonical(tree), tree)
+        check = draws_belong(other, given(other, LogPosterior(COINS.model())), canonical(tree), tree)
         assert (check.outcome, check.engine) == ("fail", "sampler")
 
 
 def test_a_recorded_density_that_is_not_a_number_is_found() -> None:
-    assert (
-        draw_checks.draws_belong(np.array([np.nan, 1.0]), np.array([1.0, 1.0]), np.array([1.0, 1.0])).outcome == "fail"
-    )
+    assert as_recorded(np.array([np.nan, 1.0]), np.array([1.0, 1.0]), np.array([1.0, 1.0])).outcome == "fail"
 
 
 def test_a_chain_that_stays_low_is_told_with_its_distance(density: LogPosterior) -> None:
@@ -253,14 +251,14 @@ def test_where_a_chain_stays_low_others_are_started_once(
         seeds.append(seed)
         return chains(logp=low) if len(seeds) < stays else chains()
 
-    monkeypatch.setattr(sampling, "sample", sample)
+    monkeypatch.setattr(nuts, "sample", sample)
     stays = 2
-    assert sampling.sampled(COINS, density, 500, 4, 7).reruns == 1
+    assert sampled(COINS, density, 500, 4, 7).reruns == 1
     assert seeds == [7, 8]
     seeds, stays = [], 9
-    drawn = sampling.sampled(COINS, density, 500, 4, 7)
+    drawn = sampled(COINS, density, 500, 4, 7)
     assert set(seeds[1:]) == {8}
-    assert draw_checks.low_chain(drawn.tree) is not None
+    assert low_chain(drawn.tree) is not None
 
 
 @pytest.mark.parametrize(("shifted", "outcome"), [((False,), "pass"), ((True, False), "pass"), ((True, True), "fail")])
@@ -279,7 +277,7 @@ def test_a_difference_convicts_once_draws_of_another_seed_have_it_too(
         posterior = posterior.assign(head_probabilities=p)
         return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sound["sample_stats"].to_dataset()})
 
-    monkeypatch.setattr(sampling, "sample", sample)
+    monkeypatch.setattr(nuts, "sample", sample)
     log_posterior = density_of(coins)
     judged = judge(
         coins(), seed=3, draws=500, chains=4, clock=Clock(lambda stage: None), density=lambda model: log_posterior

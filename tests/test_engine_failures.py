@@ -12,13 +12,13 @@ import pytest
 
 import em
 import models
-from comparisons import best_mode as modes
-from comparisons import catalogue, datasets, engines, judgement, pipeline, report
+from comparisons import catalogue, datasets, judgement, pipeline, report
+from comparisons.checks import best_mode as modes
 from comparisons.command import terminal
 from comparisons.engine_failures import NAME, EngineFailure, failing
-from comparisons.engines import Problem
 from comparisons.judgement import Clock, Judgement
-from comparisons.posterior import sampling
+from comparisons.posterior import nuts
+from comparisons.problem import Problem
 from comparisons.results import store
 from comparisons.results.result import Check, SampledResult
 from comparisons.study.broken_em import with_fields
@@ -156,7 +156,7 @@ def test_an_estimate_that_the_declared_model_does_not_have_is_em_s_fault(
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sampler that needs no model compiled."""
-    monkeypatch.setattr(sampling, "sample", lambda *arguments: chains())
+    monkeypatch.setattr(nuts, "sample", lambda *arguments: chains())
 
 
 @pytest.mark.parametrize("at", ["restart", "reached", "profile", "replicate"])
@@ -233,8 +233,8 @@ def test_a_sampler_that_cannot_start_is_inconclusive(
         )
 
     monkeypatch.setattr(nutpie, "compile_pymc_model", lambda model: Compiled())
-    monkeypatch.setattr(engines, "replace", lambda compiled, **changed: compiled)
-    monkeypatch.setattr(engines, "_compiled", {})
+    monkeypatch.setattr(nuts, "replace", lambda compiled, **changed: compiled)
+    monkeypatch.setattr(nuts, "_compiled", {})
     monkeypatch.setattr(nutpie, "sample", fails)
     result = compared()
     assert result.verdict == "inconclusive"
@@ -259,7 +259,7 @@ def test_draws_that_are_no_numbers_end_the_judgement(monkeypatch: pytest.MonkeyP
         tree["posterior"]["head_probabilities"].values[2, 3, 0] = np.nan
         return tree
 
-    monkeypatch.setattr(sampling, "sample", missing)
+    monkeypatch.setattr(nuts, "sample", missing)
     result = compared()
     assert result.verdict == "inconclusive"
     assert (result.checks[-1].name, result.checks[-1].engine) == ("sampler-converged", "sampler")
@@ -280,7 +280,7 @@ def test_weights_that_the_pymc_model_treats_otherwise_are_its_fault(
 ) -> None:
     model = built.model()
     monkeypatch.setattr(Problem, "model", lambda self: model)
-    monkeypatch.setattr(sampling, "sampled", stopped_before)
+    monkeypatch.setattr(nuts, "sampled", stopped_before)
     found = judged(declared, LogPosterior)
     assert found.verdict == "wrong"
     assert "the PyMC model" in found.summary

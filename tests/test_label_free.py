@@ -11,9 +11,10 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import models
-from comparisons import label_free, labels
-from comparisons.engines import Problem
-from comparisons.memberships import Memberships
+from comparisons.labels import label_free
+from comparisons.labels import relabelling as labels
+from comparisons.labels.memberships import Memberships
+from comparisons.problem import Problem
 from comparisons.results.report_data import Labels
 from comparisons.summary import verdict
 from models import CoinTosses, GaussianParameters, Measurements

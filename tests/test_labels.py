@@ -10,9 +10,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import models
-from comparisons import label_free, labels, memberships
-from comparisons.engines import Problem
-from comparisons.memberships import Memberships
+from comparisons.labels import label_free, memberships
+from comparisons.labels import relabelling as labels
+from comparisons.labels.memberships import Memberships
+from comparisons.problem import Problem
 from models import CoinTosses
 from models.inputs import Floats, Integers
 from tests.declared import CASES, Case, declare

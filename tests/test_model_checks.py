@@ -11,7 +11,6 @@ import xarray as xr
 from scipy import integrate, stats
 
 import em
-from comparisons.engines import Problem
 from comparisons.model_fit import goodness_of_fit, posterior_predictive, power_scaling
 from comparisons.model_fit.goodness_of_fit import (
     anderson_darling,
@@ -23,6 +22,7 @@ from comparisons.model_fit.goodness_of_fit import (
 )
 from comparisons.model_fit.model_checks import NOT_CONVERGED, model_checks
 from comparisons.model_fit.replicates import outcome_probabilities, outcomes, replicates, rounding_steps
+from comparisons.problem import Problem
 from comparisons.results.report_data import GoodnessOfFit
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Measurements
 from tests.declared import declare

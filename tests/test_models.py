@@ -10,8 +10,8 @@ import pytest
 
 import em
 import models
-from comparisons import third_density
-from comparisons.checks import em_densities
+from comparisons.checks import third_density
+from comparisons.problem import em_densities
 from models import LogPosterior
 from models.inputs import Floats
 from tests.declared import CASES, Case, compiled, free_entries, given

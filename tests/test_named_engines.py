@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import checks, evidence
-from comparisons.change_of_variables import SAME_JACOBIAN, jacobian_error
-from comparisons.engines import Problem, exchangeable
-from comparisons.posterior import sampling
+from comparisons.checks.change_of_variables import SAME_JACOBIAN, jacobian_error
+from comparisons.checks.draws_belong import draws_belong
+from comparisons.checks.same_density import same_density
+from comparisons.posterior.nuts import canonical
+from comparisons.problem import Problem, exchangeable
 from comparisons.results.result import Check
 from models import GaussianPrior, LogPosterior, Measurements
 from tests.declared import CASES, COINS, Case, compiled, declare, given
@@ -22,9 +23,9 @@ PLANE = Case(2, 2, "free").problem(1)
 each_problem = pytest.mark.parametrize("problem", [COINS, NORMALS, PLANE], ids=["coins", "normals", "plane"])
 
 
-def same_density(problem: Problem, model: Any) -> Check:
+def compared(problem: Problem, model: Any) -> Check:
     random = np.random.default_rng(16)
-    return checks.same_density(problem, LogPosterior(model), [problem.fit(problem.prior)], random)
+    return same_density(problem, LogPosterior(model), [problem.fit(problem.prior)], random)
 
 
 def with_potential(problem: Problem, term: Callable[[Any], Any]) -> Any:
@@ -48,7 +49,7 @@ def hard_order(place: Any) -> Any:
 @each_problem
 @pytest.mark.parametrize("term", [lambda place: -0.5 * (place[0] - place[1]) ** 2, hard_order], ids=["soft", "order"])
 def test_a_potential_is_the_pymc_model_s(problem: Problem, term: Callable[[Any], Any]) -> None:
-    check = same_density(problem, with_potential(problem, term))
+    check = compared(problem, with_potential(problem, term))
     assert (check.outcome, check.engine) == ("fail", "pymc")
     assert "agrees with the other engine" in check.explanation
 
@@ -63,7 +64,7 @@ def test_an_ordered_transform_is_the_pymc_model_s(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(
         pm, "Beta", lambda *rest, **options: beta(*rest, **options, transform=ordered, initval=[0.3, 0.6])
     )
-    check = same_density(COINS, COINS.model())
+    check = compared(COINS, COINS.model())
     assert (check.outcome, check.engine) == ("fail", "pymc")
 
 
@@ -103,12 +104,12 @@ def test_a_missing_jacobian_is_the_pymc_model_s(problem: Problem, variable: str)
     import pytensor.tensor as pt
 
     model = problem.model()
-    assert same_density(problem, model).outcome == "pass"
+    assert compared(problem, model).outcome == "pass"
     transform = model.rvs_to_transforms[model[variable]]
     without, right = copy.copy(transform), transform.log_jac_det
     without.log_jac_det = lambda value, *inputs: pt.zeros_like(right(value, *inputs))
     model.rvs_to_transforms[model[variable]] = without
-    check = same_density(problem, model)
+    check = compared(problem, model)
     assert (check.outcome, check.engine) == ("fail", "pymc")
     assert "log Jacobian" in check.explanation
 
@@ -138,15 +139,15 @@ def test_labels_rotated_after_sampling_are_the_comparison_s(case: Case) -> None:
     problem = case.problem(12)
     density = given(problem, compiled(case))
     tree, groups = sampled(problem, density), exchangeable(density.model)
-    right = sampling.canonical(problem, tree, groups)
-    assert evidence.draws_belong(problem, density, right, tree).outcome == "pass"
+    right = canonical(problem, tree, groups)
+    assert draws_belong(problem, density, right, tree).outcome == "pass"
     # All of a component's numbers together, which leaves the density as it was where they are exchangeable.
     rotated = right.roll(component=1, roll_coords=False)
-    check = evidence.draws_belong(problem, density, rotated, tree)
+    check = draws_belong(problem, density, rotated, tree)
     assert (check.outcome, check.engine) == ("fail", "comparison")
     if len(set(groups.tolist())) == 1:
         assert "a second reading of the same variables" in check.explanation
     names = right.assign_coords(component=np.roll(right["component"].values, 1))
-    check = evidence.draws_belong(problem, density, names, tree)
+    check = draws_belong(problem, density, names, tree)
     assert (check.outcome, check.engine) == ("fail", "comparison")
     assert "the coordinates of component are not the names declared" in check.explanation

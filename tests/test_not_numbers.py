@@ -17,24 +17,24 @@ import pytest
 import xarray as xr
 
 import models
-from comparisons import best_mode, checks, evidence, judgement
-from comparisons.engines import Problem
+from comparisons import judgement
+from comparisons.checks import best_mode, draws_belong, evidence, same_density
+from comparisons.checks.not_numbers import not_numbers
 from comparisons.judgement import Clock, Judgement
-from comparisons.not_numbers import not_numbers
-from comparisons.posterior import quadrature, sampling, stein
-from comparisons.posterior import second_route as second
+from comparisons.posterior import importance, nuts, quadrature, stein
+from comparisons.problem import Problem
 from comparisons.summary import adequacy, quantities
 from tests.conjugate_draws import DRAWS, coins, density, normals, tree
 
 # Sizes of what the judgement looks at, which are no matter here: it is made some hundred times.
 FEWER: tuple[tuple[Any, str, int], ...] = (
-    (evidence, "STORED_DRAWS_CHECKED", 4),
+    (draws_belong, "STORED_DRAWS_CHECKED", 4),
     (best_mode, "SPREAD_OUT_DRAWS", 1),
-    (checks, "RANDOM_POINTS", 2),
-    (checks, "JACOBIAN_POINTS", 1),
+    (same_density, "RANDOM_POINTS", 2),
+    (same_density, "JACOBIAN_POINTS", 1),
     (stein, "MOST_DRAWS", 200),
     (stein, "FEWEST_DRAWS", 200),
-    (second, "DRAWS", 1000),
+    (importance, "DRAWS", 1000),
 )
 
 
@@ -42,12 +42,12 @@ FEWER: tuple[tuple[Any, str, int], ...] = (
 STAGES: dict[str, tuple[Any, str, tuple[int, ...]]] = {
     "EM": (Problem, "fit", (0, 1, 2, -2, -1)),
     "PyMC's mode": (models, "find_map", (0,)),
-    "draws": (sampling, "sampled", (0,)),
-    "second route": (second, "sample", (0,)),
-    "canonical draws": (sampling, "canonical", (-1,)),
+    "draws": (nuts, "sampled", (0,)),
+    "second route": (importance, "sample", (0,)),
+    "canonical draws": (nuts, "canonical", (-1,)),
     "searched": (best_mode, "_searched", (0, 1)),
     "best mode": (judgement, "best_mode", (0,)),
-    "PyMC's mode, again": (evidence, "mode_again", (0,)),
+    "PyMC's mode, again": (judgement, "mode_again", (0,)),
     "table of draws": (quantities, "of_draws", (-1,)),
     "curvature": (evidence, "curvature", (0, -1)),
     "prior spreads": (judgement, "prior_spreads", (0,)),
@@ -181,7 +181,7 @@ class Stages:
 
     def judged(self, patch: pytest.MonkeyPatch) -> Judgement:
         """The judgement of the draws that are known to be right."""
-        patch.setattr(sampling, "sample", lambda *arguments: tree(self.make))
+        patch.setattr(nuts, "sample", lambda *arguments: tree(self.make))
         for module, name, size in FEWER:
             patch.setattr(module, name, size)
         log_posterior, clock = density(self.make), Clock(lambda stage: None)

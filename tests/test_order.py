@@ -10,11 +10,12 @@ import pytest
 
 import em
 import models
-from comparisons import label_free, third_reading
-from comparisons.engines import Problem
+from comparisons.checks import third_reading
 from comparisons.judgement import Clock, Judgement, judge
-from comparisons.posterior import sampling
+from comparisons.labels import label_free
+from comparisons.posterior.nuts import canonical
 from comparisons.posterior.prior_draws import drawn
+from comparisons.problem import Problem
 from em.relabelled import relabelled
 from models import CoinParameters, GaussianParameters, Measurements
 from models.inputs import Floats
@@ -206,7 +207,7 @@ def test_both_engines_and_the_prior_are_put_into_one_order() -> None:
     for labelling in ([0, 1], [1, 0]):
         point = map_fit.parameters.permuted(labelling)
         posterior = draws_of(point, 50)
-        ordered = sampling.canonical(problem, tree(posterior, ["1", "2"]), groups)
+        ordered = canonical(problem, tree(posterior, ["1", "2"]), groups)
         assert (ordered["means"].values[..., 0, 1] < 5).all()
         arrays = {str(n): v.values.reshape(-1, *v.shape[2:]) for n, v in ordered.data_vars.items()}
         assert (third_reading.in_order(problem, arrays) == [0, 1]).all()

@@ -10,7 +10,7 @@ import pytest
 
 import em
 from comparisons import catalogue, datasets
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from comparisons.results.result import PosteriorSummary, Quantity
 from comparisons.summary import profiles, quantities
 from em.uncertainty.quantities import quantity as quantity_of

@@ -9,11 +9,12 @@ import pytest
 from scipy.special import betaln, gammaln, logit, logsumexp
 from scipy.stats import beta
 
-from comparisons import catalogue, datasets, draw_checks
+from comparisons import catalogue, datasets
+from comparisons.checks.posterior_agrees import posterior_agrees
 from comparisons.declared_rows import DeclaredRows
-from comparisons.engines import Problem
 from comparisons.posterior import quadrature
 from comparisons.posterior.quadrature import ExactPosterior
+from comparisons.problem import Problem
 from comparisons.summary import quantities
 from models import CoinPrior, CoinTosses
 from models.mixtures import Weights
@@ -151,7 +152,7 @@ def test_draws_are_held_to_the_exact_numbers() -> None:
         values = quantities.of_arrays(
             asked, {"weights": np.array([0.5, 0.5]), "head_probabilities": np.moveaxis(p + shift, 0, -1)}
         )
-        check = draw_checks.posterior_agrees(None, exact, True, summary_of(values), values, thresholds)
+        check = posterior_agrees(None, exact, True, summary_of(values), values, thresholds)
         assert check.outcome == expected
         assert "exact" in check.explanation
 

@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 
 from comparisons import words
-from comparisons.engines import exchangeable
-from comparisons.posterior import sampling
+from comparisons.posterior.nuts import described
 from comparisons.posterior.prior_draws import drawn
+from comparisons.problem import exchangeable
 from comparisons.summary import profiles, quantities
 from em.uncertainty.quantities import quantity as quantity_of
 from tests.declared import CASES, Case
@@ -68,7 +68,7 @@ def test_draws_of_every_quantity_have_an_r_hat(case: Case) -> None:
     statistics["logp"] = (("chain", "draw"), np.random.default_rng(6).normal(size=(4, 100)))
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables), "sample_stats": xr.Dataset(statistics)})
     density: Any = SimpleNamespace(model=model)
-    summary = sampling.described(problem, density, tree, 0.9, 0).summary
+    summary = described(problem, density, tree, 0.9, 0).summary
     assert list(summary.index) == [*quantities.names(problem), "log_density"]
     assert np.isfinite(summary["r_hat"]).all()
 

@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from comparisons import checks, draw_checks, evidence, judgement
-from comparisons.engines import Problem
-from comparisons.posterior import second_route
-from comparisons.standard_errors import _entries, _in_errors, of_fit
+from comparisons import judgement
+from comparisons.checks.evidence import curvature_of, modes, names
+from comparisons.checks.identified import identified
+from comparisons.checks.posterior_agrees import posterior_agrees
+from comparisons.checks.standard_errors import _entries, _in_errors, of_fit
+from comparisons.checks.stationary import stationary
+from comparisons.posterior import importance
+from comparisons.problem import Problem, em_densities
 from comparisons.summary import adequacy, quantities
 from models import CoinTosses, LogPosterior, Measurements
 from models.covariances import Covariance, CovarianceForm
@@ -60,16 +64,16 @@ class Told:
 def told(d: int, covariance: Covariance, power: int) -> Told:
     p = problem(d, covariance, power)
     fit, map_fit = p.fit(None), p.fit(p.prior)
-    judged = evidence.curvature_of(p, None, fit)
+    judged = curvature_of(p, None, fit)
     assert judged is not None
     values = quantities.of_parameters(p, fit.parameters)
     errors = quantities.standard_errors(judged, quantities.gradients(p, fit.parameters))
     units = _entries(fit.standard_errors)
     random = np.random.default_rng(0)
-    heights = [sum(checks.em_densities(p, at)) for at in (fit.parameters, p.random_parameters(random))]
-    stationary = checks.stationary(fit, judged, evidence.names(p))
-    identified = checks.identified(p, judged, evidence.names(p), {})
-    route = second_route.sample(p, map_fit, np.random.default_rng(0), draws=400)
+    heights = [sum(em_densities(p, at)) for at in (fit.parameters, p.random_parameters(random))]
+    rest = stationary(fit, judged, names(p))
+    told_apart = identified(p, judged, names(p), {})
+    route = importance.sample(p, map_fit, np.random.default_rng(0), draws=400)
     assert route is not None
     return Told(
         values,
@@ -81,10 +85,10 @@ def told(d: int, covariance: Covariance, power: int) -> Told:
         (
             fit.status,
             map_fit.status,
-            stationary.outcome,
-            stationary.explanation,
-            identified.outcome,
-            evidence.modes(p, map_fit),
+            rest.outcome,
+            rest.explanation,
+            told_apart.outcome,
+            modes(p, map_fit),
         ),
         {name: float(route.weights @ v) for name, v in route.values.items()},
         route,
@@ -139,10 +143,8 @@ def test_a_quantity_is_judged_the_same_in_every_unit(power: int) -> None:
         summary = _summary({name: draws * unit})
         circumstances = adequacy.Circumstances(True, "one", None)
         q = adequacy.judge(name, points, 0.5 * unit, draws * unit, summary.loc[name], circumstances)
-        route = second_route.SecondRoute(
-            {name: draws.ravel() * unit}, np.full(2000, 1 / 2000), 0.1, 2000.0, 0.0, 0.1, 0
-        )
-        check = draw_checks.posterior_agrees(route, None, True, summary, {name: draws * unit}, {name: [2.9 * unit]})
+        route = importance.SecondRoute({name: draws.ravel() * unit}, np.full(2000, 1 / 2000), 0.1, 2000.0, 0.0, 0.1, 0)
+        check = posterior_agrees(route, None, True, summary, {name: draws * unit}, {name: [2.9 * unit]})
         found.append((q, check, unit))
     (one, one_check, _), (other, other_check, unit) = found
     assert one.posterior is not None
@@ -162,7 +164,7 @@ def test_a_quantity_is_judged_the_same_in_every_unit(power: int) -> None:
 
 
 def _summary(values: dict[str, Floats]) -> Any:
-    from comparisons.posterior.sampling import summarised
+    from comparisons.posterior.nuts import summarised
 
     return summarised(values)
 
@@ -183,7 +185,7 @@ def test_the_second_route_finds_a_posterior_however_narrow_it_is(tosses: int) ->
     """One coin, whose posterior is a beta distribution, and two that nobody takes for one."""
     heads = [int(0.3 * tosses), int(0.3004 * tosses)]
     one = declare(CoinTosses(heads, tosses), 1)
-    route = second_route.sample(one, one.fit(one.prior), np.random.default_rng(0))
+    route = importance.sample(one, one.fit(one.prior), np.random.default_rng(0))
     assert route is not None
     assert route.trusted
     exact = stats.beta(1.0 + sum(heads), 1.0 + 2 * tosses - sum(heads))
@@ -191,7 +193,7 @@ def test_the_second_route_finds_a_posterior_however_narrow_it_is(tosses: int) ->
     assert abs(mean - 1) < 5 * error
     assert error < exact.std() / exact.mean() / 20
     two = declare(CoinTosses([heads[0], int(0.6 * tosses)], tosses), 2, weights="equal")
-    route = second_route.sample(two, two.fit(two.prior), np.random.default_rng(0))
+    route = importance.sample(two, two.fit(two.prior), np.random.default_rng(0))
     assert route is not None
     assert route.trusted
 

@@ -13,9 +13,10 @@ import pytest
 import comparisons
 import em
 import models
-from comparisons import catalogue, datasets, labels, pipeline
+from comparisons import catalogue, datasets, pipeline
 from comparisons.fitting import checked_settings
-from comparisons.memberships import Memberships
+from comparisons.labels import relabelling as labels
+from comparisons.labels.memberships import Memberships
 from comparisons.results import store
 from models import (
     CoinParameters,

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import checks, third_density
+from comparisons.checks import third_density
+from comparisons.checks.same_density import same_density
 from comparisons.declared_rows import DeclaredRows, differing_total
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from comparisons.results.result import Check
 from comparisons.study import broken_comparison
 from models import CoinParameters, CoinTosses, GaussianParameters, GaussianPrior, LogPosterior, Measurements
@@ -22,7 +23,7 @@ RANDOM = 41
 
 def checked(problem: Problem, density: LogPosterior | None = None) -> Check:
     fits = [problem.fit(problem.prior)]
-    return checks.same_density(problem, density or LogPosterior(problem.model()), fits, np.random.default_rng(RANDOM))
+    return same_density(problem, density or LogPosterior(problem.model()), fits, np.random.default_rng(RANDOM))
 
 
 def found(check: Check, told: str) -> None:

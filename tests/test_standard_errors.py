@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import evidence
-from comparisons.engines import Problem
+from comparisons.checks.evidence import curvature_of
+from comparisons.checks.standard_errors import SAME_ERRORS, against_pymc, of_fit, standard_errors
+from comparisons.problem import Problem
 from comparisons.results.result import Check, Quantity
 from comparisons.results.strict_json import number
-from comparisons.standard_errors import SAME_ERRORS, against_pymc, of_fit, standard_errors
 from comparisons.study.settings import SETTINGS, simulate
 from comparisons.summary import quantities
 from em.mixture import Mixture
@@ -41,7 +41,7 @@ def table_of(problem: Problem, fit: Any, judged: Curvature | None) -> list[Quant
 def checked(
     problem: Problem, density: LogPosterior, fit: Any, map_fit: Any, table: list[Quantity] | None = None
 ) -> Check:
-    judged = evidence.curvature_of(problem, None, fit)
+    judged = curvature_of(problem, None, fit)
     table = table_of(problem, fit, judged) if table is None else table
     return standard_errors(problem, density, (fit, map_fit), judged, table, [])
 
@@ -136,7 +136,7 @@ def test_a_correlation_that_is_lost_is_found_though_every_error_is_right() -> No
 @pytest.mark.parametrize("case", [COIN_CASE, TIED, PLANE], ids=str)
 def test_a_table_that_prints_other_numbers_than_the_fit_is_found(case: Case) -> None:
     problem, fit, map_fit = sound(case)
-    right = table_of(problem, fit, evidence.curvature_of(problem, None, fit))
+    right = table_of(problem, fit, curvature_of(problem, None, fit))
     for place, q in enumerate(right):
         assert q.em is not None
         assert q.em_se is not None
@@ -151,7 +151,7 @@ def test_a_table_that_prints_other_numbers_than_the_fit_is_found(case: Case) -> 
 
 def test_two_errors_that_change_places_in_the_table_are_found() -> None:
     problem, fit, map_fit = sound(PLANE)
-    right = table_of(problem, fit, evidence.curvature_of(problem, None, fit))
+    right = table_of(problem, fit, curvature_of(problem, None, fit))
     names = [q.name for q in right]
     a, b = names.index("means[1, 1]"), names.index("means[2, 1]")
     table = list(right)
@@ -173,7 +173,7 @@ def test_where_em_withholds_errors_nothing_is_compared_and_the_reason_is_told() 
 def test_of_a_ridge_the_table_may_have_errors_of_what_is_identified() -> None:
     ridge = declare(CoinTosses([1, 1, 0, 1, 0], 1), weights="equal")
     fit = ridge.fit(None)
-    judged = evidence.curvature_of(ridge, None, fit)
+    judged = curvature_of(ridge, None, fit)
     table = table_of(ridge, fit, judged)
     assert any(q.em_se is not None for q in table)
     assert checked(ridge, LogPosterior(ridge.model()), fit, fit).outcome == "not applicable"
@@ -209,7 +209,7 @@ def test_the_fit_is_read_by_name() -> None:
     problem, fit, _ = sound(PLANE)
     found = of_fit(problem, fit)
     assert sorted(found) == sorted(quantities.names(problem))
-    judged = evidence.curvature_of(problem, None, fit)
+    judged = curvature_of(problem, None, fit)
     assert judged is not None
     errors = quantities.standard_errors(judged, quantities.gradients(problem, fit.parameters))
     for name, value in quantities.of_parameters(problem, fit.parameters).items():

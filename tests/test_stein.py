@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from comparisons import evidence
-from comparisons.engines import Problem
+from comparisons.checks.draws_belong import draws_belong
+from comparisons.checks.evidence import names
 from comparisons.posterior import prior_draws, proposals, stein
 from comparisons.posterior.stein import Identities
 from comparisons.posterior.unconstrained import UnconstrainedPosterior
+from comparisons.problem import Problem
 from comparisons.summary.quantities import parameters_of
 from models import CoinTosses, GaussianPrior, Measurements
 from tests.declared import COINS, coins_density, declare
@@ -61,7 +62,7 @@ def posterior(arrays: dict[str, Any]) -> xr.Dataset:
 
 def asked(name: str, arrays: dict[str, Any]) -> Identities:
     problem = PROBLEMS[name]
-    found = stein.identities(problem, problem.fit(problem.prior), posterior(arrays), evidence.names(problem))
+    found = stein.identities(problem, problem.fit(problem.prior), posterior(arrays), names(problem))
     assert found is not None
     return found
 
@@ -96,7 +97,7 @@ def test_draws_of_other_data_are_found(name: str) -> None:
         other = replace(problem, data=CoinTosses([2, 9, 8, 1, 7], 10, labels=problem.data.labels))
     else:
         other = replace(problem, data=Measurements(problem.data.y * [[0.6]]))
-    found = stein.identities(other, other.fit(other.prior), posterior(exact(name)), evidence.names(other))
+    found = stein.identities(other, other.fit(other.prior), posterior(exact(name)), names(other))
     assert found is not None
     assert not found.hold
 
@@ -125,8 +126,8 @@ def test_a_departure_fails_the_check_and_names_the_sampler() -> None:
         values = {n: draws[n].values[c, d] for n in density.names}
         logp[c, d] = sum(density.parts(density.unconstrained(values)))
     tree = xr.DataTree.from_dict({"posterior": draws, "sample_stats": xr.Dataset({"logp": (("chain", "draw"), logp)})})
-    assert evidence.draws_belong(COINS, density, draws, tree).outcome == "pass"
-    check = evidence.draws_belong(COINS, density, draws, tree, COINS.fit(COINS.prior))
+    assert draws_belong(COINS, density, draws, tree).outcome == "pass"
+    check = draws_belong(COINS, density, draws, tree, COINS.fit(COINS.prior))
     assert (check.outcome, check.engine) == ("fail", "sampler")
     assert "Stein" in check.explanation
 
@@ -136,9 +137,9 @@ def test_draws_too_wide_in_every_direction_are_found() -> None:
     target = UnconstrainedPosterior(problem.mixture(problem.prior, standardise=True))
     home = proposals.at_modes(target, problem.fit(problem.prior)).log_density
     x = stein.coordinates(problem, target, posterior(exact("two normals"))).reshape(CHAINS, DRAWS, -1)
-    names = evidence.names(problem)
-    sound = stein.worst(target, home, x, names)
-    wide = stein.worst(target, home, x.mean(axis=(0, 1)) + 1.15 * (x - x.mean(axis=(0, 1))), names)
+    told = names(problem)
+    sound = stein.worst(target, home, x, told)
+    wide = stein.worst(target, home, x.mean(axis=(0, 1)) + 1.15 * (x - x.mean(axis=(0, 1))), told)
     assert sound is not None and wide is not None  # noqa: PT018
     assert sound.hold
     assert not wide.hold
@@ -163,5 +164,5 @@ def test_all_draws_are_asked_but_where_rows_are_many(
     p = np.random.default_rng(1).beta(2, 2, (CHAINS, 1000, 2))
     dims = ("chain", "draw", "component")
     draws = xr.Dataset({"weights": (dims, weights), "head_probabilities": (dims, p)})
-    stein.identities(problem, problem.fit(problem.prior), draws, evidence.names(problem))
+    stein.identities(problem, problem.fit(problem.prior), draws, names(problem))
     assert least <= asked[0] <= most

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import evidence
+from comparisons.checks.evidence import curvature_of
 from comparisons.study import faults, settings
 from comparisons.study.settings import SETTINGS, simulate
 from comparisons.summary import quantities
@@ -22,7 +22,7 @@ def errors(setting: str) -> Any:
     """EM's standard errors: of the parameters, and of the quantities of the comparison."""
     problem = simulate(SETTINGS[setting], SEED).problem
     fit = problem.fit(None, seed=SEED)
-    judged = evidence.curvature_of(problem, None, fit)
+    judged = curvature_of(problem, None, fit)
     assert judged is not None
     slopes = quantities.gradients(problem, fit.parameters)
     return np.sqrt(np.diag(fit.standard_errors.covariance)), quantities.standard_errors(judged, slopes)

@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 
 import models
-from comparisons import third_reading
-from comparisons.engines import Problem, exchangeable
+from comparisons.checks import third_reading
+from comparisons.problem import Problem, exchangeable
 from comparisons.results.result import Check
 from comparisons.summary import quantities
 from tests.declared import CASES, Case, compiled, given

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from comparisons import DEFAULT_SEED
+from comparisons.problem import structure
 
 if TYPE_CHECKING:
     from comparisons.command.processes import Outcome
@@ -168,7 +169,7 @@ def run(
 
     A stored result is used again while nothing that decides it has changed.
     """
-    from comparisons import catalogue, engines, report
+    from comparisons import catalogue, report
     from comparisons.command import processes, progress, terminal
 
     try:
@@ -176,7 +177,7 @@ def run(
     except OSError as error:
         raise click.UsageError(f"--out {out} cannot be made: {error.strerror}") from error
     chosen = names or catalogue.names()
-    tasks = [processes.Task(name, out, seed, draws, chains, fresh, engines.structure(name)) for name in chosen]
+    tasks = [processes.Task(name, out, seed, draws, chains, fresh, structure(name)) for name in chosen]
     try:
         with progress.shown(len(tasks)) as show:
             outcomes = processes.run_all(tasks, jobs, show)

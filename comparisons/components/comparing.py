@@ -13,12 +13,13 @@ import numpy as np
 from scipy.special import entr
 
 import em
-from comparisons import DEFAULT_SEED, best_mode, catalogue, datasets, words
+from comparisons import DEFAULT_SEED, catalogue, datasets, words
+from comparisons.checks import best_mode
 from comparisons.components import conclusions, likelihood_ratio, marginal, record
 from comparisons.components.marginal import Marginal
 from comparisons.components.record import SCHEMA_VERSION, Candidate, Components, Criteria
 from comparisons.declaration import Comparison
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from comparisons.results import provenance
 from comparisons.results.files import directory_name
 from em.search.doubts import MINIMUM_RATIO

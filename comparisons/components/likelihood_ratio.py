@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 import em
-from comparisons import best_mode
 from comparisons.binomial import exact_interval
+from comparisons.checks import best_mode
 from comparisons.components.record import LikelihoodRatio
-from comparisons.engines import Parameters, Problem
+from comparisons.problem import Parameters, Problem
 from comparisons.results.strict_json import number
 from em.ascent.climb import Climb, climb
 from em.ascent.direct import maximise

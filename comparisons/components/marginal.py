@@ -17,9 +17,9 @@ from scipy.special import logsumexp
 
 import em
 from comparisons.components.record import BayesFactor, Evidence, LeaveOneOut
-from comparisons.engines import Prior, Problem
-from comparisons.posterior import second_route
-from comparisons.posterior.second_route import LABELLINGS, pareto_smoothed
+from comparisons.posterior import importance
+from comparisons.posterior.importance import LABELLINGS, pareto_smoothed
+from comparisons.problem import Prior, Problem
 from comparisons.results.strict_json import Number, number
 from comparisons.summary import quantities
 from em.mixture import row_posteriors
@@ -87,7 +87,7 @@ def marginal(problem: Problem, map_fit: em.Fit[Any, Any], random: np.random.Gene
     ----------
     map_fit : MAP-EM under the problem's prior, with all its modes
     """
-    route = second_route.sample(problem, map_fit, random)
+    route = importance.sample(problem, map_fit, random)
     if route is None:
         unknown = Estimate(np.nan, np.nan, np.nan)
         missing = np.full(len(problem.data.counts), np.nan)

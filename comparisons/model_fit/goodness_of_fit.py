@@ -20,8 +20,8 @@ from scipy.special import log_ndtr, ndtr, ndtri, xlogy
 
 import em
 from comparisons.engine_failures import failing
-from comparisons.engines import Parameters, Problem
 from comparisons.model_fit.replicates import component_shares, groups_of, outcome_probabilities, outcomes, replicates
+from comparisons.problem import Parameters, Problem
 from comparisons.results.report_data import Distance, GoodnessOfFit, QuantilePlot
 from comparisons.results.strict_json import number
 from em.ascent.climb import Climb, climb

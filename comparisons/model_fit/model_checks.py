@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import em
-from comparisons.engines import Problem
 from comparisons.model_fit.goodness_of_fit import goodness_of_fit, nothing_to_test
 from comparisons.model_fit.posterior_predictive import predictive_checks
 from comparisons.model_fit.power_scaling import THRESHOLD, prior_sensitivity
-from comparisons.posterior import sampling
+from comparisons.posterior.nuts import parameters_at, thinned
+from comparisons.problem import Problem
 from comparisons.results.report_data import GoodnessOfFit, ModelChecks, PredictiveChecks, PriorSensitivity
 from comparisons.summary import quantities
 from comparisons.summary.adequacy import INTERVAL
@@ -51,9 +51,9 @@ def model_checks(
         return ModelChecks(
             fitted, PredictiveChecks(NOT_CONVERGED, [], [], 0, INTERVAL), PriorSensitivity(NOT_CONVERGED, [], THRESHOLD)
         )
-    kept = sampling.thinned(posterior, MOST_DRAWS)
+    kept = thinned(posterior, MOST_DRAWS)
     places = np.ndindex(kept.sizes["chain"], kept.sizes["draw"])
-    draws = [sampling.parameters_at(problem, kept, *place) for place in places]
+    draws = [parameters_at(problem, kept, *place) for place in places]
     saturated = nothing_to_test(problem)
     if saturated is None:
         predictive = predictive_checks(problem, draws, random)

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.engines import Parameters, Problem
 from comparisons.model_fit.replicates import replicates
+from comparisons.problem import Parameters, Problem
 from comparisons.results.report_data import PredictiveChecks, PredictiveCurve, PredictiveStatistic
 from comparisons.summary.adequacy import INTERVAL
 from models import CoinTosses

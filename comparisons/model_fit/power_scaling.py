@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from comparisons.checks import em_densities
-from comparisons.engines import Parameters, Problem
+from comparisons.problem import Parameters, Problem, em_densities
 from comparisons.results.report_data import PowerScaling, PriorSensitivity
 from comparisons.results.strict_json import number
 from comparisons.summary.quantities import unit_of

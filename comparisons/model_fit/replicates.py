@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from comparisons.engines import Parameters
+from comparisons.problem import Parameters
 from em.coin_steps import log_densities
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats, Integers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from comparisons.engines import Prior, Problem
+from comparisons.problem import Prior, Problem
 from comparisons.summary.quantities import of_arrays, parameters_of
 from models import CoinPrior
 from models.covariances import CovarianceForm

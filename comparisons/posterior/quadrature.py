@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import betainc, betaln, digamma, gammaln, logit, polygamma, xlog1py, xlogy
 
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from models import CoinPrior, CoinTosses
 from models.inputs import Floats
 

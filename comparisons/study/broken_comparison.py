@@ -12,8 +12,8 @@ from unittest.mock import patch
 import numpy as np
 
 import models.mixtures
-from comparisons.engines import Problem
-from comparisons.posterior import sampling
+from comparisons.posterior import nuts
+from comparisons.problem import Problem
 from comparisons.study.broken_em import with_rows
 from comparisons.study.replaced import everywhere
 from comparisons.summary import adequacy, quantities
@@ -114,7 +114,7 @@ def errors_of_others(problem: Problem, plant: Any) -> list[Any]:
 
 def labels_rotated(problem: Problem, plant: Any) -> list[Any]:
     """All parameters of the draws are read under the name of the next component."""
-    sound = sampling.canonical
+    sound = nuts.canonical
 
     def rotated(asked: Problem, tree: Any, groups: Any) -> Any:
         posterior = sound(asked, tree, groups)
@@ -125,7 +125,7 @@ def labels_rotated(problem: Problem, plant: Any) -> list[Any]:
         }
         return posterior.assign(turned)
 
-    return [patch.object(sampling, "canonical", rotated)]
+    return [patch.object(nuts, "canonical", rotated)]
 
 
 def no_number(column: str) -> Callable[[Problem, Any], list[Any]]:
@@ -137,7 +137,7 @@ def no_number(column: str) -> Callable[[Problem, Any], list[Any]]:
             drawn.summary.loc[drawn.summary.index[0], column] = np.nan
             return drawn
 
-        return everywhere(sampling.described, described)
+        return everywhere(described, described)
 
     return planted
 

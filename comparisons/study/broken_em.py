@@ -13,8 +13,7 @@ import numpy as np
 import em.coin_family
 import em.coin_steps
 import em.normal_rows
-from comparisons import checks
-from comparisons.engines import Problem
+from comparisons.problem import Problem, em_densities
 from em.coin_family import CoinMixture
 from em.gaussian_family import GaussianMixture
 from em.moments import GaussianStatistics
@@ -190,7 +189,7 @@ def reported(change: Callable[..., Any]) -> list[Any]:
 
 def moved_to(problem: Problem, fit: Any, parameters: Any) -> Any:
     """The fit as if it had ended at other parameters, with their own log-likelihood."""
-    likelihood, prior = checks.em_densities(problem, parameters)
+    likelihood, prior = em_densities(problem, parameters)
     posterior = None if fit.log_posterior is None else likelihood + prior
     return dataclasses.replace(
         fit,

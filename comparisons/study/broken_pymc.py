@@ -12,7 +12,7 @@ import numpy as np
 
 import models.coins
 import models.normal_distribution
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from comparisons.study.broken_em import with_rows
 from models import CoinPrior, CoinTosses
 

@@ -10,10 +10,9 @@ import numpy as np
 from scipy.special import expit, logit
 
 import models
-from comparisons import checks
-from comparisons.best_mode import objective
-from comparisons.engines import Problem, exchangeable
-from comparisons.posterior import sampling
+from comparisons.checks.best_mode import objective
+from comparisons.posterior import nuts
+from comparisons.problem import Problem, em_densities, exchangeable
 from comparisons.study.broken_em import neighbour
 from models import LogPosterior
 from models.inputs import Floats
@@ -26,9 +25,9 @@ CUT = 0.05
 
 
 def _sampled(change: Callable[..., Any]) -> list[Any]:
-    """`sampling.sample` replaced; ``change(sound, problem, density, draws, chains, seed, target_accept)``."""
-    sound = sampling.sample  # type: ignore[attr-defined]
-    return [patch.object(sampling, "sample", lambda *arguments: change(sound, *arguments))]
+    """`nuts.sample` replaced; ``change(sound, problem, density, draws, chains, seed, target_accept)``."""
+    sound = nuts.sample
+    return [patch.object(nuts, "sample", lambda *arguments: change(sound, *arguments))]
 
 
 def _with(tree: xr.DataTree, change: Callable[[str, Floats], Floats]) -> xr.DataTree:
@@ -196,7 +195,7 @@ def tails_cut(problem: Problem, plant: Any) -> list[Any]:
 
     def cut(sound: Any, asked: Problem, density: Any, *rest: Any) -> Any:
         tree = sound(asked, density, *rest)
-        posterior = sampling.canonical(asked, tree, exchangeable(density.model))
+        posterior = nuts.canonical(asked, tree, exchangeable(density.model))
         name = "means" if "means" in posterior else "head_probabilities"
         values = posterior[name].values.reshape(*posterior[name].shape[:2], -1)[..., 0]
         low, high = np.quantile(values, [CUT, 1 - CUT])
@@ -241,7 +240,7 @@ def in_lesser_mode(problem: Problem, plant: Any) -> list[Any]:
             return sound(asked, density, *rest)
         x = density.unconstrained(asked.to_pymc(lesser[0].parameters))
         tree = sound(asked, _StartsAt(density, x), *rest)
-        posterior = sampling.canonical(asked, tree, exchangeable(density.model))
+        posterior = nuts.canonical(asked, tree, exchangeable(density.model))
         plant.active = all(_reaches(asked, posterior, chain) < objective(fit) - 1e-3 for chain in range(4))
         return tree
 
@@ -252,8 +251,8 @@ def _reaches(problem: Problem, posterior: Any, chain: int) -> float:
     """Highest mode to which MAP-EM climbs from some draws of a chain."""
     heights = []
     for draw in np.linspace(0, posterior.sizes["draw"] - 1, 10).astype(int):
-        start = sampling.parameters_at(problem, posterior, chain, int(draw))
-        heights.append(sum(checks.em_densities(problem, problem.fit(problem.prior, start=start).parameters)))
+        start = nuts.parameters_at(problem, posterior, chain, int(draw))
+        heights.append(sum(em_densities(problem, problem.fit(problem.prior, start=start).parameters)))
     return float(max(heights))
 
 
@@ -271,7 +270,7 @@ def divergences_hidden(problem: Problem, plant: Any) -> list[Any]:
 
 def one_parameter_permuted(problem: Problem, plant: Any) -> list[Any]:
     """Locations of the components in the other order, weights and spreads where they were."""
-    sound = sampling.canonical
+    sound = nuts.canonical
 
     def permuted(asked: Problem, tree: Any, groups: Any) -> Any:
         posterior = sound(asked, tree, groups)
@@ -279,4 +278,4 @@ def one_parameter_permuted(problem: Problem, plant: Any) -> list[Any]:
         values = posterior[name]
         return posterior.assign({name: (values.dims, values.values[:, :, ::-1].copy())})
 
-    return [patch.object(sampling, "canonical", permuted)]
+    return [patch.object(nuts, "canonical", permuted)]

@@ -11,7 +11,7 @@ import numpy as np
 import em.search.runs
 import em.search.starts
 import em.uncertainty.curvature
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from comparisons.study.broken_em import moved_to, reported, steps_replaced, with_fields
 from comparisons.study.replaced import everywhere
 

@@ -17,9 +17,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from comparisons import checks, engines, evidence
-from comparisons.engines import Problem, exchangeable
-from comparisons.posterior import sampling
+from comparisons.checks.evidence import curvature_of
+from comparisons.posterior import nuts
+from comparisons.posterior.nuts import canonical, described, log_likelihoods, sample, spread_places
+from comparisons.problem import Problem, em_densities, exchangeable
 from comparisons.study.broken_pymc import jacobian_dropped, other_prior
 from comparisons.study.settings import (
     FORM,
@@ -103,8 +104,8 @@ def calibrated(setting_name: str, seed: int, fault: str = "") -> CalibrationRow:
     began = time.process_time()
     with _planted(problem, fault):
         density = LogPosterior(problem.model())
-        tree = engines.sample(problem, density, DRAWS, CHAINS, seed, TARGET_ACCEPT)
-    described = sampling.described(problem, density, tree, TARGET_ACCEPT, 0)
+        tree = sample(problem, density, DRAWS, CHAINS, seed, TARGET_ACCEPT)
+    drawn = described(problem, density, tree, TARGET_ACCEPT, 0)
     ranks = _ranks(simulated, tree, exchangeable(density.model))
     tried = [simulate(replace(setting, n=n, tosses=TOSSES, truth=simulated.truth), seed) for n in SIZES]
     coverage = [] if fault else [told for rows in tried for told in _covered(rows, seed)]
@@ -115,8 +116,8 @@ def calibrated(setting_name: str, seed: int, fault: str = "") -> CalibrationRow:
         fault,
         problem.data.n,
         round(tried[0].separation, 3),
-        round(float(described.summary["r_hat"].max()), 4),
-        described.divergences,
+        round(float(drawn.summary["r_hat"].max()), 4),
+        drawn.divergences,
         ";".join(f"{name}={rank}" for name, rank in ranks.items()),
         ";".join(coverage),
         round(time.process_time() - began, 2),
@@ -134,23 +135,23 @@ def _planted(problem: Problem, fault: str) -> Any:
 @contextmanager
 def _jacobian_dropped(problem: Problem) -> Iterator[None]:
     """The sampler samples another posterior."""
-    with jacobian_dropped(problem, None)[0], patch.object(engines, "_compiled", _graphs):
+    with jacobian_dropped(problem, None)[0], patch.object(nuts, "_compiled", _graphs):
         yield
 
 
 def _ranks(simulated: Simulated, tree: Any, groups: Any) -> dict[str, int]:
     """Rank of the truth of every quantity and of its log-likelihood among draws spread over all."""
     problem = simulated.problem
-    posterior = sampling.canonical(problem, tree, groups)
+    posterior = canonical(problem, tree, groups)
     total = posterior.sizes["chain"] * posterior.sizes["draw"]
-    places = sampling.spread_places(total, RANKED)
+    places = spread_places(total, RANKED)
     truth = quantities.of_parameters(problem, simulated.truth)
     ranks = {
         name: int((values.ravel()[places] < truth[name]).sum())
         for name, values in quantities.of_draws(problem, posterior).items()
     }
-    height = checks.em_densities(problem, simulated.truth)[0]
-    ranks["log_likelihood"] = int((sampling.log_likelihoods(problem, posterior, RANKED) < height).sum())
+    height = em_densities(problem, simulated.truth)[0]
+    ranks["log_likelihood"] = int((log_likelihoods(problem, posterior, RANKED) < height).sum())
     return ranks
 
 
@@ -158,7 +159,7 @@ def _covered(simulated: Simulated, seed: int) -> list[str]:
     """Whether EM's Wald interval of each quantity holds the truth."""
     problem = simulated.problem
     fit = problem.fit(None, seed=seed)
-    judged = evidence.curvature_of(problem, None, fit)
+    judged = curvature_of(problem, None, fit)
     truth = quantities.of_parameters(problem, simulated.truth)
     errors = dict.fromkeys(truth, np.nan)
     if judged is not None:

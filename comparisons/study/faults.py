@@ -20,9 +20,9 @@ import numpy as np
 import em.ascent.climb
 import em.coins
 import em.gaussians
-from comparisons import checks, engines
-from comparisons.best_mode import objective
-from comparisons.engines import Problem
+from comparisons.checks.best_mode import objective
+from comparisons.posterior import nuts
+from comparisons.problem import Problem, em_densities
 from comparisons.results.result import Engine
 from comparisons.study import broken_comparison, broken_em, broken_pymc, broken_sampler, broken_search
 from em.fit import fit_mixture
@@ -98,7 +98,7 @@ class Fault:
                 for family in (em.coins, em.gaussians):
                     stack.enter_context(patch.object(family, "fit_mixture", bounded))
             if self.own_graph:
-                stack.enter_context(patch.object(engines, "_compiled", _compiled.setdefault(self.name, {})))
+                stack.enter_context(patch.object(nuts, "_compiled", _compiled.setdefault(self.name, {})))
             yield plant
 
     def estimates(self, problem: Problem, seed: int) -> list[Any]:
@@ -122,7 +122,7 @@ def _em_is_off(problem: Problem, broken: list[Any], sound: list[Any]) -> bool:
     gaps = []
     for ill, well in zip(broken, sound, strict=True):
         parts = 1 if ill.log_posterior is None else 2
-        heights = [sum(checks.em_densities(problem, f.parameters)[:parts]) for f in (ill, well)]
+        heights = [sum(em_densities(problem, f.parameters)[:parts]) for f in (ill, well)]
         gaps += [heights[1] - heights[0], objective(ill) - heights[0]]
     return any(not abs(gap) <= SAME_HEIGHT for gap in gaps)
 

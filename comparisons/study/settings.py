@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 
 from comparisons.declaration import Comparison
-from comparisons.engines import Parameters, Prior, Problem
 from comparisons.posterior.prior_draws import drawn
+from comparisons.problem import Parameters, Prior, Problem
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, GaussianPrior, Measurements
 from models.gaussians import Covariance, CovarianceForm
 from models.inputs import Floats

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from comparisons.not_numbers import not_numbers
+from comparisons.checks.not_numbers import not_numbers
 from comparisons.results.result import Exact, Gap, PosteriorSummary, Quantity
 from comparisons.results.strict_json import number
 from comparisons.summary.quantities import Scale, scale, unit_of

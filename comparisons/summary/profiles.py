@@ -7,7 +7,7 @@ from typing import Any
 
 import em
 from comparisons.engine_failures import failing
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from comparisons.results.result import Quantity
 from comparisons.results.strict_json import number
 from comparisons.summary import adequacy, quantities

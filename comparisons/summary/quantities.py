@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from comparisons.engines import Parameters, Problem
+from comparisons.problem import Parameters, Problem
 from comparisons.summary.quantity_names import variable_and_labels
 from em.mixture import trusted
 from em.uncertainty.curvature import Curvature

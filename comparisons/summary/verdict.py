@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import em
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from comparisons.results.report_data import Labels
 from comparisons.results.result import Check, Quantity, Verdict
 from comparisons.summary.adequacy import SHIFT, Modes

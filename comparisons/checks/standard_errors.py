@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 import em
-from comparisons import evidence
-from comparisons.checks import STATIONARY
-from comparisons.engines import Prior, Problem
+from comparisons.checks.evidence import curvature_of, names
+from comparisons.checks.stationary import STATIONARY
+from comparisons.problem import Prior, Problem
 from comparisons.results.result import Check, Engine, Outcome, Quantity
 from comparisons.results.strict_json import number
 from em.uncertainty.curvature import Curvature
@@ -151,7 +151,7 @@ def against_pymc(problem: Problem, density: LogPosterior, fit: em.Fit[Any, Any],
         slope_error = np.linalg.norm(np.abs(inverse_root.T) @ slope_errors @ np.abs(directions))
         outside = np.linalg.norm(inverse_root.T @ (root - slopes @ directions), axis=0)
         if outside.max() > slope_error + SAME_ERRORS:
-            worst = evidence.names(problem)[int(np.argmax(np.abs(root[:, int(np.argmax(outside))])))]
+            worst = names(problem)[int(np.argmax(np.abs(root[:, int(np.argmax(outside))])))]
             return replace(UNKNOWN, shown=np.inf, directions=len(kept), worst=worst)
         by_error = directions * density.scale[:, None]
         # Near a bound a standard error is a step that leads out of all data on the unbounded scale.
@@ -182,7 +182,7 @@ def against_pymc(problem: Problem, density: LogPosterior, fit: em.Fit[Any, Any],
     nearest = np.clip(1.0, sizes_of - error, sizes_of + error)
     shown, possible = _deviations(nearest), np.fmax(_deviations(sizes_of - error), _deviations(sizes_of + error))
     at = int(np.argmax(_deviations(sizes_of)))
-    worst = evidence.names(problem)[int(np.argmax(np.abs(root @ turned[:, at])))]
+    worst = names(problem)[int(np.argmax(np.abs(root @ turned[:, at])))]
     low, high = np.sqrt(np.maximum(sizes_of[[0, -1]], 0.0))
     distance = float(np.sqrt(((turned.T @ gradient) ** 2 / np.where(sizes_of > 0, sizes_of, np.nan)).sum()))
     left_out = max(density.size - len(kept), 0)
@@ -219,7 +219,7 @@ def _in_errors(problem: Problem, fit: em.Fit[Any, Any], prior: Prior | None, uni
         and (published[units != 1.0] > 0).all()
     ):
         return np.asarray(fit.standard_errors.covariance / units / units[:, None])
-    judged = evidence.curvature_of(problem, prior, fit)
+    judged = curvature_of(problem, prior, fit)
     assert judged is not None
     basis = judged.basis / units[:, None]
     return np.asarray(basis @ np.linalg.solve(judged.information, basis.T))

@@ -1,6 +1,6 @@
 """What both engines share, and so cannot find by comparing each other: rows as counted, and the numbers of a default prior.
 
-Part of the check that both engines have the same density; the judge is `comparisons.third_density`.
+Part of the check that both engines have the same density; the judge is `comparisons.checks.third_density`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from comparisons import third_density
+from comparisons.checks import third_density
 from comparisons.declared_rows import differing_total, of_em, of_pymc
-from comparisons.engines import Parameters, Problem
+from comparisons.problem import Parameters, Problem
 from comparisons.results.result import Check, Engine
 from comparisons.results.strict_json import number
 from models import LogPosterior

@@ -18,11 +18,10 @@ import numpy as np
 from scipy.special import chdtri
 
 import em
-from comparisons import checks
-from comparisons.checks import SAME_MAXIMUM
-from comparisons.engines import Parameters, Prior, Problem
-from comparisons.not_numbers import all_fitted, all_numbers
-from comparisons.posterior.sampling import log_likelihoods, parameters_at
+from comparisons.checks.map_agrees import SAME_MAXIMUM
+from comparisons.checks.not_numbers import all_fitted, all_numbers
+from comparisons.posterior.nuts import log_likelihoods, parameters_at
+from comparisons.problem import Parameters, Prior, Problem, em_densities
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
 from em.search.collapse import chance_gain
@@ -101,7 +100,7 @@ def best_mode(
     at_posterior = _searched(problem, map_fit, again, problem.prior, seed)
     at_likelihood = _searched(problem, fit, likelier, None, seed)
     all_numbers("em", "The search for modes", [(s.gain, s.by_chance) for s in (at_posterior, at_likelihood)])
-    best_draw = max(sum(checks.em_densities(problem, point)) for point in points)
+    best_draw = max(sum(em_densities(problem, point)) for point in points)
     told = [
         _basins(
             problem, at_posterior.kept, [(chain, objective(f)) for (chain, _), f in zip(starts, again, strict=True)]
@@ -142,7 +141,7 @@ def _searched(
 
     def height(parameters: Parameters) -> float:
         """What parameters are worth on these data, whatever a fit reports."""
-        return sum(checks.em_densities(problem, parameters)[: 1 if prior is None else 2])
+        return sum(em_densities(problem, parameters)[: 1 if prior is None else 2])
 
     def rank(fit: em.Fit[Any, Any]) -> tuple[bool, float]:
         return fit.status not in NO_OPTIMUM, height(fit.parameters)
@@ -174,9 +173,7 @@ def _searched(
 
 def _basins(problem: Problem, map_fit: em.Fit[Any, Any], reached: list[tuple[int, float]]) -> str:
     """Modes that EM's starts know beside modes whose basins the chains visited."""
-    known = [sum(checks.em_densities(problem, m.parameters)) for m in map_fit.modes if m.regular] or [
-        objective(map_fit)
-    ]
+    known = [sum(em_densities(problem, m.parameters)) for m in map_fit.modes if m.regular] or [objective(map_fit)]
     chains = {chain for chain, _ in reached}
     best = [chain for chain in chains if any(c == chain and h >= max(known) - SAME_BASIN for c, h in reached)]
     visited: list[float] = []

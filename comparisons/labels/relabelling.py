@@ -10,7 +10,7 @@ permutation ``s`` of its components:
 
 Both are assignment problems, and permute only components that the model cannot tell apart. What needs no alignment is the
 probability that two rows share a component, ``sum_k p_ik p_jk``. Usable on anybody's draws of these models, and on arrays
-of probabilities or allocations from elsewhere: see `comparisons.memberships.Memberships`.
+of probabilities or allocations from elsewhere: see `comparisons.labels.memberships.Memberships`.
 
 References
 ----------
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
-from comparisons.memberships import Memberships, allocation_of
+from comparisons.labels.memberships import Memberships, allocation_of
 from models.draws import permuted
 from models.inputs import Floats, Integers, finite_array
 

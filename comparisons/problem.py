@@ -12,10 +12,13 @@ import models
 from comparisons import catalogue, datasets
 from comparisons.declaration import Comparison
 from comparisons.declared_rows import DeclaredRows
-from comparisons.engine_failures import failing
 from comparisons.fitting import fitting
 from em.coin_family import CoinMixture
+from em.coin_steps import log_likelihood as coin_log_likelihood
+from em.coin_steps import log_prior as coin_log_prior
 from em.gaussian_family import GaussianMixture
+from em.gaussian_steps import log_likelihood as gaussian_log_likelihood
+from em.gaussian_steps import log_prior as gaussian_log_prior
 from em.relabelled import relabelled
 from models import (
     CoinParameters,
@@ -23,7 +26,6 @@ from models import (
     CoinTosses,
     GaussianParameters,
     GaussianPrior,
-    LogPosterior,
     Measurements,
 )
 from models.binomial_distribution import many_tosses
@@ -34,13 +36,24 @@ from models.order import FIRST, Order
 
 if TYPE_CHECKING:
     import pymc as pm
-    import xarray as xr
 
 type Parameters = CoinParameters | GaussianParameters
 type Prior = CoinPrior | GaussianPrior
-
 # What a share may be off by for rounding.
 SAME_SHARES = 1e-8
+
+
+def em_densities(problem: Problem, parameters: Parameters) -> tuple[float, float]:
+    """Log-likelihood and log prior as `em` has them."""
+    if isinstance(problem.data, CoinTosses):
+        return (
+            coin_log_likelihood(parameters, problem.data),  # type: ignore[arg-type]
+            float(coin_log_prior(parameters, problem.prior, problem.weights)),  # type: ignore[arg-type]
+        )
+    return (
+        gaussian_log_likelihood(parameters, problem.data),  # type: ignore[arg-type]
+        float(gaussian_log_prior(parameters, problem.prior, problem.weights, problem.form)),  # type: ignore[arg-type]
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,52 +209,6 @@ class Problem:
         return GaussianParameters(
             weights, means, np.repeat(covariances[:1], k, axis=0) if self.form.tied else covariances
         )
-
-
-# Warm-up draws of each chain, not kept.
-TUNE = 1000
-
-# Compiling is most of the time, and data and prior numbers are no part of the graph: one for each structure and process.
-_compiled: dict[tuple[Any, ...], Any] = {}
-
-
-def sample(
-    problem: Problem, density: LogPosterior, draws: int, chains: int, seed: int, target_accept: float
-) -> xr.DataTree:
-    """Sample the posterior by NUTS (nutpie), with the model compiled for the first problem of its structure.
-
-    The same seed gives the same draws, whatever the number of cores and whatever was compiled before; code that is loaded from
-    the compiler's cache rounds otherwise than code just compiled, which was seen to move results by 1e-7 at most. Chains start
-    spread out over the data, so that what they fail to find together shows.
-
-    Raises
-    ------
-    comparisons.engine_failures.EngineFailure
-        where no chain can be started, or the sampler gives up
-    """
-    import nutpie
-
-    if problem.structure not in _compiled:
-        _compiled[problem.structure] = nutpie.compile_pymc_model(density.model)
-    compiled = _compiled[problem.structure]
-    graph = {variable.name for variable in compiled.shared_var_keys}
-    here = {variable.name: variable.get_value() for variable in density.model.data_vars}
-    ready = replace(
-        compiled.with_data(**{name: value for name, value in here.items() if name in graph}),
-        initial_point_func=lambda seed: density.spread_out_start(np.random.default_rng(seed)),
-    )
-    with failing("sampler"):
-        tree: xr.DataTree = nutpie.sample(
-            ready,
-            draws=draws,
-            tune=TUNE,
-            chains=chains,
-            seed=seed,
-            target_accept=target_accept,
-            progress_bar=False,
-            save_warmup=False,
-        )
-    return tree
 
 
 def exchangeable(model: pm.Model) -> Integers:

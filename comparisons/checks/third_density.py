@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.special import gammaln, xlogy
 
 from comparisons.declared_rows import DeclaredRows
-from comparisons.engines import Parameters, Problem
+from comparisons.problem import Parameters, Problem
 from models import CoinParameters, CoinPrior, GaussianParameters
 from models.inputs import Floats
 

@@ -22,9 +22,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 import em
-from comparisons.engines import Problem
 from comparisons.posterior import proposals
 from comparisons.posterior.unconstrained import UnconstrainedPosterior
+from comparisons.problem import Problem
 from comparisons.summary import quantities
 from models.inputs import Floats, Integers
 

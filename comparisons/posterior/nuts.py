@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import models
-from comparisons import checks, draw_checks
-from comparisons.engines import Parameters, Problem, exchangeable, sample
+from comparisons.engine_failures import failing
+from comparisons.problem import Parameters, Problem, em_densities, exchangeable
 from comparisons.summary import adequacy, quantities
 from models import LogPosterior
 from models.inputs import Floats, Integers
@@ -17,6 +18,16 @@ from models.inputs import Floats, Integers
 if TYPE_CHECKING:
     import xarray as xr
 
+R_HAT = 1.01
+ESS = 400
+# Standard deviations of the log density of draws between chains of which one is elsewhere for good.
+APART = 10.0
+# Error of the energy, in nats, at which the sampler gives up a trajectory; it then records one without bound.
+DIVERGED = 1000.0
+# Warm-up draws of each chain, not kept.
+TUNE = 1000
+# Compiling is most of the time, and data and prior numbers are no part of the graph: one for each structure and process.
+_compiled: dict[tuple[Any, ...], Any] = {}
 SAMPLER = "NUTS (nutpie)"
 TARGET_ACCEPT = 0.9
 # A stray divergence is sampled again with these.
@@ -27,6 +38,60 @@ ENOUGH_ESS = 1500
 MORE_DRAWS = (3, 8)
 # One chain in a hundred stays low where p is 1e-5.
 OTHER_STARTS = 1
+
+
+def low_chain(tree: xr.DataTree) -> tuple[int, float] | None:
+    """The chain, counted from 1, that stays where the posterior is low, and by how many nats; None where none does."""
+    log_densities = np.asarray(tree["sample_stats"]["logp"].transpose("chain", "draw").values)
+    middles, spread = np.median(log_densities, axis=1), np.median(log_densities.std(axis=1))
+    gap = float(np.ptp(middles))
+    return (int(middles.argmin()) + 1, gap) if gap > APART * spread else None
+
+
+def diverging(statistics: xr.Dataset) -> NDArray[np.bool_]:
+    """``(chains, draws)`` whether a transition diverged, by its flag or, if that was lost, by the error of its energy."""
+    # NaN, like an error without bound, is a divergence.
+    lost = ~(np.abs(statistics["max_energy_error"].values) < DIVERGED)
+    return np.asarray(statistics["diverging"].values.astype(bool) | lost)
+
+
+def sample(
+    problem: Problem, density: LogPosterior, draws: int, chains: int, seed: int, target_accept: float
+) -> xr.DataTree:
+    """Sample the posterior by NUTS (nutpie), with the model compiled for the first problem of its structure.
+
+    The same seed gives the same draws, whatever the number of cores and whatever was compiled before; code that is loaded from
+    the compiler's cache rounds otherwise than code just compiled, which was seen to move results by 1e-7 at most. Chains start
+    spread out over the data, so that what they fail to find together shows.
+
+    Raises
+    ------
+    comparisons.engine_failures.EngineFailure
+        where no chain can be started, or the sampler gives up
+    """
+    import nutpie
+
+    if problem.structure not in _compiled:
+        _compiled[problem.structure] = nutpie.compile_pymc_model(density.model)
+    compiled = _compiled[problem.structure]
+    graph = {variable.name for variable in compiled.shared_var_keys}
+    here = {variable.name: variable.get_value() for variable in density.model.data_vars}
+    ready = replace(
+        compiled.with_data(**{name: value for name, value in here.items() if name in graph}),
+        initial_point_func=lambda seed: density.spread_out_start(np.random.default_rng(seed)),
+    )
+    with failing("sampler"):
+        tree: xr.DataTree = nutpie.sample(
+            ready,
+            draws=draws,
+            tune=TUNE,
+            chains=chains,
+            seed=seed,
+            target_accept=target_accept,
+            progress_bar=False,
+            save_warmup=False,
+        )
+    return tree
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +116,7 @@ def sampled(problem: Problem, density: LogPosterior, draws: int, chains: int, se
     while True:
         tree = sample(problem, density, draws * factor, chains, seed, target)
         drawn = described(problem, density, tree, target, reruns)
-        if draw_checks.low_chain(tree) is not None and seeds:
+        if low_chain(tree) is not None and seeds:
             seed = seeds.pop(0)
         elif drawn.divergences and targets:
             target = targets.pop(0)
@@ -65,7 +130,7 @@ def sampled(problem: Problem, density: LogPosterior, draws: int, chains: int, se
 def _enough(summary: Any) -> bool:
     """Whether the chains have met, or have drawn so much that they would have if they could."""
     ess = np.minimum(summary["ess_bulk"], summary["ess_tail"])
-    met = bool((summary["r_hat"] <= draw_checks.R_HAT).all() and (ess >= draw_checks.ESS).all())
+    met = bool((summary["r_hat"] <= R_HAT).all() and (ess >= ESS).all())
     return met or bool((ess >= ENOUGH_ESS).all())
 
 
@@ -75,7 +140,7 @@ def described(problem: Problem, density: LogPosterior, tree: xr.DataTree, target
     label_free = {"log_density": np.asarray(tree["sample_stats"]["logp"])}
     every = {**quantities.of_draws(problem, posterior), **label_free}
     summary = summarised(every)
-    divergences = int(draw_checks.diverging(tree["sample_stats"].to_dataset()).sum())
+    divergences = int(diverging(tree["sample_stats"].to_dataset()).sum())
     return Drawn(tree, summary, label_free, target, reruns, divergences)
 
 
@@ -138,7 +203,7 @@ def log_likelihoods(problem: Problem, posterior: xr.Dataset, n: int) -> Floats:
     shape = posterior.sizes["chain"], posterior.sizes["draw"]
     places = np.unravel_index(spread_places(shape[0] * shape[1], n), shape)
     points = [parameters_at(problem, posterior, int(c), int(d)) for c, d in zip(*places, strict=True)]
-    return np.array([checks.em_densities(problem, point)[0] for point in points])
+    return np.array([em_densities(problem, point)[0] for point in points])
 
 
 def spread_places(total: int, n: int) -> Integers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from comparisons.summary.quantities import spreads
 from models import LogPosterior
 from models.inputs import Floats

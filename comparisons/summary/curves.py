@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import gammaln, xlog1py, xlogy
 
-from comparisons.engines import Parameters, Problem
+from comparisons.problem import Parameters, Problem
 from comparisons.results.report_data import Curves, Surface
 from comparisons.results.strict_json import number
 from comparisons.summary.quantities import scale

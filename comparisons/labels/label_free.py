@@ -1,7 +1,7 @@
 """Whether components can be told apart in the draws, and both fits compared by what has no labels.
 
 The draws come in canonical order. Two further alignments look at the rows instead, with EM's allocation as pivot and EM's
-responsibilities as start: see `comparisons.labels`. Where components are told apart, all three name them alike.
+responsibilities as start: see `comparisons.labels.relabelling`. Where components are told apart, all three name them alike.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import numpy as np
 from scipy.special import bdtr, ndtr
 
 import em
-from comparisons import labels, words
-from comparisons.engines import Problem
-from comparisons.memberships import Memberships, all_chains
-from comparisons.posterior import sampling
+from comparisons import words
+from comparisons.labels import relabelling as labels
+from comparisons.labels.memberships import Memberships, all_chains
+from comparisons.posterior.nuts import thinned
+from comparisons.problem import Problem
 from comparisons.results.report_data import Difference, DistributionFunction, Labels, RowMemberships
 from comparisons.summary.adequacy import INTERVAL
 from models import CoinTosses
@@ -43,9 +44,9 @@ def compare(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset, rand
     posterior : draws in canonical order
     random : for the sampled allocations of ECR
     """
-    thinned = sampling.thinned(posterior, MOST_DRAWS)
+    fewer = thinned(posterior, MOST_DRAWS)
     fixed = problem.weights.fixed
-    memberships = Memberships.of_draws(thinned, problem.data, "free" if fixed is None else fixed)
+    memberships = Memberships.of_draws(fewer, problem.data, "free" if fixed is None else fixed)
     responsibilities = fit.responsibilities(problem.data)
     n_draws, _, k = memberships.shape
     order = np.arange(k)
@@ -73,7 +74,7 @@ def compare(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset, rand
         co_membership_difference=_co_membership_difference(problem, responsibilities, memberships, rows)
         if hidden
         else None,
-        distribution=_distribution(problem, fit, thinned),
+        distribution=_distribution(problem, fit, fewer),
         order=f"Components are ordered {problem.order.told(problem.comparison.features)}." if k > 1 else "",
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 
 import em
 from comparisons.engine_failures import NAME, TITLE, WORDS, EngineFailure
-from comparisons.engines import Problem
+from comparisons.problem import Problem
 from comparisons.results.result import Check, Engine
 
 # Places named in one sentence.

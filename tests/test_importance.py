@@ -11,12 +11,13 @@ import pytest
 from scipy.special import betaln, gammaln, logsumexp
 
 import em
-from comparisons import catalogue, datasets, draw_checks
-from comparisons.engines import Problem
-from comparisons.posterior import proposals, second_route
+from comparisons import catalogue, datasets
+from comparisons.checks.posterior_agrees import posterior_agrees
+from comparisons.posterior import importance, proposals
+from comparisons.posterior.importance import SecondRoute
 from comparisons.posterior.proposals import Proposal
-from comparisons.posterior.second_route import SecondRoute
 from comparisons.posterior.unconstrained import BLOCK, UnconstrainedPosterior
+from comparisons.problem import Problem
 from comparisons.results.result import Check
 from comparisons.study.faults import FAULTS
 from comparisons.study.settings import SETTINGS, simulate
@@ -35,7 +36,7 @@ def problem(name: str) -> Problem:
 
 def route(name: str, seed: int = 1) -> SecondRoute:
     asked = problem(name)
-    found = second_route.sample(asked, asked.fit(asked.prior), np.random.default_rng(seed))
+    found = importance.sample(asked, asked.fit(asked.prior), np.random.default_rng(seed))
     assert found is not None
     return found
 
@@ -157,7 +158,7 @@ def test_five_coins_have_the_evidence_of_all_labelings_of_the_bags() -> None:
     comparison = replace(catalogue.declaration("two-coin"), components=tuple("ABCDE"))
     heads, tosses = np.array([5, 9, 8, 4, 7]), np.full(5, 10)
     asked = Problem.of(comparison, CoinTosses(heads, tosses))
-    found = second_route.sample(asked, asked.fit(asked.prior), np.random.default_rng(4))
+    found = importance.sample(asked, asked.fit(asked.prior), np.random.default_rng(4))
     assert found is not None
     assert found.trusted
     labelings = np.array(list(product(range(5), repeat=5)))[:, :, None] == np.arange(5)
@@ -169,9 +170,9 @@ def test_five_coins_have_the_evidence_of_all_labelings_of_the_bags() -> None:
 def test_six_exchangeable_coins_have_no_second_route() -> None:
     comparison = replace(catalogue.declaration("two-coin"), components=tuple("ABCDEF"))
     asked = Problem.of(comparison, CoinTosses([5, 9, 8, 4, 7, 1], 10))
-    found = second_route.sample(asked, asked.fit(asked.prior), np.random.default_rng(4))
+    found = importance.sample(asked, asked.fit(asked.prior), np.random.default_rng(4))
     assert found is None
-    assert draw_checks.posterior_agrees(found, None, True, None, {}, {}).outcome == "not applicable"
+    assert posterior_agrees(found, None, True, None, {}, {}).outcome == "not applicable"
 
 
 def summary_of(draws: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -189,7 +190,7 @@ def independent_chains(found: SecondRoute, shift: float = 0.0) -> dict[str, np.n
 
 def outcome(found: SecondRoute, draws: dict[str, np.ndarray], *, converged: bool = True) -> Check:
     thresholds = {name: list(np.quantile(v, [0.2, 0.5, 0.8])) for name, v in found.values.items()}
-    return draw_checks.posterior_agrees(found, None, converged, summary_of(draws), draws, thresholds)
+    return posterior_agrees(found, None, converged, summary_of(draws), draws, thresholds)
 
 
 def test_chains_of_the_same_posterior_agree_with_it() -> None:
@@ -208,7 +209,7 @@ def test_chains_with_their_tails_cut_fail() -> None:
     draws = independent_chains(found)
     cut = {name: np.clip(v, *np.quantile(v, [0.1, 0.9])) for name, v in draws.items()}
     ends = {name: list(np.quantile(v, [0.05, 0.95])) for name, v in found.values.items()}
-    assert draw_checks.posterior_agrees(found, None, True, summary_of(cut), cut, ends).outcome == "fail"
+    assert posterior_agrees(found, None, True, summary_of(cut), cut, ends).outcome == "fail"
 
 
 def test_a_route_with_heavy_weights_is_not_used() -> None:
@@ -227,8 +228,8 @@ def test_chains_that_have_not_converged_are_not_held_against_the_route() -> None
 
 
 def test_a_proposal_fitted_anew_still_gives_the_exact_moments_and_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(second_route, "K_HAT", -10.0)  # no proposal is good enough
-    monkeypatch.setattr(second_route, "REFRESHES", 1)
+    monkeypatch.setattr(importance, "K_HAT", -10.0)  # no proposal is good enough
+    monkeypatch.setattr(importance, "REFRESHES", 1)
     found = route("two-coin")
     assert found.refreshes == 1
     value, error = found.mean(found.values["head_probabilities[A]"])
@@ -256,15 +257,15 @@ def test_a_bad_proposal_is_never_believed_and_a_refreshed_one_recovers(
 
     monkeypatch.setattr(proposals, "at_modes", bad)
     monkeypatch.setattr(proposals, "DEGREES_OF_FREEDOM", freedom)
-    monkeypatch.setattr(second_route, "REFRESHES", 0)
+    monkeypatch.setattr(importance, "REFRESHES", 0)
     refused = route(name)
-    assert refused.k_hat > second_route.K_HAT
+    assert refused.k_hat > importance.K_HAT
     check = outcome(refused, independent_chains(refused))
     assert check.outcome == "not applicable"
     assert "cannot be trusted" in check.explanation
 
     monkeypatch.setattr(proposals, "DEGREES_OF_FREEDOM", 5.0)
-    monkeypatch.setattr(second_route, "REFRESHES", 6)
+    monkeypatch.setattr(importance, "REFRESHES", 6)
     recovered = route(name)
     assert recovered.refreshes > 0
     assert recovered.trusted
@@ -280,6 +281,6 @@ def test_a_spike_among_the_modes_does_not_end_the_route() -> None:
     with FAULTS["em-prior-forgotten"].planted(problem):
         map_fit = problem.fit(problem.prior, seed=19001)
     assert min(m.parameters.covariances.min() for m in map_fit.modes) < 1e-12
-    route = second_route.sample(problem, map_fit, np.random.default_rng(19001), draws=500)
+    route = importance.sample(problem, map_fit, np.random.default_rng(19001), draws=500)
     assert route is not None
     assert np.isfinite(route.log_evidence)

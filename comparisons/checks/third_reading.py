@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from comparisons.engines import Parameters, Problem
+from comparisons.problem import Parameters, Problem
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
 from models import CoinParameters
