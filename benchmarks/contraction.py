@@ -14,10 +14,9 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-from comparisons import catalogue, datasets
+from comparisons import catalogue, datasets, families
 from comparisons.posterior.nuts import ESS
 from comparisons.posterior.prior_draws import drawn, middle_half
-from comparisons.problem import Problem
 from comparisons.summary.quantities import of_arrays
 from models.inputs import Floats
 
@@ -31,9 +30,9 @@ CORRELATION = (CHAINS * DRAWS - ESS) / (CHAINS * DRAWS + ESS)
 def priors(name: str, random: np.random.Generator) -> dict[str, Floats]:
     """Many independent draws ``(n,)`` of every quantity of a comparison under its prior."""
     comparison = catalogue.declaration(name)
-    problem = Problem.of(comparison, comparison.data(datasets.load(comparison.dataset)))
+    problem = families.problem(comparison, comparison.data(datasets.load(comparison.dataset)))
     groups = problem.mixture(None).groups
-    return of_arrays(problem, drawn(problem.prior, problem.weights, problem.form, groups, OF_REFERENCE, random))
+    return of_arrays(problem, drawn(problem.family, problem.comparison, problem.prior, groups, OF_REFERENCE, random))
 
 
 def dependent(random: np.random.Generator) -> Floats:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from comparisons import catalogue, datasets
+from comparisons import catalogue, datasets, families
 from comparisons.checks.evidence import names
 from comparisons.posterior import proposals, stein
 from comparisons.posterior.unconstrained import UnconstrainedPosterior
@@ -99,7 +99,7 @@ def found(posterior: Posterior, x: Floats) -> bool:
 def rates(name: str, replicates: int, random: np.random.Generator) -> dict[tuple[str, float], float]:
     """Share of replicates in which each fault of each size is found; that of sound draws under ``("sound", 0)``."""
     comparison = catalogue.declaration(name)
-    problem = Problem.of(comparison, comparison.data(datasets.load(comparison.dataset)))
+    problem = families.problem(comparison, comparison.data(datasets.load(comparison.dataset)))
     posterior, other = Posterior.of(problem, random), Posterior.of(neighbour(problem), random)
     times: dict[tuple[str, float], int] = {}
     for _ in range(replicates):

@@ -10,7 +10,6 @@ from comparisons.datasets import Dataset
 from comparisons.names import distinct_names, readable_text
 from comparisons.results.report_data import Finding
 from em import Fit
-from models import CoinPrior, CoinTosses, GaussianPrior, Measurements
 from models.gaussians import Covariance
 from models.mixtures import Weights
 
@@ -74,12 +73,12 @@ class Comparison:
     dataset: str
     description: str
     unit: str
-    data: Callable[[Dataset], CoinTosses | Measurements]
+    data: Callable[[Dataset], Any]
     components: Sequence[str]
     weights: Weights = "free"
     covariance: Covariance = "full"
     features: Sequence[str] = ()
-    prior: CoinPrior | GaussianPrior | None = None
+    prior: Any = None
     prior_reason: str = ""
     findings: Findings = lambda fitted: []
 

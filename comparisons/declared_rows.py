@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from models import CoinTosses, Measurements
 from models.inputs import Floats, Integers, read_only
-
-if TYPE_CHECKING:
-    from comparisons.problem import Problem
-    from models import LogPosterior
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +21,7 @@ class DeclaredRows:
 
     Attributes
     ----------
-    columns : ``(n, 2)`` heads and tosses, or ``(n, d)`` measurements
+    columns : ``(n, c)`` heads and tosses, or measurements
     counts : ``(n,)`` how many times each row was seen
     labels : ``(n,)`` known component, -1 where unknown
     """
@@ -34,12 +29,6 @@ class DeclaredRows:
     columns: Floats
     counts: Floats
     labels: Integers
-
-    @classmethod
-    def of(cls, data: CoinTosses | Measurements) -> DeclaredRows:
-        """Copy the columns of data as they stand."""
-        columns = np.column_stack([data.heads, data.tosses]) if isinstance(data, CoinTosses) else data.y
-        return cls.from_arrays(columns, data.counts, data.labels)
 
     @classmethod
     def from_arrays(cls, columns: Any, counts: Any, labels: Any) -> DeclaredRows:
@@ -59,26 +48,6 @@ class DeclaredRows:
         """``(c,)`` largest distance of each column from its mean, 1 where it is constant: a unit in which nothing overflows."""
         widest = np.abs(self.columns - self.mean).max(axis=0)
         return np.where(widest > 0, widest, 1.0)
-
-
-def of_em(problem: Problem) -> tuple[DeclaredRows, DeclaredRows]:
-    """The declared rows in the units of EM's mixture, and the rows that it holds."""
-    mixture: Any = problem.mixture(None)
-    declared = problem.declared
-    if isinstance(problem.data, CoinTosses):
-        return declared, DeclaredRows.of(mixture.tosses)
-    in_its_units = DeclaredRows.from_arrays(mixture.units.rows(declared.columns), declared.counts, declared.labels)
-    return in_its_units, DeclaredRows.from_arrays(mixture.points, mixture.counts, mixture.labels)
-
-
-def of_pymc(problem: Problem, density: LogPosterior) -> DeclaredRows:
-    """The rows that stand in the data variables of PyMC's model."""
-    values = {variable.name: variable.get_value() for variable in density.model.data_vars}
-    if isinstance(problem.data, CoinTosses):
-        columns = np.column_stack([values["observed_heads"], values["tosses"]])
-    else:
-        columns = values["observed_y"]
-    return DeclaredRows.from_arrays(columns, values["counts"], values["labels"])
 
 
 def differing_total(declared: DeclaredRows, got: DeclaredRows, names: list[str]) -> tuple[str, float, float] | None:

@@ -28,9 +28,10 @@ from comparisons.checks.same_density import same_density, same_variables
 from comparisons.checks.sampler_converged import all_finite, sampler_converged
 from comparisons.checks.stationary import stationary
 from comparisons.engine_failures import EngineFailure, failing
-from comparisons.posterior import importance, nuts, quadrature
+from comparisons.families.exact import ExactPosterior
+from comparisons.posterior import importance, nuts
 from comparisons.posterior.prior_draws import middle_half, prior_spreads
-from comparisons.problem import Problem, exchangeable
+from comparisons.problem import Problem, Scale, exchangeable
 from comparisons.results.result import Check, Quantity, Verdict
 from comparisons.summary import adequacy, quantities, verdict
 from em.relabelled import relabelled
@@ -188,12 +189,13 @@ def _judged(
         reason = withheld_reason(fit.status, judged, names(problem))
         circumstances = adequacy.Circumstances(met, modes(problem, map_fit), reason)
         points, errors = _points(problem, fit, map_fit, values), _errors(problem, fit, judged, values)
-        thresholds = {name: _thresholds(name, points[name], errors[name]) for name in values}
-        exact = quadrature.exact(problem, thresholds)
+        thresholds = {name: _thresholds(problem.family.scale(name), points[name], errors[name]) for name in values}
+        exact = problem.family.exact(problem, thresholds)
         all_numbers("comparison", "What the draws are held against", [contraction, thresholds, exact])
         table = [
             adequacy.judge(
                 name,
+                problem.family.scale(name),
                 points[name],
                 errors[name],
                 values[name],
@@ -232,14 +234,14 @@ def _judged(
     )
 
 
-def _thresholds(name: str, points: adequacy.Points, error: float) -> list[float]:
+def _thresholds(kind: Scale, points: adequacy.Points, error: float) -> list[float]:
     """Where probabilities of two routes are compared: EM's estimate and interval, else its mode; no draw decides."""
-    low, high = adequacy.wald(name, points.maximum_likelihood, error)
+    low, high = adequacy.wald(kind, points.maximum_likelihood, error)
     ends = [low, points.maximum_likelihood, high] if np.isfinite(error) else [points.best_mode]
     return [end for end in ends if np.isfinite(end)]
 
 
-def _exactly(exact: quadrature.ExactPosterior, name: str) -> adequacy.Posterior:
+def _exactly(exact: ExactPosterior, name: str) -> adequacy.Posterior:
     """Of a quantity with an interval the probabilities beyond its ends, which are the first and last of the thresholds."""
     below = exact.below[name]
     return adequacy.Posterior(exact.means[name], exact.sds[name], *exact.unbounded[name], below[0], 1 - below[-1])

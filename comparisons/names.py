@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from comparisons.summary.quantity_names import SEPARATOR
+from comparisons.quantity_names import SEPARATOR
 from models.inputs import shown
 from models.tables import told_apart
 

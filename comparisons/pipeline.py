@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 import em
-from comparisons import catalogue, datasets, words
+from comparisons import catalogue, datasets, families, words
 from comparisons.checks.best_mode import objective
 from comparisons.declaration import Comparison, Fitted
 from comparisons.engine_failures import EngineFailure
-from comparisons.fitting import checked_settings
 from comparisons.judgement import Clock, judge
 from comparisons.labels import label_free
 from comparisons.model_fit import model_checks
@@ -36,8 +35,8 @@ from comparisons.results.result import (
     Sampler,
 )
 from comparisons.results.strict_json import number
+from comparisons.settings import checked_settings
 from comparisons.summary import curves, profiles, quantities, verdict
-from models import CoinTosses
 from models.inputs import Floats
 
 LONGEST_TRACE = 300
@@ -97,7 +96,7 @@ def compare(
     started = datetime.now(UTC)
     clock = Clock(progress)
     rows = comparison.data(dataset)
-    problem = Problem.of(comparison, rows)
+    problem = families.problem(comparison, rows)
     judged = judge(problem, seed=seed, draws=draws, chains=chains, clock=clock)
     problem = dataclasses.replace(problem, order=judged.order)
     begun = SampledResult(
@@ -197,12 +196,12 @@ def _surface(problem: Problem, fit: em.Fit[Any, Any], values: dict[str, Floats],
         low, high = np.quantile(values[q.name], [0.005, 0.995])
         pad = 0.05 * (high - low)
         low, high = min(low, estimate[q.name]) - pad, max(high, estimate[q.name]) + pad
-        if quantities.scale(q.name) == "logit":
+        if problem.family.scale(q.name) == "logit":
             low, high = max(low, 0.0), min(high, 1.0)
         reach[q.name] = (float(low), float(high))
 
     def vary(changed: dict[str, float]) -> Parameters:
-        return words.with_quantities(problem, fit.parameters, changed)
+        return problem.family.varied(problem, fit.parameters, changed)
 
     def log_likelihood(parameters: Parameters) -> float:
         return em_densities(problem, parameters)[0]
@@ -210,13 +209,17 @@ def _surface(problem: Problem, fit: em.Fit[Any, Any], values: dict[str, Floats],
     return curves.surface(problem, log_likelihood, reach, vary)
 
 
+def structure(name: str) -> tuple[Any, ...]:
+    """What decides the PyMC graph of a comparison of the catalogue."""
+    comparison = catalogue.declaration(name)
+    return families.problem(comparison, comparison.data(datasets.load(comparison.dataset))).structure
+
+
 def _data(problem: Problem, dataset: datasets.Dataset) -> Data:
     """Rows as fitted: distinct, with their counts, and with their labels where any is known."""
     data, c = problem.data, problem.comparison
-    if isinstance(data, CoinTosses):
-        columns = {"heads": data.heads.tolist(), "tosses": data.tosses.tolist()}
-    else:
-        columns = {name: data.y[:, j].tolist() for j, name in enumerate(c.features)}
+    names, observed = problem.family.column_names(c), problem.family.columns(data)
+    columns = {name: observed[:, j].tolist() for j, name in enumerate(names)}
     columns["counts"] = data.counts.tolist()
     if (data.labels >= 0).any():
         columns["labels"] = data.labels.tolist()

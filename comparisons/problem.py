@@ -1,35 +1,24 @@
-"""Both engines under one roof: the same declaration fitted by EM and built, maximised and sampled by PyMC."""
+"""One problem as both engines see it: the same declaration fitted by EM and built, maximised and sampled by PyMC.
+
+What differs from family to family stands in `comparisons.families` alone; `Family` is what is asked of one.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 import em
-import models
-from comparisons import catalogue, datasets
 from comparisons.declaration import Comparison
 from comparisons.declared_rows import DeclaredRows
-from comparisons.fitting import fitting
-from em.coin_family import CoinMixture
-from em.coin_steps import log_likelihood as coin_log_likelihood
-from em.coin_steps import log_prior as coin_log_prior
-from em.gaussian_family import GaussianMixture
-from em.gaussian_steps import log_likelihood as gaussian_log_likelihood
-from em.gaussian_steps import log_prior as gaussian_log_prior
+from comparisons.quantity_names import variable_and_labels
+from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from em.mixture import trusted
 from em.relabelled import relabelled
-from models import (
-    CoinParameters,
-    CoinPrior,
-    CoinTosses,
-    GaussianParameters,
-    GaussianPrior,
-    Measurements,
-)
-from models.binomial_distribution import many_tosses
-from models.gaussians import CovarianceForm
 from models.inputs import Floats, Integers, cut
 from models.mixtures import MixtureWeights
 from models.order import FIRST, Order
@@ -37,61 +26,363 @@ from models.order import FIRST, Order
 if TYPE_CHECKING:
     import pymc as pm
 
-type Parameters = CoinParameters | GaussianParameters
-type Prior = CoinPrior | GaussianPrior
+# The nouns of the families, in `models`.
+type Data = Any
+type Parameters = Any
+type Prior = Any
+type Scale = Literal["identity", "log", "logit"]
+
 # What a share may be off by for rounding.
 SAME_SHARES = 1e-8
 
 
-def em_densities(problem: Problem, parameters: Parameters) -> tuple[float, float]:
-    """Log-likelihood and log prior as `em` has them."""
-    if isinstance(problem.data, CoinTosses):
-        return (
-            coin_log_likelihood(parameters, problem.data),  # type: ignore[arg-type]
-            float(coin_log_prior(parameters, problem.prior, problem.weights)),  # type: ignore[arg-type]
-        )
-    return (
-        gaussian_log_likelihood(parameters, problem.data),  # type: ignore[arg-type]
-        float(gaussian_log_prior(parameters, problem.prior, problem.weights, problem.form)),  # type: ignore[arg-type]
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class Margin:
+    """One observed variable by itself, in the data and under a mixture.
+
+    Attributes
+    ----------
+    kind : whether it is counted or has a density
+    name, unit : what it is called, and what stands at its axis
+    values : ``(n,)`` of the distinct rows
+    ties : share of rows equal to a value that counts as above it: half for measurements, since these are rounded
+    most : value at and above which the distribution function is 1
+    grid : ``(G,)`` where it is drawn
+    observed : ``(G,)`` rows there, None for a density
+    expected : ``(..., K, G)`` rows, or density, of each component there, by arrays ``(..., K)``
+    below : ``(...)`` distribution function at a value, by arrays
+    """
+
+    kind: Literal["counts", "density"]
+    name: str
+    unit: str
+    values: Floats
+    ties: float
+    most: float
+    grid: Floats
+    observed: Floats | None
+    expected: Callable[[dict[str, Floats]], Floats]
+    below: Callable[[float, dict[str, Floats]], Floats]
+
+
+class Family(ABC):
+    """What a comparison has to know of one family of mixtures.
+
+    What has a body here is right for families each of whose parameters is one number a component. Quantities go by
+    their names in a comparison, arrays by PyMC's names with the component along their axis ``K``.
+
+    Attributes
+    ----------
+    name : as users give it and results tell it
+    data, parameters, prior : the nouns of `models`
+    variables : PyMC's names of the parameters, as the fields of ``parameters`` have them, weights left out
+    prior_numbers : the fields of ``prior`` but for ``concentration``
+    scales : of the variables and of what is computed from them, the scale on which it has no bounds
+    """
+
+    name: str
+    data: type[Any]
+    parameters: type[Any]
+    prior: type[Any]
+    variables: tuple[str, ...]
+    prior_numbers: tuple[str, ...]
+    scales: ClassVar[dict[str, Scale]]
+
+    # The declaration and its data
+
+    @abstractmethod
+    def fitting(self, comparison: Comparison, data: Data) -> Comparison:
+        """Return the declaration, its features named, or refuse what does not fit; TypeError, ValueError."""
+
+    @abstractmethod
+    def default_prior(self, data: Data, n_components: int) -> Prior:
+        """Where the declaration has none."""
+
+    def prior_note(self, n_components: int) -> str:
+        """What the default prior is for other numbers of components than the declared one."""
+        return "The same for every K."
+
+    @abstractmethod
+    def columns(self, data: Data) -> Floats:
+        """``(n, c)`` all that was observed, as plain columns."""
+
+    def declared(self, data: Data) -> DeclaredRows:
+        """The rows as they stand."""
+        return DeclaredRows.from_arrays(self.columns(data), data.counts, data.labels)
+
+    @abstractmethod
+    def column_names(self, comparison: Comparison) -> list[str]:
+        """``c`` names of them."""
+
+    @abstractmethod
+    def with_columns(self, data: Data, columns: Floats, counts: Any, labels: Any) -> Data:
+        """Data of the same kind with other columns."""
+
+    @abstractmethod
+    def row(self, problem: Problem, i: int) -> str:
+        """What was observed in a row, in words."""
+
+    # Both engines
+
+    def structure(self, problem: Problem) -> tuple[Any, ...]:
+        """What decides the PyMC graph beside family, K and whether weights are free."""
+        return ()
+
+    @abstractmethod
+    def fit(self, problem: Problem, **options: Any) -> em.Fit[Any, Any]:
+        """By EM."""
+
+    @abstractmethod
+    def mixture(self, problem: Problem, prior: Prior | None, *, standardise: bool) -> Any:
+        """The objective of EM, an `em.mixture.Mixture`; in the units of a fit where ``standardise``."""
+
+    @abstractmethod
+    def model(self, problem: Problem) -> pm.Model:
+        """By PyMC."""
+
+    @abstractmethod
+    def log_likelihood(self, problem: Problem, parameters: Parameters) -> float:
+        """As `em` has it."""
+
+    @abstractmethod
+    def log_prior(self, problem: Problem, parameters: Parameters) -> float:
+        """As `em` has it."""
+
+    @abstractmethod
+    def log_densities(self, data: Data, parameters: Parameters) -> Floats:
+        """``(..., n, K)`` of each row under each component, as `em` has them."""
+
+    def from_pymc(self, weights: Floats, values: dict[str, Any]) -> Parameters:
+        """Parameters from PyMC's values by name, all at one point."""
+        return self.parameters(weights, *(values[name] for name in self.variables))
+
+    def to_pymc(self, problem: Problem, parameters: Parameters) -> dict[str, Floats]:
+        """Values of PyMC's free variables by name, weights left out."""
+        return {name: getattr(parameters, name) for name in self.variables}
+
+    def free_numbers(self, problem: Problem, natural: dict[str, Floats]) -> Floats:
+        """Each number that the declaration leaves free once, weights left out: what the densities are densities over."""
+        return np.concatenate([natural[name] for name in self.variables])
+
+    @abstractmethod
+    def refuse_others(self, problem: Problem, parameters: Parameters) -> None:
+        """See that parameters are some of the declared model, weights left out; ValueError."""
+
+    @abstractmethod
+    def random_parameters(self, problem: Problem, weights: Floats, random: np.random.Generator) -> Parameters:
+        """Anywhere near the data, in no order and of no fit."""
+
+    @abstractmethod
+    def rows_of_em(self, problem: Problem, mixture: Any) -> tuple[DeclaredRows, DeclaredRows]:
+        """The declared rows in the units of EM's mixture, and the rows that it holds."""
+
+    @abstractmethod
+    def columns_of_pymc(self, values: dict[str, Any]) -> Floats:
+        """The columns that stand in the data variables of PyMC's model."""
+
+    def standard_deviation_ratio(self, parameters: Parameters) -> float:
+        """Smallest over largest standard deviation of the components, feature by feature; 1 where there are none."""
+        return 1.0
+
+    def structurally_unidentified(self, problem: Problem) -> str | None:
+        """Why no data of this design tell the parameters apart; None where they may."""
+        return None
+
+    # Quantities and names
+
+    def arrays(self, parameters: Parameters) -> dict[str, Floats]:
+        """Parameters as arrays."""
+        return {name: getattr(parameters, name) for name in ("weights", *self.variables)}
+
+    def of_arrays(self, arrays: dict[str, Any]) -> Parameters:
+        """Parameters with these arrays, unchecked and along any leading axes: of all draws at once."""
+        return trusted(self.parameters, **{name: arrays[name] for name in ("weights", *self.variables)})
+
+    def quantities(self, problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
+        """Every quantity but weights from arrays, component and feature axes last."""
+        components = problem.comparison.components
+        return {f"{v}[{name}]": arrays[v][..., k] for v in self.variables for k, name in enumerate(components)}
+
+    def from_quantities(self, problem: Problem, values: dict[str, Floats]) -> dict[str, Floats]:
+        """Invert `quantities`: arrays ``(n, K, ...)`` of ``n`` draws, weights left out."""
+        components = problem.comparison.components
+        return {v: np.stack([values[f"{v}[{name}]"] for name in components], axis=1) for v in self.variables}
+
+    def slopes(self, parameters: Parameters, slopes: dict[str, Floats], values: dict[str, float]) -> dict[str, Floats]:
+        """Gradients of all quantities, from those of what is linear in the full vector."""
+        return slopes
+
+    def places(self, arrays: dict[str, Floats]) -> dict[str, Integers]:
+        """Where each entry of each array stands among the parameters of its name in EM's full vector."""
+        return {name: np.arange(values.size).reshape(values.shape) for name, values in arrays.items()}
+
+    def vector_names(self, comparison: Comparison) -> list[str]:
+        """Names of EM's full vector in the words of the comparison, weights left out."""
+        return [f"{v}[{name}]" for v in self.variables for name in comparison.components]
+
+    def em_names(self, problem: Problem) -> dict[str, str]:
+        """EM's name of every quantity but weights by the comparison's."""
+        components = problem.comparison.components
+        return {f"{v}[{name}]": f"{v}[{k + 1}]" for v in self.variables for k, name in enumerate(components)}
+
+    def of_fit(self, problem: Problem, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
+        """Estimate and standard error of every quantity but weights, read off a fit."""
+        p, e = fit.parameters, fit.standard_errors
+        return {
+            f"{v}[{name}]": (float(getattr(p, v)[k]), float(getattr(e, v)[k]))
+            for v in self.variables
+            for k, name in enumerate(problem.comparison.components)
+        }
+
+    def entries(self, values: Any) -> Floats:
+        """The full vector ``(p,)`` of parameters or of their standard errors, each number once."""
+        return np.concatenate([values.weights, *(getattr(values, name) for name in self.variables)])
+
+    def varied(self, problem: Problem, parameters: Parameters, changed: dict[str, float]) -> Parameters:
+        """The parameters with quantities set to new values, by name."""
+        arrays = {name: np.array(values) for name, values in self.arrays(parameters).items()}
+        for name, value in changed.items():
+            variable, _, component = name.removesuffix("]").partition("[")
+            arrays[variable][problem.comparison.components.index(component)] = value
+        return self.parameters(*arrays.values())
+
+    def pair(self, comparison: Comparison) -> tuple[str, str] | None:
+        """Two quantities over which the log-likelihood is drawn."""
+        first = [f"{self.variables[0]}[{name}]" for name in comparison.components[:2]]
+        return (first[0], first[1]) if len(first) > 1 else None
+
+    def scale(self, name: str) -> Scale:
+        """On which scale the quantity has no bounds, so that a Wald interval stays inside them."""
+        variable = variable_and_labels(name)[0]
+        return "logit" if variable == "weights" else self.scales[variable]
+
+    @abstractmethod
+    def words(self, problem: Problem) -> tuple[dict[str, str], str, list[str]]:
+        """Options beside K, weights and labels; the distribution of a row; the priors of what is no weight."""
+
+    # A third density and a second reading, which share nothing with the rest but names
+
+    @abstractmethod
+    def third_density(self, rows: DeclaredRows, parameters: Parameters, component: int) -> Floats:
+        """``(n,)`` log density of the rows under a component, by `scipy.stats`."""
+
+    @abstractmethod
+    def third_prior_numbers(self, problem: Problem) -> dict[str, Any]:
+        """The default prior worked out from the declared rows."""
+
+    @abstractmethod
+    def third_log_prior(self, problem: Problem, parameters: Parameters, numbers: dict[str, Any]) -> float:
+        """Log prior density on the natural scale, weights left out."""
+
+    def third_rounding(self, problem: Problem, parameters: Parameters) -> float:
+        """Nats by which densities of these data may differ by rounding alone, beyond that of sums of logarithms."""
+        return 0.0
+
+    def number_sizes(self, numbers: dict[str, Any]) -> dict[str, Floats]:
+        """By what the error of each number of a prior is measured; by itself where left out."""
+        return {}
+
+    def reread(self, problem: Problem, values: dict[str, Floats], n: int) -> dict[str, Floats]:
+        """Arrays ``(n, K, ...)``, weights left out, from PyMC's free variables as sampled."""
+        return {name: values[name] for name in self.variables}
+
+    def reread_keys(self, arrays: dict[str, Floats]) -> Floats:
+        """``(n, K, m)`` by what components are ordered."""
+        return arrays[self.variables[0]][..., None]
+
+    def reread_quantities(self, problem: Problem, arrays: dict[str, Floats]) -> dict[str, Floats]:
+        """Every quantity ``(n,)`` but weights that a comparison may have, by the name that it would go under."""
+        found = {}
+        for v in self.variables:
+            for k, component in enumerate(problem.comparison.components):
+                found[f"{v}[{component}]"] = arrays[v][:, k]
+        return found
+
+    def reread_size(self, name: str, arrays: dict[str, Floats]) -> Floats | float:
+        """What rounding of a quantity is measured by where it may be near 0."""
+        return float(np.finfo(float).tiny)
+
+    # The prior
+
+    @abstractmethod
+    def prior_draws(
+        self, comparison: Comparison, prior: Prior, n: int, random: np.random.Generator
+    ) -> dict[str, Floats]:
+        """``n`` draws of arrays, weights left out, in no order."""
+
+    @abstractmethod
+    def changed_priors(self, prior: Prior) -> dict[str, Prior]:
+        """The prior with its numbers halved and doubled, one after the other, by what was done."""
+
+    def prior_is_flat(self, prior: Prior) -> bool:
+        """Whether the density, weights left out, is the same everywhere."""
+        return False
+
+    def exact(self, problem: Problem, thresholds: dict[str, list[float]]) -> Any:
+        """The posterior by quadrature, a `comparisons.families.exact.ExactPosterior`; None where it is not to be had."""
+        return None
+
+    # The data beside the fit
+
+    @abstractmethod
+    def replicates(self, data: Data, every: Iterable[Parameters], random: np.random.Generator) -> Iterator[Data]:
+        """One data set at each of the parameters, as the data are: the same labels known, rounded alike."""
+
+    @abstractmethod
+    def simulated(self, data: Data, parameters: Parameters, components: Integers, random: np.random.Generator) -> Data:
+        """Rows of these components in the design of the data, with nothing labelled."""
+
+    def nothing_to_test(self, problem: Problem) -> str | None:
+        """Why the data cannot contradict the model, None where they can."""
+        return None
+
+    def inside(self, parameters: Parameters, *, free: bool) -> Parameters:
+        """Parameters off bounds that EM cannot leave."""
+        return parameters
+
+    @abstractmethod
+    def distances(
+        self, problem: Problem, fit: Parameters, refits: Sequence[tuple[Data, Parameters]], placed: Any
+    ) -> tuple[list[Distance], list[QuantilePlot]]:
+        """Distances of the data from the fit and of replicates from their own, ``placed`` among these."""
+
+    @abstractmethod
+    def departure(self, problem: Problem, departing: list[int]) -> str:
+        """What departs from the fitted model, or shows no departure, by the places of the distances that do."""
+
+    @abstractmethod
+    def statistics(self, comparison: Comparison, data: Data) -> dict[str, float]:
+        """Statistics of the data by name that the model has no parameter for."""
+
+    @abstractmethod
+    def predictive_curves(self, problem: Problem, drawn: Sequence[Data], curve: Any) -> list[PredictiveCurve]:
+        """The distribution of the data beside that of replicates."""
+
+    @abstractmethod
+    def margins(self, problem: Problem) -> list[Margin]:
+        """Every observed variable by itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
-    """One declaration with its data read and its prior made: what both engines are given.
+    """One problem for both engines.
 
     Attributes
     ----------
-    data : `models.CoinTosses` or `models.Measurements`, distinct rows with counts
-    prior : the same numbers for MAP-EM and PyMC
-    declared : the rows before they were counted, for what judges both engines
-    order : of exchangeable components, the same for fits, modes and draws
+    family : of the mixture
+    comparison : the declaration, its features named
+    data : distinct rows, counted
+    prior : numbers, whether they were declared or made from the data
+    declared : every row as it was declared, which only what judges the engines reads
+    order : of exchangeable components, held for the whole run
     """
 
+    family: Family
     comparison: Comparison
-    data: CoinTosses | Measurements
+    data: Data
     prior: Prior
     declared: DeclaredRows
     order: Order = FIRST
-
-    @classmethod
-    def of(cls, comparison: Comparison, data: CoinTosses | Measurements) -> Problem:
-        """Make the prior where the declaration leaves it to the family, and refuse data that do not fit the declaration.
-
-        Raises
-        ------
-        TypeError, ValueError
-            as `comparisons.fitting.fitting`
-        """
-        comparison = fitting(comparison, data)
-        declared = DeclaredRows.of(data)
-        prior = comparison.prior
-        if prior is None:
-            if isinstance(data, CoinTosses):
-                prior = CoinPrior()
-            else:
-                prior = GaussianPrior.weakly_informative(data, comparison.n_components)
-        return cls(comparison, data.distinct(), prior, declared)
 
     def ordered_by(self, point: Parameters) -> Problem:
         """The same problem with components in the order that separates those of a point."""
@@ -103,17 +394,10 @@ class Problem:
         return MixtureWeights.of(self.comparison.weights, self.comparison.n_components)
 
     @property
-    def form(self) -> CovarianceForm:
-        """What the covariances may be."""
-        return CovarianceForm.of(self.comparison.covariance)
-
-    @property
     def structure(self) -> tuple[Any, ...]:
         """What decides the PyMC graph: two problems that agree in it share one compiled model."""
-        k, free = self.comparison.n_components, self.weights.free
-        if isinstance(self.data, CoinTosses):
-            return ("coins", k, free, many_tosses(self.data.tosses))
-        return ("gaussians", k, free, self.data.d, self.form)
+        family = self.family
+        return (family.name, self.comparison.n_components, self.weights.free, *family.structure(self))
 
     def fit(
         self, prior: Prior | None, start: Parameters | None = None, seed: int = 0, *, path: bool = False
@@ -122,49 +406,28 @@ class Problem:
 
         A ``start`` keeps its labelling; else components are in the problem's order.
         """
-        c, acceleration = self.comparison, None if path else "squarem"
-        options: dict[str, Any] = {"prior": prior, "start": start, "seed": seed, "acceleration": acceleration}
-        if isinstance(self.data, CoinTosses):
-            fit: em.Fit[Any, Any] = em.coin_mixture(self.data, c.n_components, c.weights, **options)
-        else:
-            fit = em.gaussian_mixture(self.data, c.n_components, c.covariance, c.weights, **options)
+        acceleration = None if path else "squarem"
+        fit = self.family.fit(self, prior=prior, start=start, seed=seed, acceleration=acceleration)
         return fit if start is not None else relabelled(fit, self.order)
 
-    def mixture(self, prior: Prior | None, *, standardise: bool = False) -> CoinMixture | GaussianMixture:
+    def mixture(self, prior: Prior | None, *, standardise: bool = False) -> Any:
         """The objective of EM as an object, for its derivatives at any point; in the user's own units, or in those of a fit."""
-        if isinstance(self.data, CoinTosses):
-            return CoinMixture(self.data, self.weights, prior)  # type: ignore[arg-type]
-        return GaussianMixture(self.data, self.weights, self.form, prior, standardise=standardise)  # type: ignore[arg-type]
+        return self.family.mixture(self, prior, standardise=standardise)
 
     def model(self) -> pm.Model:
         """The PyMC model of the same data, options and prior."""
-        c = self.comparison
-        if isinstance(self.data, CoinTosses):
-            return models.coin_mixture(self.data, c.n_components, c.weights, self.prior)  # type: ignore[arg-type]
-        return models.gaussian_mixture(self.data, c.n_components, c.covariance, c.weights, prior=self.prior)  # type: ignore[arg-type]
+        return self.family.model(self)
 
     def from_pymc(self, values: dict[str, Any]) -> Parameters:
         """Parameters from PyMC's values by name, all at one point."""
         fixed = self.weights.fixed
         weights = values["weights"] if fixed is None else fixed
-        if isinstance(self.data, CoinTosses):
-            return CoinParameters(weights / np.sum(weights), values["head_probabilities"])
-        return GaussianParameters(weights / np.sum(weights), values["means"], values["covariances"])
+        return self.family.from_pymc(weights / np.sum(weights), values)
 
     def to_pymc(self, parameters: Parameters) -> dict[str, Floats]:
         """Values of PyMC's free variables by name."""
-        values = {"weights": parameters.weights} if self.weights.free else {}
-        if isinstance(parameters, CoinParameters):
-            return {**values, "head_probabilities": parameters.head_probabilities}
-        covariances = parameters.covariances[0] if self.form.tied else parameters.covariances
-        d = parameters.means.shape[1]
-        if self.form.shape == "full" and d > 1:
-            a, b = np.tril_indices(d)
-            free = {"covariance_factors": np.linalg.cholesky(covariances)[..., a, b]}
-        else:
-            variances = np.diagonal(covariances, axis1=-2, axis2=-1)
-            free = {"variances": variances[..., 0] if self.form.shape == "spherical" else variances}
-        return {**values, **free, "means": parameters.means}
+        weights = {"weights": parameters.weights} if self.weights.free else {}
+        return {**weights, **self.family.to_pymc(self, parameters)}
 
     def refuse_others(self, parameters: Parameters) -> None:
         """See that parameters are some of the declared model.
@@ -172,8 +435,7 @@ class Problem:
         Raises
         ------
         ValueError
-            for weights that are no shares or not those held fixed, covariances of another form, or a head probability that is
-            none
+            for weights that are no shares or not those held fixed, or what else is none of the family
         """
         weights = parameters.weights
         if not ((weights >= 0).all() and abs(weights.sum() - 1) <= SAME_SHARES):
@@ -181,42 +443,21 @@ class Problem:
         fixed = self.weights.fixed
         if fixed is not None and not np.allclose(weights, fixed, rtol=0, atol=SAME_SHARES):
             raise ValueError(f"the weights are {cut(str(weights))} where they are held at {cut(str(fixed))}")
-        if isinstance(parameters, CoinParameters):
-            p = parameters.head_probabilities
-            if not ((p >= 0) & (p <= 1)).all():
-                raise ValueError(f"the head probabilities are {cut(str(p))}, which do not all lie in [0, 1]")
-        else:
-            self.form.checked(parameters.covariances)
+        self.family.refuse_others(self, parameters)
 
     def random_parameters(self, random: np.random.Generator) -> Parameters:
         """Parameters anywhere near the data, in no order and of no fit: where two densities are compared."""
-        k = self.comparison.n_components
         fixed = self.weights.fixed
-        weights = random.dirichlet(np.full(k, 2.0)) if fixed is None else fixed
-        if isinstance(self.data, CoinTosses):
-            return CoinParameters(weights, random.beta(2, 2, size=k))
-        y, d = self.data.y, self.data.d
-        total = np.atleast_2d(np.cov(y.T, fweights=self.data.counts))
-        means = y[random.choice(len(y), size=k)] + random.normal(size=(k, d)) * np.sqrt(np.diag(total))
-        covariances = np.empty((k, d, d))
-        for j in range(k):
-            root = np.linalg.cholesky(total) @ (np.eye(d) + 0.3 * np.tril(random.normal(size=(d, d)), -1))
-            covariances[j] = root @ root.T * random.uniform(0.1, 2.0)
-        if self.form.shape != "full":
-            covariances *= np.eye(d)
-        if self.form.shape == "spherical":
-            covariances = np.einsum("kaa->k", covariances)[:, None, None] / d * np.eye(d)
-        return GaussianParameters(
-            weights, means, np.repeat(covariances[:1], k, axis=0) if self.form.tied else covariances
-        )
+        weights = random.dirichlet(np.full(self.comparison.n_components, 2.0)) if fixed is None else fixed
+        return self.family.random_parameters(self, weights, random)
+
+
+def em_densities(problem: Problem, parameters: Parameters) -> tuple[float, float]:
+    """Log-likelihood and log prior as `em` has them."""
+    family = problem.family
+    return family.log_likelihood(problem, parameters), family.log_prior(problem, parameters)
 
 
 def exchangeable(model: pm.Model) -> Integers:
     """Groups of components that the model cannot tell apart."""
     return np.asarray(model["exchangeable"].get_value(), dtype=np.int64)
-
-
-def structure(name: str) -> tuple[Any, ...]:
-    """What decides the PyMC graph of a comparison of the catalogue."""
-    comparison = catalogue.declaration(name)
-    return Problem.of(comparison, comparison.data(datasets.load(comparison.dataset))).structure

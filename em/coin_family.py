@@ -31,7 +31,7 @@ from em.rows.sample import SAMPLE, drawn, keys
 from em.uncertainty.curvature import missing_information
 from models.coins import CoinParameters, CoinPrior, CoinTosses
 from models.display import displayed
-from models.inputs import Floats, Integers, instance_of
+from models.inputs import Floats, Integers, instance_of, read_only
 from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
 
 FLAT = CoinPrior()
@@ -250,7 +250,8 @@ class CoinMixture:
         return False
 
     def published(self, parameters: CoinParameters) -> CoinParameters:
-        return CoinParameters(parameters.weights, parameters.head_probabilities)
+        weights, p = (read_only(v.copy()) for v in (parameters.weights, parameters.head_probabilities))
+        return trusted(CoinParameters, weights=weights, head_probabilities=p)
 
     def from_published(self, published: CoinParameters) -> CoinParameters:
         return published

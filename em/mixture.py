@@ -183,7 +183,7 @@ class Mixture[P, S](Protocol):
         """Start parameters from responsibilities ``(..., n, K)``: an M-step, ``wide`` with a weak prior against singular ones."""
 
     def published(self, parameters: P) -> P:
-        """The parameters in the user's own units, checked and read-only."""
+        """The parameters in the user's own units, read-only; unchecked and along any leading axes."""
 
     def from_published(self, published: P) -> P:
         """Parameters in the mixture's units from those in the user's, unchecked and along any leading axes."""

@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from comparisons import families
 from comparisons.declaration import Comparison
 from comparisons.problem import Parameters, Problem
 from models import CoinPrior, CoinTosses, GaussianPrior, LogPosterior, Measurements
+from models.covariances import CovarianceForm
 from models.gaussians import Covariance
 from models.inputs import Floats
 from models.mixtures import Weights, canonical_permutation, exchangeable_groups
@@ -40,7 +42,7 @@ def declare(
         features=[] if isinstance(data, CoinTosses) else list(data.features),
         prior=prior,
     )
-    return Problem.of(comparison, data)
+    return families.problem(comparison, data)
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,10 @@ def free_entries(problem: Problem, values: dict[str, Any]) -> Floats:
     parts = [values["weights"][:-1]] if problem.weights.free else []
     if "head_probabilities" in values:
         return np.concatenate([*parts, values["head_probabilities"]])
-    covariances = values["covariances"][:1] if problem.form.tied else values["covariances"]
+    form = CovarianceForm.of(problem.comparison.covariance)
+    covariances = values["covariances"][:1] if form.tied else values["covariances"]
     d = covariances.shape[1]
-    places = {"full": np.tril_indices(d), "diagonal": np.diag_indices(d), "spherical": ([0], [0])}[problem.form.shape]
+    places = {"full": np.tril_indices(d), "diagonal": np.diag_indices(d), "spherical": ([0], [0])}[form.shape]
     return np.concatenate([*parts, values["means"].ravel(), covariances[:, *places].ravel()])
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import em
+from comparisons import families
 from comparisons.results.result import Check, Gap, Quantity
 from comparisons.summary import verdict
 from comparisons.summary.adequacy import (
@@ -34,6 +35,11 @@ FIT = COINS.fit(None)
 finite = st.floats(-1e6, 1e6)
 
 
+def scale_of(name: str) -> Any:
+    """Of a quantity of either family."""
+    return (families.COINS if name.startswith(("head", "chance")) else families.GAUSSIANS).scale(name)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "error", "link", "back", "slope"),
     [
@@ -52,11 +58,13 @@ def test_wald_intervals_are_symmetric_where_the_quantity_has_no_bounds(
     name: str, value: float, error: float, link: Any, back: Any, slope: float
 ) -> None:
     half = stats.norm.ppf((1 + INTERVAL) / 2) * error * slope
-    assert wald(name, value, error) == pytest.approx((back(link(value) - half), back(link(value) + half)), rel=1e-12)
+    assert wald(scale_of(name), value, error) == pytest.approx(
+        (back(link(value) - half), back(link(value) + half)), rel=1e-12
+    )
 
 
 def test_without_a_standard_error_there_is_no_interval() -> None:
-    assert all(math.isnan(end) for end in wald("means[1]", 3.0, math.nan))
+    assert all(math.isnan(end) for end in wald("identity", 3.0, math.nan))
 
 
 def draws_of(quantiles: Any, chains: int = 4, draws: int = 1000) -> Any:
@@ -93,7 +101,7 @@ def judged(
         "mcse_sd": sd * np.sqrt((kurtosis - 1) / (4 * ess)),
     }
     circumstances = Circumstances(converged=converged, modes="one", withheld=withheld)
-    return judge(name, Points(estimate, estimate, estimate), error, draws, row, circumstances, exact)
+    return judge(name, scale_of(name), Points(estimate, estimate, estimate), error, draws, row, circumstances, exact)
 
 
 def test_a_normal_posterior_about_the_estimate_agrees() -> None:
@@ -199,9 +207,9 @@ def test_not_a_number_never_agrees(missing: str) -> None:
     row = {"mean": 0.0, "sd": 1.0, "hdi94_lb": -2.0, "hdi94_ub": 2.0, "ess_bulk": 4e3, "ess_tail": 4e3, "r_hat": 1.0}
     row |= {"mcse_mean": 0.016, "mcse_sd": 0.011}
     point, circumstances = Points(0.0, 0.0, 0.0), Circumstances(True, "one", None)
-    assert judge("means[1]", point, 1.0, draws, row, circumstances).verdict == "agree"
+    assert judge("means[1]", "identity", point, 1.0, draws, row, circumstances).verdict == "agree"
     row[missing] = math.nan
-    assert judge("means[1]", point, 1.0, draws, row, circumstances).verdict == "inconclusive"
+    assert judge("means[1]", "identity", point, 1.0, draws, row, circumstances).verdict == "inconclusive"
 
 
 @pytest.mark.parametrize("missing", ["maximum_likelihood", "mode_from_it", "best_mode"])
@@ -210,7 +218,7 @@ def test_a_point_that_is_not_a_number_is_inconclusive(missing: str) -> None:
     row = {"mean": 0.0, "sd": 1.0, "hdi94_lb": -2.0, "hdi94_ub": 2.0, "ess_bulk": 4e3, "ess_tail": 4e3, "r_hat": 1.0}
     row |= {"mcse_mean": 0.016, "mcse_sd": 0.011}
     point = dataclasses.replace(Points(0.0, 0.0, 0.0), **{missing: math.nan})
-    found = judge("means[1]", point, 1.0, draws, row, Circumstances(True, "one", None))
+    found = judge("means[1]", "identity", point, 1.0, draws, row, Circumstances(True, "one", None))
     assert found.verdict == "inconclusive"
     assert missing in found.reason
 

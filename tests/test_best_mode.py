@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from comparisons import families
 from comparisons.checks import best_mode as modes
 from comparisons.problem import Problem
 from comparisons.results.result import Check
@@ -185,7 +186,7 @@ def test_a_mode_far_higher_counts_however_unequal_its_components_are(monkeypatch
     problem = declare(Measurements(y))
     truth = GaussianParameters([0.5, 0.5], [0.3, 0.0], [0.01, 1.0])
     best = problem.fit(None, start=truth)
-    assert modes.ratio(best.parameters) < MINIMUM_RATIO
+    assert families.of(best.parameters).standard_deviation_ratio(best.parameters) < MINIMUM_RATIO
     blind = problem.fit(None, start=[m for m in problem.fit(None).modes if m.regular][1].parameters)
     assert best.log_likelihood > blind.log_likelihood + 20
     right = Problem.fit

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import catalogue, datasets, words
+from comparisons import catalogue, datasets, families, words
 from comparisons.declaration import Comparison, Fitted
 from comparisons.problem import Problem, em_densities
 from comparisons.summary import quantities
@@ -23,7 +23,7 @@ each_name = pytest.mark.parametrize("name", catalogue.names())
 
 def problem_of(name: str) -> Problem:
     comparison = catalogue.declaration(name)
-    return Problem.of(comparison, comparison.data(datasets.load(comparison.dataset)))
+    return families.problem(comparison, comparison.data(datasets.load(comparison.dataset)))
 
 
 def test_there_is_one_file_for_each_comparison() -> None:
@@ -72,7 +72,7 @@ def test_a_declaration_is_a_script(name: str, monkeypatch: pytest.MonkeyPatch) -
 
 def told_by(comparison: Comparison) -> str:
     dataset = datasets.load(comparison.dataset)
-    problem = Problem.of(comparison, comparison.data(dataset))
+    problem = families.problem(comparison, comparison.data(dataset))
     fit = problem.fit(None, path=True)
     means = quantities.of_parameters(problem, fit.parameters)
     fitted = Fitted(dataset, problem.data, fit, means, dict.fromkeys(means, 0.1))

@@ -9,10 +9,9 @@ import pytest
 from scipy.special import multigammaln
 from scipy.stats import binom, binomtest
 
-from comparisons import catalogue, datasets
+from comparisons import catalogue, datasets, families
 from comparisons.binomial import exact_interval
 from comparisons.catalogue.two_coin import log_evidence
-from comparisons.checks import best_mode
 from comparisons.components import comparing, likelihood_ratio, marginal
 from comparisons.components.comparing import NoQuestion, criteria, n_parameters, with_components
 from comparisons.components.marginal import Marginal
@@ -33,7 +32,7 @@ FAR = 4.0
 
 def problem(name: str, k: int | None = None) -> Problem:
     comparison = catalogue.declaration(name)
-    declared = Problem.of(comparison, comparison.data(datasets.load(comparison.dataset)))
+    declared = families.problem(comparison, comparison.data(datasets.load(comparison.dataset)))
     return declared if k is None else with_components(declared, k)
 
 
@@ -83,7 +82,7 @@ def test_aic_and_bic_are_those_of_scikit_learn_at_the_same_parameters(covariance
 
     declared = problem("faithful-2d", 2)
     asked = replace(declared, comparison=replace(declared.comparison, covariance=covariance))
-    y = np.repeat(asked.data.y, asked.data.counts, axis=0)  # type: ignore[union-attr]
+    y = np.repeat(asked.data.y, asked.data.counts, axis=0)
     fit = asked.fit(None)
     ours, p = criteria(asked, fit), fit.parameters
     other = GaussianMixture(2, covariance_type=theirs)
@@ -137,7 +136,7 @@ def test_one_normal_has_its_closed_form_evidence_under_every_prior() -> None:
     assert found.log_evidence.trusted
     assert isinstance(asked.prior, GaussianPrior)
     assert abs(found.log_evidence.value - closed_form(y, asked.prior)) < FAR * found.log_evidence.error
-    changed = marginal.changed_priors(asked.prior)
+    changed = asked.family.changed_priors(asked.prior)
     assert (
         list(found.under)
         == list(changed)
@@ -235,7 +234,7 @@ def test_p_values_are_as_small_as_they_say_where_there_is_one_component() -> Non
 def test_no_optimum_beyond_the_minimum_ratio_is_compared() -> None:
     one, two = problem("galaxies", 1), problem("galaxies", 2)
     fit = two.fit(None)
-    assert best_mode.ratio(fit.parameters) < MINIMUM_RATIO
+    assert families.of(fit.parameters).standard_deviation_ratio(fit.parameters) < MINIMUM_RATIO
     assert likelihood_ratio.admissible(fit) is None
     found = bootstrap((one, two), 1, 3)
     assert (found.statistic, found.p_value, found.samples) == (None, None, 0)
@@ -257,7 +256,7 @@ def test_the_fit_that_is_compared_satisfies_the_ratio_where_em_finds_a_spurious_
 def test_simulated_data_have_the_size_and_the_moments_of_the_fit() -> None:
     asked = problem("faithful-2d", 2)
     parameters = asked.fit(None).parameters
-    big = replace(asked, data=Measurements(asked.data.y, counts=400 * asked.data.counts))  # type: ignore[union-attr]
+    big = replace(asked, data=Measurements(asked.data.y, counts=400 * asked.data.counts))
     drawn = likelihood_ratio.simulated(big, parameters, np.random.default_rng(1))
     assert isinstance(drawn, Measurements)
     assert drawn.n == 400 * asked.data.n

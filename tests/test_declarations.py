@@ -13,9 +13,8 @@ import pytest
 
 import comparisons
 import em
-from comparisons import datasets, pipeline
+from comparisons import datasets, families, pipeline
 from comparisons.declaration import Comparison
-from comparisons.problem import Problem
 from comparisons.results.files import LONGEST_DIRECTORY, directory_name
 from comparisons.summary import profiles, quantities
 from models import CoinPrior, CoinTosses, GaussianPrior, Measurements
@@ -136,7 +135,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(tmp_path
     ids=["frame", "array", "vector", "one column", "numbered columns", "coins"],
 )
 def test_features_left_out_are_those_of_the_data(data: Any, told: tuple[str, ...]) -> None:
-    problem = Problem.of(declared(data), data)
+    problem = families.problem(declared(data), data)
     assert problem.comparison.features == told
     fit = problem.fit(None)
     values = quantities.of_parameters(problem, fit.parameters)
@@ -149,7 +148,7 @@ def test_features_left_out_are_those_of_the_data(data: Any, told: tuple[str, ...
 
 def test_features_may_be_called_otherwise_than_the_columns() -> None:
     comparison = declared(features=["mmol/L", "%"])
-    problem = Problem.of(comparison, ROWS)
+    problem = families.problem(comparison, ROWS)
     assert "means[1, mmol/L]" in quantities.names(problem)
     assert replace(comparison, features=FRAME.columns.tolist()).features == tuple(FRAME.columns)
 

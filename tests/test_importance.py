@@ -11,7 +11,7 @@ import pytest
 from scipy.special import betaln, gammaln, logsumexp
 
 import em
-from comparisons import catalogue, datasets
+from comparisons import catalogue, datasets, families
 from comparisons.checks.posterior_agrees import posterior_agrees
 from comparisons.posterior import importance, proposals
 from comparisons.posterior.importance import SecondRoute
@@ -31,7 +31,7 @@ from tests.problems import Problem as Drawn
 
 def problem(name: str) -> Problem:
     comparison = catalogue.declaration(name)
-    return Problem.of(comparison, comparison.data(datasets.load(comparison.dataset)))
+    return families.problem(comparison, comparison.data(datasets.load(comparison.dataset)))
 
 
 def route(name: str, seed: int = 1) -> SecondRoute:
@@ -120,7 +120,7 @@ def test_the_two_coins_have_their_exact_moments_and_evidence() -> None:
 def test_known_coins_have_the_evidence_of_two_beta_integrals() -> None:
     found = route("two-coin-labelled")
     data = problem("two-coin-labelled").data
-    h, t = data.heads, data.tosses  # type: ignore[union-attr]
+    h, t = data.heads, data.tosses
     exact = (data.counts * (gammaln(t + 1) - gammaln(h + 1) - gammaln(t - h + 1) - np.log(2))).sum()
     for k in (0, 1):
         of_coin = data.labels == k
@@ -132,10 +132,10 @@ def test_known_coins_have_the_evidence_of_two_beta_integrals() -> None:
 def test_one_normal_has_its_closed_form_mean_and_evidence() -> None:
     asked, found = problem("one-normal"), route("one-normal", seed=3)
     prior, data = asked.prior, asked.data
-    y, counts = data.y[:, 0], data.counts  # type: ignore[union-attr]
-    n, nu, kappa, s = counts.sum(), prior.degrees_of_freedom, prior.shrinkage, prior.scale[0, 0]  # type: ignore[union-attr]
+    y, counts = data.y[:, 0], data.counts
+    n, nu, kappa, s = counts.sum(), prior.degrees_of_freedom, prior.shrinkage, prior.scale[0, 0]
     mean = counts @ y / n
-    total = s + counts @ (y - mean) ** 2 + kappa * n / (kappa + n) * (mean - prior.mean[0]) ** 2  # type: ignore[union-attr]
+    total = s + counts @ (y - mean) ** 2 + kappa * n / (kappa + n) * (mean - prior.mean[0]) ** 2
     exact = gammaln((nu + n) / 2) - gammaln(nu / 2) + nu / 2 * np.log(s) - (nu + n) / 2 * np.log(total)
     exact += 0.5 * np.log(kappa / (kappa + n)) - n / 2 * np.log(np.pi)
     assert abs(found.log_evidence - exact) < 4 * found.log_evidence_error
@@ -157,7 +157,7 @@ def test_weights_sum_to_one_and_components_ascend(name: str) -> None:
 def test_five_coins_have_the_evidence_of_all_labelings_of_the_bags() -> None:
     comparison = replace(catalogue.declaration("two-coin"), components=tuple("ABCDE"))
     heads, tosses = np.array([5, 9, 8, 4, 7]), np.full(5, 10)
-    asked = Problem.of(comparison, CoinTosses(heads, tosses))
+    asked = families.problem(comparison, CoinTosses(heads, tosses))
     found = importance.sample(asked, asked.fit(asked.prior), np.random.default_rng(4))
     assert found is not None
     assert found.trusted
@@ -169,7 +169,7 @@ def test_five_coins_have_the_evidence_of_all_labelings_of_the_bags() -> None:
 
 def test_six_exchangeable_coins_have_no_second_route() -> None:
     comparison = replace(catalogue.declaration("two-coin"), components=tuple("ABCDEF"))
-    asked = Problem.of(comparison, CoinTosses([5, 9, 8, 4, 7, 1], 10))
+    asked = families.problem(comparison, CoinTosses([5, 9, 8, 4, 7, 1], 10))
     found = importance.sample(asked, asked.fit(asked.prior), np.random.default_rng(4))
     assert found is None
     assert posterior_agrees(found, None, True, None, {}, {}).outcome == "not applicable"

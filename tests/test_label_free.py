@@ -152,7 +152,7 @@ def test_distribution_functions_are_those_of_scipy(case: Case, known: Any) -> No
     quantiles = {
         float(q) for column in every_row.T for q in np.quantile(column, label_free.QUANTILES, method="inverted_cdf")
     }
-    assert {each.at for each in told} == {q for q in quantiles if case.d or q < data.tosses.max()}  # type: ignore[union-attr]
+    assert {each.at for each in told} == {q for q in quantiles if case.d or q < data.tosses.max()}
     for each in told:
         column = data.heads if isinstance(data, CoinTosses) else data.y[:, data.features.index(each.variable)]
         every = np.repeat(column, data.counts)

@@ -11,17 +11,11 @@ import xarray as xr
 from scipy import integrate, stats
 
 import em
+from comparisons.families import COINS, GAUSSIANS
+from comparisons.families.coins.counts import freedom, likelihood_ratio, outcome_probabilities, outcomes, pearson
+from comparisons.families.gaussians.rows import anderson_darling, at_scores, normal_scores, rounding_steps
 from comparisons.model_fit import goodness_of_fit, posterior_predictive, power_scaling
-from comparisons.model_fit.goodness_of_fit import (
-    anderson_darling,
-    at_scores,
-    freedom,
-    likelihood_ratio,
-    normal_scores,
-    pearson,
-)
 from comparisons.model_fit.model_checks import NOT_CONVERGED, model_checks
-from comparisons.model_fit.replicates import outcome_probabilities, outcomes, replicates, rounding_steps
 from comparisons.problem import Problem
 from comparisons.results.report_data import GoodnessOfFit
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Measurements
@@ -72,7 +66,7 @@ def test_replicates_of_rounded_rows_are_rounded_alike() -> None:
     units = np.array([0.1, 1.0])
     y = np.rint(np.random.default_rng(1).normal(size=(50, 2)) * [10, 5]) * units
     one = GaussianParameters([1.0], [[0, 0]], [np.diag([1.0, 25.0])])
-    (drawn,) = replicates(Measurements(y), [one], np.random.default_rng(2))
+    (drawn,) = GAUSSIANS.replicates(Measurements(y), [one], np.random.default_rng(2))
     assert isinstance(drawn, Measurements)
     assert drawn.n == 50
     np.testing.assert_allclose(drawn.y, np.rint(drawn.y / units) * units, atol=1e-9)
@@ -89,8 +83,8 @@ def test_replicates_of_bags_have_the_model_s_frequencies_and_keep_sizes_and_labe
     cells = outcomes(data)
     np.testing.assert_allclose(outcome_probabilities(parameters, cells), p, rtol=1e-12)
     bags = np.repeat([400, 350, 50], [3, 4, 4])
-    drawn = list(replicates(data, [parameters] * 100, np.random.default_rng(3)))
-    counts = np.array([outcomes(each).counts for each in drawn])  # type: ignore[arg-type]
+    drawn = list(COINS.replicates(data, [parameters] * 100, np.random.default_rng(3)))
+    counts = np.array([outcomes(each).counts for each in drawn])
     assert all(each.n == data.n for each in drawn)
     assert (np.abs(counts.mean(axis=0) - bags * p) < 5 * np.sqrt(bags * p * (1 - p) / 100)).all()
 
@@ -220,11 +214,11 @@ def test_known_labels_count_in_the_marginal() -> None:
 def test_statistics_are_those_of_scipy_and_counted_rows_are_rows() -> None:
     y = np.array([1.0, 1.0, 2.5, 7.0, 7.0, 7.0])
     problem = declare(Measurements(y), 1)
-    found = list(posterior_predictive.statistics(problem, problem.data).values())
+    found = list(problem.family.statistics(problem.comparison, problem.data).values())
     assert found == pytest.approx([stats.skew(y), stats.kurtosis(y, fisher=False), 1, 7, 4.5])
     bags = declare(CoinTosses([1, 2, 2, 4], [2, 4, 4, 5]), 1)
     shares = np.array([0.5, 0.5, 0.5, 0.8])
-    assert list(posterior_predictive.statistics(bags, bags.data).values()) == pytest.approx([shares.var(), 0.5, 0.8])
+    assert list(bags.family.statistics(bags.comparison, bags.data).values()) == pytest.approx([shares.var(), 0.5, 0.8])
 
 
 def test_replicates_of_one_coin_do_not_vary_as_two_do() -> None:
@@ -337,7 +331,7 @@ def test_the_same_seed_gives_the_same_checks() -> None:
 
 def test_what_cannot_be_checked_says_why() -> None:
     single = declare(CoinTosses([1, 0], 1, [6, 4]), 1)
-    told = model_checks(single, single.fit(None), conjugate_draws(single.data, CoinPrior(), 1), True, 1)  # type: ignore[arg-type]
+    told = model_checks(single, single.fit(None), conjugate_draws(single.data, CoinPrior(), 1), True, 1)
     for part in (told.goodness_of_fit, told.predictive):
         assert part.sentence.startswith("Not applicable. The model is saturated")
     assert told.goodness_of_fit.distances == []

@@ -85,7 +85,7 @@ def test_unconstrained_and_natural_are_inverses(case: Case) -> None:
         expected = getattr(point, name)
         np.testing.assert_allclose(getattr(back, name), expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
     if case.d == 1:
-        np.testing.assert_allclose(values["standard_deviations"], point.standard_deviations)  # type: ignore[union-attr]
+        np.testing.assert_allclose(values["standard_deviations"], point.standard_deviations)
 
 
 def test_unconstrained_names_what_is_missing() -> None:

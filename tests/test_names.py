@@ -15,12 +15,12 @@ import pytest
 
 from comparisons import report
 from comparisons.command import terminal
+from comparisons.quantity_names import variable_and_labels
 from comparisons.report.draws import draws_of
 from comparisons.results import store
 from comparisons.results.files import directory_name
 from comparisons.results.result import Result, SampledResult
 from comparisons.summary import quantities
-from comparisons.summary.quantity_names import variable_and_labels
 from tests.declared import Case
 from tests.stored_results import geyser
 
@@ -82,7 +82,7 @@ def test_every_file_holds_any_name(
         assert drawn is not None
         assert expected is not None
         assert (drawn == expected).all()
-        assert quantities.scale(quantity.name) == quantities.scale(plain.name)
+        assert quantity.scale == plain.scale
     page = report.write_report(directory).read_text(encoding="utf-8")
     report.write_index(tmp_path)
     assert "<b>&amp;</b>" not in page
@@ -111,4 +111,4 @@ def test_the_labels_of_a_quantity_are_read_as_they_were_written() -> None:
                 variable, labels = variable_and_labels(name)
                 assert set(labels) <= {first, second, "other"}
                 diagonal = variable == "covariances" and labels[-1] == labels[-2]
-                assert (quantities.scale(name) == "log") == diagonal
+                assert (problem.family.scale(name) == "log") == diagonal

@@ -20,8 +20,9 @@ import models
 from comparisons import judgement
 from comparisons.checks import best_mode, draws_belong, evidence, same_density
 from comparisons.checks.not_numbers import not_numbers
+from comparisons.families.coins import COINS
 from comparisons.judgement import Clock, Judgement
-from comparisons.posterior import importance, nuts, quadrature, stein
+from comparisons.posterior import importance, nuts, stein
 from comparisons.problem import Problem
 from comparisons.summary import adequacy, quantities
 from tests.conjugate_draws import DRAWS, coins, density, normals, tree
@@ -54,7 +55,7 @@ STAGES: dict[str, tuple[Any, str, tuple[int, ...]]] = {
     "points": (judgement, "_points", (0,)),
     "standard errors": (judgement, "_errors", (0,)),
     "thresholds": (judgement, "_thresholds", (0,)),
-    "quadrature": (quadrature, "exact", (0,)),
+    "quadrature": (type(COINS), "exact", (0,)),
     "posterior judged": (adequacy, "of_draws", (0,)),
     "Stein's identities": (stein, "identities", (0,)),
 }

@@ -216,7 +216,9 @@ def test_both_engines_and_the_prior_are_put_into_one_order() -> None:
         fit = problem.fit(prior)
         assert fit.parameters.means[0, 1] < 5 < fit.parameters.means[1, 1]
         assert all(m.parameters.means[0, 1] < m.parameters.means[1, 1] for m in fit.modes)
-    before = drawn(problem.prior, problem.weights, problem.form, groups, 200, np.random.default_rng(1), problem.order)
+    before = drawn(
+        problem.family, problem.comparison, problem.prior, groups, 200, np.random.default_rng(1), problem.order
+    )
     assert (before["means"][:, 0, 1] < before["means"][:, 1, 1]).all()
 
 

@@ -9,11 +9,10 @@ import pytest
 from scipy.special import betaln, gammaln, logit, logsumexp
 from scipy.stats import beta
 
-from comparisons import catalogue, datasets
+from comparisons import catalogue, datasets, families
 from comparisons.checks.posterior_agrees import posterior_agrees
-from comparisons.declared_rows import DeclaredRows
-from comparisons.posterior import quadrature
-from comparisons.posterior.quadrature import ExactPosterior
+from comparisons.families.coins import COINS, quadrature
+from comparisons.families.exact import ExactPosterior
 from comparisons.problem import Problem
 from comparisons.summary import quantities
 from models import CoinPrior, CoinTosses
@@ -27,8 +26,8 @@ def coins(tosses: CoinTosses, components: str, weights: Weights = "free", prior:
     comparison = replace(
         catalogue.declaration("three-coin"), components=tuple(components), weights=weights, prior=prior
     )
-    # Not by `Problem.of`, which refuses a prior without a mode; quadrature needs none.
-    return Problem(comparison, tosses.distinct(), prior or CoinPrior(), DeclaredRows.of(tosses))
+    # Not by `families.problem`, which refuses a prior without a mode; quadrature needs none.
+    return Problem(COINS, comparison, tosses.distinct(), prior or CoinPrior(), COINS.declared(tosses))
 
 
 def known(asked: Problem, thresholds: list[float]) -> ExactPosterior:
@@ -135,8 +134,8 @@ def test_there_is_no_exact_posterior_of_three_coins_or_of_six_thousand_families(
     three = coins(tosses, "ABC")
     assert quadrature.exact(three, {name: [0.5] for name in quantities.names(three)}) is None
     comparison = catalogue.declaration("saxony-families")
-    families = Problem.of(comparison, comparison.data(datasets.load(comparison.dataset)))
-    assert quadrature.exact(families, {name: [0.5] for name in quantities.names(families)}) is None
+    saxony = families.problem(comparison, comparison.data(datasets.load(comparison.dataset)))
+    assert quadrature.exact(saxony, {name: [0.5] for name in quantities.names(saxony)}) is None
 
 
 def test_draws_are_held_to_the_exact_numbers() -> None:

@@ -57,7 +57,7 @@ def test_em_names_every_quantity(case: Case) -> None:
 def test_draws_of_every_quantity_have_an_r_hat(case: Case) -> None:
     problem = case.problem(1)
     model = problem.model()
-    draws = drawn(problem.prior, problem.weights, problem.form, exchangeable(model), 400, np.random.default_rng(5))
+    draws = drawn(problem.family, problem.comparison, problem.prior, exchangeable(model), 400, np.random.default_rng(5))
     dims = ("component", "feature", "feature_2")
     variables = {
         name: (("chain", "draw", *dims[: values.ndim - 1]), values.reshape(4, 100, *values.shape[1:]))

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from comparisons import judgement
+from comparisons import families, judgement
 from comparisons.checks.evidence import curvature_of, modes, names
 from comparisons.checks.identified import identified
 from comparisons.checks.posterior_agrees import posterior_agrees
-from comparisons.checks.standard_errors import _entries, _in_errors, of_fit
+from comparisons.checks.standard_errors import _in_errors, of_fit
 from comparisons.checks.stationary import stationary
 from comparisons.posterior import importance
 from comparisons.problem import Problem, em_densities
@@ -68,7 +68,7 @@ def told(d: int, covariance: Covariance, power: int) -> Told:
     assert judged is not None
     values = quantities.of_parameters(p, fit.parameters)
     errors = quantities.standard_errors(judged, quantities.gradients(p, fit.parameters))
-    units = _entries(fit.standard_errors)
+    units = p.family.entries(fit.standard_errors)
     random = np.random.default_rng(0)
     heights = [sum(em_densities(p, at)) for at in (fit.parameters, p.random_parameters(random))]
     rest = stationary(fit, judged, names(p))
@@ -78,7 +78,7 @@ def told(d: int, covariance: Covariance, power: int) -> Told:
     return Told(
         values,
         errors,
-        {name: adequacy.wald(name, values[name], errors[name]) for name in values},
+        {name: adequacy.wald(p.family.scale(name), values[name], errors[name]) for name in values},
         of_fit(p, fit),
         _in_errors(p, fit, None, np.where(units > 0, units, 1.0)),
         np.array(heights),
@@ -142,7 +142,9 @@ def test_a_quantity_is_judged_the_same_in_every_unit(power: int) -> None:
         points = adequacy.Points(2.9 * unit, 2.95 * unit, 3.0 * unit)
         summary = _summary({name: draws * unit})
         circumstances = adequacy.Circumstances(True, "one", None)
-        q = adequacy.judge(name, points, 0.5 * unit, draws * unit, summary.loc[name], circumstances)
+        q = adequacy.judge(
+            name, families.GAUSSIANS.scale(name), points, 0.5 * unit, draws * unit, summary.loc[name], circumstances
+        )
         route = importance.SecondRoute({name: draws.ravel() * unit}, np.full(2000, 1 / 2000), 0.1, 2000.0, 0.0, 0.1, 0)
         check = posterior_agrees(route, None, True, summary, {name: draws * unit}, {name: [2.9 * unit]})
         found.append((q, check, unit))

@@ -14,10 +14,10 @@ import comparisons
 import em
 import models
 from comparisons import catalogue, datasets, pipeline
-from comparisons.fitting import checked_settings
 from comparisons.labels import relabelling as labels
 from comparisons.labels.memberships import Memberships
 from comparisons.results import store
+from comparisons.settings import checked_settings
 from models import (
     CoinParameters,
     CoinPrior,

@@ -12,6 +12,7 @@ import pytest
 from comparisons.checks import third_density
 from comparisons.checks.same_density import same_density
 from comparisons.declared_rows import DeclaredRows, differing_total
+from comparisons.families.coins import third
 from comparisons.problem import Problem
 from comparisons.results.result import Check
 from comparisons.study import broken_comparison
@@ -151,7 +152,7 @@ def test_the_third_density_changes_with_the_unit_as_a_density_does(size: float, 
     difference = third_density.log_likelihood(one, point) - third_density.log_likelihood(other, moved)
     assert difference == pytest.approx(40 * 2 * np.log(size), rel=1e-11, abs=1e-9)
     numbers, there = third_density.prior_numbers(one), third_density.prior_numbers(other)
-    np.testing.assert_allclose(there.scale, size**2 * numbers.scale, rtol=1e-10)
+    np.testing.assert_allclose(there["scale"], size**2 * numbers["scale"], rtol=1e-10)
     matrices = 1 if covariance == "tied" else 2
     powers = 2 * 2 + matrices * {"full": 6, "tied": 6, "diagonal": 4, "spherical": 2}[covariance]
     difference = third_density.log_prior(one, point) - third_density.log_prior(other, moved)
@@ -168,7 +169,7 @@ def test_many_tosses_have_the_probability_that_exact_arithmetic_gives() -> None:
         # The logarithm of a fraction of large integers, without a float between that could vanish.
         shift = exact.denominator.bit_length() - exact.numerator.bit_length()
         expected = np.log(float(exact * 2**shift)) - shift * np.log(2)
-        got = third_density.binomial(np.array([float(heads)]), np.array([float(tosses)]), p)[0]
+        got = third.binomial(np.array([float(heads)]), np.array([float(tosses)]), p)[0]
         assert got == pytest.approx(expected, rel=1e-12)
 
 
@@ -198,7 +199,7 @@ def test_faults_that_studies_plant_in_shared_code_are_found(planted: Any, proble
 
 
 def test_totals_are_those_of_the_rows_and_of_no_others() -> None:
-    rows = DeclaredRows.of(normals().data)
+    rows = normals().family.declared(normals().data)
     order = np.random.default_rng(2).permutation(len(rows.counts))
     shuffled = DeclaredRows.from_arrays(rows.columns[order], rows.counts[order], rows.labels[order])
     assert differing_total(rows, shuffled, ["1", "2"]) is None

@@ -16,7 +16,6 @@ from comparisons.posterior import prior_draws, proposals, stein
 from comparisons.posterior.stein import Identities
 from comparisons.posterior.unconstrained import UnconstrainedPosterior
 from comparisons.problem import Problem
-from comparisons.summary.quantities import parameters_of
 from models import CoinTosses, GaussianPrior, Measurements
 from tests.declared import COINS, coins_density, declare
 
@@ -40,7 +39,7 @@ def exact(name: str) -> dict[str, Any]:
     highest = float(problem.fit(problem.prior).log_likelihood) + 3.0
     kept: list[dict[str, Any]] = []
     while sum(len(k["weights"]) for k in kept) < CHAINS * DRAWS:
-        arrays = prior_draws.drawn(problem.prior, problem.weights, problem.form, groups, 20_000, random)
+        arrays = prior_draws.drawn(problem.family, problem.comparison, problem.prior, groups, 20_000, random)
         height = likelihoods(problem, arrays)
         assert height.max() < highest
         took = random.random(len(height)) < np.exp(height - highest)
@@ -49,7 +48,7 @@ def exact(name: str) -> dict[str, Any]:
 
 
 def likelihoods(problem: Problem, arrays: dict[str, Any]) -> Any:
-    return problem.mixture(None).e_step(parameters_of(arrays)).log_likelihood
+    return problem.mixture(None).e_step(problem.family.of_arrays(arrays)).log_likelihood
 
 
 def posterior(arrays: dict[str, Any]) -> xr.Dataset:

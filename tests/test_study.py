@@ -43,9 +43,9 @@ def test_a_seed_gives_the_same_data_and_the_next_seed_others(setting: settings.S
 
 
 def test_separation_is_the_distance_in_standard_deviations() -> None:
-    assert settings.separation(settings.SETTINGS["normals-separated"].truth, 1.0) == pytest.approx(4.0)  # type: ignore[arg-type]
+    assert settings.separation(settings.SETTINGS["normals-separated"].truth, 1.0) == pytest.approx(4.0)
     fair = settings.SETTINGS["coins-separated"]
-    assert settings.separation(fair.truth, 20.0) == pytest.approx(0.6 / np.sqrt(0.25 / 20))  # type: ignore[arg-type]
+    assert settings.separation(fair.truth, 20.0) == pytest.approx(0.6 / np.sqrt(0.25 / 20))
 
 
 def test_every_fault_is_planted_in_settings_that_exist_and_named_once() -> None:

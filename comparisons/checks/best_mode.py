@@ -27,7 +27,6 @@ from comparisons.results.strict_json import number
 from em.search.collapse import chance_gain
 from em.search.doubts import MINIMUM_RATIO
 from em.uncertainty.curvature import curvature
-from models import CoinParameters
 from models.inputs import Floats
 
 if TYPE_CHECKING:
@@ -111,14 +110,6 @@ def best_mode(
     return BestMode(at_likelihood.kept, at_posterior.kept, check)
 
 
-def ratio(parameters: Parameters) -> float:
-    """Smallest over largest standard deviation of the components, feature by feature; 1 for coins."""
-    if isinstance(parameters, CoinParameters):
-        return 1.0
-    deviations = parameters.standard_deviations
-    return float((deviations.min(axis=0) / deviations.max(axis=0)).min())
-
-
 def objective(fit: em.Fit[Any, Any]) -> float:
     """What the fit maximised, in nats."""
     return float(fit.log_likelihood if fit.log_posterior is None else fit.log_posterior)
@@ -157,7 +148,11 @@ def _searched(
     if prior is None:
         # A known height from which rows that lie together by chance may rise.
         level = first[1] + chance_gain(problem.mixture(None)) if first[0] else np.inf
-        counted = [fit for fit in higher if ratio(fit.parameters) >= MINIMUM_RATIO or rank(fit)[1] > level]
+        counted = [
+            fit
+            for fit in higher
+            if problem.family.standard_deviation_ratio(fit.parameters) >= MINIMUM_RATIO or rank(fit)[1] > level
+        ]
     else:
         counted = higher
     by_chance = max((rank(fit)[1] - first[1] for fit in higher if fit not in counted and first[0]), default=0.0)

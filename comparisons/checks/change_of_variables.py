@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from comparisons.problem import Problem
-from comparisons.summary.quantities import spreads
 from models import LogPosterior
 from models.inputs import Floats
 
@@ -39,8 +38,5 @@ def jacobian_error(problem: Problem, density: LogPosterior, x: Floats) -> float:
 def _free_numbers(problem: Problem, density: LogPosterior, x: Floats) -> Floats:
     """Each number that the declaration leaves free once, on its natural scale: what the densities are densities over."""
     natural = density.natural(x)
-    parts = [natural["weights"][:-1]] if problem.weights.free else []
-    if "head_probabilities" in natural:
-        return np.concatenate([*parts, natural["head_probabilities"]])
-    covariances = np.array([natural["covariances"][place] for place in spreads(problem).values()])
-    return np.concatenate([*parts, natural["means"].ravel(), covariances])
+    weights = natural["weights"][:-1] if problem.weights.free else np.zeros(0)
+    return np.concatenate([weights, problem.family.free_numbers(problem, natural)])

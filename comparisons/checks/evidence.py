@@ -11,7 +11,6 @@ from comparisons.engine_failures import failing
 from comparisons.problem import Problem, em_densities
 from comparisons.summary.adequacy import Modes
 from em.uncertainty.curvature import Curvature, curvature
-from models import CoinTosses
 
 # Nats below the best mode at which another has a few percent of the posterior at most.
 NEGLIGIBLE = 4.0
@@ -20,17 +19,7 @@ NEGLIGIBLE = 4.0
 def names(problem: Problem) -> tuple[str, ...]:
     """Names of EM's full vector in the words of the comparison."""
     c = problem.comparison
-    told = [f"weights[{name}]" for name in c.components]
-    if isinstance(problem.data, CoinTosses):
-        return tuple(told + [f"head_probabilities[{name}]" for name in c.components])
-    one, d = len(c.features) == 1, len(c.features)
-    for name in c.components:
-        told += [f"means[{name}]" if one else f"means[{name}, {feature}]" for feature in c.features]
-    for name in c.components:
-        for a in range(d):
-            for b in range(a + 1):
-                told.append(f"variances[{name}]" if one else f"covariances[{name}, {c.features[b]}, {c.features[a]}]")
-    return tuple(told)
+    return (*(f"weights[{name}]" for name in c.components), *problem.family.vector_names(c))
 
 
 def curvature_of(problem: Problem, prior: Any, fit: em.Fit[Any, Any]) -> Curvature | None:

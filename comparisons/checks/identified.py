@@ -9,7 +9,6 @@ from comparisons.results.result import Check
 from comparisons.results.strict_json import number
 from em.uncertainty.curvature import Curvature
 from em.uncertainty.standard_errors import describe
-from models import CoinTosses
 from models.inputs import some_of
 
 # Width of the middle half of a posterior over its prior's, from which on it is not shown to be the narrower one. Of draws of
@@ -23,16 +22,8 @@ def identified(
 ) -> Check:
     """The data tell the parameters apart: by structure and by the rank of the information; contraction is told beside it."""
     title = "The parameters are identified at the estimate"
-    k = problem.comparison.n_components
-    reasons = []
-    if isinstance(problem.data, CoinTosses) and k > 1 and (problem.data.labels < 0).any():
-        longest = int(problem.data.tosses.max())
-        need = 2 * k - 1 if problem.weights.free else k
-        if longest < need and (problem.data.labels < 0).all():
-            kind = "free" if problem.weights.free else "fixed"
-            reasons.append(
-                f"{k} coins with {kind} weights need bags of at least {need} tosses, and the longest has {longest}"
-            )
+    structural = problem.family.structurally_unidentified(problem)
+    reasons = [] if structural is None else [structural]
     if judged is not None and judged.kind == "ridge":
         reasons.append(
             f"the likelihood is flat in {judged.flat_directions.shape[1]} of {len(judged.gradient)} directions, such as "

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri, stdtr
 
+from comparisons.families.exact import ExactPosterior
 from comparisons.posterior import importance
 from comparisons.posterior.importance import SecondRoute
-from comparisons.posterior.quadrature import ExactPosterior
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
 from comparisons.summary.quantities import unit_of

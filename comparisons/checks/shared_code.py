@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from comparisons.checks import third_density
-from comparisons.declared_rows import differing_total, of_em, of_pymc
+from comparisons.declared_rows import DeclaredRows, differing_total
 from comparisons.problem import Parameters, Problem
 from comparisons.results.result import Check, Engine
 from comparisons.results.strict_json import number
@@ -28,9 +28,12 @@ SAME_NUMBER = 1e-9
 
 def other_data(problem: Problem, density: LogPosterior) -> Check | None:
     """A failed check where totals of what an engine got are not those of the rows as declared, else None."""
-    names = list(problem.comparison.features) or ["heads", "tosses"]
-    by_em = differing_total(*of_em(problem), names)
-    by_pymc = differing_total(problem.declared, of_pymc(problem, density), names)
+    family = problem.family
+    names = family.column_names(problem.comparison)
+    by_em = differing_total(*family.rows_of_em(problem, problem.mixture(None)), names)
+    values = {variable.name: variable.get_value() for variable in density.model.data_vars}
+    of_pymc = DeclaredRows.from_arrays(family.columns_of_pymc(values), values["counts"], values["labels"])
+    by_pymc = differing_total(problem.declared, of_pymc, names)
     found = by_em or by_pymc
     if found is None:
         return None
@@ -51,18 +54,10 @@ def other_data(problem: Problem, density: LogPosterior) -> Check | None:
 def other_prior(problem: Problem) -> Check | None:
     """A failed check where a number of the prior is not what the declared rows give, else None."""
     numbers = third_density.prior_numbers(problem)
-    for name in ("heads", "tails", "concentration", "shrinkage", "degrees_of_freedom", "mean", "scale"):
-        expected = getattr(numbers, name)
-        if expected is None:
-            continue
+    sizes = problem.family.number_sizes(numbers)
+    for name, expected in numbers.items():
         got = np.asarray(getattr(problem.prior, name), dtype=float)
-        size = np.abs(expected)
-        if name == "mean" and numbers.scale is not None:
-            # A mean is as exact as its own last digits, or a small part of the spread.
-            size = np.sqrt(np.diag(numbers.scale)) + 1e-6 * size
-        if name == "scale":
-            deviations = np.sqrt(np.diag(expected))
-            size = deviations * deviations[:, None]
+        size = sizes.get(name, np.abs(expected))
         wrong = ~(np.abs(got - expected) <= SAME_NUMBER * size)
         if np.any(wrong):
             place = tuple(int(j) for j in np.argwhere(wrong)[0]) if np.ndim(wrong) else ()

@@ -130,7 +130,7 @@ def standard_errors(
 
 def against_pymc(problem: Problem, density: LogPosterior, fit: em.Fit[Any, Any], prior: Prior | None) -> Compared:
     """Compare the covariance of a fit that has one with the second derivatives of what it maximised, by PyMC."""
-    estimate, sizes = _entries(fit.parameters), _entries(fit.standard_errors)
+    estimate, sizes = problem.family.entries(fit.parameters), problem.family.entries(fit.standard_errors)
     # What is held fixed has no error; any unit serves it.
     units = np.where(sizes > 0, sizes, 1.0)
     values, vectors = np.linalg.eigh(_in_errors(problem, fit, prior, units))
@@ -139,7 +139,7 @@ def against_pymc(problem: Problem, density: LogPosterior, fit: em.Fit[Any, Any],
     x = density.unconstrained(problem.to_pymc(fit.parameters))
 
     def parameters_at(step: Floats) -> Floats:
-        return (_entries(problem.from_pymc(density.natural(x + step))) - estimate) / units
+        return (problem.family.entries(problem.from_pymc(density.natural(x + step))) - estimate) / units
 
     with np.errstate(
         all="ignore"
@@ -195,14 +195,6 @@ def _deviations(of_one: Floats) -> Floats:
     """Relative deviation of standard errors whose squares are these shares of the right ones, the same up and down."""
     with np.errstate(divide="ignore", over="ignore"):
         return np.asarray(np.expm1(np.abs(0.5 * np.log(np.maximum(of_one, 0.0)))))
-
-
-def _entries(values: Any) -> Floats:
-    """The full vector ``(p,)`` of parameters, or of their standard errors, by name: one copy of what is symmetric."""
-    if hasattr(values, "head_probabilities"):
-        return np.concatenate([values.weights, values.head_probabilities])
-    a, b = np.tril_indices(values.means.shape[1])
-    return np.concatenate([values.weights, values.means.ravel(), values.covariances[:, a, b].ravel()])
 
 
 def _in_errors(problem: Problem, fit: em.Fit[Any, Any], prior: Prior | None, units: Floats) -> Floats:
@@ -279,34 +271,9 @@ def _table_off(
 
 def of_fit(problem: Problem, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
     """Estimate and standard error of every quantity by its name, read off the fit."""
-    c, p, e = problem.comparison, fit.parameters, fit.standard_errors
-    found: dict[str, tuple[float, float]] = {}
-    for k, component in enumerate(c.components):
-        found[f"weights[{component}]"] = (float(p.weights[k]), float(e.weights[k]))
-        if not c.features:
-            found[f"head_probabilities[{component}]"] = (
-                float(p.head_probabilities[k]),
-                float(e.head_probabilities[k]),
-            )
-        several = len(c.features) > 1
-        shared = problem.form.tied and c.n_components > 1
-        for a, first in enumerate(c.features):
-            name = f"means[{component}, {first}]" if several else f"means[{component}]"
-            found[name] = (float(p.means[k, a]), float(e.means[k, a]))
-            if not several:
-                name = "standard_deviations" if shared else f"standard_deviations[{component}]"
-                found[name] = (float(p.standard_deviations[k, a]), float(e.standard_deviations[k, a]))
-                continue
-            for b, second in enumerate(c.features[: a + 1]):
-                name = f"covariances[{second}, {first}]" if shared else f"covariances[{component}, {second}, {first}]"
-                if problem.form.shape == "spherical" and a == b:
-                    name = "variances" if shared else f"variances[{component}]"
-                found[name] = (float(p.covariances[k, a, b]), float(e.covariances[k, a, b]))
-    if not c.features:
-        slope = np.concatenate([p.head_probabilities, p.weights])
-        error = float(np.sqrt(slope @ e.covariance @ slope))
-        found["chance_of_heads"] = (float(p.weights @ p.head_probabilities), error)
-    return found
+    weights = zip(fit.parameters.weights.tolist(), fit.standard_errors.weights.tolist(), strict=True)
+    found = {f"weights[{c}]": pair for c, pair in zip(problem.comparison.components, weights, strict=True)}
+    return found | problem.family.of_fit(problem, fit)
 
 
 def _failed(compared: Compared, place: str) -> Check:

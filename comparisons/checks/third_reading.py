@@ -13,7 +13,6 @@ import numpy as np
 from comparisons.problem import Parameters, Problem
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
-from models import CoinParameters
 from models.inputs import Floats, Integers
 
 if TYPE_CHECKING:
@@ -25,33 +24,14 @@ ESTIMATE = "EM's estimate"
 
 
 def natural(problem: Problem, sampled: xr.Dataset) -> dict[str, Floats]:
-    """Weights, head probabilities or means and covariances ``(draws, K, ...)``, from PyMC's free variables as sampled."""
-    k, d = len(problem.comparison.components), len(problem.comparison.features)
+    """Weights and the family's arrays ``(draws, K, ...)``, from PyMC's free variables as sampled."""
     values = {
         str(name): v.transpose("chain", "draw", ...).values.reshape(-1, *v.shape[2:])
         for name, v in sampled.data_vars.items()
     }
     n = sampled.sizes["chain"] * sampled.sizes["draw"]
-    found = {"weights": values["weights"] if "weights" in values else np.tile(_held(problem), (n, 1))}
-    if d == 0:
-        return found | {"head_probabilities": values["head_probabilities"]}
-    covariances = np.zeros((n, k, d, d))
-    form = str(problem.comparison.covariance)
-    for j in range(k):
-        if "covariance_factors" in values:
-            packed = values["covariance_factors"]
-            own = packed if form.startswith("tied") else packed[:, j]
-            root, place = np.zeros((n, d, d)), 0
-            for a in range(d):
-                for b in range(a + 1):
-                    root[:, a, b] = own[:, place]
-                    place += 1
-            covariances[:, j] = np.einsum("nab,ncb->nac", root, root)
-            continue
-        own = values["variances"] if form.startswith("tied") else values["variances"][:, j]
-        for a in range(d):
-            covariances[:, j, a, a] = own if form.endswith("spherical") else own[:, a]
-    return found | {"means": values["means"], "covariances": covariances}
+    weights = values["weights"] if "weights" in values else np.tile(_held(problem), (n, 1))
+    return {"weights": weights, **problem.family.reread(problem, values, n)}
 
 
 def _held(problem: Problem) -> Floats:
@@ -61,7 +41,7 @@ def _held(problem: Problem) -> Floats:
 
 
 def in_order(problem: Problem, arrays: dict[str, Floats]) -> Integers:
-    """``(draws, K)`` order of the components: ascending head probability, or mean feature by feature, then weight.
+    """``(draws, K)`` order of the components: ascending by the keys of the family, then by weight.
 
     Where the comparison orders components along a direction, that comes first. Components trade places only where no row is
     labelled as theirs and, if weights are held, theirs are the same.
@@ -70,7 +50,7 @@ def in_order(problem: Problem, arrays: dict[str, Floats]) -> Integers:
     free = isinstance(problem.comparison.weights, str)
     held = np.zeros(k) if free else _held(problem)
     groups = {tuple(j for j in range(k) if j not in labelled and held[j] == value) for value in held.tolist()}
-    keys = arrays["head_probabilities"][..., None] if "head_probabilities" in arrays else arrays["means"]
+    keys = problem.family.reread_keys(arrays)
     if problem.order.direction is not None:
         keys = np.concatenate([_along(problem, arrays), keys], axis=2)
     order = np.tile(np.arange(k), (len(keys), 1))
@@ -96,40 +76,13 @@ def _along(problem: Problem, arrays: dict[str, Floats]) -> Floats:
 
 def quantities_of(problem: Problem, arrays: dict[str, Floats]) -> dict[str, Floats]:
     """Every quantity ``(draws,)`` that a comparison may have, by the name that it would go under."""
-    c = problem.comparison
-    found: dict[str, Floats] = {}
-    for k, component in enumerate(c.components):
-        found[f"weights[{component}]"] = arrays["weights"][:, k]
-        if "head_probabilities" in arrays:
-            found[f"head_probabilities[{component}]"] = arrays["head_probabilities"][:, k]
-            continue
-        for a, feature in enumerate(c.features):
-            mean, variance = arrays["means"][:, k, a], arrays["covariances"][:, k, a, a]
-            if len(c.features) == 1:
-                found[f"means[{component}]"] = mean
-                found[f"standard_deviations[{component}]"] = found["standard_deviations"] = variance**0.5
-                continue
-            found[f"means[{component}, {feature}]"] = mean
-            if str(c.covariance).endswith("spherical"):
-                found[f"variances[{component}]"] = found["variances"] = variance
-            for b, other in enumerate(c.features[: a + 1]):
-                entry = arrays["covariances"][:, k, b, a]
-                found[f"covariances[{component}, {other}, {feature}]"] = entry
-                found[f"covariances[{other}, {feature}]"] = entry  # where all components share one
-    if "head_probabilities" in arrays:
-        found["chance_of_heads"] = np.einsum("nk,nk->n", arrays["weights"], arrays["head_probabilities"])
-    return found
+    weights = {f"weights[{c}]": arrays["weights"][:, k] for k, c in enumerate(problem.comparison.components)}
+    return weights | problem.family.reread_quantities(problem, arrays)
 
 
-def of_parameters(parameters: Parameters) -> dict[str, Floats]:
+def of_parameters(problem: Problem, parameters: Parameters) -> dict[str, Floats]:
     """One point as arrays ``(1, K, ...)``."""
-    if isinstance(parameters, CoinParameters):
-        return {"weights": parameters.weights[None], "head_probabilities": parameters.head_probabilities[None]}
-    return {
-        "weights": parameters.weights[None],
-        "means": parameters.means[None],
-        "covariances": parameters.covariances[None],
-    }
+    return {name: getattr(parameters, name)[None] for name in ("weights", *problem.family.variables)}
 
 
 def misread(
@@ -147,10 +100,13 @@ def misread(
     estimates : of EM, each with its quantities by name
     """
     sides = [("the draws", natural(problem, sampled), {name: v.ravel() for name, v in values.items()})]
-    sides += [(ESTIMATE, of_parameters(p), {name: np.array([v]) for name, v in told.items()}) for p, told in estimates]
+    sides += [
+        (ESTIMATE, of_parameters(problem, p), {name: np.array([v]) for name, v in told.items()})
+        for p, told in estimates
+    ]
     for whose, arrays, told in sides:
         order = in_order(problem, arrays)
-        if whose == ESTIMATE and _tied(arrays, order):
+        if whose == ESTIMATE and _tied(problem, arrays, order):
             order = np.arange(order.shape[1])[None]
         ordered = {
             name: np.take_along_axis(v, order.reshape(*order.shape, *[1] * (v.ndim - 2)), axis=1)
@@ -160,7 +116,7 @@ def misread(
         for name, got in told.items():
             if name not in expected:
                 return _failed(f"{name} is no quantity that a second reading of the variables knows.", None)
-            size = np.maximum(np.abs(expected[name]), _size(name, ordered))
+            size = np.maximum(np.abs(expected[name]), problem.family.reread_size(name, ordered))
             errors = np.abs(got - expected[name]) / size
             worst = float(np.max(np.where(np.isnan(errors), np.inf, errors), initial=0.0))
             if not worst <= SAME_QUANTITY:
@@ -180,17 +136,10 @@ def misread(
     return None
 
 
-def _tied(arrays: dict[str, Floats], order: Integers) -> bool:
+def _tied(problem: Problem, arrays: dict[str, Floats], order: Integers) -> bool:
     """Whether another order moves nothing but rounding: EM's components were ordered in units of its own."""
-    key = arrays["head_probabilities"][0] if "head_probabilities" in arrays else arrays["means"][0, :, 0]
+    key = problem.family.reread_keys(arrays)[0, :, 0]
     return bool(np.abs(key[order[0]] - key).max() <= SAME_QUANTITY * np.abs(key).max())
-
-
-def _size(name: str, arrays: dict[str, Floats]) -> Floats | float:
-    """What rounding of a quantity is measured by where it may be near 0: covariances by the variances."""
-    if not name.startswith("covariances"):
-        return float(np.finfo(float).tiny)
-    return np.asarray(np.einsum("nkaa->nk", arrays["covariances"]).max(axis=1))
 
 
 def _failed(text: str, statistic: float | None) -> Check:

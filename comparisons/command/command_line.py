@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from comparisons import DEFAULT_SEED
-from comparisons.problem import structure
 
 if TYPE_CHECKING:
     from comparisons.command.processes import Outcome
@@ -171,6 +170,7 @@ def run(
     """
     from comparisons import catalogue, report
     from comparisons.command import processes, progress, terminal
+    from comparisons.pipeline import structure
 
     try:
         out.mkdir(parents=True, exist_ok=True)

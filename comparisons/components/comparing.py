@@ -13,17 +13,14 @@ import numpy as np
 from scipy.special import entr
 
 import em
-from comparisons import DEFAULT_SEED, catalogue, datasets, words
-from comparisons.checks import best_mode
+from comparisons import DEFAULT_SEED, catalogue, datasets, families, words
 from comparisons.components import conclusions, likelihood_ratio, marginal, record
 from comparisons.components.marginal import Marginal
 from comparisons.components.record import SCHEMA_VERSION, Candidate, Components, Criteria
-from comparisons.declaration import Comparison
 from comparisons.problem import Problem
 from comparisons.results import provenance
 from comparisons.results.files import directory_name
 from em.search.doubts import MINIMUM_RATIO
-from models import CoinTosses
 
 # Below this nobody asks how many components there are.
 LEAST = 3
@@ -61,7 +58,7 @@ def compare(
     """
     comparison = catalogue.declaration(name)
     dataset = datasets.load(comparison.dataset)
-    base = Problem.of(comparison, comparison.data(dataset))
+    base = families.problem(comparison, comparison.data(dataset))
     most = max(comparison.n_components + 1, LEAST) if most is None else most
     _refuse(base, most)
     started, began = datetime.now(UTC), time.perf_counter()
@@ -77,7 +74,7 @@ def compare(
         data_sha256=dataset.sha256,
         options={key: value for key, value in told.options.items() if key in ("weights", "covariance")},
         prior=told.prior,
-        prior_note=_prior_note(comparison, base),
+        prior_note=base.family.prior_note(comparison.n_components),
         minimum_ratio=MINIMUM_RATIO,
         candidates=candidates,
         choices=chosen,
@@ -114,16 +111,7 @@ def _refuse(problem: Problem, most: int) -> None:
 def with_components(problem: Problem, k: int) -> Problem:
     """The same data, options and prior numbers with K components, named by their canonical position."""
     named = replace(problem.comparison, components=tuple(str(j + 1) for j in range(k)), prior=problem.prior)
-    return Problem(named, problem.data, problem.prior, problem.declared)
-
-
-def _prior_note(comparison: Comparison, problem: Problem) -> str:
-    if isinstance(problem.data, CoinTosses):
-        return "The same for every K: coins are uniform, and free weights too, on the simplex of K weights."
-    return (
-        f"The same numbers for every K, those of the comparison's own K = {comparison.n_components}: a scale that shrank with K "
-        "would change the question from row to row. Read off the data once, with their mean and covariance."
-    )
+    return Problem(problem.family, named, problem.data, problem.prior, problem.declared)
 
 
 def _candidates(
@@ -157,7 +145,7 @@ def _candidates(
                 status=fit.status,
                 log_likelihood=fit.log_likelihood,
                 n_parameters=n_parameters(problem),
-                smallest_ratio=best_mode.ratio(fit.parameters),
+                smallest_ratio=families.of(fit.parameters).standard_deviation_ratio(fit.parameters),
                 reservation=_reservation(problem, fit),
                 criteria=criteria(problem, fit),
                 evidence=marginal.evidence(found),
@@ -188,7 +176,7 @@ def criteria(problem: Problem, fit: em.Fit[Any, Any]) -> Criteria:
 def _reservation(problem: Problem, fit: em.Fit[Any, Any]) -> str | None:
     """Why the criteria may not mean what they mean at a regular maximum, None where nothing speaks against them."""
     told = [] if fit.standard_errors.reason is None else [str(fit.standard_errors.reason)]
-    ratio = best_mode.ratio(fit.parameters)
+    ratio = families.of(fit.parameters).standard_deviation_ratio(fit.parameters)
     if ratio < MINIMUM_RATIO:
         told.append(
             f"standard deviations are in a ratio of {ratio:.2g}, below {MINIMUM_RATIO}, as at the spurious maxima of every "

@@ -14,24 +14,22 @@ rule is the same for the data and for every sample, as are the number and the ki
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import em
+from comparisons import families
 from comparisons.binomial import exact_interval
-from comparisons.checks import best_mode
 from comparisons.components.record import LikelihoodRatio
 from comparisons.problem import Parameters, Problem
 from comparisons.results.strict_json import number
 from em.ascent.climb import Climb, climb
 from em.ascent.direct import maximise
-from em.coin_family import CoinMixture
-from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, row_posteriors
 from em.search.doubts import MINIMUM_RATIO
 from em.search.starts import starts
-from models import CoinParameters, CoinTosses, Measurements
 from models.inputs import Floats, Integers
 
 # The smallest p-value is then 0.01, and its interval reaches to 0.037: enough to decide at 0.05.
@@ -51,7 +49,7 @@ SAME_STATISTIC = 1e-6
 
 def admissible(fit: em.Fit[Any, Any]) -> em.Mode[Any] | None:
     """Best optimum of a fit that satisfies the constraint; None where there is none."""
-    modes = [m for m in fit.modes if m.regular and best_mode.ratio(m.parameters) >= MINIMUM_RATIO]
+    modes = [m for m in fit.modes if m.regular and _ratio(m.parameters) >= MINIMUM_RATIO]
     return max(modes, key=lambda m: m.log_likelihood, default=None)
 
 
@@ -95,7 +93,7 @@ def _withheld(reason: str) -> LikelihoodRatio:
 def statistic(
     null: Problem,
     alternative: Problem,
-    data: CoinTosses | Measurements,
+    data: Any,
     generating: Parameters,
     random: np.random.Generator,
 ) -> tuple[float, float | None]:
@@ -106,7 +104,7 @@ def statistic(
     """
     small: Any = _mixture(null, data)
     large: Any = _mixture(alternative, data)
-    start: Any = small.units.parameters(generating) if isinstance(small, GaussianMixture) else generating  # type: ignore[arg-type]
+    start: Any = small.from_published(generating)
     # What the data were drawn from satisfies the constraint: the maximum is no lower.
     lowest = float(small.e_step(start).log_likelihood)
     found = _best(small, [start, *_random_starts(small, random)])
@@ -114,14 +112,13 @@ def statistic(
     reached = _best(large, [*_split(small, parameters, large, random), *_random_starts(large, random)])
     nested = alternative.weights.free or small.n_components == 1
     gain = (-np.inf if reached is None else reached[0]) - value
-    ratio = None if reached is None else best_mode.ratio(large.published(reached[1]))
+    ratio = None if reached is None else _ratio(large.published(reached[1]))
     return 2 * (max(gain, 0.0) if nested else gain), ratio
 
 
-def _mixture(problem: Problem, data: CoinTosses | Measurements) -> CoinMixture | GaussianMixture:
-    if isinstance(data, CoinTosses):
-        return CoinMixture(data, problem.weights, None)
-    return GaussianMixture(data, problem.weights, problem.form, None)
+def _mixture(problem: Problem, data: Any) -> Mixture[Any, Any]:
+    mixture: Mixture[Any, Any] = replace(problem, data=data).mixture(None, standardise=True)
+    return mixture
 
 
 def _best(mixture: Mixture[Any, Any], first: list[Any]) -> tuple[float, Any] | None:
@@ -140,9 +137,13 @@ def _best(mixture: Mixture[Any, Any], first: list[Any]) -> tuple[float, Any] | N
     return best.trace[-1], mixture.from_vector(best.points[-1])
 
 
+def _ratio(parameters: Any) -> float:
+    return families.of(parameters).standard_deviation_ratio(parameters)
+
+
 def _admissible(mixture: Mixture[Any, Any], run: Climb) -> bool:
     parameters = mixture.published(mixture.from_vector(run.points[-1]))
-    return run.ending != "collapsed" and best_mode.ratio(parameters) >= MINIMUM_RATIO
+    return run.ending != "collapsed" and _ratio(parameters) >= MINIMUM_RATIO
 
 
 def _polished(mixture: Mixture[Any, Any], run: Climb) -> Climb:
@@ -187,13 +188,7 @@ def _split(small: Mixture[Any, Any], fitted: Any, large: Mixture[Any, Any], rand
     return divided
 
 
-def simulated(problem: Problem, parameters: Parameters, random: np.random.Generator) -> CoinTosses | Measurements:
-    """Data of the same size drawn from a fit: as many bags of as many tosses, or as many rows."""
-    data = problem.data
-    hidden: Integers = random.choice(len(parameters.weights), size=data.n, p=parameters.weights)
-    if isinstance(data, CoinTosses):
-        assert isinstance(parameters, CoinParameters)
-        tosses = np.repeat(data.tosses, data.counts)
-        return CoinTosses(parameters.simulate(hidden, tosses, random), tosses)
-    assert not isinstance(parameters, CoinParameters)
-    return Measurements(parameters.simulate(hidden, random))
+def simulated(problem: Problem, parameters: Parameters, random: np.random.Generator) -> Any:
+    """Data of the same size and design drawn from a fit."""
+    hidden: Integers = random.choice(len(parameters.weights), size=problem.data.n, p=parameters.weights)
+    return problem.family.simulated(problem.data, parameters, hidden, random)

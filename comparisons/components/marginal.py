@@ -19,11 +19,10 @@ import em
 from comparisons.components.record import BayesFactor, Evidence, LeaveOneOut
 from comparisons.posterior import importance
 from comparisons.posterior.importance import LABELLINGS, pareto_smoothed
-from comparisons.problem import Prior, Problem
+from comparisons.problem import Problem
 from comparisons.results.strict_json import Number, number
 from comparisons.summary import quantities
 from em.mixture import row_posteriors
-from models import CoinPrior
 from models.inputs import Floats
 
 # Vehtari et al. (2024): above this the error of importance sampling cannot be told from its own draws. Between 1/2, where
@@ -64,20 +63,6 @@ class Marginal:
     effective: float
 
 
-def changed_priors(prior: Prior) -> dict[str, Prior]:
-    """The prior with its numbers halved and doubled, one after the other, by what was done."""
-    found: dict[str, Prior] = {}
-    for word, factor in (("halved", 0.5), ("doubled", 2.0)):
-        if isinstance(prior, CoinPrior):
-            changed = CoinPrior(prior.heads * factor, prior.tails * factor, prior.concentration)
-            found[f"Beta({changed.heads:g}, {changed.tails:g})"] = changed
-            continue
-        numbers = {name: getattr(prior, name) for name in prior.__slots__}
-        found[f"scale {word}"] = type(prior)(**{**numbers, "scale": factor * prior.scale})
-        found[f"shrinkage {word}"] = type(prior)(**{**numbers, "shrinkage": factor * prior.shrinkage})
-    return found
-
-
 def marginal(problem: Problem, map_fit: em.Fit[Any, Any], random: np.random.Generator) -> Marginal:
     """Marginal likelihood, its change with the prior, and leave-one-out, from one run of the second route.
 
@@ -91,16 +76,18 @@ def marginal(problem: Problem, map_fit: em.Fit[Any, Any], random: np.random.Gene
     if route is None:
         unknown = Estimate(np.nan, np.nan, np.nan)
         missing = np.full(len(problem.data.counts), np.nan)
-        return Marginal(unknown, dict.fromkeys(changed_priors(problem.prior), unknown), missing, missing, 0.0)
+        return Marginal(
+            unknown, dict.fromkeys(problem.family.changed_priors(problem.prior), unknown), missing, missing, 0.0
+        )
     # A draw that is impossible has weight 0, of which there is no logarithm.
     log_w = np.log(np.maximum(route.weights, np.finfo(float).tiny))
-    drawn = quantities.parameters_of(quantities.arrays_of(problem, route.values))
+    drawn = problem.family.of_arrays(quantities.arrays_of(problem, route.values))
     mixture: Any = problem.mixture(problem.prior)
     log_rows = row_posteriors(mixture, drawn)[1].T
     here = mixture.log_prior(drawn)
     smoothed, k_hats = pareto_smoothed(log_w - log_rows)
     under = {}
-    for name, other in changed_priors(problem.prior).items():
+    for name, other in problem.family.changed_priors(problem.prior).items():
         mean = _log_mean(log_w + problem.mixture(other).log_prior(drawn) - here)
         under[name] = replace(mean, value=route.log_evidence + mean.value - logsumexp(log_w) + np.log(len(log_w)))
     return Marginal(

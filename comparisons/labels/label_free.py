@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.special import bdtr, ndtr
 
 import em
 from comparisons import words
@@ -19,7 +18,6 @@ from comparisons.posterior.nuts import thinned
 from comparisons.problem import Problem
 from comparisons.results.report_data import Difference, DistributionFunction, Labels, RowMemberships
 from comparisons.summary.adequacy import INTERVAL
-from models import CoinTosses
 from models.inputs import Floats, Integers
 
 if TYPE_CHECKING:
@@ -152,28 +150,16 @@ def _co_membership_difference(
 
 def _distribution(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset) -> list[DistributionFunction]:
     """Distribution function of each observed variable at quantiles of the data."""
-    data, fixed = problem.data, problem.weights.fixed
-    point = fit.parameters
-    drawn = {
-        str(name): all_chains(variable)
-        for name, variable in posterior.data_vars.items()
-        if "component" in variable.dims
-    }
-    weights = drawn["weights"] if fixed is None else fixed
-    found = []
-    if isinstance(data, CoinTosses):
-        for at, observed in _quantiles(data.heads, data.counts, ties=0.0):
-            if at < data.tosses.max():  # there all distribution functions are 1
-                by_em = _heads_up_to(at, data, point.weights, point.head_probabilities)
-                by_draws = _heads_up_to(at, data, weights, drawn["head_probabilities"])
-                found.append(_at("heads", at, observed, by_em, by_draws))
-        return found
-    for j, feature in enumerate(problem.comparison.features):
-        for at, observed in _quantiles(data.y[:, j], data.counts, ties=0.5):
-            by_em = _values_up_to(at, point.weights, point.means[:, j], point.covariances[:, j, j])
-            by_draws = _values_up_to(at, weights, drawn["means"][..., j], drawn["covariances"][..., j, j])
-            found.append(_at(feature, at, observed, by_em, by_draws))
-    return found
+    fixed, names = problem.weights.fixed, problem.family.variables
+    draws = {name: all_chains(posterior[name]) for name in names}
+    draws["weights"] = all_chains(posterior["weights"]) if fixed is None else fixed
+    by_em = problem.family.arrays(fit.parameters)
+    return [
+        _at(margin.name, at, observed, margin.below(at, by_em), margin.below(at, draws))
+        for margin in problem.family.margins(problem)
+        for at, observed in _quantiles(margin.values, problem.data.counts, ties=margin.ties)
+        if at < margin.most
+    ]
 
 
 def _at(variable: str, at: float, observed: float, by_em: Floats, by_draws: Floats) -> DistributionFunction:
@@ -194,17 +180,3 @@ def _quantiles(values: Any, counts: Integers, *, ties: float) -> list[tuple[floa
     chosen = values[order][np.searchsorted(shares, np.array(QUANTILES) - 1e-12)]
     upto = [(at, counts[values <= at].sum(), counts[values == at].sum()) for at in np.unique(chosen)]
     return [(float(at), float((up - ties * tied) / counts.sum())) for at, up, tied in upto]
-
-
-def _heads_up_to(at: float, tosses: CoinTosses, weights: Floats, p: Floats) -> Floats:
-    """Share ``(...)`` of the bags that are expected to show so many heads at most, a known coin counted for its own bags."""
-    kinds, place = np.unique(np.column_stack([tosses.tosses, tosses.labels]), axis=0, return_inverse=True)
-    total = np.zeros(p.shape[:-1])
-    for (size, label), bags in zip(kinds, np.bincount(place.ravel(), weights=tosses.counts), strict=True):
-        by_coin = bdtr(at, size, p) if at < size else np.ones_like(p)
-        total += bags * (by_coin[..., label] if label >= 0 else (weights * by_coin).sum(axis=-1))
-    return total / tosses.n
-
-
-def _values_up_to(at: float, weights: Floats, means: Floats, variances: Floats) -> Floats:
-    return np.asarray((weights * ndtr((at - means) / np.sqrt(variances))).sum(axis=-1))

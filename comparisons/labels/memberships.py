@@ -16,12 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-import em.coin_steps
-import em.gaussian_steps
+from comparisons import families
 from comparisons.display import displayed
-from comparisons.summary.quantities import parameters_of
 from em.mixture import log_weights, responsibilities
-from models import CoinTosses, Measurements
 from models.inputs import Floats, Integers, component_number, cut, finite_array, read_only, row_counts, some_of
 from models.measurements import measured
 from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
@@ -53,9 +50,7 @@ class Memberships:
     __repr__ = displayed
 
     @classmethod
-    def of_draws(
-        cls, draws: xr.DataTree | xr.Dataset, data: CoinTosses | Measurements | ArrayLike, weights: Weights = "free"
-    ) -> Memberships:
+    def of_draws(cls, draws: xr.DataTree | xr.Dataset, data: Any, weights: Weights = "free") -> Memberships:
         """Read draws of a coin or Gaussian mixture.
 
         Parameters
@@ -72,8 +67,10 @@ class Memberships:
         import xarray as xr
 
         posterior = draws["posterior"].to_dataset() if isinstance(draws, xr.DataTree) else draws
-        rows = data if isinstance(data, CoinTosses) else measured(data)
-        needed = ["head_probabilities"] if isinstance(rows, CoinTosses) else ["means", "covariances"]
+        # Arrays and DataFrames are measurements.
+        rows: Any = data if hasattr(data, "distinct") else measured(data)
+        family = families.of(rows)
+        needed = list(family.variables)
         k = posterior.sizes["component"]
         treated = MixtureWeights.of(weights, k)
         missing = [name for name in [*needed, *(["weights"] if treated.free else [])] if name not in posterior]
@@ -90,11 +87,8 @@ class Memberships:
         )
 
         def at(part: slice) -> Floats:
-            parameters = parameters_of({"weights": shares[part], **{name: flat[name][part] for name in needed}})
-            if isinstance(rows, CoinTosses):
-                log_densities = em.coin_steps.log_densities(parameters, rows)
-            else:
-                log_densities = em.gaussian_steps.log_densities(parameters, rows.y)
+            parameters = family.of_arrays({"weights": shares[part], **{name: flat[name][part] for name in needed}})
+            log_densities = family.log_densities(rows, parameters)
             return responsibilities(log_weights(shares[part])[:, None, :] + log_densities, rows.labels)[0]
 
         return cls((n_draws, len(rows.counts), k), rows.counts, exchangeable_groups(treated, rows.labels), at)

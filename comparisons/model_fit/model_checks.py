@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import em
-from comparisons.model_fit.goodness_of_fit import goodness_of_fit, nothing_to_test
+from comparisons.model_fit.goodness_of_fit import goodness_of_fit
 from comparisons.model_fit.posterior_predictive import predictive_checks
 from comparisons.model_fit.power_scaling import THRESHOLD, prior_sensitivity
 from comparisons.posterior.nuts import parameters_at, thinned
@@ -54,7 +54,7 @@ def model_checks(
     kept = thinned(posterior, MOST_DRAWS)
     places = np.ndindex(kept.sizes["chain"], kept.sizes["draw"])
     draws = [parameters_at(problem, kept, *place) for place in places]
-    saturated = nothing_to_test(problem)
+    saturated = problem.family.nothing_to_test(problem)
     if saturated is None:
         predictive = predictive_checks(problem, draws, random)
     else:

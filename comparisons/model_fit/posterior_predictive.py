@@ -14,55 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.model_fit.replicates import replicates
 from comparisons.problem import Parameters, Problem
 from comparisons.results.report_data import PredictiveChecks, PredictiveCurve, PredictiveStatistic
 from comparisons.summary.adequacy import INTERVAL
-from models import CoinTosses
 from models.inputs import Floats
-
-# Points at which the distribution of a feature is compared.
-GRID = 120
 
 
 def predictive_checks(problem: Problem, draws: Sequence[Parameters], random: np.random.Generator) -> PredictiveChecks:
     """Compare the data with one replicate from each of the draws."""
-    drawn = list(replicates(problem.data, draws, random))
-    observed = statistics(problem, problem.data)
-    every = [statistics(problem, data) for data in drawn]
+    drawn = list(problem.family.replicates(problem.data, draws, random))
+    observed = problem.family.statistics(problem.comparison, problem.data)
+    every = [problem.family.statistics(problem.comparison, data) for data in drawn]
     found = [_placed(name, value, np.array([each[name] for each in every])) for name, value in observed.items()]
-    if isinstance(problem.data, CoinTosses):
-        curves = [_counts(problem, problem.data, drawn)]
-    else:
-        curves = [_distribution(problem, drawn, j) for j in range(problem.data.d)]
+    curves = problem.family.predictive_curves(problem, drawn, _curve)
     return PredictiveChecks(_sentence(found, len(drawn)), found, curves, len(drawn), INTERVAL)
-
-
-def statistics(problem: Problem, data: Any) -> dict[str, float]:
-    """Every statistic of one data set by name."""
-    if isinstance(data, CoinTosses):
-        seen = data.counts > 0
-        equal = (data.tosses == data.tosses[0]).all()
-        share = (data.heads / data.tosses)[seen]
-        mean = np.average(share, weights=data.counts[seen])
-        size, what = (int(data.tosses[0]), "head count") if equal else (1, "share of heads")
-        return {
-            "variance of the share of heads": float(np.average((share - mean) ** 2, weights=data.counts[seen])),
-            f"smallest {what}": float(np.round(share.min() * size, 12)),
-            f"largest {what}": float(np.round(share.max() * size, 12)),
-        }
-    found: dict[str, float] = {}
-    for j, feature in enumerate(problem.comparison.features):
-        y = np.sort(np.repeat(data.y[:, j], data.counts))
-        z = (y - y.mean()) / y.std()
-        found |= {
-            f"skewness of {feature}": float((z**3).mean()),
-            f"kurtosis of {feature}": float((z**4).mean()),
-            f"smallest {feature}": float(y[0]),
-            f"largest {feature}": float(y[-1]),
-            f"largest gap in {feature}": float(np.diff(y).max()),
-        }
-    return found
 
 
 def _placed(name: str, observed: float, drawn: Floats) -> PredictiveStatistic:
@@ -81,27 +46,6 @@ def _curve(kind: Any, variable: str, grid: Floats, observed: Floats, drawn: Floa
     low, high = _interval(drawn)
     values = [np.asarray(v).tolist() for v in (grid, observed, drawn.mean(axis=0), low, high)]
     return PredictiveCurve(kind, variable, *values)
-
-
-def _counts(problem: Problem, data: CoinTosses, drawn: Sequence[Any]) -> PredictiveCurve:
-    """Bags by number of heads, bags of all sizes together."""
-    heads = np.arange(data.tosses.max() + 1.0)
-    tables = [np.bincount(each.heads, weights=each.counts, minlength=len(heads)) for each in (data, *drawn)]
-    return _curve("counts", problem.comparison.unit or "heads", heads, tables[0], np.array(tables[1:]))
-
-
-def _distribution(problem: Problem, drawn: Sequence[Any], j: int) -> PredictiveCurve:
-    """Share of rows at or below each point, so that no choice of bins comes in."""
-    y = problem.data.y[:, j]  # type: ignore[union-attr]
-    grid = np.linspace(y.min(), y.max(), GRID)
-
-    def shares(data: Any) -> Floats:
-        values = np.sort(np.repeat(data.y[:, j], data.counts))
-        return np.searchsorted(values, grid, side="right") / len(values)
-
-    return _curve(
-        "distribution", problem.comparison.features[j], grid, shares(problem.data), np.array([shares(d) for d in drawn])
-    )
 
 
 def outside(statistic: PredictiveStatistic) -> bool:

@@ -18,7 +18,6 @@ from comparisons.problem import Parameters, Problem, em_densities
 from comparisons.results.report_data import PowerScaling, PriorSensitivity
 from comparisons.results.strict_json import number
 from comparisons.summary.quantities import unit_of
-from models import CoinPrior
 from models.inputs import Floats
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def is_flat(problem: Problem) -> bool:
     """Whether the prior density is the same everywhere."""
     prior = problem.prior
     weights = not problem.weights.free or prior.concentration == 1
-    return isinstance(prior, CoinPrior) and prior.heads == prior.tails == 1 and weights
+    return weights and problem.family.prior_is_flat(prior)
 
 
 def sensitivities(values: dict[str, Floats], log_density: Floats) -> dict[str, float]:

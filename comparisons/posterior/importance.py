@@ -134,9 +134,8 @@ def pareto_smoothed(log_weights: Floats) -> tuple[Floats, Floats]:
 def _canonical_values(problem: Problem, points: Any, groups: Integers) -> dict[str, Floats]:
     """Every quantity ``(n,)`` at the points, their components in canonical order."""
     order = problem.order.permutation(points, groups)
-    arrays: dict[str, Any] = {}
-    for name in ("weights", "head_probabilities", "means", "covariances"):
-        if hasattr(points, name):
-            array = getattr(points, name)
-            arrays[name] = np.take_along_axis(array, order.reshape(*order.shape, *[1] * (array.ndim - 2)), axis=1)
+    arrays = {
+        name: np.take_along_axis(array, order.reshape(*order.shape, *[1] * (array.ndim - 2)), axis=1)
+        for name, array in problem.family.arrays(points).items()
+    }
     return quantities.of_arrays(problem, arrays)

@@ -26,7 +26,6 @@ from comparisons.posterior import importance, proposals
 from comparisons.posterior.nuts import thinned
 from comparisons.posterior.unconstrained import UnconstrainedPosterior, central_gradient
 from comparisons.problem import Problem
-from comparisons.summary.quantities import parameters_of
 from models.inputs import Floats
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def coordinates(problem: Problem, target: UnconstrainedPosterior, draws: xr.Data
     held = problem.weights.fixed
     weights = np.tile(held, (draws.sizes["chain"] * draws.sizes["draw"], 1)) if held is not None else arrays["weights"]
     arrays["weights"] = weights / weights.sum(axis=1, keepdims=True)
-    return target.coordinates(parameters_of(arrays))
+    return target.coordinates(problem.family.of_arrays(arrays))
 
 
 def stein_terms(target: UnconstrainedPosterior, home: Callable[[Floats], Floats], x: Floats) -> Floats:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, permuted_places, row_posteriors
 from models.inputs import Floats, Integers
 
@@ -80,7 +79,7 @@ class UnconstrainedPosterior:
         """Parameters at the points ``(m, f)``, in the user's units, along a leading axis."""
         vectors = [self.mixture.from_coordinates(block, unbounded=True)[0] for block in self._blocks(x)]
         parameters = self.mixture.from_vector(np.concatenate(vectors))
-        return self.mixture.units.published(parameters) if isinstance(self.mixture, GaussianMixture) else parameters
+        return self.mixture.published(parameters)
 
     @property
     def n_labellings(self) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from comparisons.summary.quantity_names import variable_and_labels
+from comparisons.quantity_names import variable_and_labels
 
 if TYPE_CHECKING:
     import xarray

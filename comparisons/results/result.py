@@ -44,7 +44,7 @@ class Model:
 
     __repr__ = displayed
 
-    family: Literal["coins", "gaussians"]
+    family: str
     n_components: int
     component_names: list[str]
     options: dict[str, str]

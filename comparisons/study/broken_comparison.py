@@ -150,11 +150,11 @@ def no_estimate(name: str) -> Callable[[Problem, Any], list[Any]]:
 
         first: list[str] = []
 
-        def judge(sound: Any, quantity: str, points: Any, *rest: Any) -> Any:
+        def judge(sound: Any, quantity: str, kind: Any, points: Any, *rest: Any) -> Any:
             first[:] = first or [quantity]
             if quantity == first[0]:
                 points = dataclasses.replace(points, **{name: np.nan})
-            return sound(quantity, points, *rest)
+            return sound(quantity, kind, points, *rest)
 
         return everywhere(adequacy.judge, judge)
 

@@ -167,7 +167,7 @@ def _covered(simulated: Simulated, seed: int) -> list[str]:
     estimate = quantities.of_parameters(problem, fit.parameters)
     told = []
     for name, value in truth.items():
-        low, high = adequacy.wald(name, estimate[name], errors[name])
+        low, high = adequacy.wald(problem.family.scale(name), estimate[name], errors[name])
         held = "-" if not np.isfinite(low + high) else str(int(low <= value <= high))
         told.append(f"{problem.data.n}:{fit.status}:{name}={held}")
     return told

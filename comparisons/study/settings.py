@@ -7,20 +7,18 @@ prior, else they are the hard case that the setting is named for.
 from __future__ import annotations
 
 import zlib
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from comparisons import families
 from comparisons.declaration import Comparison
 from comparisons.posterior.prior_draws import drawn
 from comparisons.problem import Parameters, Prior, Problem
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, GaussianPrior, Measurements
-from models.gaussians import Covariance, CovarianceForm
+from models.gaussians import Covariance
 from models.inputs import Floats
-from models.mixtures import MixtureWeights
-
-type Family = Literal["coins", "gaussians"]
 
 FLAT = CoinPrior()
 # Expected variance 1 and means within some 4.5 of 0; for d features the same for each.
@@ -69,9 +67,9 @@ class Setting:
     rounded: float = 0.0
 
     @property
-    def family(self) -> Family:
-        """Coins or Gaussians, by the prior or the truth."""
-        return "coins" if isinstance(self.prior, CoinPrior) or isinstance(self.truth, CoinParameters) else "gaussians"
+    def family(self) -> str:
+        """By the prior or the truth."""
+        return families.of(self.prior or self.truth).name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -343,13 +341,25 @@ SETTINGS = {setting.name: setting for setting in (*CLEAN, *PLANTED)}
 def simulate(setting: Setting, seed: int) -> Simulated:
     """Draw parameters where they are not fixed, and data; the same seed gives the same data set."""
     random = np.random.default_rng([seed, zlib.crc32(setting.name.encode())])
+    asked = Comparison(
+        name=setting.name,
+        title=setting.why,
+        question=setting.why,
+        dataset="",
+        description="simulated",
+        unit="",
+        data=lambda dataset: dataset,
+        components=tuple(str(k + 1) for k in range(setting.n_components)),
+        weights=setting.weights,
+        covariance=setting.covariance,
+        prior=setting.prior,
+    )
     # Where the truth has more components than the model, the data come from the truth.
-    truth = _from_prior(setting, random) if setting.truth is None else setting.truth
+    truth = _from_prior(setting, asked, random) if setting.truth is None else setting.truth
     component = random.choice(len(truth.weights), size=setting.n, p=truth.weights)
     told = random.random(setting.n) < setting.labelled
     labels = np.where(told, component, -1) if setting.labelled else None
     counts = random.integers(1, setting.repeated + 1, size=setting.n)
-    features: tuple[str, ...] = ()
     rows: CoinTosses | Measurements
     if isinstance(truth, CoinParameters):
         tosses = random.integers(setting.tosses[0], setting.tosses[1] + 1, size=setting.n)
@@ -359,32 +369,16 @@ def simulate(setting: Setting, seed: int) -> Simulated:
         if setting.rounded:
             y = setting.rounded * np.round(y / setting.rounded)
         rows = Measurements(y, counts=counts, labels=labels)
-        features = ("x", "y", "z")[: rows.d]
-    comparison = Comparison(
-        name=setting.name,
-        title=setting.why,
-        question=setting.why,
-        dataset="",
-        description="simulated",
-        unit="",
-        data=lambda _: rows,
-        components=tuple(str(k + 1) for k in range(setting.n_components)),
-        weights=setting.weights,
-        covariance=setting.covariance,
-        features=features,
-        prior=setting.prior,
-    )
-    return Simulated(Problem.of(comparison, rows), truth, separation(truth, float(np.mean(setting.tosses))))
+        asked = replace(asked, features=("x", "y", "z")[: rows.d])
+    return Simulated(families.problem(asked, rows), truth, separation(truth, float(np.mean(setting.tosses))))
 
 
-def _from_prior(setting: Setting, random: np.random.Generator) -> Parameters:
-    treated = MixtureWeights.of(setting.weights, setting.n_components)
+def _from_prior(setting: Setting, asked: Comparison, random: np.random.Generator) -> Parameters:
     assert setting.prior is not None, f"{setting.name} has neither a prior nor a truth"
     groups = np.arange(setting.n_components) if setting.labelled else np.zeros(setting.n_components, dtype=np.int64)
-    arrays = drawn(setting.prior, treated, CovarianceForm.of(setting.covariance), groups, 1, random)
-    if isinstance(setting.prior, CoinPrior):
-        return CoinParameters(arrays["weights"][0], arrays["head_probabilities"][0])
-    return GaussianParameters(arrays["weights"][0], arrays["means"][0], arrays["covariances"][0])
+    family = families.of(setting.prior)
+    arrays = drawn(family, asked, setting.prior, groups, 1, random)
+    return family.parameters(*(arrays[name][0] for name in ("weights", *family.variables)))
 
 
 def separation(truth: Parameters, tosses: float) -> float:

@@ -16,9 +16,10 @@ from typing import Any, Literal
 import numpy as np
 
 from comparisons.checks.not_numbers import not_numbers
+from comparisons.problem import Scale
 from comparisons.results.result import Exact, Gap, PosteriorSummary, Quantity
 from comparisons.results.strict_json import number
-from comparisons.summary.quantities import Scale, scale, unit_of
+from comparisons.summary.quantities import unit_of
 from models.inputs import Floats
 
 INTERVAL = 0.94
@@ -45,13 +46,12 @@ class Points:
     best_mode: float
 
 
-def wald(name: str, value: float, error: float) -> tuple[float, float]:
+def wald(kind: Scale, value: float, error: float) -> tuple[float, float]:
     """EM's interval of probability 94 %, on the scale on which the quantity has no bounds.
 
     NaN without a standard error, and at a bound, where that scale has no such point.
     """
     z = 1.8807936081512509  # the 97th percentile of the standard normal
-    kind = scale(name)
     at_bound = value <= 0 if kind == "log" else kind == "logit" and not 0 < value < 1
     if at_bound or not math.isfinite(error):
         return math.nan, math.nan
@@ -108,6 +108,7 @@ class Circumstances:
 
 def judge(
     name: str,
+    kind: Scale,
     points: Points,
     error: float,
     draws: Floats,
@@ -119,7 +120,7 @@ def judge(
 
     Parameters
     ----------
-    name : of the quantity
+    name, kind : of the quantity, and the scale on which it has no bounds
     points : its values at the maximum and at the modes
     error : EM's standard error, NaN where withheld
     draws : ``(chains, draws)`` in canonical order
@@ -139,11 +140,10 @@ def judge(
         mcse=number(mcse),
     )
     estimate = points.maximum_likelihood
-    low, high = wald(name, estimate, error)
+    low, high = wald(kind, estimate, error)
     gap: Gap | None = None
     judged: Posterior | None = None
     ratio = shift = math.nan
-    kind = scale(name)
     verdict: Literal["agree", "differ", "inconclusive"]
     usable = circumstances.converged and math.isfinite(mean) and math.isfinite(sd) and sd > 0
     missing = list(not_numbers(points))

@@ -10,8 +10,7 @@ from comparisons.engine_failures import failing
 from comparisons.problem import Problem
 from comparisons.results.result import Quantity
 from comparisons.results.strict_json import number
-from comparisons.summary import adequacy, quantities
-from models import CoinTosses
+from comparisons.summary import adequacy
 from models.inputs import Floats
 
 
@@ -51,22 +50,8 @@ def with_profiles(
 
 def em_names(problem: Problem) -> dict[str, str]:
     """EM's name of every quantity by the comparison's."""
-    c = problem.comparison
-    components = [(name, str(k + 1)) for k, name in enumerate(c.components)]
-    found = {f"weights[{name}]": f"weights[{k}]" for name, k in components}
-    if isinstance(problem.data, CoinTosses):
-        found |= {f"head_probabilities[{name}]": f"head_probabilities[{k}]" for name, k in components}
-        return found | {"chance_of_heads": "chance_of_heads"}
-    own, one = problem.data.features, len(c.features) == 1
-    for feature, em_name in zip(c.features, own, strict=True):
-        for name, k in components:
-            found[f"means[{name}]" if one else f"means[{name}, {feature}]"] = (
-                f"means[{k}{'' if one else f', {em_name}'}]"
-            )
-    for name, (component, row, column) in quantities.spreads(problem).items():
-        at = component + 1
-        found[name] = f"standard_deviations[{at}]" if one else f"covariances[{at}, {own[row]}, {own[column]}]"
-    return found
+    weights = {f"weights[{name}]": f"weights[{k + 1}]" for k, name in enumerate(problem.comparison.components)}
+    return weights | problem.family.em_names(problem)
 
 
 def compared(quantity: Quantity, interval: em.Interval, draws: Floats, *, on_ridge: bool = False) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import em
 from comparisons.problem import Problem
+from comparisons.quantity_names import variable_and_labels
 from comparisons.results.report_data import Labels
 from comparisons.results.result import Check, Quantity, Verdict
 from comparisons.summary.adequacy import SHIFT, Modes
@@ -97,8 +98,8 @@ def reach(
 
 def of_labels(problem: Problem, quantities: list[Quantity], labels: Labels) -> str | None:
     """What to make of components that no order tells apart in the draws, by what has no labels; None where nothing differs so."""
-    shared = ("standard_deviations", "variances", "covariances") if problem.form.tied else ()
-    free = [q for q in quantities if q.name.startswith(("chance_of_heads", *shared))]
+    components = problem.comparison.components
+    free = [q for q in quantities if not set(variable_and_labels(q.name)[1][:1]).intersection(components)]
     differing = [q.name for q in quantities if q.verdict == "differ" and q not in free]
     if labels.verdict not in ("not by order", "not told apart") or not differing:
         return None

@@ -10,58 +10,26 @@ threshold, or with the coins in order, without an edge in any integrand. Two siz
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
 import numpy as np
 from scipy.special import betainc, betaln, digamma, gammaln, logit, polygamma, xlog1py, xlogy
 
+from comparisons.families.exact import ExactPosterior
 from comparisons.problem import Problem
-from models import CoinPrior, CoinTosses
+from models import CoinTosses
 from models.inputs import Floats
 
 # Nodes along each axis, until two sizes agree; of the largest the grid has half a million points.
 SIZES = (24, 36, 54, 80)
 AGREEMENT = 1e-8
-# Moments of logits are to be right to so much less.
-LOGITS = 1e-3
 # Convergence is geometric: numbers that move by more than this from the first size to the second will not settle by the last.
 HOPELESS = 1e-2
 # Nats below its highest point at which a density counts as 0.
 NEGLIGIBLE = 45.0
 # How often the grid is drawn in about the posterior: each time to the nodes that matter, so 1/10 or less while there are few.
 ZOOMS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class ExactPosterior:
-    """Numbers without error, components in canonical order.
-
-    Attributes
-    ----------
-    means, sds : of each quantity by name
-    unbounded : mean and sd of its logit
-    below : of each quantity, the probabilities below its thresholds
-    log_evidence : log marginal likelihood over all labellings
-    """
-
-    means: dict[str, float]
-    sds: dict[str, float]
-    unbounded: dict[str, tuple[float, float]]
-    below: dict[str, list[float]]
-    log_evidence: float
-
-    def distance(self, other: ExactPosterior) -> float:
-        """Largest difference in any number; of those of logits, which have no Taylor series at 0 and 1, a thousandth."""
-        one, two = (
-            np.array(
-                [e.log_evidence, *e.means.values(), *e.sds.values(), *(p for row in e.below.values() for p in row)]
-            )
-            for e in (self, other)
-        )
-        logits = np.abs(np.array([*self.unbounded.values()]) - np.array([*other.unbounded.values()])).max()
-        return float(max(np.abs(one - two).max(), LOGITS * logits))
 
 
 def exact(problem: Problem, thresholds: dict[str, list[float]]) -> ExactPosterior | None:
@@ -71,7 +39,7 @@ def exact(problem: Problem, thresholds: dict[str, list[float]]) -> ExactPosterio
     ----------
     thresholds : of each quantity by name, as `comparisons.summary.quantities` names them
     """
-    if not isinstance(problem.data, CoinTosses) or problem.comparison.n_components > 2:
+    if problem.comparison.n_components > 2:
         return None
     if problem.comparison.n_components == 1:
         return _one_coin(problem, thresholds)
@@ -92,8 +60,6 @@ def exact(problem: Problem, thresholds: dict[str, list[float]]) -> ExactPosterio
 def _one_coin(problem: Problem, thresholds: dict[str, list[float]]) -> ExactPosterior:
     """One coin has a Beta posterior."""
     data, prior = problem.data, problem.prior
-    assert isinstance(data, CoinTosses)
-    assert isinstance(prior, CoinPrior)
     a = float(data.counts @ data.heads + prior.heads)
     b = float(data.counts @ (data.tosses - data.heads) + prior.tails)
     (name,) = thresholds
@@ -158,8 +124,6 @@ class _Density:
     """Log of likelihood times prior times Jacobian over (weight of the first coin, both coins), in ``y``."""
 
     def __init__(self, problem: Problem) -> None:
-        assert isinstance(problem.data, CoinTosses)
-        assert isinstance(problem.prior, CoinPrior)
         self.data, self.prior, self.fixed = problem.data, problem.prior, problem.weights.fixed
 
     def __call__(self, w: Floats, first: Floats, second: Floats) -> Floats:

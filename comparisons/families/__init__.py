@@ -1,0 +1,62 @@
+"""The families that comparisons know: each in a file or folder of its own here, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comparisons.declaration import Comparison
+from comparisons.families.coins import COINS
+from comparisons.families.gaussians import GAUSSIANS
+from comparisons.problem import Family, Problem
+from models.mixtures import MixtureWeights, checked_labels, enough_rows
+
+__all__ = ["COINS", "FAMILIES", "GAUSSIANS", "fitting", "of", "problem"]
+
+FAMILIES: dict[str, Family] = {family.name: family for family in (COINS, GAUSSIANS)}
+
+
+def of(noun: Any) -> Family:
+    """The family of data, of parameters or of a prior.
+
+    Raises
+    ------
+    TypeError
+        for what is a noun of none
+    """
+    for family in FAMILIES.values():
+        if isinstance(noun, (family.data, family.parameters, family.prior)):
+            return family
+    known = ", ".join(f"models.{family.data.__name__}" for family in FAMILIES.values())
+    raise TypeError(f"data are {type(noun).__name__}, which no family has; give one of {known}")
+
+
+def fitting(comparison: Comparison, data: Any) -> Comparison:
+    """Return the declaration, its features named, or refuse what would end a run that has taken minutes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        for data of no family, fewer rows than components, labels that are no component, weights, covariance, features or a
+        prior that do not fit
+    """
+    family, k = of(data), comparison.n_components
+    MixtureWeights.of(comparison.weights, k)
+    enough_rows(data.n, k)
+    checked_labels(data.labels, k)
+    return family.fitting(comparison, data)
+
+
+def problem(comparison: Comparison, data: Any) -> Problem:
+    """Make the prior where the declaration leaves it to the family, and refuse data that do not fit the declaration.
+
+    Raises
+    ------
+    TypeError, ValueError
+        as `fitting`
+    """
+    comparison, family = fitting(comparison, data), of(data)
+    declared = family.declared(data)
+    prior = comparison.prior
+    if prior is None:
+        prior = family.default_prior(data, comparison.n_components)
+    return Problem(family, comparison, data.distinct(), prior, declared)

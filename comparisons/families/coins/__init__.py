@@ -1,0 +1,232 @@
+"""Mixtures of coins: what a comparison has to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+import em
+import models
+from comparisons.declaration import Comparison
+from comparisons.declared_rows import DeclaredRows
+from comparisons.families.coins import counts, quadrature, third
+from comparisons.problem import Family, Margin, Problem, Scale
+from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from em.coin_family import CoinMixture
+from em.coin_steps import log_densities, log_likelihood, log_prior
+from em.mixture import has_mode
+from models import CoinParameters, CoinPrior, CoinTosses
+from models.binomial_distribution import many_tosses
+from models.inputs import Floats, Integers, cut, instance_of, some_of
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+# The probability of heads of a toss of which only the mixture is known: it has no labels, and it is identified where the
+# coins are not.
+CHANCE = "chance_of_heads"
+
+
+class Coins(Family):
+    """See `comparisons.problem.Family`."""
+
+    name = "coins"
+    data, parameters, prior = CoinTosses, CoinParameters, CoinPrior
+    variables = ("head_probabilities",)
+    prior_numbers = ("heads", "tails")
+    scales: ClassVar[dict[str, Scale]] = {"head_probabilities": "logit", CHANCE: "logit"}
+
+    def fitting(self, comparison: Comparison, data: CoinTosses) -> Comparison:
+        if comparison.features:
+            raise ValueError(
+                f"features is {some_of(comparison.features)} but tosses of coins have none; leave them out"
+            )
+        prior = comparison.prior
+        if prior is not None:
+            instance_of("prior", prior, CoinPrior)
+            for name in ("heads", "tails", "concentration"):
+                has_mode(name, getattr(prior, name))
+        return comparison
+
+    def default_prior(self, data: CoinTosses, n_components: int) -> CoinPrior:
+        return CoinPrior()
+
+    def prior_note(self, n_components: int) -> str:
+        return "The same for every K: coins are uniform, and free weights too, on the simplex of K weights."
+
+    def columns(self, data: CoinTosses) -> Floats:
+        return np.column_stack([data.heads, data.tosses])
+
+    def column_names(self, comparison: Comparison) -> list[str]:
+        return ["heads", "tosses"]
+
+    def with_columns(self, data: CoinTosses, columns: Floats, counts: Any, labels: Any) -> CoinTosses:
+        return CoinTosses(columns[:, 0], columns[:, 1], counts, labels)
+
+    def row(self, problem: Problem, i: int) -> str:
+        return f"heads {problem.data.heads[i]} of {problem.data.tosses[i]}"
+
+    def structure(self, problem: Problem) -> tuple[Any, ...]:
+        return (many_tosses(problem.data.tosses),)
+
+    def fit(self, problem: Problem, **options: Any) -> em.Fit[Any, Any]:
+        c = problem.comparison
+        return em.coin_mixture(problem.data, c.n_components, c.weights, **options)
+
+    def mixture(self, problem: Problem, prior: CoinPrior | None, *, standardise: bool) -> CoinMixture:
+        return CoinMixture(problem.data, problem.weights, prior)
+
+    def model(self, problem: Problem) -> pm.Model:
+        c = problem.comparison
+        return models.coin_mixture(problem.data, c.n_components, c.weights, problem.prior)
+
+    def log_likelihood(self, problem: Problem, parameters: CoinParameters) -> float:
+        return log_likelihood(parameters, problem.data)
+
+    def log_prior(self, problem: Problem, parameters: CoinParameters) -> float:
+        return float(log_prior(parameters, problem.prior, problem.weights))
+
+    def log_densities(self, data: CoinTosses, parameters: CoinParameters) -> Floats:
+        return log_densities(parameters, data)
+
+    def refuse_others(self, problem: Problem, parameters: CoinParameters) -> None:
+        p = parameters.head_probabilities
+        if not ((p >= 0) & (p <= 1)).all():
+            raise ValueError(f"the head probabilities are {cut(str(p))}, which do not all lie in [0, 1]")
+
+    def random_parameters(self, problem: Problem, weights: Floats, random: np.random.Generator) -> CoinParameters:
+        return CoinParameters(weights, random.beta(2, 2, size=problem.comparison.n_components))
+
+    def rows_of_em(self, problem: Problem, mixture: CoinMixture) -> tuple[DeclaredRows, DeclaredRows]:
+        return problem.declared, self.declared(mixture.tosses)
+
+    def columns_of_pymc(self, values: dict[str, Any]) -> Floats:
+        return np.column_stack([values["observed_heads"], values["tosses"]])
+
+    def structurally_unidentified(self, problem: Problem) -> str | None:
+        k, longest = problem.comparison.n_components, int(problem.data.tosses.max())
+        need = 2 * k - 1 if problem.weights.free else k
+        if k == 1 or longest >= need or (problem.data.labels >= 0).any():
+            return None
+        kind = "free" if problem.weights.free else "fixed"
+        return f"{k} coins with {kind} weights need bags of at least {need} tosses, and the longest has {longest}"
+
+    def quantities(self, problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
+        found = super().quantities(problem, arrays)
+        if problem.comparison.n_components > 1:
+            found[CHANCE] = (arrays["weights"] * arrays["head_probabilities"]).sum(axis=-1)
+        return found
+
+    def slopes(
+        self, parameters: CoinParameters, slopes: dict[str, Floats], values: dict[str, float]
+    ) -> dict[str, Floats]:
+        if CHANCE in slopes:
+            slopes[CHANCE] = np.concatenate([parameters.head_probabilities, parameters.weights])
+        return slopes
+
+    def em_names(self, problem: Problem) -> dict[str, str]:
+        return {**super().em_names(problem), CHANCE: CHANCE}
+
+    def of_fit(self, problem: Problem, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
+        p, e = fit.parameters, fit.standard_errors
+        slope = np.concatenate([p.head_probabilities, p.weights])
+        error = float(np.sqrt(slope @ e.covariance @ slope))
+        return {**super().of_fit(problem, fit), CHANCE: (float(p.weights @ p.head_probabilities), error)}
+
+    def words(self, problem: Problem) -> tuple[dict[str, str], str, list[str]]:
+        prior = problem.prior
+        told = f"head_probabilities[k] ~ Beta({prior.heads:.6g}, {prior.tails:.6g})"
+        return {}, "heads[i] | z[i] = k ~ Binomial(tosses[i], head_probabilities[k])", [told]
+
+    def third_density(self, rows: DeclaredRows, parameters: CoinParameters, component: int) -> Floats:
+        return third.binomial(rows.columns[:, 0], rows.columns[:, 1], float(parameters.head_probabilities[component]))
+
+    def third_prior_numbers(self, problem: Problem) -> dict[str, Any]:
+        return {"concentration": 1.0, "heads": 1.0, "tails": 1.0}
+
+    def third_log_prior(self, problem: Problem, parameters: CoinParameters, numbers: dict[str, Any]) -> float:
+        return third.log_prior(parameters, numbers)
+
+    def third_rounding(self, problem: Problem, parameters: CoinParameters) -> float:
+        return third.rounding(problem.declared)
+
+    def reread_quantities(self, problem: Problem, arrays: dict[str, Floats]) -> dict[str, Floats]:
+        chance = np.einsum("nk,nk->n", arrays["weights"], arrays["head_probabilities"])
+        return {**super().reread_quantities(problem, arrays), CHANCE: chance}
+
+    def prior_draws(
+        self, comparison: Comparison, prior: CoinPrior, n: int, random: np.random.Generator
+    ) -> dict[str, Floats]:
+        return {"head_probabilities": random.beta(prior.heads, prior.tails, size=(n, comparison.n_components))}
+
+    def changed_priors(self, prior: CoinPrior) -> dict[str, CoinPrior]:
+        changed = [CoinPrior(prior.heads * by, prior.tails * by, prior.concentration) for by in (0.5, 2.0)]
+        return {f"Beta({each.heads:g}, {each.tails:g})": each for each in changed}
+
+    def prior_is_flat(self, prior: CoinPrior) -> bool:
+        return prior.heads == prior.tails == 1
+
+    def exact(self, problem: Problem, thresholds: dict[str, list[float]]) -> Any:
+        return quadrature.exact(problem, thresholds)
+
+    def replicates(
+        self, data: CoinTosses, every: Iterable[CoinParameters], random: np.random.Generator
+    ) -> Iterator[CoinTosses]:
+        return counts.replicates(data, every, random)
+
+    def simulated(
+        self, data: CoinTosses, parameters: CoinParameters, components: Integers, random: np.random.Generator
+    ) -> CoinTosses:
+        tosses = np.repeat(data.tosses, data.counts)
+        return CoinTosses(parameters.simulate(components, tosses, random), tosses)
+
+    def nothing_to_test(self, problem: Problem) -> str | None:
+        return counts.nothing_to_test(problem)
+
+    def inside(self, parameters: CoinParameters, *, free: bool) -> CoinParameters:
+        p = np.clip(parameters.head_probabilities, 1e-3, 1 - 1e-3)
+        weights = np.maximum(parameters.weights, 1e-3) if free else parameters.weights
+        return CoinParameters(weights / weights.sum(), p)
+
+    def distances(
+        self,
+        problem: Problem,
+        fit: CoinParameters,
+        refits: Sequence[tuple[CoinTosses, CoinParameters]],
+        placed: Any,
+    ) -> tuple[list[Distance], list[QuantilePlot]]:
+        return counts.distances(problem, fit, refits, placed), []
+
+    def departure(self, problem: Problem, departing: list[int]) -> str:
+        return f"The head counts {'depart' if departing else 'show no departure'} from"
+
+    def statistics(self, comparison: Comparison, data: CoinTosses) -> dict[str, float]:
+        return counts.statistics(data)
+
+    def predictive_curves(self, problem: Problem, drawn: Sequence[CoinTosses], curve: Any) -> list[PredictiveCurve]:
+        heads = np.arange(problem.data.tosses.max() + 1.0)
+        tables = [np.bincount(d.heads, weights=d.counts, minlength=len(heads)) for d in (problem.data, *drawn)]
+        return [curve("counts", problem.comparison.unit or "heads", heads, tables[0], np.array(tables[1:]))]
+
+    def margins(self, problem: Problem) -> list[Margin]:
+        data = problem.data
+        heads = np.arange(data.tosses.max() + 1)
+        return [
+            Margin(
+                kind="counts",
+                name="heads",
+                unit=problem.comparison.unit,
+                values=data.heads,
+                ties=0.0,
+                most=float(data.tosses.max()),
+                grid=heads.astype(float),
+                observed=np.bincount(data.heads, weights=data.counts, minlength=len(heads)),
+                expected=lambda arrays: counts.expected(data, arrays["weights"], arrays["head_probabilities"]),
+                below=lambda at, arrays: counts.heads_up_to(at, data, arrays["weights"], arrays["head_probabilities"]),
+            )
+        ]
+
+
+COINS = Coins()

@@ -1,0 +1,339 @@
+"""Mixtures of normal distributions: what a comparison has to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from scipy.special import ndtr
+
+import em
+import models
+from comparisons.declaration import Comparison
+from comparisons.declared_rows import DeclaredRows
+from comparisons.families.gaussians import quantities, rows, third
+from comparisons.families.gaussians.words import of_rows_and_prior
+from comparisons.names import distinct_names
+from comparisons.problem import Family, Margin, Problem, Scale
+from comparisons.quantity_names import variable_and_labels
+from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from em.gaussian_family import GaussianMixture
+from em.gaussian_steps import log_densities, log_likelihood, log_prior
+from em.mixture import has_mode
+from models import GaussianParameters, GaussianPrior, Measurements
+from models.covariances import CovarianceForm
+from models.inputs import Floats, Integers, instance_of, shown
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+# Points of a density.
+GRID = 200
+
+
+def form(comparison: Comparison) -> CovarianceForm:
+    """What the covariances may be."""
+    return CovarianceForm.of(comparison.covariance)
+
+
+class Gaussians(Family):
+    """See `comparisons.problem.Family`.
+
+    For one feature the spread is told as ``standard_deviations``, for several as ``covariances``, or as ``variances`` where
+    all features share one. What the declaration holds at 0 is no quantity, and what all components share stands once,
+    without a component: ``standard_deviations``.
+    """
+
+    name = "gaussians"
+    data, parameters, prior = Measurements, GaussianParameters, GaussianPrior
+    variables = ("means", "covariances")
+    prior_numbers = ("shrinkage", "degrees_of_freedom", "mean", "scale")
+    scales: ClassVar[dict[str, Scale]] = {"means": "identity", "standard_deviations": "log", "variances": "log"}
+
+    def fitting(self, comparison: Comparison, data: Measurements) -> Comparison:
+        form(comparison)
+        prior = comparison.prior
+        if prior is not None:
+            instance_of("prior", prior, GaussianPrior)
+            has_mode("concentration", prior.concentration)
+            prior.checked(data.d, data.columns)
+        return replace(comparison, features=_features(comparison, data))
+
+    def default_prior(self, data: Measurements, n_components: int) -> GaussianPrior:
+        return GaussianPrior.weakly_informative(data, n_components)
+
+    def prior_note(self, n_components: int) -> str:
+        return (
+            f"The same numbers for every K, those of the comparison's own K = {n_components}: a scale that shrank with K "
+            "would change the question from row to row. Read off the data once, with their mean and covariance."
+        )
+
+    def columns(self, data: Measurements) -> Floats:
+        return data.y
+
+    def column_names(self, comparison: Comparison) -> list[str]:
+        return list(comparison.features)
+
+    def with_columns(self, data: Measurements, columns: Floats, counts: Any, labels: Any) -> Measurements:
+        return Measurements(columns, counts, labels)
+
+    def row(self, problem: Problem, i: int) -> str:
+        values = zip(problem.comparison.features, problem.data.y[i], strict=True)
+        return ", ".join(f"{feature} {value:.6g}" for feature, value in values)
+
+    def structure(self, problem: Problem) -> tuple[Any, ...]:
+        return problem.data.d, form(problem.comparison)
+
+    def fit(self, problem: Problem, **options: Any) -> em.Fit[Any, Any]:
+        c = problem.comparison
+        return em.gaussian_mixture(problem.data, c.n_components, c.covariance, c.weights, **options)
+
+    def mixture(self, problem: Problem, prior: GaussianPrior | None, *, standardise: bool) -> GaussianMixture:
+        return GaussianMixture(problem.data, problem.weights, form(problem.comparison), prior, standardise=standardise)
+
+    def model(self, problem: Problem) -> pm.Model:
+        c = problem.comparison
+        return models.gaussian_mixture(problem.data, c.n_components, c.covariance, c.weights, prior=problem.prior)
+
+    def log_likelihood(self, problem: Problem, parameters: GaussianParameters) -> float:
+        return log_likelihood(parameters, problem.data)
+
+    def log_prior(self, problem: Problem, parameters: GaussianParameters) -> float:
+        return float(log_prior(parameters, problem.prior, problem.weights, form(problem.comparison)))
+
+    def log_densities(self, data: Measurements, parameters: GaussianParameters) -> Floats:
+        return log_densities(parameters, data.y)
+
+    def to_pymc(self, problem: Problem, parameters: GaussianParameters) -> dict[str, Floats]:
+        held = form(problem.comparison)
+        covariances = parameters.covariances[0] if held.tied else parameters.covariances
+        d = parameters.means.shape[1]
+        if held.shape == "full" and d > 1:
+            a, b = np.tril_indices(d)
+            free = {"covariance_factors": np.linalg.cholesky(covariances)[..., a, b]}
+        else:
+            variances = np.diagonal(covariances, axis1=-2, axis2=-1)
+            free = {"variances": variances[..., 0] if held.shape == "spherical" else variances}
+        return {**free, "means": parameters.means}
+
+    def free_numbers(self, problem: Problem, natural: dict[str, Floats]) -> Floats:
+        covariances = [natural["covariances"][place] for place in quantities.spreads(problem.comparison).values()]
+        return np.concatenate([natural["means"].ravel(), covariances])
+
+    def refuse_others(self, problem: Problem, parameters: GaussianParameters) -> None:
+        form(problem.comparison).checked(parameters.covariances)
+
+    def random_parameters(self, problem: Problem, weights: Floats, random: np.random.Generator) -> GaussianParameters:
+        k, held = problem.comparison.n_components, form(problem.comparison)
+        y, d = problem.data.y, problem.data.d
+        total = np.atleast_2d(np.cov(y.T, fweights=problem.data.counts))
+        means = y[random.choice(len(y), size=k)] + random.normal(size=(k, d)) * np.sqrt(np.diag(total))
+        covariances = np.empty((k, d, d))
+        for j in range(k):
+            root = np.linalg.cholesky(total) @ (np.eye(d) + 0.3 * np.tril(random.normal(size=(d, d)), -1))
+            covariances[j] = root @ root.T * random.uniform(0.1, 2.0)
+        if held.shape != "full":
+            covariances *= np.eye(d)
+        if held.shape == "spherical":
+            covariances = np.einsum("kaa->k", covariances)[:, None, None] / d * np.eye(d)
+        return GaussianParameters(weights, means, np.repeat(covariances[:1], k, axis=0) if held.tied else covariances)
+
+    def rows_of_em(self, problem: Problem, mixture: GaussianMixture) -> tuple[DeclaredRows, DeclaredRows]:
+        told = problem.declared
+        in_its_units = DeclaredRows.from_arrays(mixture.units.rows(told.columns), told.counts, told.labels)
+        return in_its_units, DeclaredRows.from_arrays(mixture.points, mixture.counts, mixture.labels)
+
+    def columns_of_pymc(self, values: dict[str, Any]) -> Floats:
+        return np.asarray(values["observed_y"])
+
+    def standard_deviation_ratio(self, parameters: GaussianParameters) -> float:
+        deviations = parameters.standard_deviations
+        return float((deviations.min(axis=0) / deviations.max(axis=0)).min())
+
+    def quantities(self, problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
+        return quantities.of_arrays(problem.comparison, arrays)
+
+    def from_quantities(self, problem: Problem, values: dict[str, Floats]) -> dict[str, Floats]:
+        return quantities.to_arrays(problem.comparison, values)
+
+    def slopes(
+        self, parameters: GaussianParameters, slopes: dict[str, Floats], values: dict[str, float]
+    ) -> dict[str, Floats]:
+        for name in slopes:
+            if name.startswith("standard_deviations"):
+                # The root of a unit vector is itself, to which the root's own slope is still missing.
+                slopes[name] /= 2 * values[name]
+        return slopes
+
+    def places(self, arrays: dict[str, Floats]) -> dict[str, Integers]:
+        places = super().places(arrays)
+        k, d = arrays["means"].shape
+        a, b = np.tril_indices(d)
+        places["covariances"][:, a, b] = places["covariances"][:, b, a] = np.arange(k * len(a)).reshape(k, -1)
+        return places
+
+    def vector_names(self, comparison: Comparison) -> list[str]:
+        return quantities.vector_names(comparison)
+
+    def em_names(self, problem: Problem) -> dict[str, str]:
+        return quantities.em_names(problem)
+
+    def of_fit(self, problem: Problem, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
+        return quantities.of_fit(problem.comparison, fit)
+
+    def entries(self, values: Any) -> Floats:
+        a, b = np.tril_indices(values.means.shape[1])
+        return np.concatenate([values.weights, values.means.ravel(), values.covariances[:, a, b].ravel()])
+
+    def varied(self, problem: Problem, parameters: GaussianParameters, changed: dict[str, float]) -> GaussianParameters:
+        return quantities.varied(problem.comparison, parameters, changed)
+
+    def pair(self, comparison: Comparison) -> tuple[str, str] | None:
+        c, one = comparison, len(comparison.features) == 1
+        if c.n_components == 1:
+            return (f"means[{c.components[0]}]", f"standard_deviations[{c.components[0]}]") if one else None
+        first, second = c.components[0], c.components[1]
+        if one:
+            return f"means[{first}]", f"means[{second}]"
+        return f"means[{first}, {c.features[0]}]", f"means[{first}, {c.features[1]}]"
+
+    def scale(self, name: str) -> Scale:
+        variable, labels = variable_and_labels(name)
+        if variable != "covariances":
+            return super().scale(name)
+        return "log" if labels[-1] == labels[-2] else "identity"
+
+    def words(self, problem: Problem) -> tuple[dict[str, str], str, list[str]]:
+        return of_rows_and_prior(problem)
+
+    def third_density(self, rows: DeclaredRows, parameters: GaussianParameters, component: int) -> Floats:
+        unit = third.unit_of(rows)
+        return third.normal(rows.columns, parameters.means[component], parameters.covariances[component], unit)
+
+    def third_prior_numbers(self, problem: Problem) -> dict[str, Any]:
+        return third.prior_numbers(problem)
+
+    def third_log_prior(self, problem: Problem, parameters: GaussianParameters, numbers: dict[str, Any]) -> float:
+        return third.log_prior(problem, parameters, numbers)
+
+    def third_rounding(self, problem: Problem, parameters: GaussianParameters) -> float:
+        return third.rounding(problem.declared, parameters)
+
+    def number_sizes(self, numbers: dict[str, Any]) -> dict[str, Floats]:
+        deviations = np.sqrt(np.diag(numbers["scale"]))
+        # A mean is as exact as its own last digits, or a small part of the spread.
+        return {
+            "mean": deviations + 1e-6 * np.abs(numbers["mean"]),
+            "scale": deviations * deviations[:, None],
+        }
+
+    def reread(self, problem: Problem, values: dict[str, Floats], n: int) -> dict[str, Floats]:
+        return third.natural(problem, values, n)
+
+    def reread_keys(self, arrays: dict[str, Floats]) -> Floats:
+        return arrays["means"]
+
+    def reread_quantities(self, problem: Problem, arrays: dict[str, Floats]) -> dict[str, Floats]:
+        return third.quantities_of(problem, arrays)
+
+    def reread_size(self, name: str, arrays: dict[str, Floats]) -> Floats | float:
+        if not name.startswith("covariances"):
+            return super().reread_size(name, arrays)
+        # Covariances by the variances.
+        return np.asarray(np.einsum("nkaa->nk", arrays["covariances"]).max(axis=1))
+
+    def prior_draws(
+        self, comparison: Comparison, prior: GaussianPrior, n: int, random: np.random.Generator
+    ) -> dict[str, Floats]:
+        return rows.prior_draws(comparison.n_components, form(comparison), prior, n, random)
+
+    def changed_priors(self, prior: GaussianPrior) -> dict[str, GaussianPrior]:
+        found = {}
+        for word, factor in (("halved", 0.5), ("doubled", 2.0)):
+            found[f"scale {word}"] = replace(prior, scale=factor * prior.scale)
+            found[f"shrinkage {word}"] = replace(prior, shrinkage=factor * prior.shrinkage)
+        return found
+
+    def replicates(
+        self, data: Measurements, every: Iterable[GaussianParameters], random: np.random.Generator
+    ) -> Iterator[Measurements]:
+        return rows.replicates(data, every, random)
+
+    def simulated(
+        self, data: Measurements, parameters: GaussianParameters, components: Integers, random: np.random.Generator
+    ) -> Measurements:
+        return Measurements(parameters.simulate(components, random))
+
+    def distances(
+        self,
+        problem: Problem,
+        fit: GaussianParameters,
+        refits: Sequence[tuple[Measurements, GaussianParameters]],
+        placed: Any,
+    ) -> tuple[list[Distance], list[QuantilePlot]]:
+        return rows.distances(problem, fit, refits, placed)
+
+    def departure(self, problem: Problem, departing: list[int]) -> str:
+        features = problem.comparison.features
+        which = " and ".join(features[j] for j in departing or range(len(features)))
+        return f"The distribution of {which} {'departs' if departing else 'shows no departure'} from"
+
+    def statistics(self, comparison: Comparison, data: Measurements) -> dict[str, float]:
+        return rows.statistics(comparison.features, data)
+
+    def predictive_curves(self, problem: Problem, drawn: Sequence[Measurements], curve: Any) -> list[PredictiveCurve]:
+        return [rows.distribution(problem, drawn, j, curve) for j in range(problem.data.d)]
+
+    def margins(self, problem: Problem) -> list[Margin]:
+        return [self._margin(problem, j, feature) for j, feature in enumerate(problem.comparison.features)]
+
+    def _margin(self, problem: Problem, j: int, feature: str) -> Margin:
+        """Where labels are known the weights are the labelled shares."""
+        y = problem.data.y[:, j]
+        margin = 0.08 * np.ptp(y)
+        grid = np.linspace(y.min() - margin, y.max() + margin, GRID)
+
+        def density(arrays: dict[str, Floats]) -> Floats:
+            means, variances = arrays["means"][..., j, None], arrays["covariances"][..., j, j, None]
+            z = (grid - means) ** 2 / variances
+            return arrays["weights"][..., None] * np.exp(-0.5 * z) / np.sqrt(2 * np.pi * variances)
+
+        def below(at: float, arrays: dict[str, Floats]) -> Floats:
+            means, variances = arrays["means"][..., j], arrays["covariances"][..., j, j]
+            return np.asarray((arrays["weights"] * ndtr((at - means) / np.sqrt(variances))).sum(axis=-1))
+
+        return Margin(
+            kind="density",
+            name=feature,
+            unit=feature,
+            values=y,
+            ties=0.5,
+            most=np.inf,
+            grid=grid,
+            observed=None,
+            expected=density,
+            below=below,
+        )
+
+
+def _features(comparison: Comparison, data: Measurements) -> tuple[str, ...]:
+    """Names of the columns: as declared, else as the data have them, else ``y``, or ``y1``, ``y2``, ..."""
+    told, own = tuple(comparison.features), data.features if data.columns is not None else ()
+    if not told:
+        unnamed = ("y",) if data.d == 1 else tuple(f"y{j + 1}" for j in range(data.d))
+        return distinct_names("feature", own or unnamed)
+    if len(told) != data.d:
+        raise ValueError(
+            f"features has {len(told)} names but y has {data.d} columns; give one name per column, or none"
+        )
+    for j, name in enumerate(told):
+        if name in own and own.index(name) != j:
+            raise ValueError(
+                f"features[{j}] is {shown(name)} but column {j + 1} of y is {shown(own[j])}; keep to their order"
+            )
+    return told
+
+
+GAUSSIANS = Gaussians()

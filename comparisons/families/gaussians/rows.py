@@ -1,0 +1,185 @@
+"""Measurements beside a normal mixture: draws of its prior, replicates, distances from a fit, statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import log_ndtr, ndtr, ndtri
+
+from comparisons.families.shares import component_shares
+from comparisons.problem import Problem
+from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from models import GaussianParameters, GaussianPrior, Measurements
+from models.covariances import CovarianceForm
+from models.inputs import Floats
+
+# Steps between the two closest values: with many rows it is one, with few it may be more.
+MOST_PARTS = 10
+# Steps over the range of the data, above which rounding makes no difference to a distribution.
+MOST_VALUES = 10_000
+# Of a quantile plot.
+BAND = 0.95
+# Points of a quantile plot; more cannot be told apart.
+MOST_POINTS = 150
+# Points at which the distribution of a feature is compared.
+GRID = 120
+
+
+def prior_draws(
+    k: int, form: CovarianceForm, prior: GaussianPrior, n: int, random: np.random.Generator
+) -> dict[str, Floats]:
+    """See `comparisons.problem.Family.prior_draws`."""
+    from scipy import stats
+
+    d, matrices = len(prior.mean), 1 if form.tied else k
+    nu, scale = prior.degrees_of_freedom, prior.scale
+    if form.shape == "full" and d > 1:
+        drawn = stats.invwishart(nu, scale).rvs(size=n * matrices, random_state=random)
+        covariances = drawn.reshape(n, matrices, d, d)
+    else:
+        spherical = form.shape == "spherical"
+        size = np.array([np.trace(scale) / d]) if spherical else np.diag(scale)
+        variances = stats.invgamma(nu / 2).rvs(size=(n, matrices, len(size)), random_state=random) * size / 2
+        covariances = np.eye(d) * variances[..., None, :]
+    covariances = np.repeat(covariances, k // matrices, axis=1)
+    roots = np.linalg.cholesky(covariances / prior.shrinkage)
+    means = prior.mean + np.einsum("nkab,nkb->nka", roots, random.normal(size=(n, k, d)))
+    return {"means": means, "covariances": covariances}
+
+
+def replicates(
+    data: Measurements, every: Iterable[GaussianParameters], random: np.random.Generator
+) -> Iterator[Measurements]:
+    """Draw one data set at each of the parameters, the labels that are known kept, rounded as the data are."""
+    origin, steps = data.y.min(axis=0), rounding_steps(data)
+    labels = np.repeat(data.labels, data.counts)
+    for parameters in every:
+        drawn = random.choice(parameters.n_components, size=len(labels), p=parameters.weights)
+        component = np.where(labels < 0, drawn, labels)
+        y = parameters.simulate(component, random)
+        rounded = origin + np.rint((y - origin) / np.where(steps > 0, steps, 1.0)) * steps
+        yield Measurements(np.where(steps > 0, rounded, y), labels=labels)
+
+
+def rounding_steps(data: Measurements) -> Floats:
+    """``(d,)`` the step of which all values of a feature are multiples apart, in any unit; 0 where they are not rounded."""
+    return np.array([_step(np.unique(column), data.n) for column in data.y.T])
+
+
+def _step(values: Floats, n: int) -> float:
+    """Step of the sorted distinct values of ``n`` rows; rounding that has made no two values equal is of no account."""
+    if len(values) in (1, n):
+        return 0.0
+    smallest = float(np.diff(values).min())
+    for parts in range(1, MOST_PARTS + 1):
+        step = smallest / parts
+        multiples = (values - values[0]) / step
+        if multiples[-1] > MOST_VALUES:
+            break
+        if np.abs(multiples - np.rint(multiples)).max() < 1e-6:
+            return step
+    return 0.0
+
+
+def distances(
+    problem: Problem,
+    fit: GaussianParameters,
+    refits: Sequence[tuple[Measurements, GaussianParameters]],
+    placed: Any,
+) -> tuple[list[Distance], list[QuantilePlot]]:
+    """The Anderson-Darling distance of each feature from its marginal, and its quantiles against the fit's."""
+    found, plots = [], []
+    for j, feature in enumerate(problem.comparison.features):
+        scores = [_scores(data, parameters, j) for data, parameters in refits]
+        observed = _scores(problem.data, fit, j)
+        found.append(placed(f"Anderson–Darling A² of {feature}", anderson_darling, observed, scores))
+        plots.append(_quantile_plot(feature, problem.data, fit, j, observed, np.array(scores)))
+    return found, plots
+
+
+def _marginal(data: Measurements, parameters: GaussianParameters, j: int) -> tuple[Floats, Floats, Floats]:
+    """Weights, means and standard deviations of a feature over all rows, known labels counted."""
+    shares = np.average(component_shares(parameters.weights, data.labels), axis=0, weights=data.counts)
+    return shares, parameters.means[:, j], parameters.standard_deviations[:, j]
+
+
+def normal_scores(y: Floats, shares: Floats, means: Floats, deviations: Floats) -> Floats:
+    """Standard normal quantiles of the mixture's distribution function at ``y``, exact in both tails."""
+    z = (y[..., None] - means) / deviations
+    below, above = ndtr(z) @ shares, ndtr(-z) @ shares
+    tiny = np.finfo(float).tiny
+    return np.where(below < above, ndtri(np.maximum(below, tiny)), -ndtri(np.maximum(above, tiny)))
+
+
+def at_scores(scores: Floats, shares: Floats, means: Floats, deviations: Floats) -> Floats:
+    """Values with these normal scores, by bisection."""
+    reach = 40 * deviations.max()
+    low, high = np.full(len(scores), means.min() - reach), np.full(len(scores), means.max() + reach)
+    for _ in range(80):
+        middle = (low + high) / 2
+        above = normal_scores(middle, shares, means, deviations) > scores
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return (low + high) / 2
+
+
+def _scores(data: Any, parameters: Any, j: int) -> Floats:
+    y = np.sort(np.repeat(data.y[:, j], data.counts))
+    return normal_scores(y, *_marginal(data, parameters, j))
+
+
+def anderson_darling(scores: Floats) -> float:
+    """A2 of sorted normal scores: the squared distance of distribution functions, weighted up in the tails."""
+    n = len(scores)
+    odd = 2 * np.arange(n) + 1
+    return float(-n - (odd * (log_ndtr(scores) + log_ndtr(-scores[::-1]))).mean())
+
+
+def _quantile_plot(feature: str, data: Any, parameters: Any, j: int, observed: Floats, drawn: Floats) -> QuantilePlot:
+    """Points at up to ``MOST_POINTS`` ranks, the ends among them, with a studentised band in normal scores."""
+    n = len(observed)
+    ranks = np.unique(np.rint(np.linspace(0, n - 1, min(n, MOST_POINTS))).astype(int))
+    marginal = _marginal(data, parameters, j)
+    values = np.sort(np.repeat(data.y[:, j], data.counts))[ranks]
+    fitted = at_scores(ndtri((ranks + 0.5) / n), *marginal)
+    low = high = np.zeros(0)
+    outside = 0
+    if len(drawn) > 1:
+        centre, spread = drawn[:, ranks].mean(axis=0), drawn[:, ranks].std(axis=0)
+        reach = np.quantile(np.abs((drawn[:, ranks] - centre) / spread).max(axis=1), BAND)
+        low, high = centre - reach * spread, centre + reach * spread
+        outside = int(((observed[ranks] < low) | (observed[ranks] > high)).sum())
+        low, high = at_scores(low, *marginal), at_scores(high, *marginal)
+    return QuantilePlot(feature, fitted.tolist(), values.tolist(), low.tolist(), high.tolist(), BAND, outside)
+
+
+def statistics(features: Sequence[str], data: Measurements) -> dict[str, float]:
+    """Shape, ends and the largest gap of each feature."""
+    found: dict[str, float] = {}
+    for j, feature in enumerate(features):
+        y = np.sort(np.repeat(data.y[:, j], data.counts))
+        z = (y - y.mean()) / y.std()
+        found |= {
+            f"skewness of {feature}": float((z**3).mean()),
+            f"kurtosis of {feature}": float((z**4).mean()),
+            f"smallest {feature}": float(y[0]),
+            f"largest {feature}": float(y[-1]),
+            f"largest gap in {feature}": float(np.diff(y).max()),
+        }
+    return found
+
+
+def distribution(problem: Problem, drawn: Sequence[Any], j: int, curve: Any) -> PredictiveCurve:
+    """Share of rows at or below each point, so that no choice of bins comes in."""
+    y = problem.data.y[:, j]
+    grid = np.linspace(y.min(), y.max(), GRID)
+
+    def shares(data: Any) -> Floats:
+        values = np.sort(np.repeat(data.y[:, j], data.counts))
+        return np.searchsorted(values, grid, side="right") / len(values)
+
+    found: PredictiveCurve = curve(
+        "distribution", problem.comparison.features[j], grid, shares(problem.data), np.array([shares(d) for d in drawn])
+    )
+    return found

@@ -1,0 +1,44 @@
+"""A normal mixture in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from comparisons.problem import Problem
+from models.covariances import CovarianceForm
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def of_rows_and_prior(problem: Problem) -> tuple[dict[str, str], str, list[str]]:
+    """See `comparisons.problem.Family.words`."""
+    c, prior = problem.comparison, problem.prior
+    k, form = c.n_components, CovarianceForm.of(c.covariance)
+    told: list[str] = []
+    one = len(c.features) == 1
+    at, its = ("[z[i]]" if k > 1 else "", "[k]")
+    own, each = ("", "") if form.tied else (at, its)
+    nu, scale = prior.degrees_of_freedom, prior.scale
+    half = _number(nu / 2)
+    if one:
+        spread, over = f"standard_deviations{own}", f"standard_deviations{each} / sqrt({_number(prior.shrinkage)})"
+        told.append(f"standard_deviations{each}^2 ~ inverse-gamma({half}, {_number(scale[0, 0] / 2)})")
+    elif form.shape == "spherical":
+        spread, over = f"variances{own} I", f"variances{each} I / {_number(prior.shrinkage)}"
+        told.append(f"variances{each} ~ inverse-gamma({half}, {_number(np.trace(scale) / len(scale) / 2)})")
+    else:
+        spread, over = f"covariances{own}", f"covariances{each} / {_number(prior.shrinkage)}"
+        if form.shape == "full":
+            rows = "; ".join(", ".join(_number(v) for v in row) for row in scale)
+            told.append(f"covariances{each} ~ inverse-Wishart({_number(nu)}, [{rows}])")
+        else:
+            inside = "" if form.tied else "k, "
+            told += [
+                f"covariances[{inside}{f}, {f}] ~ inverse-gamma({half}, {_number(scale[j, j] / 2)})"
+                for j, f in enumerate(c.features)
+            ]
+    centre = ", ".join(_number(v) for v in prior.mean)
+    told.append(f"means[k] ~ Normal({centre if one else f'[{centre}]'}, {over})")
+    return {"covariance": c.covariance}, f"y[i] ~ Normal(means{at}, {spread})", told

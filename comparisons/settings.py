@@ -1,0 +1,20 @@
+"""The settings of a run, asked before anything is fitted or sampled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.inputs import whole_number
+
+
+def checked_settings(seed: Any, draws: Any, chains: Any) -> None:
+    """Refuse settings with which sampling would end in an error, or in no verdict.
+
+    Raises
+    ------
+    TypeError, ValueError
+        if one is no whole number, or below what it must be at least
+    """
+    # Split R-hat needs two draws in each half of a chain.
+    for name, value, least in (("seed", seed, 0), ("draws", draws, 4), ("chains", chains, 1)):
+        whole_number(name, value, least=least)
