@@ -17,7 +17,7 @@ from scipy.stats import norm
 from comparisons import catalogue, datasets, families
 from comparisons.posterior.nuts import ESS
 from comparisons.posterior.prior_draws import drawn, middle_half
-from comparisons.summary.quantities import of_arrays
+from comparisons.quantities import of_arrays
 from models.inputs import Floats
 
 COMPARISONS = ("two-coin", "three-coin", "faithful", "galaxies", "faithful-2d")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.gaussians import Covariance
+from models.gaussians.covariances import Covariance
 from models.inputs import Floats, Integers
 
 NUMBER = 30

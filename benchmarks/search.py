@@ -15,7 +15,7 @@ import numpy as np
 import em
 from benchmarks.hard_sets import NUMBER, UNSEEN, HardSet, hard_set, hard_set_of_many_features
 from models import GaussianParameters
-from models.gaussians import Covariance
+from models.gaussians.covariances import Covariance
 from models.inputs import Floats
 
 # Nats within which two searches have found the same optimum.

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from em.coin_family import CoinMixture
-from em.gaussian_family import GaussianMixture
+from em.coins.mixture import CoinMixture
+from em.gaussians.mixture import GaussianMixture
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
-from models.gaussians import Covariance, CovarianceForm
+from models.gaussians.covariances import Covariance, CovarianceForm
 from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights
 

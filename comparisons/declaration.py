@@ -10,7 +10,7 @@ from comparisons.datasets import Dataset
 from comparisons.names import distinct_names, readable_text
 from comparisons.results.report_data import Finding
 from em import Fit
-from models.gaussians import Covariance
+from models.gaussians.covariances import Covariance
 from models.mixtures import Weights
 
 WEAKLY_INFORMATIVE = (

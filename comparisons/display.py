@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from comparisons.results.result import Result
+from typing import Any
 
 WIDTH = 100
 # Lines of the summary, of the quantities and of the checks.
@@ -20,8 +17,8 @@ def displayed(value: Any) -> str:
     return by_fields(value)
 
 
-def displayed_result(result: Result) -> str:
-    """Show a result by its verdict, its first quantities and its checks."""
+def displayed_result(result: Any) -> str:
+    """Show a `comparisons.results.result.Result` by its verdict, its first quantities and its checks."""
     from models.inputs import cut, shown
 
     title = f"{type(result).__name__} of {shown(result.name)}: {result.verdict}"

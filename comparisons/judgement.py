@@ -16,24 +16,25 @@ import numpy as np
 
 import em
 import models
+from comparisons import quantities
 from comparisons.checks import standard_errors
 from comparisons.checks.best_mode import best_mode
 from comparisons.checks.draws_belong import draws_belong
 from comparisons.checks.evidence import curvature_of, modes, names
 from comparisons.checks.identified import identified
 from comparisons.checks.map_agrees import map_agrees, mode_again
-from comparisons.checks.not_numbers import all_fitted, all_numbers
 from comparisons.checks.posterior_agrees import confirmed, posterior_agrees
 from comparisons.checks.same_density import same_density, same_variables
 from comparisons.checks.sampler_converged import all_finite, sampler_converged
 from comparisons.checks.stationary import stationary
 from comparisons.engine_failures import EngineFailure, failing
 from comparisons.families.exact import ExactPosterior
+from comparisons.not_numbers import all_fitted, all_numbers
 from comparisons.posterior import importance, nuts
 from comparisons.posterior.prior_draws import middle_half, prior_spreads
 from comparisons.problem import Problem, Scale, exchangeable
 from comparisons.results.result import Check, Quantity, Verdict
-from comparisons.summary import adequacy, quantities, verdict
+from comparisons.summary import adequacy, verdict
 from em.relabelled import relabelled
 from em.uncertainty.curvature import Curvature
 from em.uncertainty.standard_errors import withheld_reason

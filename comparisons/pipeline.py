@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import em
-from comparisons import catalogue, datasets, families, words
+from comparisons import catalogue, datasets, families, quantities, words
 from comparisons.checks.best_mode import objective
 from comparisons.declaration import Comparison, Fitted
 from comparisons.engine_failures import EngineFailure
@@ -36,7 +36,7 @@ from comparisons.results.result import (
 )
 from comparisons.results.strict_json import number
 from comparisons.settings import checked_settings
-from comparisons.summary import curves, profiles, quantities, verdict
+from comparisons.summary import curves, profiles, verdict
 from models.inputs import Floats
 
 LONGEST_TRACE = 300

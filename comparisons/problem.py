@@ -260,6 +260,19 @@ class Family(ABC):
     def words(self, problem: Problem) -> tuple[dict[str, str], str, list[str]]:
         """Options beside K, weights and labels; the distribution of a row; the priors of what is no weight."""
 
+    def unit_powers(self, comparison: Comparison) -> dict[str, int]:
+        """Power of the unit of what was measured that observed variables and the family's variables have, where any."""
+        return {}
+
+    def notes(self, problem: Problem) -> dict[str, str]:
+        """What a report says of this family alone, by where it says it; nothing where left out.
+
+        ``unbounded``: why the estimate is no global maximum. ``profile``: how far profiles are maximised. ``distribution``:
+        what the observed share is of. ``irregular``: what modes are that are no estimate. ``distances``: how distances from
+        the fit are to be read. ``replicates``: how these are made. ``prior``: what its density is of beside weights.
+        """
+        return {"distribution": "up to a value", "irregular": "a saddle, or a bound that EM cannot leave"}
+
     # A third density and a second reading, which share nothing with the rest but names
 
     @abstractmethod

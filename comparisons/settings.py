@@ -6,6 +6,9 @@ from typing import Any
 
 from models.inputs import whole_number
 
+# Where processes are the parallelism, numerical libraries that start a thread for each core only get in each other's way.
+SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
 
 def checked_settings(seed: Any, draws: Any, chains: Any) -> None:
     """Refuse settings with which sampling would end in an error, or in no verdict.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from comparisons.problem import Problem
 from comparisons.results.result import Model
 
+# What a report may have to say of a family alone; see `comparisons.problem.Family.notes`.
+NOTES = ("unbounded", "profile", "distribution", "irregular", "distances", "replicates", "prior")
+
 
 def _number(value: float) -> str:
     return f"{value:.6g}"
@@ -24,7 +27,17 @@ def model(problem: Problem) -> Model:
     own, formula, priors = problem.family.words(problem)
     told = [f"weights ~ Dirichlet({', '.join([_number(prior.concentration)] * k)})"] if held is None else []
     rows = [f for f in (hidden, formula) if f]
-    return Model(problem.family.name, k, list(c.components), options | own, rows, told + priors, c.prior_reason)
+    return Model(
+        family=problem.family.name,
+        n_components=k,
+        component_names=list(c.components),
+        options=options | own,
+        formula=rows,
+        prior=told + priors,
+        prior_reason=c.prior_reason,
+        unit_powers=problem.family.unit_powers(c),
+        notes=dict.fromkeys(NOTES, "") | problem.family.notes(problem),
+    )
 
 
 def row(problem: Problem, i: int) -> str:

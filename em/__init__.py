@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from em.ascent.climb import ObjectiveDecreased
-from em.coins import coin_mixture
+from em.coins.fit import coin_mixture
 from em.fit import Fit
-from em.gaussians import gaussian_mixture
+from em.gaussians.fit import gaussian_mixture
 from em.search.doubts import Doubt
 from em.search.optima import Mode
 from models.later import at_first_use

@@ -49,6 +49,7 @@ class Mixture[P, S](Protocol):
     everything else: ``(p,)``. Constraints (weights sum to 1 or are held, covariances tied, diagonal or spherical) are
     linear in it: full = constant + ``basis`` @ free.
 
+    ``in_memory`` says that all rows are, so that they can be drawn again.
     ``n`` counts all rows as often as they were seen, in a part too.
     ``unit`` is the size whose rounding is that of any entry of the full vector that is smaller: 0 where each has its own.
     ``bounded`` says that the objective is, so that no optimum is spurious for being narrow. A component has
@@ -61,6 +62,7 @@ class Mixture[P, S](Protocol):
 
     n: int
     n_components: int
+    in_memory: bool
     groups: Integers
     labels: Integers
     counts: Integers
@@ -197,6 +199,14 @@ class Mixture[P, S](Protocol):
 
     def responsibilities(self, data: Any, published: P) -> Any:
         """``(n, K)`` of the user's data, wherever they are, at published parameters."""
+
+    def drawn_again(self, rows: Integers, counts: Integers) -> Self:
+        """The same problem on some of its distinct rows, with other counts, in the same units."""
+
+    def simulated(
+        self, parameters: P, rows: Integers, components: Integers, labels: Integers, random: np.random.Generator
+    ) -> Self:
+        """The same problem on rows drawn anew from these components, in the design of its ``rows`` and the same units."""
 
     def standard_errors(self, parameters: P, covariance: Floats, reason: str | None) -> Any:
         """The covariance of the full vector, ``(p, p)``, as the family's standard errors in the user's own units."""

@@ -5,10 +5,12 @@ Importing this package loads no PyMC; building or reading a model does.
 
 from typing import TYPE_CHECKING
 
-from models.coins import CoinParameters, CoinPrior, CoinTosses, coin_mixture
-from models.gaussians import GaussianParameters, GaussianPrior, gaussian_mixture
+from models.coins.model import coin_mixture
+from models.coins.nouns import CoinParameters, CoinPrior, CoinTosses
+from models.gaussians.measurements import Measurements
+from models.gaussians.model import gaussian_mixture
+from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.later import at_first_use
-from models.measurements import Measurements
 
 if TYPE_CHECKING:
     from models.draws import canonical_order

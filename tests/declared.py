@@ -12,8 +12,7 @@ from comparisons import families
 from comparisons.declaration import Comparison
 from comparisons.problem import Parameters, Problem
 from models import CoinPrior, CoinTosses, GaussianPrior, LogPosterior, Measurements
-from models.covariances import CovarianceForm
-from models.gaussians import Covariance
+from models.gaussians.covariances import Covariance, CovarianceForm
 from models.inputs import Floats
 from models.mixtures import Weights, canonical_permutation, exchangeable_groups
 

@@ -8,11 +8,11 @@ from typing import Any, get_args
 
 import numpy as np
 
-from em.coin_family import CoinMixture
-from em.gaussian_family import GaussianMixture
+from em.coins.mixture import CoinMixture
+from em.gaussians.mixture import GaussianMixture
 from em.mixture import Mixture
 from models import CoinPrior, CoinTosses, GaussianPrior, Measurements
-from models.gaussians import Covariance, CovarianceForm
+from models.gaussians.covariances import Covariance, CovarianceForm
 from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights, Weights
 

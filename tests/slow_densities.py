@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, GaussianPrior, Measurements
-from models.gaussians import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights
 

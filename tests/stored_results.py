@@ -34,6 +34,7 @@ from comparisons.results.result import (
     SampledResult,
     Sampler,
 )
+from comparisons.words import NOTES
 from tests.result_parts import binomial, model_checks, normal, provenance, quantity, tree
 
 type Floats = NDArray[np.float64]
@@ -77,6 +78,8 @@ def two_coins() -> SampledResult:
             formula=["coin[i] ~ Categorical(1/2, 1/2)", "heads[i] ~ Binomial(10, head_probabilities[coin[i]])"],
             prior=["head_probabilities[k] ~ Beta(1, 1)"],
             prior_reason="Uniform: nothing is added to the tosses.",
+            unit_powers={},
+            notes=dict.fromkeys(NOTES, "of coins "),
         ),
         quantities=[
             quantity(name, em, se, draws["head_probabilities"][..., k], "logit")
@@ -282,6 +285,8 @@ def geyser() -> SampledResult:
             ["y[i] ~ sum_k weights[k] Normal(means[k], covariances[k])"],
             ["weights ~ Dirichlet(1, 1)"],
             "Weak.",
+            dict.fromkeys(features, 1) | {"means": 1, "standard_deviations": 1, "covariances": 2},
+            dict.fromkeys(NOTES, "of normals "),
         ),
         quantities=quantities,
         curves=curves,

@@ -14,10 +14,10 @@ from scipy import stats
 
 import em
 from comparisons import families
+from comparisons.quantities import INTERVAL
 from comparisons.results.result import Check, Gap, Quantity
 from comparisons.summary import verdict
 from comparisons.summary.adequacy import (
-    INTERVAL,
     Circumstances,
     Modes,
     Points,

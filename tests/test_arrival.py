@@ -11,12 +11,12 @@ import em
 from comparisons.datasets import load
 from em.ascent import arrival
 from em.ascent.climb import Climb, climb
-from em.coin_family import CoinMixture
-from em.gaussian_family import GaussianMixture
+from em.coins.mixture import CoinMixture
+from em.gaussians.mixture import GaussianMixture
 from em.mixture import EPSILON
 from em.uncertainty.curvature import curvature
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
-from models.gaussians import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
 from models.mixtures import MixtureWeights
 
 FREE = MixtureWeights.of("free", 2)

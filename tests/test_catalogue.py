@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import catalogue, datasets, families, words
+from comparisons import catalogue, datasets, families, quantities, words
 from comparisons.declaration import Comparison, Fitted
 from comparisons.problem import Problem, em_densities
-from comparisons.summary import quantities
 
 FOLDER = Path(catalogue.__file__).parent
 each_name = pytest.mark.parametrize("name", catalogue.names())

@@ -21,15 +21,11 @@ from comparisons.checks.stationary import stationary
 from comparisons.posterior import prior_draws
 from comparisons.problem import Problem, em_densities, exchangeable
 from comparisons.results.result import Check
-from comparisons.study.settings import SETTINGS, simulate
+from comparisons.study.setting import simulate
+from comparisons.study.settings import SETTINGS
 from em.uncertainty.curvature import curvature
-from models import (
-    CoinParameters,
-    CoinPrior,
-    CoinTosses,
-    LogPosterior,
-    normal_distribution,
-)
+from models import CoinParameters, CoinPrior, CoinTosses, LogPosterior
+from models.gaussians import normal_distribution
 from tests.declared import BAGS, COINS, PRIOR, Case, coins_density, declare
 
 RANDOM = 16
@@ -76,7 +72,7 @@ def test_a_standard_deviation_for_a_variance_is_found(monkeypatch: pytest.Monkey
     def wrong(y: Any, weights: Any, means: Any, deviations: Any, *rest: Any) -> Any:
         return right(y, weights, means, deviations**2, *rest)
 
-    monkeypatch.setattr("models.normal_distribution.diagonal_logp", wrong)
+    monkeypatch.setattr("models.gaussians.normal_distribution.diagonal_logp", wrong)
     check = compared(NORMALS, LogPosterior(NORMALS.model()))
     assert (check.outcome, check.engine) == ("fail", "pymc")
 
@@ -85,16 +81,16 @@ def test_a_standard_deviation_for_a_variance_is_found(monkeypatch: pytest.Monkey
 def test_an_em_density_without_its_constant_or_without_a_number_is_found(
     fault: Callable[[Any], Any], density: LogPosterior, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = em.coin_steps.log_densities
-    monkeypatch.setattr(em.coin_steps, "log_densities", lambda parameters, tosses: fault(right(parameters, tosses)))
+    right = em.coins.steps.log_densities
+    monkeypatch.setattr(em.coins.steps, "log_densities", lambda parameters, tosses: fault(right(parameters, tosses)))
     check = compared(COINS, density)
     assert (check.outcome, check.engine) == ("fail", "em")
     assert "agrees with the other engine" in check.explanation
 
 
 def test_where_both_densities_are_off_neither_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = em.coin_steps.log_densities
-    monkeypatch.setattr(em.coin_steps, "log_densities", lambda parameters, tosses: right(parameters, tosses) - 1.0)
+    right = em.coins.steps.log_densities
+    monkeypatch.setattr(em.coins.steps, "log_densities", lambda parameters, tosses: right(parameters, tosses) - 1.0)
     other = LogPosterior(declare(BAGS, prior=CoinPrior(2.0, 4.0, 1.5)).model())
     check = compared(COINS, other)
     assert (check.outcome, check.engine) == ("fail", "comparison")

@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 import em
-from em.coin_family import CoinMixture
-from em.coin_steps import CoinStatistics, log_likelihood, m_step
+from em.coins.mixture import CoinMixture
+from em.coins.steps import CoinStatistics, log_likelihood, m_step
 from em.uncertainty.curvature import derivatives
 from models import CoinParameters, CoinPrior, CoinTosses
 from models.mixtures import MixtureWeights, Weights

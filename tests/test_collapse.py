@@ -8,10 +8,10 @@ from scipy import stats
 
 import em
 from comparisons.datasets import load
-from em.gaussian_family import GaussianMixture
+from em.gaussians.mixture import GaussianMixture
 from em.search.collapse import NARROW, collapsed, supported
 from models import GaussianParameters, GaussianPrior, Measurements
-from models.gaussians import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats
 from models.mixtures import MixtureWeights
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.special import multigammaln
 from scipy.stats import binom, binomtest
 
-from comparisons import catalogue, datasets, families
+from comparisons import catalogue, datasets, families, quantities
 from comparisons.binomial import exact_interval
 from comparisons.catalogue.two_coin import log_evidence
 from comparisons.components import comparing, likelihood_ratio, marginal
@@ -18,10 +18,9 @@ from comparisons.components.marginal import Marginal
 from comparisons.components.record import LikelihoodRatio
 from comparisons.posterior import importance
 from comparisons.problem import Problem
-from comparisons.summary import quantities
 from em.search.doubts import MINIMUM_RATIO
 from models import CoinTosses, GaussianPrior, Measurements
-from models.gaussians import Covariance
+from models.gaussians.covariances import Covariance
 from models.inputs import Floats
 from tests.declared import declare
 from tests.problems import COVARIANCES

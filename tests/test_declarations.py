@@ -13,10 +13,10 @@ import pytest
 
 import comparisons
 import em
-from comparisons import datasets, families, pipeline
+from comparisons import datasets, families, pipeline, quantities
 from comparisons.declaration import Comparison
 from comparisons.results.files import LONGEST_DIRECTORY, directory_name
-from comparisons.summary import profiles, quantities
+from comparisons.summary import profiles
 from models import CoinPrior, CoinTosses, GaussianPrior, Measurements
 
 RANDOM = np.random.default_rng(15)

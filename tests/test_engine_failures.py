@@ -22,8 +22,8 @@ from comparisons.problem import Problem
 from comparisons.results import store
 from comparisons.results.result import Check, SampledResult
 from comparisons.study.broken_em import with_fields
-from em.coin_family import CoinMixture
-from em.gaussian_family import GaussianMixture
+from em.coins.mixture import CoinMixture
+from em.gaussians.mixture import GaussianMixture
 from models import LogPosterior
 from tests.declared import BAGS, COINS, PRIOR, Case, coins_density, declare
 

@@ -13,10 +13,10 @@ from sklearn.mixture import GaussianMixture as SklearnMixture
 
 import em
 from comparisons.datasets import load
-from em.gaussian_family import GaussianMixture
+from em.gaussians.mixture import GaussianMixture
 from em.uncertainty.curvature import derivatives
 from models import GaussianParameters, GaussianPrior, Measurements
-from models.gaussians import Covariance, CovarianceForm
+from models.gaussians.covariances import Covariance, CovarianceForm
 from models.inputs import Floats
 from models.mixtures import MixtureWeights
 from tests.differences import root_of, second_derivatives, slope
@@ -113,7 +113,7 @@ def test_m_step_is_the_mode_given_the_responsibilities(d: int, covariance: Covar
     mixture = GaussianMixture(Measurements(y), weights, form, prior, standardise=False)
     r = random.dirichlet([1, 1], size=12)
     points = mixture.points  # sorted
-    statistics = em.moments.statistics_of(r, np.nan, points, np.zeros((2, d)))
+    statistics = em.gaussians.moments.statistics_of(r, np.nan, points, np.zeros((2, d)))
     mode = mixture.m_step(statistics)
     vector, steps = mixture.to_vector(mode), mixture.basis
     sizes = np.sqrt(np.diag(steps.T @ derivatives(mixture, mode)[2] @ steps))

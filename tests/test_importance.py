@@ -20,10 +20,11 @@ from comparisons.posterior.unconstrained import BLOCK, UnconstrainedPosterior
 from comparisons.problem import Problem
 from comparisons.results.result import Check
 from comparisons.study.faults import FAULTS
-from comparisons.study.settings import SETTINGS, simulate
-from em.gaussian_family import GaussianMixture
+from comparisons.study.setting import simulate
+from comparisons.study.settings import SETTINGS
+from em.gaussians.mixture import GaussianMixture
 from models import CoinTosses, Measurements
-from models.gaussians import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
 from models.mixtures import MixtureWeights
 from tests.problems import COVARIANCES, coin_problem, gaussian_problem
 from tests.problems import Problem as Drawn

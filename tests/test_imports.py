@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import pytest
 import comparisons
 import em
 import models
+from comparisons import families
 
 ROOT = Path(__file__).parent.parent
 FAMILIES = ("coins", "gaussians")
@@ -28,7 +32,18 @@ COMPILED = {"em/rows/lanes.py", "em/rows/compiled_pass.py"}
 # What em may know of models. In its PyMC side em has no business, so that the two densities are written apart.
 NOUNS = {
     f"models.{name}"
-    for name in ("coins", "gaussians", "inputs", "later", "display", "measurements", "mixtures", "order", "tables")
+    for name in (
+        "coins.nouns",
+        "gaussians.covariances",
+        "gaussians.measurements",
+        "gaussians.nouns",
+        "inputs",
+        "later",
+        "display",
+        "mixtures",
+        "order",
+        "tables",
+    )
 } | {"models"}
 
 
@@ -99,14 +114,139 @@ def test_a_package_offers_what_it_says(package: Any) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("place", ["models/{}.py", "em/{}.py", "tests/test_{}.py"])
-def test_every_family_has_its_stem_in_every_folder(family: str, place: str) -> None:
-    assert (ROOT / place.format(family)).is_file()
+@pytest.mark.parametrize("folder", ["models", "em", "comparisons/families", "comparisons/study"])
+def test_every_family_has_its_stem_in_every_folder(family: str, folder: str) -> None:
+    place = ROOT / folder / family
+    assert place.is_dir() or place.with_suffix(".py").is_file()
 
 
 def test_the_families_are_all_there_are() -> None:
-    """A module of ``em`` that offers a mixture is a family, and listed above."""
+    """What offers a mixture by EM is a family, and listed above."""
     offering = {
-        path.stem for path in sources("em") if "_mixture(\n" in path.read_text(encoding="utf-8") and path.stem != "fit"
+        path.parent.name if path.stem == "fit" else path.stem
+        for path in sources("em")
+        if path != ROOT / "em" / "fit.py"
+        and re.search(r"^def \w+_mixture\(", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
-    assert offering == set(FAMILIES)
+    assert offering == set(FAMILIES) == set(families.FAMILIES)
+
+
+# From the lowest: whoever is named here may import what stands in its own line or before it.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("models",),
+    ("em",),
+    (
+        "comparisons.results",
+        "comparisons.display",
+        "comparisons.quantity_names",
+        "comparisons.binomial",
+        "comparisons.settings",
+    ),
+    ("comparisons.names", "comparisons.datasets", "comparisons.declared_rows", "comparisons.engine_failures"),
+    ("comparisons.declaration",),
+    ("comparisons.catalogue",),
+    ("comparisons.problem",),
+    ("comparisons.families",),
+    ("comparisons.quantities", "comparisons.not_numbers", "comparisons.words"),
+    ("comparisons.posterior",),
+    ("comparisons.checks", "comparisons.summary", "comparisons.labels", "comparisons.model_fit"),
+    ("comparisons.judgement",),
+    ("comparisons.pipeline",),
+    ("comparisons.components", "comparisons.study", "comparisons.report"),
+    ("comparisons.command", "comparisons.__main__"),
+)
+
+
+def layer(module: str) -> int:
+    """The place of a module among the layers."""
+    for place, packages in enumerate(LAYERS):
+        if any(module == package or module.startswith(f"{package}.") for package in packages):
+            return place
+    raise AssertionError(f"{module} is in no layer; put it into one of LAYERS, or into a room that is")
+
+
+def arrows(root: Path) -> dict[str, set[str]]:
+    """What each module imports of the packages, for types and inside functions too, but for what only a script does."""
+    paths = {}
+    for package in ("models", "em", "comparisons"):
+        for path in (root / package).rglob("*.py"):
+            paths[".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")] = path
+    found: dict[str, set[str]] = {name: set() for name in paths}
+    for name, path in paths.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        as_script = {
+            id(inner)
+            for node in tree.body
+            if isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if id(node) in as_script:
+                continue
+            if isinstance(node, ast.Import):
+                found[name] |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found[name] |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return {name: {each for each in told if each in paths} - {name} for name, told in found.items()}
+
+
+def upward(root: Path) -> list[str]:
+    """Every import of something above; the package `comparisons` itself is the door, which all rooms lie behind."""
+    return [
+        f"{name} imports {other}"
+        for name, told in arrows(root).items()
+        for other in told
+        if "comparisons" not in (name, other) and layer(other) > layer(name)
+    ]
+
+
+def test_every_import_goes_down(tmp_path: Path) -> None:
+    assert upward(ROOT) == []
+    for package in ("models", "em", "comparisons"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "*.csv"))
+    planted = tmp_path / "comparisons" / "problem.py"
+    planted.write_text(f"{planted.read_text()}\n\ndef late() -> None:\n    import comparisons.checks.stationary\n")
+    assert upward(tmp_path) == ["comparisons.problem imports comparisons.checks.stationary"]
+
+
+def circles(told: dict[str, set[str]]) -> list[str]:
+    """Modules that import themselves by way of others; a package and what is in it are one where only its name is taken."""
+    sorter: TopologicalSorter[str] = TopologicalSorter(
+        {name: {each for each in others if not name.startswith(f"{each}.")} for name, others in told.items()}
+    )
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_there_are_no_circles() -> None:
+    told = arrows(ROOT)
+    # The door imports what is behind it inside its functions.
+    told["comparisons"] = set()
+    assert circles(told) == []
+    assert circles({**told, "models.inputs": {"models.order"}}) != []
+
+
+# Where a family may be named: its own files, the studies' populations and faults that are planted in it.
+OWN = re.compile(r"(models|em|comparisons/study)/(coins|gaussians)(/|\.py)|comparisons/(families|catalogue)/")
+QUESTION = re.compile(r"isinstance\([^()]*\b(Coin|Gaussian|Measurements)\w*|[\"'](coins|gaussians)[\"']")
+
+
+def questions(root: Path) -> list[str]:
+    """Every place outside a family's own files that asks of which family something is."""
+    return [
+        f"{place}:{number}: {line.strip()}"
+        for package in ("models", "em", "comparisons")
+        for path in sorted((root / package).rglob("*.*"))
+        if path.suffix in (".py", ".jinja")
+        for place in [path.relative_to(root).as_posix()]
+        if not OWN.match(place)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if QUESTION.search(line)
+    ]
+
+
+def test_no_family_is_asked_for_outside_its_own_files() -> None:
+    assert questions(ROOT) == []

@@ -9,11 +9,11 @@ import mpmath
 import numpy as np
 import pytest
 
-from em.gaussian_steps import m_step
-from em.normal_rows import NormalRows
+from em.gaussians.normal_rows import NormalRows
+from em.gaussians.steps import m_step
 from em.rows.compiled import normal_sums
 from models import GaussianParameters
-from models.gaussians import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats
 from models.mixtures import MixtureWeights
 

@@ -172,15 +172,16 @@ def test_where_no_order_holds_the_components_apart_a_difference_is_judged_by_wha
     found = two_coins()
     differing = [replace(q, verdict="differ") for q in found.quantities]
     names = [q.name for q in found.quantities]
-    told = verdict.of_labels(COINS, differing, found.labels)
+    problem = replace(COINS, comparison=replace(COINS.comparison, components=("B", "A")))
+    told = verdict.of_labels(problem, differing, found.labels)
     assert told is not None
     assert told.startswith("No order tells the components apart in every draw")
     assert all(name in told for name in names)
     assert "EM's distribution function lies in the posterior's 94% interval at 1 of 1 quantiles of the data" in told
     apart = replace(found.labels, verdict="told apart")
-    assert verdict.of_labels(COINS, differing, apart) is None
+    assert verdict.of_labels(problem, differing, apart) is None
     agreeing = [replace(q, verdict="agree") for q in found.quantities]
-    assert verdict.of_labels(COINS, agreeing, found.labels) is None
+    assert verdict.of_labels(problem, agreeing, found.labels) is None
 
 
 OUTCOMES: tuple[tuple[str, Literal["agree", "differ"]], ...] = (

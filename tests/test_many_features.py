@@ -10,7 +10,7 @@ import pytest
 
 import em
 from models import GaussianPrior
-from models.gaussians import Covariance
+from models.gaussians.covariances import Covariance
 from models.inputs import Floats
 from tests.problems import COVARIANCES
 

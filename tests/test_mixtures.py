@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 
 import em
-import em.coin_steps
-import em.gaussian_steps
+import em.coins.steps
+import em.gaussians.steps
 from em.ascent.climb import climb
 from em.ascent.direct import maximise
-from em.coin_family import CoinMixture
-from em.gaussian_family import GaussianMixture
+from em.coins.mixture import CoinMixture
+from em.gaussians.mixture import GaussianMixture
 from em.mixture import Mixture
 from em.search.starts import starts
 from em.uncertainty.curvature import curvature, derivatives
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, GaussianPrior, Measurements
-from models.gaussians import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats
 from models.mixtures import MixtureWeights, canonical_permutation, exchangeable_groups
 from tests.differences import slope
@@ -104,7 +104,7 @@ def test_statistics_add_over_chunks(problem: Problem) -> None:
     whole = mixture.e_step(problem.start)
     parts = [chunk(data, slice(None, None, 3)), chunk(data, slice(1, None, 3)), chunk(data, slice(2, None, 3))]
     # A chunk may be constant in a feature, so the E-step is asked directly, not a mixture of that chunk.
-    step: Any = em.coin_steps.e_step if isinstance(mixture, CoinMixture) else em.gaussian_steps.e_step
+    step: Any = em.coins.steps.e_step if isinstance(mixture, CoinMixture) else em.gaussians.steps.e_step
     first, second, third = (step(problem.start, part) for part in parts)
     added = first + second + third
     for name in whole.__slots__:
@@ -221,7 +221,7 @@ def test_the_first_point_of_a_path_is_the_start_and_each_next_one_plain_step() -
     fit = em.coin_mixture(problem.data, 2, start=problem.start)
     weights = MixtureWeights.of("free", 2)
     for before, after in itertools.pairwise(fit.path[:5]):
-        step = em.coin_steps.m_step(em.coin_steps.e_step(before, problem.data), None, weights)
+        step = em.coins.steps.m_step(em.coins.steps.e_step(before, problem.data), None, weights)
         np.testing.assert_allclose(after.head_probabilities, step.head_probabilities, rtol=1e-13)
         np.testing.assert_allclose(after.weights, step.weights, rtol=1e-13)
     np.testing.assert_array_equal(fit.path[0].head_probabilities, problem.start.head_probabilities)

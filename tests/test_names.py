@@ -13,14 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from comparisons import report
+from comparisons import quantities, report
 from comparisons.command import terminal
 from comparisons.quantity_names import variable_and_labels
 from comparisons.report.draws import draws_of
 from comparisons.results import store
 from comparisons.results.files import directory_name
 from comparisons.results.result import Result, SampledResult
-from comparisons.summary import quantities
 from tests.declared import Case
 from tests.stored_results import geyser
 

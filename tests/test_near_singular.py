@@ -10,7 +10,7 @@ import pytest
 
 import em
 from models import GaussianParameters
-from models.gaussians import Covariance
+from models.gaussians.covariances import Covariance
 from models.inputs import Floats
 
 NOISE = (1e-1, 1e-3, 1e-5)

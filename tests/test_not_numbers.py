@@ -17,14 +17,14 @@ import pytest
 import xarray as xr
 
 import models
-from comparisons import judgement
+from comparisons import judgement, quantities
 from comparisons.checks import best_mode, draws_belong, evidence, same_density
-from comparisons.checks.not_numbers import not_numbers
 from comparisons.families.coins import COINS
 from comparisons.judgement import Clock, Judgement
+from comparisons.not_numbers import not_numbers
 from comparisons.posterior import importance, nuts, stein
 from comparisons.problem import Problem
-from comparisons.summary import adequacy, quantities
+from comparisons.summary import adequacy
 from tests.conjugate_draws import DRAWS, coins, density, normals, tree
 
 # Sizes of what the judgement looks at, which are no matter here: it is made some hundred times.

@@ -12,10 +12,10 @@ import em
 import em.search.starts
 from benchmarks.hard_sets import hard_set_of_many_features
 from benchmarks.search import SAME, true_value
-from em.gaussian_family import GaussianMixture
+from em.gaussians.mixture import GaussianMixture
 from em.search.partitions import CUTS, about_centres, line_partitions, telling_directions
 from models import Measurements
-from models.gaussians import Covariance, CovarianceForm
+from models.gaussians.covariances import Covariance, CovarianceForm
 from models.inputs import Floats
 from models.mixtures import MixtureWeights
 

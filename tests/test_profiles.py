@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import em
-from comparisons import catalogue, datasets, families
+from comparisons import catalogue, datasets, families, quantities
 from comparisons.families import COINS, GAUSSIANS
 from comparisons.results.result import PosteriorSummary, Quantity
-from comparisons.summary import profiles, quantities
+from comparisons.summary import profiles
 from em.uncertainty.quantities import quantity as quantity_of
 from models.inputs import Floats
 

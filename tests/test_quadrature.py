@@ -9,12 +9,11 @@ import pytest
 from scipy.special import betaln, gammaln, logit, logsumexp
 from scipy.stats import beta
 
-from comparisons import catalogue, datasets, families
+from comparisons import catalogue, datasets, families, quantities
 from comparisons.checks.posterior_agrees import posterior_agrees
 from comparisons.families.coins import COINS, quadrature
 from comparisons.families.exact import ExactPosterior
 from comparisons.problem import Problem
-from comparisons.summary import quantities
 from models import CoinPrior, CoinTosses
 from models.mixtures import Weights
 

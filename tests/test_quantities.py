@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from comparisons import words
+from comparisons import quantities, words
 from comparisons.posterior.nuts import described
 from comparisons.posterior.prior_draws import drawn
 from comparisons.problem import exchangeable
-from comparisons.summary import profiles, quantities
+from comparisons.summary import profiles
 from em.uncertainty.quantities import quantity as quantity_of
 from tests.declared import CASES, Case
 

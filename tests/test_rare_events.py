@@ -11,7 +11,7 @@ from scipy.special import gammaln, logsumexp
 
 import em
 import models
-from em.binomials import deviances, largest_log_probability
+from em.coins.binomials import deviances, largest_log_probability
 from models import CoinTosses
 from models.inputs import Floats, Integers
 from tests.differences import second_derivatives

@@ -9,7 +9,7 @@ import pytest
 
 import em
 from comparisons.datasets import load
-from em.coin_family import CoinMixture
+from em.coins.mixture import CoinMixture
 from em.uncertainty.curvature import derivatives
 from models import CoinParameters, CoinTosses, GaussianParameters
 from models.mixtures import MixtureWeights
@@ -39,7 +39,7 @@ def test_labelled_coins_are_their_proportions_of_heads() -> None:
 
 def test_two_coin_steps_are_those_printed() -> None:
     fit = em.coin_mixture(BAGS, 2, weights="equal", start=PUBLISHED_START)
-    joint = np.exp(em.coin_steps.log_densities(PUBLISHED_START, BAGS))
+    joint = np.exp(em.coins.steps.log_densities(PUBLISHED_START, BAGS))
     np.testing.assert_allclose(
         (joint / joint.sum(axis=1, keepdims=True))[:, 0].round(3), [0.449, 0.805, 0.733, 0.352, 0.647]
     )

@@ -11,7 +11,7 @@ from scipy.stats import binom
 
 import em
 from comparisons import datasets
-from em.coin_family import CoinMixture
+from em.coins.mixture import CoinMixture
 from em.uncertainty.resampling import _Alignment, _simulated
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters
 from models.inputs import Floats

@@ -11,7 +11,7 @@ import em
 import models
 from comparisons.checks import third_density, third_reading
 from models import CoinTosses, GaussianPrior, Measurements
-from models.gaussians import Covariance
+from models.gaussians.covariances import Covariance
 from models.inputs import Floats
 from tests.declared import declare
 

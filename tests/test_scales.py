@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from comparisons import families, judgement
+from comparisons import families, judgement, quantities
 from comparisons.checks.evidence import curvature_of, modes, names
 from comparisons.checks.identified import identified
 from comparisons.checks.posterior_agrees import posterior_agrees
@@ -18,9 +18,9 @@ from comparisons.checks.standard_errors import _in_errors, of_fit
 from comparisons.checks.stationary import stationary
 from comparisons.posterior import importance
 from comparisons.problem import Problem, em_densities
-from comparisons.summary import adequacy, quantities
+from comparisons.summary import adequacy
 from models import CoinTosses, LogPosterior, Measurements
-from models.covariances import Covariance, CovarianceForm
+from models.gaussians.covariances import Covariance, CovarianceForm
 from models.inputs import Floats
 from tests.declared import declare
 

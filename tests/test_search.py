@@ -9,21 +9,21 @@ import pytest
 from scipy.optimize import minimize
 
 import em
-import em.gaussian_steps
+import em.gaussians.steps
 from benchmarks.hard_sets import hard_set
 from comparisons.datasets import load
 from comparisons.study.broken_em import with_fields
 from em.ascent.climb import climb
-from em.coin_family import CoinMixture
-from em.gaussian_family import GaussianMixture
+from em.coins.mixture import CoinMixture
+from em.gaussians.mixture import GaussianMixture
+from em.gaussians.spread_ratio import SpreadRatio
 from em.mixture import evaluated
 from em.rows.sample import SAMPLE
 from em.search.split_and_merge import all_pairs
 from em.search.starts import REARRANGED, start_apart, starts_from
-from em.spread_ratio import SpreadRatio
 from em.uncertainty.curvature import derivatives
 from models import CoinParameters, CoinTosses, GaussianParameters, GaussianPrior, Measurements
-from models.gaussians import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats
 from models.mixtures import MixtureWeights
 from tests.problems import problems
@@ -201,8 +201,11 @@ def test_steps_of_many_rows_are_those_that_were_asked_for() -> None:
         assert fit.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-12)
     data = Measurements(y)
     for k in range(plain.iterations):
-        step = em.gaussian_steps.m_step(
-            em.gaussian_steps.e_step(plain.path[k], data), None, MixtureWeights.of("free", 2), CovarianceForm.of("full")
+        step = em.gaussians.steps.m_step(
+            em.gaussians.steps.e_step(plain.path[k], data),
+            None,
+            MixtureWeights.of("free", 2),
+            CovarianceForm.of("full"),
         )
         np.testing.assert_allclose(step.means, plain.path[k + 1].means, rtol=1e-9)
 
@@ -397,7 +400,7 @@ def test_a_mode_with_a_component_that_has_no_rows_is_found(k: int) -> None:
     fit = em.gaussian_mixture(y, k, prior=prior)
     free, full = MixtureWeights.of("free", k), CovarianceForm.of("full")
     heights = [
-        m.log_likelihood + float(em.gaussian_steps.log_prior(m.parameters, prior, free, full)) for m in fit.modes
+        m.log_likelihood + float(em.gaussians.steps.log_prior(m.parameters, prior, free, full)) for m in fit.modes
     ]
     empty = [mode for mode in fit.modes if np.abs(mode.parameters.means - 0.0).min() < 1e-6]
     assert empty, heights

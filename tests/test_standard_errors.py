@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from comparisons import quantities
 from comparisons.checks.evidence import curvature_of
 from comparisons.checks.standard_errors import SAME_ERRORS, against_pymc, of_fit, standard_errors
 from comparisons.problem import Problem
 from comparisons.results.result import Check, Quantity
 from comparisons.results.strict_json import number
-from comparisons.study.settings import SETTINGS, simulate
-from comparisons.summary import quantities
+from comparisons.study.setting import simulate
+from comparisons.study.settings import SETTINGS
 from em.mixture import Mixture
 from em.uncertainty.curvature import Curvature, derivatives
 from models import CoinTosses, GaussianParameters, LogPosterior, Measurements

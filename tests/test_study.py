@@ -17,7 +17,9 @@ from comparisons.report import error_rates
 from comparisons.results import provenance
 from comparisons.study import calibration, campaign, faults, ranks, rates, replicate, settings, summary
 from comparisons.study.campaign import StudyError, Task
+from comparisons.study.gaussians import FORMS
 from comparisons.study.rates import Rate
+from comparisons.study.setting import Setting, simulate
 from models import CoinTosses
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,9 +35,9 @@ def row(**changed: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("setting", [*settings.SETTINGS.values(), *calibration.SETTINGS.values()], ids=lambda s: s.name)
-def test_a_seed_gives_the_same_data_and_the_next_seed_others(setting: settings.Setting) -> None:
+def test_a_seed_gives_the_same_data_and_the_next_seed_others(setting: Setting) -> None:
     def data(seed: int) -> Any:
-        rows: Any = settings.simulate(setting, seed).problem.data
+        rows: Any = simulate(setting, seed).problem.data
         return (rows.heads if isinstance(rows, CoinTosses) else rows.y).tolist(), rows.counts.tolist()
 
     assert data(3) == data(3)
@@ -43,9 +45,10 @@ def test_a_seed_gives_the_same_data_and_the_next_seed_others(setting: settings.S
 
 
 def test_separation_is_the_distance_in_standard_deviations() -> None:
-    assert settings.separation(settings.SETTINGS["normals-separated"].truth, 1.0) == pytest.approx(4.0)
+    apart = settings.SETTINGS["normals-separated"]
+    assert apart.separation(apart.truth) == pytest.approx(4.0)
     fair = settings.SETTINGS["coins-separated"]
-    assert settings.separation(fair.truth, 20.0) == pytest.approx(0.6 / np.sqrt(0.25 / 20))
+    assert fair.separation(fair.truth) == pytest.approx(0.6 / np.sqrt(0.25 / 20))
 
 
 def test_every_fault_is_planted_in_settings_that_exist_and_named_once() -> None:
@@ -56,7 +59,7 @@ def test_every_fault_is_planted_in_settings_that_exist_and_named_once() -> None:
 
 
 def test_a_planted_fault_breaks_nothing_beyond_its_block() -> None:
-    problem = settings.simulate(settings.SETTINGS["coins-repeated"], 1).problem
+    problem = simulate(settings.SETTINGS["coins-repeated"], 1).problem
     before = problem.fit(None, seed=1)
     for fault in faults.ALL:
         if "coins-repeated" in fault.settings:
@@ -75,7 +78,7 @@ def test_the_rule_for_what_a_fault_in_em_changes(name: str) -> None:
     fault = faults.FAULTS[name]
     # Binomial coefficients, priors and weights that are there to be forgotten, and no mode but one to be missed.
     setting = settings.SETTINGS[fault.settings[-1]]
-    problem = settings.simulate(setting, 1).problem
+    problem = simulate(setting, 1).problem
     with fault.planted(problem) as plant:
         broken = fault.estimates(problem, 1)
     unchanged = (setting.name, fault.name) == ("normals-overlap", "em-counts-ignored")
@@ -84,7 +87,7 @@ def test_the_rule_for_what_a_fault_in_em_changes(name: str) -> None:
 
 def test_sound_estimates_change_nothing() -> None:
     fault = faults.FAULTS["em-divides-by-n"]
-    problem = settings.simulate(settings.SETTINGS["coins-repeated"], 1).problem
+    problem = simulate(settings.SETTINGS["coins-repeated"], 1).problem
     assert not fault.changed(problem, fault.estimates(problem, 1), faults.Plant(), 1)
 
 
@@ -106,9 +109,9 @@ def test_every_form_in_one_two_and_three_features_is_simulated_soundly() -> None
     found = set()
     for setting in settings.CLEAN:
         if setting.family == "gaussians":
-            data: Any = settings.simulate(setting, 1).problem.data
+            data: Any = simulate(setting, 1).problem.data
             found.add((setting.covariance, data.d))
-    assert found == {(form, d) for form in settings.FORMS for d in (1, 2, 3)}
+    assert found == {(form, d) for form in FORMS for d in (1, 2, 3)}
 
 
 @pytest.fixture(scope="module")

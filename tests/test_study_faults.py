@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from comparisons import quantities
 from comparisons.checks.evidence import curvature_of
 from comparisons.study import faults, settings
-from comparisons.study.settings import SETTINGS, simulate
-from comparisons.summary import quantities
+from comparisons.study.setting import simulate
+from comparisons.study.settings import SETTINGS
 from em.ascent.climb import ObjectiveDecreased
 from models import CoinTosses, LogPosterior
 

@@ -58,7 +58,7 @@ def test_one_column_is_not_both_counts_and_labels(tmp_path: Path) -> None:
 
 def test_options_are_checked_before_any_row_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr("em.gaussians.chunks_of", None)
+    monkeypatch.setattr("em.gaussians.fit.chunks_of", None)
     with pytest.raises(ValueError, match="acceleration is 'SQUAREM'; give None"):
         em.gaussian_mixture(Y, 2, acceleration="SQUAREM")  # type: ignore[arg-type]
 

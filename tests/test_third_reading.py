@@ -9,10 +9,10 @@ import pytest
 import xarray as xr
 
 import models
+from comparisons import quantities
 from comparisons.checks import third_reading
 from comparisons.problem import Problem, exchangeable
 from comparisons.results.result import Check
-from comparisons.summary import quantities
 from tests.declared import CASES, Case, compiled, given
 
 CHAINS, DRAWS = 2, 15

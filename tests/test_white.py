@@ -8,7 +8,7 @@ import pytest
 import em
 import models
 from models import GaussianPrior
-from models.gaussians import Covariance
+from models.gaussians.covariances import Covariance
 from models.inputs import Floats
 
 

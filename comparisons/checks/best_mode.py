@@ -19,7 +19,7 @@ from scipy.special import chdtri
 
 import em
 from comparisons.checks.map_agrees import SAME_MAXIMUM
-from comparisons.checks.not_numbers import all_fitted, all_numbers
+from comparisons.not_numbers import all_fitted, all_numbers
 from comparisons.posterior.nuts import log_likelihoods, parameters_at
 from comparisons.problem import Parameters, Prior, Problem, em_densities
 from comparisons.results.result import Check

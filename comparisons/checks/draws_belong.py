@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import em
+from comparisons import quantities
 from comparisons.checks import third_reading
 from comparisons.checks.evidence import names
 from comparisons.checks.same_density import SAME_DENSITY
@@ -18,7 +19,6 @@ from comparisons.posterior.nuts import draw_values
 from comparisons.problem import Problem
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
-from comparisons.summary import quantities
 from models import LogPosterior
 from models.inputs import Floats
 

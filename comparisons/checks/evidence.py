@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 import em
-from comparisons.checks.not_numbers import all_numbers
 from comparisons.engine_failures import failing
+from comparisons.not_numbers import all_numbers
 from comparisons.problem import Problem, em_densities
 from comparisons.summary.adequacy import Modes
 from em.uncertainty.curvature import Curvature, curvature

@@ -11,9 +11,9 @@ from scipy.special import ndtri, stdtr
 from comparisons.families.exact import ExactPosterior
 from comparisons.posterior import importance
 from comparisons.posterior.importance import SecondRoute
+from comparisons.quantities import unit_of
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
-from comparisons.summary.quantities import unit_of
 from models.inputs import Floats
 
 # Chance that check 7 fails where both routes are right: with sixteen comparisons one in sixty runs of all.

@@ -1,6 +1,6 @@
 """Quantities and canonical order read a second time, from PyMC's own variables by name: the judge of the code that reads them.
 
-Nothing here is shared with `comparisons.summary.quantities`, `models.draws` or `models.mixtures` but names. A wrong canonical
+Nothing here is shared with `comparisons.quantities`, `models.draws` or `models.mixtures` but names. A wrong canonical
 order, or variances under the name of standard deviations, would be the same on both sides of every comparison.
 """
 

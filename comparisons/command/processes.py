@@ -28,12 +28,11 @@ from typing import Any
 from comparisons import report
 from comparisons.results.files import directory_name
 from comparisons.results.result import Verdict
+from comparisons.settings import SINGLE_THREADED
 
 LOG = "run.log"
 # Seconds that a process gets to end before it is killed.
 PATIENCE = 5.0
-# Processes are the parallelism here; numerical libraries that start a thread for each core only get in each other's way.
-SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)

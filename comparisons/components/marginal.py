@@ -16,12 +16,12 @@ import numpy as np
 from scipy.special import logsumexp
 
 import em
+from comparisons import quantities
 from comparisons.components.record import BayesFactor, Evidence, LeaveOneOut
 from comparisons.posterior import importance
 from comparisons.posterior.importance import LABELLINGS, pareto_smoothed
 from comparisons.problem import Problem
 from comparisons.results.strict_json import Number, number
-from comparisons.summary import quantities
 from em.mixture import row_posteriors
 from models.inputs import Floats
 

@@ -26,8 +26,8 @@ def of(noun: Any) -> Family:
     for family in FAMILIES.values():
         if isinstance(noun, (family.data, family.parameters, family.prior)):
             return family
-    known = ", ".join(f"models.{family.data.__name__}" for family in FAMILIES.values())
-    raise TypeError(f"data are {type(noun).__name__}, which no family has; give one of {known}")
+    known = " or ".join(f"models.{family.data.__name__}" for family in FAMILIES.values())
+    raise TypeError(f"data must be {known}, but is {type(noun).__name__}")
 
 
 def fitting(comparison: Comparison, data: Any) -> Comparison:

@@ -16,8 +16,8 @@ from comparisons.labels import relabelling as labels
 from comparisons.labels.memberships import Memberships, all_chains
 from comparisons.posterior.nuts import thinned
 from comparisons.problem import Problem
+from comparisons.quantities import INTERVAL
 from comparisons.results.report_data import Difference, DistributionFunction, Labels, RowMemberships
-from comparisons.summary.adequacy import INTERVAL
 from models.inputs import Floats, Integers
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike
 from comparisons import families
 from comparisons.display import displayed
 from em.mixture import log_weights, responsibilities
+from models.gaussians.measurements import measured
 from models.inputs import Floats, Integers, component_number, cut, finite_array, read_only, row_counts, some_of
-from models.measurements import measured
 from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
 
 if TYPE_CHECKING:

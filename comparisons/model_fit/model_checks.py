@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import em
+from comparisons import quantities
 from comparisons.model_fit.goodness_of_fit import goodness_of_fit
 from comparisons.model_fit.posterior_predictive import predictive_checks
 from comparisons.model_fit.power_scaling import THRESHOLD, prior_sensitivity
 from comparisons.posterior.nuts import parameters_at, thinned
 from comparisons.problem import Problem
+from comparisons.quantities import INTERVAL
 from comparisons.results.report_data import GoodnessOfFit, ModelChecks, PredictiveChecks, PriorSensitivity
-from comparisons.summary import quantities
-from comparisons.summary.adequacy import INTERVAL
 
 if TYPE_CHECKING:
     import xarray as xr

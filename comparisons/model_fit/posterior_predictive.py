@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from comparisons.problem import Parameters, Problem
+from comparisons.quantities import INTERVAL
 from comparisons.results.report_data import PredictiveChecks, PredictiveCurve, PredictiveStatistic
-from comparisons.summary.adequacy import INTERVAL
 from models.inputs import Floats
 
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from comparisons.problem import Parameters, Problem, em_densities
+from comparisons.quantities import unit_of
 from comparisons.results.report_data import PowerScaling, PriorSensitivity
 from comparisons.results.strict_json import number
-from comparisons.summary.quantities import unit_of
 from models.inputs import Floats
 
 if TYPE_CHECKING:

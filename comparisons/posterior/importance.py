@@ -22,10 +22,10 @@ import numpy as np
 from scipy.special import logsumexp
 
 import em
+from comparisons import quantities
 from comparisons.posterior import proposals
 from comparisons.posterior.unconstrained import UnconstrainedPosterior
 from comparisons.problem import Problem
-from comparisons.summary import quantities
 from models.inputs import Floats, Integers
 
 DRAWS = 4000

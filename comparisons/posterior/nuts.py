@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import models
+from comparisons import quantities
 from comparisons.engine_failures import failing
 from comparisons.problem import Parameters, Problem, em_densities, exchangeable
-from comparisons.summary import adequacy, quantities
 from models import LogPosterior
 from models.inputs import Floats, Integers
 
@@ -151,7 +151,9 @@ def summarised(every: dict[str, Floats]) -> Any:
     units = {name: quantities.unit_of(values) for name, values in every.items()}
     # By numbers: xarray takes a slash in a name for a path.
     scaled = {f"x{j}": values / units[name] for j, (name, values) in enumerate(every.items())}
-    summary = az.summary(az.from_dict({"posterior": scaled}), ci_prob=adequacy.INTERVAL, ci_kind="hdi", round_to="none")
+    summary = az.summary(
+        az.from_dict({"posterior": scaled}), ci_prob=quantities.INTERVAL, ci_kind="hdi", round_to="none"
+    )
     summary.index = list(every)
     in_units = [name for name in summary.columns if name.startswith(("mean", "sd", "mcse", "hdi"))]
     summary[in_units] = summary[in_units].mul([units[name] for name in summary.index], axis=0)

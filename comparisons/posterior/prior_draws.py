@@ -6,7 +6,7 @@ import numpy as np
 
 from comparisons.declaration import Comparison
 from comparisons.problem import Family, Prior, Problem
-from comparisons.summary.quantities import of_arrays
+from comparisons.quantities import of_arrays
 from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights
 from models.order import FIRST, Order

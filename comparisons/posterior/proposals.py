@@ -11,10 +11,10 @@ from scipy.special import gammaln, logsumexp
 import em
 from comparisons.posterior.unconstrained import UnconstrainedPosterior, central_gradient, reach_of
 from em.ascent.climb import climb
-from em.gaussian_family import GaussianMixture
+from em.gaussians.mixture import GaussianMixture
 from em.search.starts import spread_out
 from models import GaussianPrior, Measurements
-from models.gaussians import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats
 from models.mixtures import MixtureWeights
 

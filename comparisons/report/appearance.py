@@ -129,15 +129,14 @@ def drawn(name: str) -> str:
 
 def axis_label(result: Result, name: str) -> str:
     """Return the quantity's or variable's name with its unit, where it has one."""
-    variable, name = name.partition("[")[0], drawn(name)
+    powers, label = result.model.unit_powers, drawn(name)
+    power = powers.get(name, powers.get(name.partition("[")[0], 0))
     unit = drawn(result.data.unit)
-    if result.model.family == "coins" or not unit:
-        return name
-    if variable in ("weights", "head_probabilities"):
-        return name
-    if variable in ("covariances", "variances"):
-        return f"{name} ({unit}²)" if " " not in unit else name
-    return f"{name} ({unit})"
+    if not unit or power == 0:
+        return label
+    if power == 2:
+        return f"{label} ({unit}²)" if " " not in unit else label
+    return f"{label} ({unit})"
 
 
 def thinned(n: int, most: int) -> slice:

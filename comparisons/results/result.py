@@ -13,7 +13,7 @@ from comparisons.display import displayed, displayed_result
 from comparisons.results.report_data import Curves, Finding, Labels, ModelChecks, Surface
 from comparisons.results.strict_json import Number
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 type Verdict = Literal["agree", "differ", "wrong", "inconclusive"]
 type Outcome = Literal["pass", "fail", "inconclusive", "not applicable"]
@@ -40,6 +40,7 @@ class Model:
     """What both engines were asked to fit, in words and numbers.
 
     ``formula`` is plain text, one line per statement; ``prior`` likewise, with numbers that ``prior_reason`` defends.
+    ``unit_powers`` are of variables that have the unit of the data, ``notes`` what a report says of this family alone.
     """
 
     __repr__ = displayed
@@ -51,6 +52,8 @@ class Model:
     formula: list[str]
     prior: list[str]
     prior_reason: str
+    unit_powers: dict[str, int]
+    notes: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

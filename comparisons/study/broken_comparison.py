@@ -12,15 +12,15 @@ from unittest.mock import patch
 import numpy as np
 
 import models.mixtures
+from comparisons import families, quantities
 from comparisons.posterior import nuts
 from comparisons.problem import Problem
+from comparisons.study import settings
 from comparisons.study.broken_em import with_rows
 from comparisons.study.replaced import everywhere
-from comparisons.summary import adequacy, quantities
-from models import CoinTosses, GaussianPrior, Measurements
+from comparisons.summary import adequacy
+from models import GaussianPrior
 
-# Rows this near to each other, in the units of the settings, are taken for one.
-NEAR = 0.25
 WRONG_SHRINKAGE = 1.0
 
 
@@ -30,21 +30,22 @@ def _distinct(change: Callable[[Any], Any]) -> list[Any]:
     def broken(sound: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return lambda self: change(sound(self))
 
-    return [patch.object(kind, "distinct", broken(kind.distinct)) for kind in (CoinTosses, Measurements)]
+    return [
+        patch.object(kind, "distinct", broken(kind.distinct))
+        for kind in {family.data for family in families.FAMILIES.values()}
+    ]
 
 
 def merges_rows(problem: Problem, plant: Any) -> list[Any]:
     """Bags of equal heads are one, whatever their tosses; rows that are near each other are one."""
 
     def merged(rows: Any) -> Any:
-        coins = isinstance(rows, CoinTosses)
-        keys = rows.heads[:, None] if coins else np.round(rows.y / NEAR)
+        keys = settings.part_of(problem.family).near(problem.family.columns(rows))
         _, first, place = np.unique(
             np.column_stack([rows.labels, keys]), axis=0, return_index=True, return_inverse=True
         )
         counts = np.bincount(place.ravel(), weights=rows.counts).astype(np.int64)
-        names = ("heads", "tosses", "labels") if coins else ("y", "labels")
-        return with_rows(rows, counts=counts, **{name: getattr(rows, name)[first] for name in names})
+        return with_rows(rows, problem.family.columns(rows)[first], counts, rows.labels[first])
 
     return _distinct(merged)
 
@@ -58,9 +59,7 @@ def sorts_columns_apart(problem: Problem, plant: Any) -> list[Any]:
     """Each column is sorted by itself."""
 
     def sorted_apart(rows: Any) -> Any:
-        if isinstance(rows, CoinTosses):
-            return with_rows(rows, heads=np.sort(rows.heads), tosses=np.sort(rows.tosses))
-        return with_rows(rows, y=np.sort(rows.y, axis=0))
+        return with_rows(rows, np.sort(problem.family.columns(rows), axis=0))
 
     return _distinct(sorted_apart)
 

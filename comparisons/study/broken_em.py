@@ -10,15 +10,15 @@ from unittest.mock import patch
 
 import numpy as np
 
-import em.coin_family
-import em.coin_steps
-import em.normal_rows
+import em.coins.mixture
+import em.coins.steps
+import em.gaussians.normal_rows
+from comparisons import families
 from comparisons.problem import Problem, em_densities
-from em.coin_family import CoinMixture
-from em.gaussian_family import GaussianMixture
-from em.moments import GaussianStatistics
+from comparisons.study import settings
+from em.coins.mixture import CoinMixture
+from em.gaussians.mixture import GaussianMixture
 from em.search.optima import Mode
-from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Measurements
 
 MIXTURES = (CoinMixture, GaussianMixture)
 # Log densities times this leave responsibilities of 0 and 1.
@@ -51,12 +51,7 @@ def divides_by_n(problem: Problem, plant: Any) -> list[Any]:
     """M-step divides by n instead of the responsibilities' sum."""
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
-        if isinstance(statistics, GaussianStatistics):
-            everyone = np.broadcast_to(statistics.rows.sum(axis=-1, keepdims=True), statistics.rows.shape)
-            wrong = sound(self, dataclasses.replace(statistics, rows=everyone))
-        else:
-            all_tosses = np.broadcast_to(statistics.tosses.sum(axis=-1, keepdims=True), statistics.tosses.shape)
-            wrong = sound(self, dataclasses.replace(statistics, tosses=all_tosses))
+        wrong = sound(self, settings.part_of(problem.family).of_everyone(statistics))
         return with_fields(wrong, weights=sound(self, statistics).weights)
 
     return steps_replaced("m_step", m_step)
@@ -84,7 +79,7 @@ def weights_not_updated(problem: Problem, plant: Any) -> list[Any]:
 def hard_assignment(problem: Problem, plant: Any) -> list[Any]:
     """Responsibilities of 0 and 1."""
     found = []
-    for module in (em.coin_family, em.normal_rows):
+    for module in (em.coins.mixture, em.gaussians.normal_rows):
 
         def hard(
             theta: Any, blocks: Any, replace: Any = None, also: Any = None, sound: Any = module.posterior_sums
@@ -147,18 +142,27 @@ def other_data(change: Callable[[Any], Any]) -> list[Any]:
     return steps_replaced("__init__", init)
 
 
-def with_rows(data: Any, **fields: Any) -> Any:
-    """The data with other columns."""
-    if isinstance(data, CoinTosses):
-        return CoinTosses(
-            **{"heads": data.heads, "tosses": data.tosses, "counts": data.counts, "labels": data.labels, **fields}
-        )
-    return Measurements(**{"y": data.y, "counts": data.counts, "labels": data.labels, **fields})
+def with_rows(data: Any, columns: Any = None, counts: Any = None, labels: Any = None) -> Any:
+    """The data with other columns, counts or labels."""
+    family = families.of(data)
+    columns = family.columns(data) if columns is None else columns
+    counts = data.counts if counts is None else counts
+    return family.with_columns(data, columns, counts, data.labels if labels is None else labels)
+
+
+def some_rows(data: Any, kept: Any, counts: Any = None) -> Any:
+    """The rows that are ``kept``, with other counts if there are any."""
+    counts = data.counts if counts is None else counts
+    return with_rows(data, families.of(data).columns(data)[kept], counts[kept], data.labels[kept])
 
 
 def one_number_of_tosses(problem: Problem, plant: Any) -> list[Any]:
     """Every bag as if it had the tosses of the largest."""
-    return other_data(lambda data: with_rows(data, tosses=np.full_like(data.tosses, data.tosses.max())))[:1]
+
+    def longest(data: Any) -> Any:
+        return with_rows(data, np.column_stack([data.heads, np.full_like(data.tosses, data.tosses.max())]))
+
+    return other_data(longest)[:1]
 
 
 def counts_ignored(problem: Problem, plant: Any) -> list[Any]:
@@ -170,9 +174,7 @@ def half_the_data(problem: Problem, plant: Any) -> list[Any]:
     """The first half of the distinct rows."""
 
     def half(data: Any) -> Any:
-        kept = slice(0, (len(data.counts) + 1) // 2)
-        names = ("heads", "tosses") if isinstance(data, CoinTosses) else ("y",)
-        return with_rows(data, **{name: getattr(data, name)[kept] for name in (*names, "counts", "labels")})
+        return some_rows(data, slice(0, (len(data.counts) + 1) // 2))
 
     return other_data(half)
 
@@ -217,16 +219,7 @@ def at_the_saddle(problem: Problem, plant: Any) -> list[Any]:
         p = fit.parameters
         if start is not None:
             return fit
-        if isinstance(p, CoinParameters):
-            share = np.average(p.head_probabilities, weights=p.weights)
-            equal: Any = CoinParameters(p.weights, np.full(len(p.weights), share))
-        else:
-            mean = p.weights @ p.means
-            apart = p.means - mean
-            pooled = np.einsum("k,kab->ab", p.weights, p.covariances + np.einsum("ka,kb->kab", apart, apart))
-            equal = GaussianParameters(
-                p.weights, np.repeat(mean[None], len(apart), 0), np.repeat(pooled[None], len(apart), 0)
-            )
+        equal = settings.part_of(problem.family).all_equal(p)
         return moved_to(problem, fit, equal)
 
     return reported(change)
@@ -263,7 +256,7 @@ def no_binomial_coefficient(problem: Problem, plant: Any) -> list[Any]:
     """Log densities without the constant."""
     from scipy.special import gammaln
 
-    sound = em.coin_steps.log_densities
+    sound = em.coins.steps.log_densities
 
     def log_densities(parameters: Any, tosses: Any) -> Any:
         h, t = tosses.heads[:, None], tosses.tosses[:, None]
@@ -274,7 +267,7 @@ def no_binomial_coefficient(problem: Problem, plant: Any) -> list[Any]:
         terms = gammaln(tosses.tosses + 1) - gammaln(tosses.heads + 1) - gammaln(tosses.tosses - tosses.heads + 1)
         return dataclasses.replace(statistics, log_likelihood=statistics.log_likelihood - terms @ tosses.counts)
 
-    without = [patch.object(module, "log_densities", log_densities) for module in (em.coin_steps, em.coin_family)]
+    without = [patch.object(module, "log_densities", log_densities) for module in (em.coins.steps, em.coins.mixture)]
     return [*without, *steps_replaced("e_step", e_step)[:1]]
 
 
@@ -289,10 +282,7 @@ def prior_forgotten(problem: Problem, plant: Any) -> list[Any]:
         without.prior = None
         forgotten = sound(without, statistics)
         # Where the component's axis stands, counted from the end; a covariance that is shared is no component's own.
-        if isinstance(self, CoinMixture):
-            axes = {"head_probabilities": 1}
-        else:
-            axes = {"means": 2} if self.form.tied else {"means": 2, "covariances": 3}
+        axes = settings.part_of(problem.family).own_axes(self)
         mixed = {}
         for name, axis in axes.items():
             values = np.array(getattr(parameters, name))
@@ -311,10 +301,7 @@ def mode_on_other_scale(problem: Problem, plant: Any) -> list[Any]:
         if self.prior is None:
             return sound(self, statistics)
         other = copy.copy(self)
-        if isinstance(self.prior, CoinPrior):
-            other.prior = dataclasses.replace(self.prior, heads=self.prior.heads + 1, tails=self.prior.tails + 1)
-        else:
-            other.prior = dataclasses.replace(self.prior, degrees_of_freedom=self.prior.degrees_of_freedom - 2)
+        other.prior = settings.part_of(problem.family).prior_on_other_scale(self.prior)
         return sound(other, statistics)
 
     return steps_replaced("m_step", m_step)
@@ -334,13 +321,5 @@ def stale_fit(problem: Problem, plant: Any) -> list[Any]:
 
 def neighbour(problem: Problem) -> Problem:
     """The problem with one row changed: one head more or fewer in a bag, or half a standard deviation."""
-    data = problem.data
-    if isinstance(data, CoinTosses):
-        heads = np.array(data.heads)
-        heads[0] += 1 if heads[0] < data.tosses[0] else -1
-        changed: Any = with_rows(data, heads=heads)
-    else:
-        y = np.array(data.y)
-        y[0] += 0.5 * y.std(axis=0)
-        changed = with_rows(data, y=y)
+    changed = with_rows(problem.data, settings.part_of(problem.family).neighbour(problem.family.columns(problem.data)))
     return dataclasses.replace(problem, data=changed.distinct())

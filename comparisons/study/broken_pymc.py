@@ -10,11 +10,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-import models.coins
-import models.normal_distribution
+import models.coins.model
+import models.gaussians.normal_distribution
 from comparisons.problem import Problem
-from comparisons.study.broken_em import with_rows
-from models import CoinPrior, CoinTosses
+from comparisons.study import settings
+from comparisons.study.broken_em import some_rows
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -28,11 +28,7 @@ def _of_another(change: Any) -> list[Any]:
 
 def other_prior(problem: Problem, plant: Any) -> list[Any]:
     """Beta(2, 2) in place of the uniform, or twice the scale."""
-    prior = problem.prior
-    if isinstance(prior, CoinPrior):
-        other: Any = dataclasses.replace(prior, heads=prior.heads + 1, tails=prior.tails + 1)
-    else:
-        other = dataclasses.replace(prior, scale=2 * prior.scale)
+    other = settings.part_of(problem.family).other_prior(problem.prior)
     return _of_another(lambda declared: dataclasses.replace(declared, prior=other))
 
 
@@ -41,27 +37,25 @@ def row_dropped(problem: Problem, plant: Any) -> list[Any]:
     data = problem.data
     counts = np.array(data.counts)
     counts[-1] -= 1
-    kept = counts > 0
-    names = ("heads", "tosses", "labels") if isinstance(data, CoinTosses) else ("y", "labels")
-    fewer = with_rows(data, counts=counts[kept], **{name: getattr(data, name)[kept] for name in names})
+    fewer = some_rows(data, counts > 0, counts)
     return _of_another(lambda declared: dataclasses.replace(declared, data=fewer))
 
 
 def sd_for_variance(problem: Problem, plant: Any) -> list[Any]:
     """The likelihood takes the variance for the standard deviation."""
-    sound = models.normal_distribution.diagonal_logp
+    sound = models.gaussians.normal_distribution.diagonal_logp
 
     def logp(y: Any, weights: Any, means: Any, deviations: Any, *rest: Any) -> Any:
         return sound(y, weights, means, deviations**2, *rest)
 
-    return [patch.object(models.normal_distribution, "diagonal_logp", logp)]
+    return [patch.object(models.gaussians.normal_distribution, "diagonal_logp", logp)]
 
 
 def weights_not_normalised(problem: Problem, plant: Any) -> list[Any]:
     """Weights that sum to the number of components."""
     shift = float(np.log(problem.comparison.n_components))
     found = []
-    for module in (models.coins, models.normal_distribution):
+    for module in (models.coins.model, models.gaussians.normal_distribution):
         sound = module.mixture_log_density
 
         def density(log_weights: Any, *rest: Any, sound: Any = sound) -> Any:

@@ -11,49 +11,42 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
+from comparisons import quantities
 from comparisons.checks.evidence import curvature_of
 from comparisons.posterior import nuts
 from comparisons.posterior.nuts import canonical, described, log_likelihoods, sample, spread_places
 from comparisons.problem import Problem, em_densities, exchangeable
 from comparisons.study.broken_pymc import jacobian_dropped, other_prior
-from comparisons.study.settings import (
-    FORM,
-    FORMS,
-    UNIT_PRIOR,
-    UNIT_PRIOR_2D,
-    UNIT_PRIOR_3D,
-    Setting,
-    Simulated,
-    simulate,
-)
-from comparisons.summary import adequacy, quantities
+from comparisons.study.coins import CoinSetting
+from comparisons.study.gaussians import FORM, FORMS, UNIT_PRIOR, UNIT_PRIOR_2D, UNIT_PRIOR_3D, NormalSetting
+from comparisons.study.setting import Simulated, simulate
+from comparisons.summary import adequacy
 from models import CoinPrior, LogPosterior
 
 # Draws among which the truth is ranked, spread over all draws so that they hardly depend on each other.
 RANKED = 99
 DRAWS, CHAINS = 1000, 4
 TARGET_ACCEPT = 0.9
-# Rows on which EM's intervals are tried, and tosses in each bag of them: in shorter bags no two coins lie far apart.
+# Rows on which EM's intervals are tried.
 SIZES = (20, 50, 100, 200, 500)
-TOSSES = (10, 10)
 
 SETTINGS = {
     setting.name: setting
     for setting in (
         # Longer bags outweigh the prior: no change of it would show. With a uniform prior a dropped Jacobian leaves nothing
         # that can be normalised: one coin goes to 0 where the other explains all heads.
-        Setting("sbc-coins-equal", 20, "Two coins.", CoinPrior(1.5, 1.5), weights="equal", tosses=(1, 3)),
-        Setting("sbc-coins-free", 20, "Two coins, weights free.", CoinPrior(1.5, 1.5, 2.0), tosses=(1, 3)),
-        Setting("sbc-normals", 20, "Two normals.", UNIT_PRIOR),
-        Setting("sbc-normals-plane", 20, "Two features.", UNIT_PRIOR_2D),
+        CoinSetting("sbc-coins-equal", 20, "Two coins.", CoinPrior(1.5, 1.5), weights="equal", tosses=(1, 3)),
+        CoinSetting("sbc-coins-free", 20, "Two coins, weights free.", CoinPrior(1.5, 1.5, 2.0), tosses=(1, 3)),
+        NormalSetting("sbc-normals", 20, "Two normals.", UNIT_PRIOR),
+        NormalSetting("sbc-normals-plane", 20, "Two features.", UNIT_PRIOR_2D),
         *(
-            Setting(f"sbc-normals-{where}-{form}", 20, f"{form} covariances.", prior, covariance=form, share=FORM)
+            NormalSetting(f"sbc-normals-{where}-{form}", 20, f"{form} covariances.", prior, covariance=form, share=FORM)
             for where, prior in (("line", UNIT_PRIOR), ("plane", UNIT_PRIOR_2D), ("space", UNIT_PRIOR_3D))
             for form in FORMS
             if where == "space" or form != "full"
@@ -107,7 +100,7 @@ def calibrated(setting_name: str, seed: int, fault: str = "") -> CalibrationRow:
         tree = sample(problem, density, DRAWS, CHAINS, seed, TARGET_ACCEPT)
     drawn = described(problem, density, tree, TARGET_ACCEPT, 0)
     ranks = _ranks(simulated, tree, exchangeable(density.model))
-    tried = [simulate(replace(setting, n=n, tosses=TOSSES, truth=simulated.truth), seed) for n in SIZES]
+    tried = [simulate(setting.of_size(n, simulated.truth), seed) for n in SIZES]
     coverage = [] if fault else [told for rows in tried for told in _covered(rows, seed)]
     return CalibrationRow(
         setting.family,

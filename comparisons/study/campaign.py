@@ -20,10 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from comparisons import families
 from comparisons.results import provenance
+from comparisons.settings import SINGLE_THREADED
 from comparisons.study import calibration, faults, replicate, settings
 from comparisons.study.calibration import CalibrationRow
 from comparisons.study.replicate import Row
+from comparisons.study.setting import simulate
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -40,11 +43,8 @@ SECONDS: dict[str, float] = {"clean": 4.0, "faults": 3.5, "curves": 2.5, "calibr
 COMPILING = 40.0
 # Sources of this package that cannot change a row.
 COUNTING = ("__init__", "campaign", "figures", "ranks", "rates", "summary")
-# A posterior of normals takes three times as long as one of coins.
-NORMALS_SHARE = 0.3
-# Simulations of each fault that calibration has to find, as a share of the sound ones; of coins a changed prior shows least.
+# Simulations of each fault that calibration has to find, as a share of the sound ones, but of those that show little.
 BROKEN_SHARE = 0.3
-SHOWS_LEAST = ("coins", "prior-changed")
 
 
 class StudyError(RuntimeError):
@@ -87,11 +87,11 @@ def plan(study: Study, replicates: int, seed: int) -> list[Task]:
         ]
     else:
         for name, simulated in calibration.SETTINGS.items():
-            number = replicates if simulated.family == "coins" else round(NORMALS_SHARE * replicates)
-            number = max(1, round(simulated.share * number))
+            part = settings.part_of(families.FAMILIES[simulated.family])
+            number = max(1, round(simulated.share * round(part.CALIBRATED * replicates)))
             # A changed prior and a dropped Jacobian are the same in every form.
             for fault in ("", *calibration.FAULTS) if simulated.share == 1 else ("",):
-                as_many = not fault or (simulated.family, fault) == SHOWS_LEAST
+                as_many = not fault or fault in part.SHOW_LITTLE
                 count = number if as_many else round(BROKEN_SHARE * number)
                 tasks += [Task(name, seed + j, fault) for j in range(count)]
     return sorted(tasks, key=lambda task: task.seed)
@@ -100,7 +100,7 @@ def plan(study: Study, replicates: int, seed: int) -> list[Task]:
 def graph(task: Task) -> tuple[Any, ...]:
     """What decides which graphs a replicate compiles: those that agree in it are best run by one process."""
     setting = settings.SETTINGS.get(task.setting) or calibration.SETTINGS[task.setting]
-    problem = settings.simulate(setting, task.seed).problem
+    problem = simulate(setting, task.seed).problem
     fault = faults.FAULTS.get(task.fault)
     own = task.fault if fault is None or fault.own_graph else ""
     return (*problem.structure, own)
@@ -220,8 +220,6 @@ def _cluster(scheduler: str | None) -> Iterator[Client]:
         with Client(scheduler) as client:
             yield client
         return
-    from comparisons.command.processes import SINGLE_THREADED
-
     os.environ.update(dict.fromkeys(SINGLE_THREADED, "1"))
     workers = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
     with (

@@ -18,8 +18,8 @@ from unittest.mock import patch
 import numpy as np
 
 import em.ascent.climb
-import em.coins
-import em.gaussians
+import em.coins.fit
+import em.gaussians.fit
 from comparisons.checks.best_mode import objective
 from comparisons.posterior import nuts
 from comparisons.problem import Problem, em_densities
@@ -95,7 +95,7 @@ class Fault:
                 stack.enter_context(patch.object(em.ascent.climb, "ROUNDING", np.inf))
                 # Broken steps may go round for ever.
                 bounded = partial(fit_mixture, max_iterations=MOST_STEPS)
-                for family in (em.coins, em.gaussians):
+                for family in (em.coins.fit, em.gaussians.fit):
                     stack.enter_context(patch.object(family, "fit_mixture", bounded))
             if self.own_graph:
                 stack.enter_context(patch.object(nuts, "_compiled", _compiled.setdefault(self.name, {})))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from comparisons.families import FAMILIES
 from comparisons.report import appearance
 from comparisons.study import rates
 from comparisons.study.calibration import RANKED
@@ -73,7 +74,7 @@ def curves(directory: Path, found: list[CurvePoint]) -> str:
     with appearance.style():
         figure, grid = _figure(2.6, len(kinds), 1, squeeze=False, sharey=True)
         for axes, kind in zip(grid[0], kinds, strict=True):
-            for family, colour, marker in (("coins", appearance.EM, "s"), ("gaussians", appearance.POSTERIOR, "o")):
+            for family, colour, marker in zip(FAMILIES, (appearance.EM, appearance.POSTERIOR), "so", strict=False):
                 points = [p for p in found if (p.curve, p.family) == (kind, family)]
                 share = np.array([p.detected.count / p.detected.of for p in points])
                 ends = np.array([[p.detected.low, p.detected.high] for p in points]).reshape(-1, 2).T

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from comparisons.binomial import exact_interval
+from comparisons.families import FAMILIES
 from comparisons.study import faults
 from comparisons.study.calibration import RANKED
 from comparisons.study.ranks import uniformity
 from comparisons.study.settings import SETTINGS
-from models import GaussianParameters
 from models.inputs import Integers
 
 # Bins of the distance of two components, in standard deviations of a row.
@@ -164,13 +164,9 @@ def found_by(rows: list[dict[str, str]], group: Callable[[dict[str, str]], str])
 
 
 def form(row: dict[str, str]) -> str:
-    """Coins, or the form of covariance and the number of features."""
-    setting = SETTINGS[row["setting"]]
-    if setting.family == "coins":
-        return "coins"
-    assert setting.truth is not None or setting.prior is not None
-    d = np.shape(setting.truth.means)[1] if isinstance(setting.truth, GaussianParameters) else len(setting.prior.mean)  # type: ignore[union-attr]
-    return f"{setting.covariance}, {d} feature{'s' * (d > 1)}"
+    """What kind of model it is of."""
+    form: str = SETTINGS[row["setting"]].form
+    return form
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +183,7 @@ def curves(rows: list[dict[str, str]]) -> list[CurvePoint]:
     """Share found of each size. What has no size is no fault: there every alarm is false."""
     found = []
     for fault in faults.SIZED:
-        for family in ("coins", "gaussians"):
+        for family in FAMILIES:
             chosen = [row for row in rows if row["fault"] == fault.name and row["family"] == family]
             if chosen:
                 found.append(CurvePoint(fault.curve, family, fault.size, Rate.counted(detected(row) for row in chosen)))

@@ -12,7 +12,8 @@ import pymc as pm
 from comparisons.judgement import Clock, Judgement, judge
 from comparisons.results.result import Check
 from comparisons.study import faults
-from comparisons.study.settings import SETTINGS, simulate
+from comparisons.study.setting import simulate
+from comparisons.study.settings import SETTINGS
 from models import LogPosterior
 
 DRAWS, CHAINS = 1000, 4

@@ -15,14 +15,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from comparisons.checks.not_numbers import not_numbers
+from comparisons.not_numbers import not_numbers
 from comparisons.problem import Scale
+from comparisons.quantities import INTERVAL, unit_of
 from comparisons.results.result import Exact, Gap, PosteriorSummary, Quantity
 from comparisons.results.strict_json import number
-from comparisons.summary.quantities import unit_of
 from models.inputs import Floats
 
-INTERVAL = 0.94
 # Nominal 0.03: a summary whose tails hold a third or twice of that is off by more than a reader would forgive.
 TAILS = (0.01, 0.06)
 # Posterior sds between mean and estimate: less is not seen in a figure.

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from em.rows.chunks import Rows, chunks_of
-from models.coins import CoinTosses
+from em.rows.chunks import Rows
+from em.rows.places import chunks_of
+from models.coins.nouns import CoinTosses
 from models.inputs import some_of
 from models.tables import Columns
 

@@ -14,14 +14,15 @@ from functools import partial
 
 import numpy as np
 
-from em.gaussian_family import GaussianMixture, Summary
+from em.gaussians.mixture import GaussianMixture, Summary
+from em.gaussians.moments import GaussianStatistics, statistics_of
 from em.mixture import Sum
-from em.moments import GaussianStatistics, statistics_of
 from em.rows.chunks import Chunks, Rows
 from em.rows.sample import SAMPLE, Sample
-from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior
+from models.gaussians.covariances import CovarianceForm
+from models.gaussians.measurements import Measurements, spread_of
+from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.inputs import Floats, Integers
-from models.measurements import Measurements, spread_of
 from models.mixtures import MixtureWeights, checked_labels, enough_rows
 
 
@@ -155,6 +156,8 @@ def over_chunks(
 
 class ChunkedGaussianMixture(GaussianMixture):
     """The Gaussian family over chunks: in all but what speaks of all rows it is the mixture of their sample."""
+
+    in_memory = False
 
     def __init__(self, drawn: GaussianMixture, chunks: Chunks, extent: tuple[int, Floats]) -> None:
         vars(self).update(vars(drawn))

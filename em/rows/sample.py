@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.gaussians.measurements import Measurements
 from models.inputs import Floats, Integers
-from models.measurements import Measurements
 
 # Distinct rows up to which a search is made among all; of more, among so many, and the best optima there are where the runs
 # over all rows start.

@@ -20,18 +20,13 @@ from typing import Any, Literal
 import numpy as np
 
 from em.ascent.climb import climb
-from em.coin_family import CoinMixture
 from em.fit import Fit, checked_fit
-from em.gaussian_family import GaussianMixture
 from em.mixture import Mixture, log_weights, responsibilities
-from em.rows.chunked import ChunkedGaussianMixture
 from em.search.collapse import collapsed
 from em.uncertainty.curvature import derivatives
 from em.uncertainty.quantities import Interval, quantity
-from models.coins import CoinTosses
 from models.display import displayed
 from models.inputs import Floats, Integers, read_only, shown, whole_number
-from models.measurements import Measurements
 
 # Share of the replicates that may be lost, without a maximum or with components that cannot be told apart: what is left
 # out are the extreme ones, and of a 94 % interval each tail holds 3 %.
@@ -107,7 +102,7 @@ def bootstrap[E](
     if not isinstance(random, np.random.Generator):
         random = np.random.default_rng(whole_number("random", random, least=0))
     mixture: Any = fit._mixture
-    if isinstance(mixture, ChunkedGaussianMixture):
+    if not mixture.in_memory:
         raise ValueError(
             "fit is of rows that are not in memory, which are not drawn again; take em.sandwich(fit) instead"
         )
@@ -160,11 +155,8 @@ def _resampled(mixture: Any, random: np.random.Generator) -> Mixture[Any, Any]:
     n = int(mixture.counts.sum())
     counts = random.multinomial(n, mixture.counts / n)
     seen = counts > 0
-    if isinstance(mixture, CoinMixture):
-        t = mixture.tosses
-        tosses = CoinTosses(t.heads[seen], t.tosses[seen], counts[seen], t.labels[seen])
-        return CoinMixture(tosses, mixture.weights, mixture.prior)
-    return _measured(mixture, mixture.inside[seen], counts[seen], mixture.labels[seen])
+    again: Mixture[Any, Any] = mixture.drawn_again(np.flatnonzero(seen), counts[seen])
+    return again
 
 
 def _simulated(mixture: Any, parameters: Any, random: np.random.Generator) -> Mixture[Any, Any]:
@@ -172,17 +164,8 @@ def _simulated(mixture: Any, parameters: Any, random: np.random.Generator) -> Mi
     rows = np.repeat(np.arange(len(mixture.counts)), mixture.counts)
     components = random.choice(mixture.n_components, size=len(rows), p=parameters.weights)
     labels = np.where(mixture.labels[rows] >= 0, components, -1)
-    if isinstance(mixture, CoinMixture):
-        tosses = mixture.tosses.tosses[rows]
-        heads = parameters.simulate(components, tosses, random)
-        return CoinMixture(CoinTosses(heads, tosses, labels=labels), mixture.weights, mixture.prior)
-    return _measured(mixture, parameters.simulate(components, random), None, labels)
-
-
-def _measured(mixture: GaussianMixture, y: Floats, counts: Integers | None, labels: Integers) -> GaussianMixture:
-    """The same Gaussian problem on other rows, all in the units of the first."""
-    rows = Measurements(y, counts, labels)
-    return GaussianMixture(rows, mixture.weights, mixture.form, mixture.prior, standardise=False)
+    again: Mixture[Any, Any] = mixture.simulated(parameters, rows, components, labels, random)
+    return again
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,11 +14,11 @@ from comparisons.declared_rows import DeclaredRows
 from comparisons.families.coins import counts, quadrature, third
 from comparisons.problem import Family, Margin, Problem, Scale
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
-from em.coin_family import CoinMixture
-from em.coin_steps import log_densities, log_likelihood, log_prior
+from em.coins.mixture import CoinMixture
+from em.coins.steps import log_densities, log_likelihood, log_prior
 from em.mixture import has_mode
 from models import CoinParameters, CoinPrior, CoinTosses
-from models.binomial_distribution import many_tosses
+from models.coins.binomial_distribution import many_tosses
 from models.inputs import Floats, Integers, cut, instance_of, some_of
 
 if TYPE_CHECKING:
@@ -139,6 +139,15 @@ class Coins(Family):
         prior = problem.prior
         told = f"head_probabilities[k] ~ Beta({prior.heads:.6g}, {prior.tails:.6g})"
         return {}, "heads[i] | z[i] = k ~ Binomial(tosses[i], head_probabilities[k])", [told]
+
+    def notes(self, problem: Problem) -> dict[str, str]:
+        return {
+            "distribution": "up to a value",
+            "irregular": "a saddle, or a bound that EM cannot leave though the likelihood rises beside it.",
+            "distances": "Over the head counts of equal bags. Expected counts may be too small for the chi-squared "
+            "distribution, so the degrees of freedom are told and not used: ",
+            "prior": " and head probabilities",
+        }
 
     def third_density(self, rows: DeclaredRows, parameters: CoinParameters, component: int) -> Floats:
         return third.binomial(rows.columns[:, 0], rows.columns[:, 1], float(parameters.head_probabilities[component]))

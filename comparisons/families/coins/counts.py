@@ -12,7 +12,7 @@ from scipy.special import bdtr, gammaln, xlog1py, xlogy
 from comparisons.families.shares import component_shares
 from comparisons.problem import Problem
 from comparisons.results.report_data import Distance
-from em.coin_steps import log_densities
+from em.coins.steps import log_densities
 from models import CoinParameters, CoinTosses
 from models.inputs import Floats, Integers
 

@@ -37,7 +37,7 @@ def exact(problem: Problem, thresholds: dict[str, list[float]]) -> ExactPosterio
 
     Parameters
     ----------
-    thresholds : of each quantity by name, as `comparisons.summary.quantities` names them
+    thresholds : of each quantity by name, as `comparisons.quantities` names them
     """
     if problem.comparison.n_components > 2:
         return None

@@ -19,11 +19,11 @@ from comparisons.names import distinct_names
 from comparisons.problem import Family, Margin, Problem, Scale
 from comparisons.quantity_names import variable_and_labels
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
-from em.gaussian_family import GaussianMixture
-from em.gaussian_steps import log_densities, log_likelihood, log_prior
+from em.gaussians.mixture import GaussianMixture
+from em.gaussians.steps import log_densities, log_likelihood, log_prior
 from em.mixture import has_mode
 from models import GaussianParameters, GaussianPrior, Measurements
-from models.covariances import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats, Integers, instance_of, shown
 
 if TYPE_CHECKING:
@@ -207,6 +207,32 @@ class Gaussians(Family):
 
     def words(self, problem: Problem) -> tuple[dict[str, str], str, list[str]]:
         return of_rows_and_prior(problem)
+
+    def unit_powers(self, comparison: Comparison) -> dict[str, int]:
+        powers = {"means": 1, "standard_deviations": 1, "covariances": 2, "variances": 2}
+        return dict.fromkeys(comparison.features, 1) | powers
+
+    def notes(self, problem: Problem) -> dict[str, str]:
+        found = {
+            "distribution": "below a value and half of those at it, since measurements are rounded",
+            "irregular": "a saddle, or where a start was left because a component collapses onto a few rows: the likelihood "
+            "has no bound there, and its value is only where the run stopped.",
+            "distances": "A distance of each variable by itself; the joint distribution may be off where these are not. "
+            "Parameters estimated from the same data bring the fit closer, and rounded values repeat themselves, so no "
+            "table applies: ",
+            "replicates": "rounded as the data are, ",
+            "prior": ", means and covariances",
+        }
+        if problem.comparison.n_components == 1:
+            return found
+        several = any(name.startswith("covariances") for name in quantities.spreads(problem.comparison))
+        narrow = "a covariance matrix becomes singular" if several else "a standard deviation goes to 0"
+        return found | {
+            "unbounded": f"The likelihood of normals grows without bound as {narrow}, so the estimate is the highest local "
+            "maximum found at which every component narrower than 5 % of the data’s spread is held by more rows than "
+            "chance puts together.",
+            "profile": " (locally, from the estimate outwards)",
+        }
 
     def third_density(self, rows: DeclaredRows, parameters: GaussianParameters, component: int) -> Floats:
         unit = third.unit_of(rows)

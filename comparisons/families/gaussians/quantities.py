@@ -11,7 +11,7 @@ from comparisons.declaration import Comparison
 from comparisons.problem import Problem
 from comparisons.quantity_names import variable_and_labels
 from models import GaussianParameters
-from models.covariances import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats
 
 

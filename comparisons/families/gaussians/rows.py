@@ -12,7 +12,7 @@ from comparisons.families.shares import component_shares
 from comparisons.problem import Problem
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from models import GaussianParameters, GaussianPrior, Measurements
-from models.covariances import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats
 
 # Steps between the two closest values: with many rows it is one, with few it may be more.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from comparisons.problem import Problem
-from models.covariances import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
 
 
 def _number(value: float) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from em.covariances import (
+from em.gaussians.covariances import (
     CovariancePrior,
     free_entries,
     from_lower,
@@ -19,7 +19,7 @@ from em.covariances import (
     lower_directions,
     root_coordinates,
 )
-from em.gaussian_derivatives import (
+from em.gaussians.derivatives import (
     component_prior_derivatives,
     information_missing,
     information_of_rows,
@@ -27,8 +27,13 @@ from em.gaussian_derivatives import (
     normal_scores,
     own_coordinates,
 )
-from em.gaussian_results import GaussianStandardErrors, responsibilities_of, standard_errors_of
-from em.gaussian_steps import log_densities, log_prior, m_step
+from em.gaussians.moments import GaussianStatistics, statistics_of
+from em.gaussians.normal_rows import NormalRows
+from em.gaussians.results import GaussianStandardErrors, responsibilities_of, standard_errors_of
+from em.gaussians.spread_ratio import ROUNDING as RATIO_ROUNDING
+from em.gaussians.spread_ratio import SpreadRatio
+from em.gaussians.steps import log_densities, log_prior, m_step
+from em.gaussians.units import Units
 from em.mixture import (
     AT_A_TIME,
     EPSILON,
@@ -40,16 +45,12 @@ from em.mixture import (
     weight_coordinates,
     weight_prior_derivatives,
 )
-from em.moments import GaussianStatistics, statistics_of
-from em.normal_rows import NormalRows
 from em.rows.sample import SAMPLE, drawn, keys
-from em.spread_ratio import ROUNDING as RATIO_ROUNDING
-from em.spread_ratio import SpreadRatio
 from em.uncertainty.curvature import missing_information
-from em.units import Units
-from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior
+from models.gaussians.covariances import CovarianceForm
+from models.gaussians.measurements import Measurements, collinear, covariance_of, fit_for
+from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.inputs import Floats, Integers
-from models.measurements import Measurements, collinear, covariance_of, fit_for
 from models.mixtures import MixtureWeights, exchangeable_groups
 
 # Below this share of the data's own spread a component has no width that double precision can hold.
@@ -102,6 +103,8 @@ class Summary:
 class GaussianMixture:
     """The Gaussian family as the shared layers see it, in units of its own; see `em.mixture.Mixture`."""
 
+    in_memory = True
+
     def __init__(
         self,
         data: Measurements,
@@ -115,7 +118,7 @@ class GaussianMixture:
         told: Callable[[int, Floats | float], None] | None = None,
     ) -> None:
         distinct = data.distinct()
-        in_memory = summary is None
+        whole = summary is None
         measured = summary or Summary.of(distinct)
         summary = measured.of_full_rank(distinct.features, form, prior)
         self.told = told
@@ -133,7 +136,7 @@ class GaussianMixture:
         self.extent: tuple[int, Floats] | None = None
         self._hold(self.units.rows(distinct.y), distinct.counts, distinct.labels)
         self.total = self.units.matrices(summary.covariance)
-        if self.units.turn is not None and in_memory and summary is measured:
+        if self.units.turn is not None and whole and summary is measured:
             # As it is, and not as the rounding of nearly dependent columns left it.
             centred = self.inside - np.average(self.inside, axis=0, weights=self.counts)
             self.total = (centred * self.counts[:, None]).T @ centred / (self.n - 1)
@@ -428,6 +431,23 @@ class GaussianMixture:
 
     def responsibilities(self, data: Any, published: GaussianParameters) -> Any:
         return responsibilities_of(data, self.columns, self.units, published)
+
+    def drawn_again(self, rows: Integers, counts: Integers) -> GaussianMixture:
+        return self._on(Measurements(self.inside[rows], counts, self.labels[rows]))
+
+    def simulated(
+        self,
+        parameters: GaussianParameters,
+        rows: Integers,
+        components: Integers,
+        labels: Integers,
+        random: np.random.Generator,
+    ) -> GaussianMixture:
+        return self._on(Measurements(parameters.simulate(components, random), labels=labels))
+
+    def _on(self, inside: Measurements) -> GaussianMixture:
+        """The same problem on other rows, in the units of these."""
+        return GaussianMixture(inside, self.weights, self.form, self.prior, standardise=False)
 
     def standard_errors(
         self, parameters: GaussianParameters, covariance: Floats, reason: str | None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.covariances import CovarianceForm
-from models.inverse_wishart import (
+from models.gaussians.covariances import CovarianceForm
+from models.gaussians.inverse_wishart import (
     covariance_factor_transform,
     covariance_of,
     factor_support_point,
@@ -19,7 +19,7 @@ from models.inverse_wishart import (
     packed_index,
     random_factor,
 )
-from models.normal_distribution import (
+from models.gaussians.normal_distribution import (
     independent_means_logp,
     independent_means_random,
     means_logp,
@@ -28,14 +28,16 @@ from models.normal_distribution import (
     variances_random,
     variances_support_point,
 )
-from models.white import means_transform, variances_in_units, variances_transform
+from models.gaussians.white import means_transform, variances_in_units, variances_transform
 
 if TYPE_CHECKING:
-    from models.gaussians import GaussianPrior
+    from models.gaussians.nouns import GaussianPrior
 
 
 def add_diagonal(k: int, form: CovarianceForm, prior: GaussianPrior, white: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Add means and ``variances`` of independent features to the model on the context stack, ``white`` as of `models.white`.
+    """Add means and ``variances`` of independent features to the model on the context stack.
+
+    ``white`` is as `models.gaussians.white` has it.
 
     Returns
     -------
@@ -89,7 +91,9 @@ def add_diagonal(k: int, form: CovarianceForm, prior: GaussianPrior, white: tupl
 
 
 def add_full(k: int, form: CovarianceForm, prior: GaussianPrior, white: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Add means and ``covariance_factors`` to the model on the context stack, ``white`` as of `models.white`.
+    """Add means and ``covariance_factors`` to the model on the context stack.
+
+    ``white`` is as `models.gaussians.white` has it.
 
     Returns
     -------

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.covariances import CovarianceForm
+from models.gaussians.covariances import CovarianceForm
+from models.gaussians.measurements import Measurements, collinear, covariance_of
 from models.inputs import Floats
-from models.measurements import Measurements, collinear, covariance_of
 
 if TYPE_CHECKING:
-    from models.gaussians import GaussianPrior
+    from models.gaussians.nouns import GaussianPrior
 
 
 def add_white(data: Measurements, form: CovarianceForm, prior: GaussianPrior) -> tuple[Any, Any, Any, Any]:

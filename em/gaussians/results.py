@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from em.covariances import from_lower
-from em.gaussian_steps import log_densities
+from em.gaussians.covariances import from_lower
+from em.gaussians.steps import log_densities
+from em.gaussians.units import Units
 from em.mixture import log_weights, responsibilities
-from em.rows.chunks import Rows, chunks_of
-from em.units import Units
+from em.rows.chunks import Rows
+from em.rows.places import chunks_of
 from models.display import displayed
-from models.gaussians import GaussianParameters
+from models.gaussians.measurements import Measurements
+from models.gaussians.nouns import GaussianParameters
 from models.inputs import Floats, names_of
-from models.measurements import Measurements
 from models.mixtures import checked_labels
 from models.tables import Columns
 

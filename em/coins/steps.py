@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln, gammaln, xlog1py, xlogy
 
-from em.binomials import FEW_TOSSES, deviances, largest_log_probability
+from em.coins.binomials import FEW_TOSSES, deviances, largest_log_probability
 from em.mixture import log_dirichlet, log_weights, mode_of_weights, responsibilities, trusted
-from models.coins import CoinParameters, CoinPrior, CoinTosses
+from models.coins.nouns import CoinParameters, CoinPrior, CoinTosses
 from models.inputs import Floats
 from models.mixtures import MixtureWeights
 

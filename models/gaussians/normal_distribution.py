@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from models.gaussians.inverse_wishart import entries_of, in_units, normal_logp, unpack
+from models.gaussians.white import variances_in_units
 from models.inputs import Floats
-from models.inverse_wishart import entries_of, in_units, normal_logp, unpack
 from models.mixture_distribution import draw_components, mixture_log_density, take_components
-from models.white import variances_in_units
 
 
 def means_logp(value: Any, m: Any, factor: Any, shrinkage: Any, per_unit: Any, *_: Any) -> Any:

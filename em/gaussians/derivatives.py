@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from em.covariances import CovariancePrior, lower_directions
+from em.gaussians.covariances import CovariancePrior, lower_directions
 from em.mixture import block_diagonal
-from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior
+from models.gaussians.covariances import CovarianceForm
+from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.inputs import Floats, Integers
 
 
@@ -106,7 +107,7 @@ def information_of_rows(parameters: GaussianParameters, rows: Floats, divisors: 
 def information_missing(parameters: GaussianParameters, products: Floats) -> Floats:
     """``(p, p)`` what of the information is missing with the components: the variance of the scores given each row, summed.
 
-    ``products``, ``(K, K, F, F)``, are those of two responsibilities and two features; see `em.normal_rows`.
+    ``products``, ``(K, K, F, F)``, are those of two responsibilities and two features; see `em.gaussians.normal_rows`.
     """
     (k, d), f = parameters.means.shape, products.shape[-1]
     by_features = np.zeros((k * f, k, f))  # full vector, component, feature

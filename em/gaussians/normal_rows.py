@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from em.covariances import from_lower
+from em.gaussians.covariances import from_lower
+from em.gaussians.moments import GaussianStatistics, statistics_of
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, ROWS, Block, posterior_sums
 from em.mixture import AT_A_TIME
 from em.mixture import log_weights as log_of_weights
-from em.moments import GaussianStatistics, statistics_of
 from em.rows.compiled import available, normal_sums
-from models.gaussians import GaussianParameters
+from models.gaussians.nouns import GaussianParameters
 from models.inputs import Floats, Integers
 
 # Root of the summed squares of the largest terms of a log density up to which their rounding errors, which are independent,

@@ -12,7 +12,8 @@ import numpy as np
 from scipy.special import gammaln, multigammaln
 
 from em.mixture import block_diagonal
-from models.gaussians import CovarianceForm, GaussianPrior, Shape
+from models.gaussians.covariances import CovarianceForm, Shape
+from models.gaussians.nouns import GaussianPrior
 from models.inputs import Floats, Integers, read_only
 
 

@@ -171,7 +171,7 @@ def covariance_factor_transform(d: int) -> Any:
     ----------
     d
         Dimension of the covariance matrix. The last inputs of the variable are the map from where the data are white, whose
-        product with the factor inside is the factor, and its inverse; see `models.white`.
+        product with the factor inside is the factor, and its inverse; see `models.gaussians.white`.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def covariance_factor_transform(d: int) -> Any:
     import pytensor.tensor as pt
     from pymc.distributions.transforms import Transform
 
-    from models.white import log_diagonal, on_packed, times
+    from models.gaussians.white import log_diagonal, on_packed, times
 
     at = packed_index(d)
     on_diagonal = np.zeros(d * (d + 1) // 2, dtype=bool)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.gaussians import Shape
+from models.gaussians.covariances import Shape
 from models.inputs import Floats
 
 # Closer to the least ratio than this, relative to it, a covariance is at it; below by less it is so by rounding.

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.covariances import Shape
 from models.display import displayed
+from models.gaussians.covariances import Shape
 from models.inputs import Floats, Integers, finite_array, names_of, read_only, row_counts, row_labels, shown, some_of
 from models.tables import Columns
 

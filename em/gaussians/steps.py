@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from em.covariances import CovariancePrior, log_component_prior, project
+from em.gaussians.covariances import CovariancePrior, log_component_prior, project
+from em.gaussians.moments import GaussianStatistics, statistics_of
+from em.gaussians.spread_ratio import SpreadRatio
 from em.mixture import log_dirichlet, log_weights, mode_of_weights, responsibilities, trusted
-from em.moments import GaussianStatistics, statistics_of
-from em.spread_ratio import SpreadRatio
-from models.gaussians import CovarianceForm, GaussianParameters, GaussianPrior
+from models.gaussians.covariances import CovarianceForm
+from models.gaussians.measurements import Measurements
+from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.inputs import Floats
-from models.measurements import Measurements
 from models.mixtures import MixtureWeights
 
 

@@ -16,6 +16,8 @@ from models.inputs import Floats
 if TYPE_CHECKING:
     import xarray as xr
 
+# Probability of all intervals.
+INTERVAL = 0.94
 # A direction is along the flat ones where less than this share of it is not.
 ALONG = 1e-6
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from em.covariances import from_lower
+from em.gaussians.covariances import from_lower
 from em.mixture import trusted
-from models.gaussians import GaussianParameters, GaussianPrior, Shape
+from models.gaussians.covariances import Shape
+from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.inputs import Floats, read_only
 
 

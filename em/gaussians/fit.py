@@ -1,6 +1,6 @@
 """Fit a mixture of normal distributions in d dimensions by EM: `gaussian_mixture`, and what it refuses.
 
-The steps are in `em.gaussian_steps`.
+The steps are in `em.gaussians.steps`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from typing import Any
 
 from em.ascent.acceleration import Acceleration
 from em.fit import Fit, Method, checked_options, fit_mixture
-from em.gaussian_family import GaussianMixture
-from em.gaussian_results import GaussianStandardErrors
+from em.gaussians.mixture import GaussianMixture
+from em.gaussians.results import GaussianStandardErrors
 from em.mixture import fitting_start, has_mode
 from em.progress import Progress
-from em.rows.chunks import chunks_of
+from em.rows.places import chunks_of
 from em.search.starts import Starts
-from models.gaussians import Covariance, CovarianceForm, GaussianParameters, GaussianPrior
+from models.gaussians.covariances import Covariance, CovarianceForm
+from models.gaussians.measurements import measured
+from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.inputs import finite_array, instance_of
-from models.measurements import measured
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
 from models.tables import Columns
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, gammaln, logit, xlog1py, xlogy
 
-from em.binomials import deviances, largest_log_probability
-from em.coin_steps import CoinStatistics, log_densities, log_prior, m_step, many_tosses, statistics_of
+from em.coins.binomials import deviances, largest_log_probability
+from em.coins.steps import CoinStatistics, log_densities, log_prior, m_step, many_tosses, statistics_of
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, Block, blocks_of, posterior_sums
 from em.mixture import (
     AT_A_TIME,
@@ -29,7 +29,7 @@ from em.mixture import (
 )
 from em.rows.sample import SAMPLE, drawn, keys
 from em.uncertainty.curvature import missing_information
-from models.coins import CoinParameters, CoinPrior, CoinTosses
+from models.coins.nouns import CoinParameters, CoinPrior, CoinTosses
 from models.display import displayed
 from models.inputs import Floats, Integers, instance_of, read_only
 from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
@@ -62,6 +62,8 @@ class CoinStandardErrors:
 
 class CoinMixture:
     """The coin family as the shared layers see it; see `em.mixture.Mixture`."""
+
+    in_memory = True
 
     def __init__(self, tosses: CoinTosses, weights: MixtureWeights, prior: CoinPrior | None) -> None:
         self.tosses = tosses.distinct()
@@ -267,6 +269,22 @@ class CoinMixture:
         instance_of("data", data, CoinTosses)
         joint = log_weights(published.weights) + log_densities(published, data)
         return responsibilities(joint, checked_labels(data.labels, self.n_components))[0]
+
+    def drawn_again(self, rows: Integers, counts: Integers) -> CoinMixture:
+        t = self.tosses
+        return CoinMixture(CoinTosses(t.heads[rows], t.tosses[rows], counts, t.labels[rows]), self.weights, self.prior)
+
+    def simulated(
+        self,
+        parameters: CoinParameters,
+        rows: Integers,
+        components: Integers,
+        labels: Integers,
+        random: np.random.Generator,
+    ) -> CoinMixture:
+        tosses = self.tosses.tosses[rows]
+        heads = parameters.simulate(components, tosses, random)
+        return CoinMixture(CoinTosses(heads, tosses, labels=labels), self.weights, self.prior)
 
     def standard_errors(self, _: CoinParameters, covariance: Floats, reason: str | None) -> CoinStandardErrors:
         sizes, k = np.sqrt(np.diag(covariance)), self.n_components

@@ -1,16 +1,16 @@
 """Fit a mixture of coins by EM: `coin_mixture`, and what it refuses.
 
-The steps are in `em.coin_steps`.
+The steps are in `em.coins.steps`.
 """
 
 from __future__ import annotations
 
 from em.ascent.acceleration import Acceleration
-from em.coin_family import CoinMixture, CoinStandardErrors
+from em.coins.mixture import CoinMixture, CoinStandardErrors
 from em.fit import Fit, Method, checked_options, fit_mixture
 from em.mixture import fitting_start, has_mode
 from em.search.starts import Starts
-from models.coins import CoinParameters, CoinPrior, CoinTosses
+from models.coins.nouns import CoinParameters, CoinPrior, CoinTosses
 from models.inputs import instance_of
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
 

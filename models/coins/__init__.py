@@ -1,0 +1,1 @@
+"""Mixtures of coins: bags of tosses, parameters, prior, and the PyMC model."""

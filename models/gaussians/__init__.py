@@ -1,0 +1,1 @@
+"""Normal mixtures: measurements, parameters, prior, and the PyMC model."""

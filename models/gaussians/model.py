@@ -1,0 +1,108 @@
+"""The PyMC model of normal mixtures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from models.gaussians.covariances import Covariance, CovarianceForm
+from models.gaussians.measurements import Measurements, measured
+from models.inputs import (
+    instance_of,
+)
+from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
+
+if TYPE_CHECKING:
+    import pymc as pm
+from models.gaussians.nouns import GaussianPrior
+
+
+def gaussian_mixture(
+    y: ArrayLike | Measurements,
+    n_components: int = 2,
+    covariance: Covariance = "full",
+    weights: Weights = "free",
+    labels: ArrayLike | None = None,
+    counts: ArrayLike | None = None,
+    prior: GaussianPrior | None = None,
+) -> pm.Model:
+    """Build the PyMC model of a mixture of normal distributions.
+
+    Data and prior numbers are `pymc.Data`, so that a compiled model serves other rows with ``with_data``. Rows stay as they
+    are given, but for those counted 0 times; many equal rows cost less as ``Measurements(y).distinct()``, which counts them.
+
+    Parameters
+    ----------
+    y : ``(n,)`` or ``(n, d)``, an array or a DataFrame, in any units; or `Measurements`
+    n_components : K
+    covariance : ``"full"``, ``"tied"``, ``"diagonal"``, ``"spherical"``, ``"tied-diagonal"`` or ``"tied-spherical"``
+    weights : ``"free"``, ``"equal"``, or ``(K,)`` values held fixed
+    labels : ``(n,)`` known component of each row, -1 where unknown; of a table also the name of a column
+    counts : ``(n,)`` how many times each row was seen; of a table also the name of a column
+    prior : `GaussianPrior.weakly_informative` where None
+
+    Returns
+    -------
+    pymc.Model
+        ``means`` with the dims ``component`` and ``feature``; ``weights`` unless held; ``covariances``, a deterministic of
+        ``variances`` (inverse-gamma; one feature, diagonal and spherical forms) or of ``covariance_factors``
+        (inverse-Wishart, as packed Cholesky factors); ``standard_deviations`` for one feature; observed ``y``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        as `em.gaussian_mixture` does for the same arguments
+
+    References
+    ----------
+    Fraley & Raftery (2007), Journal of Classification 24, 155.
+    """
+    import pymc as pm
+
+    from models.gaussians.normal_components import add_diagonal, add_full
+    from models.gaussians.normal_distribution import diagonal_logp, diagonal_random, full_logp, full_random
+    from models.gaussians.white import add_white
+    from models.mixture_distribution import add_weights
+
+    data = measured(y, counts, labels)
+    treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
+    enough_rows(data.n, n_components)
+    checked_labels(data.labels, n_components)
+    data = data.seen()
+    if prior is None:
+        prior = GaussianPrior.weakly_informative(data.y, n_components, counts=data.counts)
+    instance_of("prior", prior, GaussianPrior)
+    prior.checked(data.d, data.columns)
+    k, d = n_components, data.d
+    logp: Any
+    random: Any
+    coords = {"component": range(k), "feature": data.features, "feature_2": data.features}
+    # Bounds need no checks: the transforms keep every value inside, and the graph compiles faster without.
+    with pm.Model(coords=coords, check_bounds=False) as model:
+        observed = pm.Data("observed_y", np.array(data.y), shape=(None, d))
+        seen = pm.Data("counts", data.counts.astype(float))
+        known = pm.Data("labels", np.array(data.labels))
+        w = add_weights(treated, prior.concentration, data.labels)
+        white = add_white(data, form, prior)
+        if form.shape == "full" and d > 1:
+            parameters = add_full(k, form, prior, white)
+            logp, random, signature = full_logp, full_random, "(k),(k,d),(k,p),(d),(),()->(d)"
+        else:
+            parameters = add_diagonal(k, form, prior, white)
+            logp, random, signature = diagonal_logp, diagonal_random, "(k),(k,d),(k,d),(d),(),()->(d)"
+        pm.CustomDist(
+            "y",
+            w,
+            *parameters,
+            white[0],
+            seen,
+            known,
+            logp=logp,
+            random=random,
+            signature=signature,
+            class_name="GaussianMixture",
+            observed=observed,
+        )
+    return model
