@@ -32,9 +32,10 @@ from comparisons.families.exact import ExactPosterior
 from comparisons.not_numbers import all_fitted, all_numbers
 from comparisons.posterior import importance, nuts
 from comparisons.posterior.prior_draws import middle_half, prior_spreads
-from comparisons.problem import Problem, Scale, exchangeable
+from comparisons.problem import Problem, exchangeable
 from comparisons.results.result import Check, Quantity, Verdict
 from comparisons.summary import adequacy, verdict
+from em.mixture import Scale
 from em.relabelled import relabelled
 from em.uncertainty.curvature import Curvature
 from em.uncertainty.standard_errors import withheld_reason

@@ -17,7 +17,7 @@ from comparisons.declaration import Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.quantity_names import variable_and_labels
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
-from em.mixture import trusted
+from em.mixture import Scale, trusted
 from em.relabelled import relabelled
 from models.inputs import Floats, Integers, cut
 from models.mixtures import MixtureWeights
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 type Data = Any
 type Parameters = Any
 type Prior = Any
-type Scale = Literal["identity", "log", "logit"]
 
 # What a share may be off by for rounding.
 SAME_SHARES = 1e-8
@@ -78,6 +77,9 @@ class Family(ABC):
     variables : PyMC's names of the parameters, as the fields of ``parameters`` have them, weights left out
     prior_numbers : the fields of ``prior`` but for ``concentration``
     scales : of the variables and of what is computed from them, the scale on which it has no bounds
+    average : what the first variable averaged over the mixture is called: it has no labels, and is identified where the
+        components are not; none where empty
+    ordered_by : what components are ordered by where there are no features, in words
     """
 
     name: str
@@ -87,6 +89,8 @@ class Family(ABC):
     variables: tuple[str, ...]
     prior_numbers: tuple[str, ...]
     scales: ClassVar[dict[str, Scale]]
+    average: str = ""
+    ordered_by: str = ""
 
     # The declaration and its data
 
@@ -201,7 +205,10 @@ class Family(ABC):
     def quantities(self, problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
         """Every quantity but weights from arrays, component and feature axes last."""
         components = problem.comparison.components
-        return {f"{v}[{name}]": arrays[v][..., k] for v in self.variables for k, name in enumerate(components)}
+        found = {f"{v}[{name}]": arrays[v][..., k] for v in self.variables for k, name in enumerate(components)}
+        if self.average and len(components) > 1:
+            found[self.average] = (arrays["weights"] * arrays[self.variables[0]]).sum(axis=-1)
+        return found
 
     def from_quantities(self, problem: Problem, values: dict[str, Floats]) -> dict[str, Floats]:
         """Invert `quantities`: arrays ``(n, K, ...)`` of ``n`` draws, weights left out."""
@@ -210,7 +217,13 @@ class Family(ABC):
 
     def slopes(self, parameters: Parameters, slopes: dict[str, Floats], values: dict[str, float]) -> dict[str, Floats]:
         """Gradients of all quantities, from those of what is linear in the full vector."""
+        if self.average in slopes:
+            slopes[self.average] = self._slope_of_average(parameters)
         return slopes
+
+    def _slope_of_average(self, parameters: Parameters) -> Floats:
+        rest = np.zeros(len(parameters.weights) * (len(self.variables) - 1))
+        return np.concatenate([getattr(parameters, self.variables[0]), parameters.weights, rest])
 
     def places(self, arrays: dict[str, Floats]) -> dict[str, Integers]:
         """Where each entry of each array stands among the parameters of its name in EM's full vector."""
@@ -223,16 +236,22 @@ class Family(ABC):
     def em_names(self, problem: Problem) -> dict[str, str]:
         """EM's name of every quantity but weights by the comparison's."""
         components = problem.comparison.components
-        return {f"{v}[{name}]": f"{v}[{k + 1}]" for v in self.variables for k, name in enumerate(components)}
+        found = {f"{v}[{name}]": f"{v}[{k + 1}]" for v in self.variables for k, name in enumerate(components)}
+        return found | ({self.average: self.average} if self.average else {})
 
     def of_fit(self, problem: Problem, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
         """Estimate and standard error of every quantity but weights, read off a fit."""
         p, e = fit.parameters, fit.standard_errors
-        return {
+        found = {
             f"{v}[{name}]": (float(getattr(p, v)[k]), float(getattr(e, v)[k]))
             for v in self.variables
             for k, name in enumerate(problem.comparison.components)
         }
+        if self.average:
+            slope = self._slope_of_average(p)
+            error = float(np.sqrt(slope @ e.covariance @ slope))
+            found[self.average] = (float(p.weights @ getattr(p, self.variables[0])), error)
+        return found
 
     def entries(self, values: Any) -> Floats:
         """The full vector ``(p,)`` of parameters or of their standard errors, each number once."""
@@ -309,6 +328,8 @@ class Family(ABC):
         for v in self.variables:
             for k, component in enumerate(problem.comparison.components):
                 found[f"{v}[{component}]"] = arrays[v][:, k]
+        if self.average:
+            found[self.average] = np.einsum("nk,nk->n", arrays["weights"], arrays[self.variables[0]])
         return found
 
     def reread_size(self, name: str, arrays: dict[str, Floats]) -> Floats | float:

@@ -6,6 +6,7 @@ from em.ascent.climb import ObjectiveDecreased
 from em.coins.fit import coin_mixture
 from em.fit import Fit
 from em.gaussians.fit import gaussian_mixture
+from em.poissons import poisson_mixture
 from em.search.doubts import Doubt
 from em.search.optima import Mode
 from models.later import at_first_use
@@ -28,6 +29,7 @@ __all__ = [
     "coin_mixture",
     "distinct_tosses",
     "gaussian_mixture",
+    "poisson_mixture",
     "profile_interval",
     "sandwich",
 ]

@@ -11,7 +11,7 @@ responsibility there, and its part of the log-likelihood is ``log w_k + log f_k`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from models.mixtures import MixtureWeights
 # Numbers that are computed at a time where memory is to be spared: 1 MB, which stays in the cache.
 AT_A_TIME = 2**17
 EPSILON = float(np.finfo(float).eps)
+
+
+type Scale = Literal["identity", "log", "logit"]
 
 
 class Statistics(Protocol):
@@ -51,6 +54,7 @@ class Mixture[P, S](Protocol):
 
     ``in_memory`` says that all rows are, so that they can be drawn again.
     ``n`` counts all rows as often as they were seen, in a part too.
+    ``average`` is what the first parameter, averaged over the mixture, is called as a quantity; empty where it is none.
     ``unit`` is the size whose rounding is that of any entry of the full vector that is smaller: 0 where each has its own.
     ``bounded`` says that the objective is, so that no optimum is spurious for being narrow. A component has
     ``own_parameters`` that are free beside its weight, and goes through ``interpolated`` rows whatever they are, 0 where it
@@ -73,6 +77,7 @@ class Mixture[P, S](Protocol):
     interpolated: int
     likelihood_offset: float
     offset: float
+    average: str
 
     @property
     def points(self) -> Floats:
@@ -140,6 +145,9 @@ class Mixture[P, S](Protocol):
 
     def names(self) -> list[str]:
         """``p`` names, such as ``means[1, 2]``, components and features counted from 1."""
+
+    def scales(self) -> list[Scale]:
+        """``p`` scales on which the entries of the full vector have no bounds."""
 
     def to_vector(self, parameters: P) -> Floats:
         """The full vector ``(..., p)``."""

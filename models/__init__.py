@@ -11,6 +11,7 @@ from models.gaussians.measurements import Measurements
 from models.gaussians.model import gaussian_mixture
 from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.later import at_first_use
+from models.poissons import EventCounts, PoissonParameters, PoissonPrior, poisson_mixture
 
 if TYPE_CHECKING:
     from models.draws import canonical_order
@@ -21,15 +22,19 @@ __all__ = [
     "CoinParameters",
     "CoinPrior",
     "CoinTosses",
+    "EventCounts",
     "GaussianParameters",
     "GaussianPrior",
     "LogPosterior",
     "Maximum",
     "Measurements",
+    "PoissonParameters",
+    "PoissonPrior",
     "canonical_order",
     "coin_mixture",
     "find_map",
     "gaussian_mixture",
+    "poisson_mixture",
 ]
 
 # What needs PyMC anyway is imported at its first use.

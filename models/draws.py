@@ -42,20 +42,21 @@ def canonical_order(
     Raises
     ------
     TypeError, ValueError
-        if there is no group ``posterior``, or the draws hold neither ``head_probabilities`` nor ``means``, or not
+        if there is no group ``posterior``, or the draws hold no ``means`` nor another variable of components, or not
         ``covariances`` though the order asks for them
     """
     if "posterior" not in getattr(draws, "children", {}):
         raise TypeError(f"draws is a {type(draws).__name__} without the group posterior; give what pymc.sample returns")
     posterior: Any = draws["posterior"].to_dataset()
-    if "head_probabilities" in posterior:
-        keys = [posterior["head_probabilities"].transpose("chain", "draw", "component").values]
-    elif "means" in posterior:
+    own = [v for name, v in posterior.data_vars.items() if "component" in v.dims and name != "weights"]
+    if "means" in posterior:
         keys = list(np.moveaxis(posterior["means"].transpose("chain", "draw", "component", ...).values, -1, 0))
+    elif own and own[0].ndim == len(("chain", "draw", "component")):
+        keys = [own[0].transpose("chain", "draw", "component").values]
     else:
         raise ValueError(
-            f"the posterior has the variables {some_of(posterior)}, but canonical order needs "
-            "head_probabilities or means"
+            f"the posterior has the variables {some_of(posterior)}, but canonical order needs means, or another with one "
+            "number a component, such as head_probabilities"
         )
     if "weights" in posterior:
         keys.append(posterior["weights"].transpose("chain", "draw", "component").values)

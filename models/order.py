@@ -9,7 +9,7 @@ so that a direction ``v`` separates components ``j`` and ``k`` by ``|v'(x_j - x_
 each root of a row; a direction is worth what it makes of the pair that it separates least. It is best for one pair where
 ``v = (C_j + C_k)^-1 (x_j - x_k)``, and for several pairs a sum or difference of two such directions does.
 
-Coins are ordered by head probability, which is all that tells them apart.
+Components without means are ordered by their first parameter, as coins by head probability.
 """
 
 from __future__ import annotations
@@ -125,10 +125,10 @@ class Order:
         """``(..., K)`` as `models.mixtures.canonical_permutation` returns it."""
         return canonical_permutation(self.keys(parameters), groups)
 
-    def told(self, features: Sequence[str]) -> str:
-        """By what components are ordered, in words; no ``features`` for coins."""
+    def told(self, features: Sequence[str], otherwise: str = "head probability") -> str:
+        """By what components are ordered, in words; ``otherwise`` where there are no features."""
         if not features:
-            return "by head probability"
+            return f"by {otherwise}"
         d = len(features)
         of = "the mean" if d == 1 else "the mean of {}"
         if self.direction is None:

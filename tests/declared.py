@@ -20,11 +20,11 @@ type Labels = Literal["hidden", "partly known", "known"]
 
 
 def declare(
-    data: CoinTosses | Measurements,
+    data: Any,
     n_components: int = 2,
     weights: Weights = "free",
     covariance: Covariance = "full",
-    prior: CoinPrior | GaussianPrior | None = None,
+    prior: Any = None,
 ) -> Problem:
     """The problem that a comparison with these options would be."""
     comparison = Comparison(
@@ -38,7 +38,7 @@ def declare(
         components=[str(j + 1) for j in range(n_components)],
         weights=weights,
         covariance=covariance,
-        features=[] if isinstance(data, CoinTosses) else list(data.features),
+        features=list(getattr(data, "features", ())),
         prior=prior,
     )
     return families.problem(comparison, data)

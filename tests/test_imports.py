@@ -20,7 +20,7 @@ import models
 from comparisons import families
 
 ROOT = Path(__file__).parent.parent
-FAMILIES = ("coins", "gaussians")
+FAMILIES = ("coins", "gaussians", "poissons")
 # What a package may import at all. All but NumPy and SciPy only inside functions, which the second table says.
 ALLOWED = {
     "models": {"models", "numpy", "scipy", "pymc", "pytensor", "arviz", "xarray"},
@@ -37,6 +37,7 @@ NOUNS = {
         "gaussians.covariances",
         "gaussians.measurements",
         "gaussians.nouns",
+        "poissons",
         "inputs",
         "later",
         "display",
@@ -230,8 +231,10 @@ def test_there_are_no_circles() -> None:
 
 
 # Where a family may be named: its own files, the studies' populations and faults that are planted in it.
-OWN = re.compile(r"(models|em|comparisons/study)/(coins|gaussians)(/|\.py)|comparisons/(families|catalogue)/")
-QUESTION = re.compile(r"isinstance\([^()]*\b(Coin|Gaussian|Measurements)\w*|[\"'](coins|gaussians)[\"']")
+OWN = re.compile(r"(models|em|comparisons/study)/(coins|gaussians|poissons)(/|\.py)|comparisons/(families|catalogue)/")
+QUESTION = re.compile(
+    r"isinstance\([^()]*\b(Coin|Gaussian|Poisson|EventCounts|Measurements)\w*|[\"'](coins|gaussians|poissons)[\"']"
+)
 
 
 def questions(root: Path) -> list[str]:

@@ -17,6 +17,7 @@ NAMES = (
     "three-coin-single-toss",
     "two-coin-per-toss",
     "saxony-families",
+    "death-notices",
     "one-normal",
     "heights-labelled",
     "heights",

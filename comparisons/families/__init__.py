@@ -7,12 +7,13 @@ from typing import Any
 from comparisons.declaration import Comparison
 from comparisons.families.coins import COINS
 from comparisons.families.gaussians import GAUSSIANS
+from comparisons.families.poissons import POISSONS
 from comparisons.problem import Family, Problem
 from models.mixtures import MixtureWeights, checked_labels, enough_rows
 
-__all__ = ["COINS", "FAMILIES", "GAUSSIANS", "fitting", "of", "problem"]
+__all__ = ["COINS", "FAMILIES", "GAUSSIANS", "POISSONS", "fitting", "of", "problem"]
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (COINS, GAUSSIANS)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (COINS, GAUSSIANS, POISSONS)}
 
 
 def of(noun: Any) -> Family:

@@ -73,7 +73,9 @@ def compare(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset, rand
         if hidden
         else None,
         distribution=_distribution(problem, fit, fewer),
-        order=f"Components are ordered {problem.order.told(problem.comparison.features)}." if k > 1 else "",
+        order=f"Components are ordered {problem.order.told(problem.comparison.features, problem.family.ordered_by)}."
+        if k > 1
+        else "",
     )
 
 

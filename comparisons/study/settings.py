@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from comparisons.families import COINS, GAUSSIANS
+from comparisons.families import COINS, GAUSSIANS, POISSONS
 from comparisons.problem import Family
-from comparisons.study import coins, gaussians
+from comparisons.study import coins, gaussians, poissons
 
-_PARTS = {COINS.name: coins, GAUSSIANS.name: gaussians}
+_PARTS = {COINS.name: coins, GAUSSIANS.name: gaussians, POISSONS.name: poissons}
 
 CLEAN = tuple(setting for part in _PARTS.values() for setting in part.CLEAN)
 PLANTED = tuple(setting for part in _PARTS.values() for setting in part.PLANTED)

@@ -16,10 +16,10 @@ from typing import Any, Literal
 import numpy as np
 
 from comparisons.not_numbers import not_numbers
-from comparisons.problem import Scale
 from comparisons.quantities import INTERVAL, unit_of
 from comparisons.results.result import Exact, Gap, PosteriorSummary, Quantity
 from comparisons.results.strict_json import number
+from em.mixture import Scale
 from models.inputs import Floats
 
 # Nominal 0.03: a summary whose tails hold a third or twice of that is off by more than a reader would forgive.

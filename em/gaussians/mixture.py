@@ -37,6 +37,7 @@ from em.gaussians.units import Units
 from em.mixture import (
     AT_A_TIME,
     EPSILON,
+    Scale,
     Sum,
     block_diagonal,
     from_weight_coordinates,
@@ -104,6 +105,7 @@ class GaussianMixture:
     """The Gaussian family as the shared layers see it, in units of its own; see `em.mixture.Mixture`."""
 
     in_memory = True
+    average = ""
 
     def __init__(
         self,
@@ -313,6 +315,13 @@ class GaussianMixture:
             + [f"means{place(j, a)}" for j in range(k) for a in range(self.d)]
             + [f"covariances{place(j, a, b)}" for j in range(k) for a, b in entries]
         )
+
+    def scales(self) -> list[Scale]:
+        k, d = self.n_components, self.points.shape[1]
+        of_matrix: list[Scale] = ["log" if a == b else "identity" for a in range(d) for b in range(a + 1)]
+        of_weights: list[Scale] = ["logit"] * k
+        of_means: list[Scale] = ["identity"] * (k * d)
+        return of_weights + of_means + of_matrix * k
 
     def to_vector(self, parameters: GaussianParameters) -> Floats:
         a, b = self.lower

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from em.mixture import Mixture
+from em.mixture import Mixture, Scale
 from models.display import displayed
 from models.inputs import Floats, one_line, shown, some_of
-
-type Scale = Literal["identity", "log", "logit"]
 
 # Where a quantity counts as at its bound: a probability within 2e-16 of 0 or 1, which is as near to 1 as there are numbers.
 FAR = 36.0
@@ -93,7 +91,6 @@ def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
         raise TypeError(f"name is {shown(name)} of type {type(name).__name__}; give one of {some_of(names)}")
     spread = float(mixture.points.std(axis=0).max())
     variances = {f"standard_deviations{n[5:]}": _variance_of(n, names) for n in names if n.startswith("means")}
-    at_bounds = {place for place, _ in mixture.bounds()}
 
     def entry(place: int, scale: Scale, unit: float = 1.0, power: float = 1.0) -> Quantity:
         gradient = mixture.by_feature(np.eye(len(names)))[place]
@@ -110,19 +107,18 @@ def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
         return entry(names.index(variances[name]), "log", power=0.5)
     if name in names:
         place = names.index(name)
-        if place < k or place in at_bounds:
-            return entry(place, "logit")
-        if name in variances.values():
-            return entry(place, "log")
-        return entry(place, "identity", unit=spread if name.startswith("means") else spread**2)
-    if name == "chance_of_heads" and at_bounds:
+        scale = mixture.scales()[place]
+        if scale != "identity":
+            return entry(place, scale)
+        return entry(place, scale, unit=spread if name.startswith("means") else spread**2)
+    if mixture.average and name == mixture.average:
         swapped = np.roll(np.arange(2 * k), k)
 
         def chance(vector: Floats) -> float:
             return float(vector[:k] @ vector[k:])
 
-        return Quantity(chance, lambda vector: vector[swapped], "logit", chance)
-    known = [*names, *variances, *(["chance_of_heads"] if at_bounds else [])]
+        return Quantity(chance, lambda vector: vector[swapped], mixture.scales()[k], chance)
+    known = [*names, *variances, *([mixture.average] if mixture.average else [])]
     raise ValueError(f'name is "{one_line(name)}"; give one of {some_of(known)}')
 
 

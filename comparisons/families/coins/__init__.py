@@ -12,11 +12,11 @@ import models
 from comparisons.declaration import Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.coins import counts, quadrature, third
-from comparisons.problem import Family, Margin, Problem, Scale
+from comparisons.problem import Family, Margin, Problem
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from em.coins.mixture import CoinMixture
 from em.coins.steps import log_densities, log_likelihood, log_prior
-from em.mixture import has_mode
+from em.mixture import Scale, has_mode
 from models import CoinParameters, CoinPrior, CoinTosses
 from models.coins.binomial_distribution import many_tosses
 from models.inputs import Floats, Integers, cut, instance_of, some_of
@@ -36,6 +36,7 @@ class Coins(Family):
     data, parameters, prior = CoinTosses, CoinParameters, CoinPrior
     variables = ("head_probabilities",)
     prior_numbers = ("heads", "tails")
+    average, ordered_by = CHANCE, "head probability"
     scales: ClassVar[dict[str, Scale]] = {"head_probabilities": "logit", CHANCE: "logit"}
 
     def fitting(self, comparison: Comparison, data: CoinTosses) -> Comparison:
@@ -113,28 +114,6 @@ class Coins(Family):
         kind = "free" if problem.weights.free else "fixed"
         return f"{k} coins with {kind} weights need bags of at least {need} tosses, and the longest has {longest}"
 
-    def quantities(self, problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
-        found = super().quantities(problem, arrays)
-        if problem.comparison.n_components > 1:
-            found[CHANCE] = (arrays["weights"] * arrays["head_probabilities"]).sum(axis=-1)
-        return found
-
-    def slopes(
-        self, parameters: CoinParameters, slopes: dict[str, Floats], values: dict[str, float]
-    ) -> dict[str, Floats]:
-        if CHANCE in slopes:
-            slopes[CHANCE] = np.concatenate([parameters.head_probabilities, parameters.weights])
-        return slopes
-
-    def em_names(self, problem: Problem) -> dict[str, str]:
-        return {**super().em_names(problem), CHANCE: CHANCE}
-
-    def of_fit(self, problem: Problem, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
-        p, e = fit.parameters, fit.standard_errors
-        slope = np.concatenate([p.head_probabilities, p.weights])
-        error = float(np.sqrt(slope @ e.covariance @ slope))
-        return {**super().of_fit(problem, fit), CHANCE: (float(p.weights @ p.head_probabilities), error)}
-
     def words(self, problem: Problem) -> tuple[dict[str, str], str, list[str]]:
         prior = problem.prior
         told = f"head_probabilities[k] ~ Beta({prior.heads:.6g}, {prior.tails:.6g})"
@@ -160,10 +139,6 @@ class Coins(Family):
 
     def third_rounding(self, problem: Problem, parameters: CoinParameters) -> float:
         return third.rounding(problem.declared)
-
-    def reread_quantities(self, problem: Problem, arrays: dict[str, Floats]) -> dict[str, Floats]:
-        chance = np.einsum("nk,nk->n", arrays["weights"], arrays["head_probabilities"])
-        return {**super().reread_quantities(problem, arrays), CHANCE: chance}
 
     def prior_draws(
         self, comparison: Comparison, prior: CoinPrior, n: int, random: np.random.Generator

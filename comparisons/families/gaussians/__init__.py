@@ -16,12 +16,12 @@ from comparisons.declared_rows import DeclaredRows
 from comparisons.families.gaussians import quantities, rows, third
 from comparisons.families.gaussians.words import of_rows_and_prior
 from comparisons.names import distinct_names
-from comparisons.problem import Family, Margin, Problem, Scale
+from comparisons.problem import Family, Margin, Problem
 from comparisons.quantity_names import variable_and_labels
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from em.gaussians.mixture import GaussianMixture
 from em.gaussians.steps import log_densities, log_likelihood, log_prior
-from em.mixture import has_mode
+from em.mixture import Scale, has_mode
 from models import GaussianParameters, GaussianPrior, Measurements
 from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats, Integers, instance_of, shown
