@@ -1,19 +1,19 @@
 """Compare two fits of one latent-variable model: a hand-written EM estimate and the posterior from PyMC.
 
-`run` fits both and reaches a verdict; `read` returns a stored result without fitting anything. The names of the
-comparisons are those of ``comparisons list``. Importing this package loads neither NumPy nor PyMC.
+`run` fits both and reaches a verdict, `compare` does so for your own data, and `read` returns a stored result without fitting
+anything. The names of the comparisons are those of ``comparisons list``. Importing this package loads neither NumPy nor PyMC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from comparisons.results.result import Result, SampledResult
 
-__all__ = ["DEFAULT_SEED", "read", "run"]
+__all__ = ["DEFAULT_SEED", "compare", "read", "run"]
 
 # The year of Do & Batzoglou's primer, the first example; any number would do.
 DEFAULT_SEED: Final = 2008
@@ -67,11 +67,29 @@ def run(
     >>> result.verdict, result.summary  # doctest: +SKIP
     """
     # The module cannot be called run: importing it would put it in this function's place.
-    from comparisons import pipeline
+    from comparisons import catalogue, datasets, pipeline
+
+    comparison = catalogue.declaration(name)
 
     def whole() -> SampledResult:
-        return pipeline.run(name, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
+        return pipeline.run_declared(
+            comparison,
+            datasets.load(comparison.dataset),
+            out,
+            seed=seed,
+            draws=draws,
+            chains=chains,
+            fresh=fresh,
+            progress=progress,
+        )
 
+    return _with_report(comparison.name, out, whole, progress)
+
+
+def _with_report(
+    name: str, out: Path | str | None, whole: Callable[[], SampledResult], progress: Callable[[str], None]
+) -> SampledResult:
+    """Run it, and write its report where results are written."""
     if out is None:
         return whole()
     from comparisons import report
@@ -84,6 +102,108 @@ def run(
             progress("report")
             report.write_report(directory, own=True)
     return result
+
+
+def compare(
+    data: Any,
+    family: str | None = None,
+    n_components: int | None = None,
+    *,
+    columns: str | Sequence[str] | Mapping[str, str] | None = None,
+    labels: Any = None,
+    counts: Any = None,
+    weights: Any = "free",
+    covariance: str = "full",
+    prior: Any = None,
+    components: Sequence[str] | None = None,
+    name: str | None = None,
+    title: str | None = None,
+    question: str | None = None,
+    unit: str | None = None,
+    missing: Literal["refuse", "drop"] = "refuse",
+    separator: str | None = None,
+    decimal: str | None = None,
+    out: Path | str | None = None,
+    seed: int = DEFAULT_SEED,
+    draws: int = 1000,
+    chains: int = 4,
+    fresh: bool = False,
+    progress: Callable[[str], None] = _quiet,
+) -> SampledResult:
+    """Compare EM and the posterior on your own data.
+
+    Parameters
+    ----------
+    data : path of a CSV, TSV, Parquet or Arrow file, a pandas or polars DataFrame, a mapping of columns, numbers ``(n,)`` or
+        ``(n, d)``, or a noun of `models`
+    family : one of ``comparisons families``; by the names of the columns where None, else measurements
+    n_components : number of components; where None as many as there are labels
+    columns : names of the columns, in the order of the family's, or by what each is of, as ``{"heads": "h", "tosses": "n"}``; by
+        their names where None, and of measurements all that hold numbers. A header's unit may be left out.
+    labels : the column that tells the component of some rows, or a value for each row: words, empty where unknown, or whole
+        numbers from 0, -1 where unknown
+    counts : the column that says how often each row was seen, or a number for each row
+    weights, covariance, prior : as in `em.gaussian_mixture` and the other families; the default prior where None
+    components : what the components are called; where None the labels, else ``"1"``, ``"2"``, ...
+    name, title, question, unit : for the directory, the report and the axes; made from the data where None
+    missing : ``"refuse"`` rows of which a cell is missing, or ``"drop"`` them and say how many
+    separator, decimal : of a text file; recognised where None
+    out, seed, draws, chains, fresh, progress : as in `run`
+
+    Returns
+    -------
+    SampledResult
+        As of `run`.
+
+    Raises
+    ------
+    OSError
+        for a file that cannot be read, or ``out`` that cannot be written
+    TypeError, ValueError
+        for what does not fit, with column, line and remedy. All this is found before anything is fitted.
+
+    Examples
+    --------
+    >>> import comparisons
+    >>> result = comparisons.compare("heights.csv", n_components=2, columns="height", labels="sex")  # doctest: +SKIP
+    """
+    from comparisons import own, pipeline
+
+    asked = own.declared(
+        data,
+        family,
+        n_components,
+        columns=columns,
+        labels=labels,
+        counts=counts,
+        weights=weights,
+        covariance=covariance,
+        prior=prior,
+        components=components,
+        name=name,
+        title=title,
+        question=question,
+        unit=unit,
+        missing=missing,
+        separator=separator,
+        decimal=decimal,
+    )
+
+    def whole() -> SampledResult:
+        return pipeline.run_declared(
+            asked.comparison,
+            asked.dataset,
+            out,
+            seed=seed,
+            draws=draws,
+            chains=chains,
+            fresh=fresh,
+            progress=progress,
+            told=own.key_of(asked),
+            command=asked.command,
+        )
+
+    return _with_report(asked.comparison.name, out, whole, progress)
 
 
 def __dir__() -> list[str]:

@@ -55,10 +55,28 @@ def run(
 ) -> SampledResult:
     """Run one comparison of the catalogue; see `comparisons.run`."""
     comparison = catalogue.declaration(name)
-    checked_settings(seed, draws, chains)
     dataset = datasets.load(comparison.dataset)
-    key = provenance.key(comparison.name, dataset.sha256, {"seed": seed, "draws": draws, "chains": chains})
-    directory = None if out is None else Path(out) / directory_name(name)
+    return run_declared(comparison, dataset, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
+
+
+def run_declared(
+    comparison: Comparison,
+    dataset: datasets.Dataset,
+    out: Path | str | None,
+    *,
+    seed: int,
+    draws: int,
+    chains: int,
+    fresh: bool,
+    progress: Callable[[str], None],
+    told: str = "",
+    command: str = "",
+) -> SampledResult:
+    """Run one comparison, or take its stored result; ``told`` is what decides a declaration that stands in no source file."""
+    checked_settings(seed, draws, chains)
+    settings = {"seed": seed, "draws": draws, "chains": chains, **({"told": told} if told else {})}
+    key = provenance.key(comparison.name, dataset.sha256, settings)
+    directory = None if out is None else Path(out) / directory_name(comparison.name)
     if directory is not None and not fresh:
         stored = store.reusable(directory, key)
         if stored is not None:
@@ -68,7 +86,9 @@ def run(
     if directory is not None:
         check_writable(directory)
         store.begin_run(comparison.name, directory)
-    result = compare(comparison, dataset, key, seed=seed, draws=draws, chains=chains, progress=progress)
+    result = compare(
+        comparison, dataset, key, seed=seed, draws=draws, chains=chains, progress=progress, command=command
+    )
     if directory is not None:
         progress("storing")
         store.write(result, directory)
@@ -84,6 +104,7 @@ def compare(
     draws: int,
     chains: int,
     progress: Callable[[str], None],
+    command: str = "",
 ) -> SampledResult:
     """Fit, sample, check and judge one declaration on its data.
 
@@ -119,7 +140,7 @@ def compare(
         labels=label_free.not_compared(NOT_JUDGED),
         findings=[],
         seed=seed,
-        provenance=_provenance(comparison, key, clock, started, seed=seed, draws=draws, chains=chains),
+        provenance=_provenance(comparison, command, key, clock, started, seed=seed, draws=draws, chains=chains),
         posterior=nothing_drawn(),
     )
     fit, posterior, drawn = judged.fit, judged.posterior, judged.drawn
@@ -176,15 +197,24 @@ def compare(
         model_checks=fits,
         labels=told_apart,
         findings=told,
-        provenance=_provenance(comparison, key, clock, started, seed=seed, draws=draws, chains=chains),
+        provenance=_provenance(comparison, command, key, clock, started, seed=seed, draws=draws, chains=chains),
         posterior=stored(problem, posterior, drawn.tree),
     )
 
 
 def _provenance(
-    comparison: Comparison, key: str, clock: Clock, started: datetime, *, seed: int, draws: int, chains: int
+    comparison: Comparison,
+    command: str,
+    key: str,
+    clock: Clock,
+    started: datetime,
+    *,
+    seed: int,
+    draws: int,
+    chains: int,
 ) -> Provenance:
-    command = f"comparisons run {shlex.quote(comparison.name)} --seed {seed} --draws {draws} --chains {chains}"
+    command = command or f"comparisons run {shlex.quote(comparison.name)}"
+    command = f"{command} --seed {seed} --draws {draws} --chains {chains}"
     return provenance.made(command, seed, started, clock.seconds, key)
 
 

@@ -80,6 +80,10 @@ class Family(ABC):
     average : what the first variable averaged over the mixture is called: it has no labels, and is identified where the
         components are not; none where empty
     ordered_by : what components are ordered by where there are no features, in words
+    roles : what columns of a table may be of, the first of them needed; none where each is a measurement with a name of its own
+    in_words : roles that may be words, which only tell rows apart
+    columns_told : what columns there may be, in words
+    default_reason : a sentence that defends the default prior
     """
 
     name: str
@@ -91,6 +95,10 @@ class Family(ABC):
     scales: ClassVar[dict[str, Scale]]
     average: str = ""
     ordered_by: str = ""
+    roles: tuple[str, ...] = ()
+    in_words: tuple[str, ...] = ()
+    default_reason: str = ""
+    columns_told: str = ""
 
     # The declaration and its data
 
@@ -113,6 +121,31 @@ class Family(ABC):
     def declared(self, data: Data) -> DeclaredRows:
         """The rows as they stand."""
         return DeclaredRows.from_arrays(self.columns(data), data.counts, data.labels)
+
+    @property
+    def measures(self) -> bool:
+        """Whether each column is a measurement with a name of its own."""
+        return not self.roles
+
+    def in_order(self, headers: Sequence[str]) -> dict[str, str]:
+        """Roles of columns that were named one after the other; ValueError for more than there are roles."""
+        if self.measures:
+            return {header: header for header in headers}
+        if len(headers) > len(self.roles):
+            raise ValueError(
+                f"columns has {len(headers)} names but {self.name} have {', '.join(self.roles)}; name as many"
+            )
+        return dict(zip(self.roles, headers, strict=False))
+
+    def complete(self, given: dict[str, str], source: str) -> dict[str, str]:
+        """Return the columns by role, refuse some that are not enough; ValueError."""
+        if self.roles and self.roles[0] not in given:
+            raise ValueError(f"{source} needs a column of {self.roles[0]} for {self.name}; name it in columns")
+        return given
+
+    @abstractmethod
+    def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> Data:
+        """Data from columns by role."""
 
     @abstractmethod
     def column_names(self, comparison: Comparison) -> list[str]:

@@ -29,6 +29,7 @@ WRONG, WRONG_USE, INCONCLUSIVE, CRASHED = 1, 2, 3, 4
 UNFORESEEN, INTERRUPTED, NOBODY_READS = 70, 130, 141
 RESULTS = "results"
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=True, path_type=Path)
 
 
 def _version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
@@ -133,6 +134,8 @@ def _known(context: click.Context, parameter: click.Parameter, names: Sequence[s
     from comparisons import catalogue
 
     for name in names:
+        if name.endswith(".toml"):
+            continue
         if name not in catalogue.names():
             try:
                 catalogue.declaration(name)
@@ -149,7 +152,23 @@ def _one_known(context: click.Context, parameter: click.Parameter, name: str) ->
     short_help="Run comparisons, write results and reports.",
     epilog="Exit status: 0 fine; 1 some verdict is wrong; 2 wrong use; 3 some is inconclusive; 4 some crashed.",
 )
-@click.argument("names", metavar="[NAME]...", nargs=-1, callback=_known)
+@click.argument("names", metavar="[NAME | FILE.toml]...", nargs=-1, callback=_known)
+@click.option("--data", type=FILE, help="Your own data: a CSV, TSV, Parquet or Arrow file.")
+@click.option("--family", help="Of your data, one of: comparisons families.  [default: by the columns]")
+@click.option("--column", "columns", multiple=True, help="A column of your data, or ROLE=COLUMN; again for more.")
+@click.option("--components", "n_components", type=click.IntRange(min=1), help="How many, of your data.")
+@click.option("--labels", help="Column that tells the component of some rows.")
+@click.option("--counts", help="Column that says how often each row was seen.")
+@click.option(
+    "--weights", type=click.Choice(["free", "equal"]), help="Of the components of your data.  [default: free]"
+)
+@click.option("--covariance", help="Form of the covariances of your data.  [default: full]")
+@click.option("--name", help="Of the directory of the result of your data.  [default: that of the file]")
+@click.option(
+    "--missing", type=click.Choice(["refuse", "drop"]), help="Rows of which a cell is missing.  [default: refuse]"
+)
+@click.option("--separator", help="Between the columns of your data.  [default: recognised]")
+@click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark of your data.  [default: recognised]")
 @click.option("--out", type=DIRECTORY, default=RESULTS, show_default=True, help="Directory of results and reports.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of all random numbers."
@@ -161,10 +180,25 @@ def _one_known(context: click.Context, parameter: click.Parameter, name: str) ->
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Comparisons at the same time.")
 @click.option("--fresh", is_flag=True, help="Compute anew even what has not changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print result.json: one object for one NAME, else an array.")
+@click.pass_context
 def run(
-    names: tuple[str, ...], out: Path, seed: int, draws: int, chains: int, jobs: int, fresh: bool, as_json: bool
+    context: click.Context,
+    /,
+    names: tuple[str, ...],
+    out: Path,
+    seed: int,
+    draws: int,
+    chains: int,
+    jobs: int,
+    fresh: bool,
+    as_json: bool,
+    **own: Any,
 ) -> None:
-    """Run comparisons, all of them where none is named, and write results and reports.
+    """Run comparisons of the catalogue, all of them where none is named, or one of your own data.
+
+    Your own data are a FILE.toml (comparisons init writes one), or --data with the options that belong to it:
+
+    comparisons run --data heights.csv --column height --labels sex --components 2
 
     A stored result is used again while nothing that decides it has changed.
     """
@@ -172,12 +206,18 @@ def run(
     from comparisons.command import processes, progress, terminal
     from comparisons.pipeline import structure
 
+    given = {option: value for option, value in own.items() if value not in (None, ())}
+    asked = _own_tasks(context, names, given, {"seed": seed, "draws": draws, "chains": chains})
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.UsageError(f"--out {out} cannot be made: {error.strerror}") from error
-    chosen = names or catalogue.names()
+    chosen = [name for name in names if name not in asked] or ([] if asked else list(catalogue.names()))
     tasks = [processes.Task(name, out, seed, draws, chains, fresh, structure(name)) for name in chosen]
+    tasks += [
+        processes.Task(name, out, options.pop("seed"), options.pop("draws"), options.pop("chains"), fresh, own=options)
+        for name, options in asked.values()
+    ]
     try:
         with progress.shown(len(tasks)) as show:
             outcomes = processes.run_all(tasks, jobs, show)
@@ -186,10 +226,94 @@ def run(
         sys.exit(INTERRUPTED)
     report.write_index(out, catalogue.names())
     if as_json:
-        _print_json(out, outcomes, alone=len(names) == 1)
+        _print_json(out, outcomes, alone=len(tasks) == 1)
     else:
         terminal.print_outcomes(outcomes)
     sys.exit(_status(outcomes))
+
+
+def _own_tasks(
+    context: click.Context, names: Sequence[str], given: dict[str, Any], settings: dict[str, Any]
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Comparisons of own data by what asked for them, each with its name and options; all is read and checked here."""
+    asked: dict[str, dict[str, Any]] = {}
+    if "data" in given:
+        asked["--data"] = {**given, "data": str(given["data"]), **settings}
+        if "columns" in given:
+            asked["--data"]["columns"] = _columns(given["columns"])
+    elif given:
+        option = next(iter(given)).replace("n_components", "components").replace("columns", "column")
+        raise click.UsageError(f"--{option} belongs to your own data; name the file with --data", context)
+    files = [name for name in names if name.endswith(".toml")]
+    if not asked and not files:
+        return {}
+    from comparisons import own, toml_files
+
+    try:
+        for name in files:
+            asked[name] = settings | toml_files.read(Path(name))
+        found: dict[str, tuple[str, dict[str, Any]]] = {}
+        for told, options in asked.items():
+            declared = own.declared(**{key: value for key, value in options.items() if key not in settings})
+            for note in declared.notes:
+                click.echo(note, err=True)
+            found[told] = declared.comparison.name, options
+    except (ValueError, TypeError, ModuleNotFoundError) as error:
+        raise click.UsageError(str(error), context) from error
+    return found
+
+
+def _columns(given: Sequence[str]) -> list[str] | dict[str, str]:
+    """Names of columns, or columns by role where each is told as ROLE=COLUMN."""
+    pairs = [each.partition("=") for each in given]
+    if all(mark and role.isidentifier() for role, mark, _ in pairs):
+        return {role: column for role, _, column in pairs}
+    return list(given)
+
+
+@main.command("init", short_help="Write a commented FILE.toml for your own data.")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--data", type=FILE, required=True, help="Your own data.")
+@click.option("--family", help="One of: comparisons families.  [default: by the columns]")
+@click.option("--column", "columns", multiple=True, help="A column, or ROLE=COLUMN; again for more.")
+@click.option("--components", "n_components", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--labels", help="Column that tells the component of some rows.")
+@click.option("--counts", help="Column that says how often each row was seen.")
+@click.pass_context
+def write_toml(context: click.Context, /, file: Path, data: Path, n_components: int, **given: Any) -> None:
+    """Write FILE, a commented TOML file that asks for a comparison of your own data; run it with: comparisons run FILE."""
+    from comparisons import own, toml_files
+
+    if file.exists():
+        raise click.UsageError(f"{file} is there already; name another file, or remove it first", context)
+    options = {key: value for key, value in given.items() if value}
+    if "columns" in options:
+        options["columns"] = _columns(options["columns"])
+    try:
+        try:
+            asked = own.declared(str(data), n_components=n_components, name=file.stem, **options)
+        except ValueError as error:
+            if "missing value" not in str(error):
+                raise
+            options["missing"] = "drop"
+            asked = own.declared(str(data), n_components=n_components, name=file.stem, **options)
+        options.setdefault("columns", asked.columns)
+        where = os.path.relpath(data, file.parent)
+        file.write_text(toml_files.template(asked, options | {"data": where}), encoding="utf-8")
+    except (ValueError, TypeError, ModuleNotFoundError) as error:
+        raise click.UsageError(str(error), context) from error
+    for note in asked.notes:
+        click.echo(note, err=True)
+    click.echo(f"{file} is written; look at it, then: comparisons run {file}", err=True)
+
+
+@main.command("families")
+def list_families() -> None:
+    """List the families of mixtures, with their columns and options."""
+    from comparisons import families
+
+    for family in families.FAMILIES.values():
+        click.echo(f"{family.name}\n    columns: {family.columns_told}\n    default prior: {family.default_reason}\n")
 
 
 def _status(outcomes: Sequence[Outcome]) -> int:

@@ -39,6 +39,7 @@ PATIENCE = 5.0
 class Task:
     """One comparison to run, with the arguments of `comparisons.run`.
 
+    ``own`` are options of `comparisons.compare` where it is of own data.
     ``structure`` is what decides the PyMC graph: comparisons that agree in it share what a process has compiled.
     """
 
@@ -49,6 +50,7 @@ class Task:
     chains: int
     fresh: bool
     structure: tuple[Any, ...] = ()
+    own: dict[str, Any] | None = None
 
     @property
     def directory(self) -> Path:
@@ -240,13 +242,11 @@ def run_task(task: Task, progress: Callable[[str], None]) -> tuple[Verdict, str]
     import comparisons
 
     progress("starting")
-    result = comparisons.run(
-        task.name,
-        task.out,
-        seed=task.seed,
-        draws=task.draws,
-        chains=task.chains,
-        fresh=task.fresh,
-        progress=progress,
-    )
+    settings: dict[str, Any] = {
+        "out": task.out, "seed": task.seed, "draws": task.draws, "chains": task.chains, "fresh": task.fresh
+    }  # fmt: skip
+    if task.own is None:
+        result = comparisons.run(task.name, **settings, progress=progress)
+    else:
+        result = comparisons.compare(**task.own, **settings, progress=progress)
     return result.verdict, result.summary

@@ -35,6 +35,12 @@ class Poissons(Family):
     variables = ("rates",)
     prior_numbers = ("shape", "rate")
     average, ordered_by = "mean_rate", "rate"
+    roles = ("events", "exposure")
+    columns_told = "events, whole numbers from 0, and exposure, where that is not the same for all rows"
+    default_reason = (
+        "Read off the data: gamma about the rate of all rows, worth two events, and one row more for each weight, so that the "
+        "mode empties no component and no rate is 0."
+    )
     scales: ClassVar[dict[str, Scale]] = {"rates": "log", "mean_rate": "log"}
 
     def fitting(self, comparison: Comparison, data: EventCounts) -> Comparison:
@@ -57,6 +63,9 @@ class Poissons(Family):
 
     def columns(self, data: EventCounts) -> Floats:
         return np.column_stack([data.events, data.exposure])
+
+    def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> EventCounts:
+        return EventCounts(values["events"], values.get("exposure", 1.0), counts, labels)
 
     def column_names(self, comparison: Comparison) -> list[str]:
         return ["events", "exposure"]

@@ -9,7 +9,7 @@ import numpy as np
 
 import em
 import models
-from comparisons.declaration import Comparison
+from comparisons.declaration import UNIFORM, Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.coins import counts, quadrature, third
 from comparisons.problem import Family, Margin, Problem
@@ -37,6 +37,9 @@ class Coins(Family):
     variables = ("head_probabilities",)
     prior_numbers = ("heads", "tails")
     average, ordered_by = CHANCE, "head probability"
+    in_words = ("bag",)
+    columns_told = "heads and tosses, or heads and tails, of each bag; or toss (1 or 0) and bag, one row a toss"
+    roles, default_reason = ("heads", "tosses", "tails", "toss", "bag"), UNIFORM
     scales: ClassVar[dict[str, Scale]] = {"head_probabilities": "logit", CHANCE: "logit"}
 
     def fitting(self, comparison: Comparison, data: CoinTosses) -> Comparison:
@@ -59,6 +62,28 @@ class Coins(Family):
 
     def columns(self, data: CoinTosses) -> Floats:
         return np.column_stack([data.heads, data.tosses])
+
+    def complete(self, given: dict[str, str], source: str) -> dict[str, str]:
+        there = set(given)
+        if there not in ({"heads", "tosses"}, {"heads", "tails"}, {"toss", "bag"}):
+            raise ValueError(
+                f"{source} has columns of {', '.join(given) or 'nothing'} for coins; name heads and tosses, or heads "
+                "and tails, or toss (1 for heads, 0 for tails) and bag, one row a toss"
+            )
+        return given
+
+    def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> CoinTosses:
+        if "toss" not in values:
+            tosses = values["tosses"] if "tosses" in values else values["heads"] + values["tails"]
+            return CoinTosses(values["heads"], tosses, counts, labels)
+        if counts is not None:
+            raise ValueError("counts cannot be given where each row is one toss; leave them out")
+        _, first, place = np.unique(values["bag"], return_index=True, return_inverse=True)
+        if not np.isin(values["toss"], (0, 1)).all():
+            row = int(np.argmin(np.isin(values["toss"], (0, 1))))
+            raise ValueError(f"toss[{row}] is {values['toss'][row]:g}; a toss is 1 for heads or 0 for tails")
+        known = None if labels is None else np.asarray(labels)[first]
+        return CoinTosses(np.bincount(place, weights=values["toss"]), np.bincount(place), labels=known)
 
     def column_names(self, comparison: Comparison) -> list[str]:
         return ["heads", "tosses"]

@@ -11,7 +11,7 @@ from scipy.special import ndtr
 
 import em
 import models
-from comparisons.declaration import Comparison
+from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.gaussians import quantities, rows, third
 from comparisons.families.gaussians.words import of_rows_and_prior
@@ -49,6 +49,8 @@ class Gaussians(Family):
     name = "gaussians"
     data, parameters, prior = Measurements, GaussianParameters, GaussianPrior
     variables = ("means", "covariances")
+    columns_told = "one or more of measurements, with names of their own; --covariance says what they share"
+    default_reason = WEAKLY_INFORMATIVE
     prior_numbers = ("shrinkage", "degrees_of_freedom", "mean", "scale")
     scales: ClassVar[dict[str, Scale]] = {"means": "identity", "standard_deviations": "log", "variances": "log"}
 
@@ -72,6 +74,9 @@ class Gaussians(Family):
 
     def columns(self, data: Measurements) -> Floats:
         return data.y
+
+    def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> Measurements:
+        return Measurements(np.column_stack(list(values.values())), counts, labels)
 
     def column_names(self, comparison: Comparison) -> list[str]:
         return list(comparison.features)

@@ -1,0 +1,231 @@
+"""Claims about own data: what is recognised of a table, what is refused and how, and what becomes a comparison."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from comparisons import own, toml_files
+from comparisons.families import FAMILIES
+from comparisons.tables import name_and_unit, read
+from models import CoinTosses, Measurements
+
+# As people have them: a byte order mark or none, separators, decimal marks, an empty line at the end.
+WRITTEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "commas": ("height,sex\n1.5,f\n2.5,m\n", "utf-8", ("commas",)),
+    "semicolons and decimal commas": ("height;sex\n1,5;f\n2,5;m\n\n", "utf-8", ("semicolons", "decimal comma")),
+    "tabs": ("height\tsex\n1.5\tf\n2.5\tm\n", "utf-8-sig", ("tabs",)),
+    "Windows": ("height;sex;Größe\n1,5;f;ä\n2,5;m;ö\n", "cp1252", ("Windows-1252", "semicolons", "decimal comma")),
+    "UTF-16": ("height;sex\n1.5;f\n2.5;m\n", "utf-16", ("UTF-16", "semicolons")),
+    "quotes": ('height,"sex"\n"1.5",f\n2.5,"m, or so"\n', "utf-8", ()),
+}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_a_text_file_is_read_as_it_was_written_and_that_is_told(kind: str, tmp_path: Path) -> None:
+    text, encoding, told = WRITTEN[kind]
+    path = tmp_path / "people.csv"
+    path.write_bytes(text.encode(encoding))
+    table = read(path)
+    assert table.numbers("height").tolist() == [1.5, 2.5]
+    assert table.words("sex")[0] == "f"
+    notes = " ".join(table.notes)
+    assert all(each in notes for each in told), notes
+
+
+def test_frames_arrays_and_mappings_are_tables_too() -> None:
+    values = {"a": [1.0, 2.0], "b": [3.0, 4.0]}
+    for data in (values, pd.DataFrame(values), np.array([[1.0, 3.0], [2.0, 4.0]])):
+        table = read(data)
+        first, second = table.columns
+        assert table.numbers(first).tolist() == [1.0, 2.0]
+        assert table.numbers(second).tolist() == [3.0, 4.0]
+
+
+def test_parquet_and_arrow_are_read_where_pyarrow_is(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"height": [1.5, None, 2.5], "sex": ["f", "m", None]})
+    for name in ("people.parquet", "people.feather"):
+        path = tmp_path / name
+        frame.to_parquet(path) if path.suffix == ".parquet" else frame.to_feather(path)
+        table = read(path)
+        assert table.numbers("height")[[0, 2]].tolist() == [1.5, 2.5]
+        assert table.words("sex") == ["f", "m", None]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("height (cm)", ("height", "cm")),
+        ("Größe [m²]", ("Größe", "m²")),
+        ("mmol/L", ("mmol/L", "")),
+        (" weight ", ("weight", "")),
+    ],
+)
+def test_a_unit_is_taken_off_a_header(header: str, expected: tuple[str, str]) -> None:
+    assert name_and_unit(header) == expected
+
+
+PEOPLE = "height (cm);sex;day;n\n" + "".join(
+    f"{h};{s};2024-01-0{d};{n}\n"
+    for h, s, d, n in [
+        ("181,5", "male", 1, 1),
+        ("", "female", 2, 2),
+        ("160,2", "", 3, 1),
+        ("NA", "male", 4, 1),
+        ("158,0", "female", 5, 3),
+        ("176,4", "male", 6, 1),
+        ("165,3", "female", 7, 2),
+    ]
+)
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    path = tmp_path / "people.csv"
+    path.write_text(PEOPLE)
+    return path
+
+
+def test_words_are_labels_empty_ones_unknown_and_names_of_components(people: Path) -> None:
+    found = own.declared(people, columns="height", labels="sex", counts="n", missing="drop")
+    rows = found.comparison.data(found.dataset)
+    assert isinstance(rows, Measurements)
+    assert found.comparison.components == ("female", "male")
+    assert rows.labels.tolist() == [1, -1, 0, 1, 0]
+    assert rows.counts.tolist() == [1, 1, 3, 1, 2]
+    assert rows.y[:, 0].tolist() == [181.5, 160.2, 158.0, 176.4, 165.3]
+    assert (found.comparison.features, found.comparison.unit) == (("height",), "cm")
+    assert "2 of 7 rows are left out: column 'height (cm)' has 2 missing values, the first in line 3." in found.notes
+    assert found.command == (
+        f"comparisons run --data {people} --family gaussians --column 'height (cm)' --labels sex --counts n --components 2 "
+        "--missing drop"
+    )
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    (
+        {"columns": "height"},
+        "column 'height (cm)' has 2 missing values, the first in line 3; fill them, or leave such rows out",
+    ),
+    ({"columns": "heigth"}, "people.csv has no column 'heigth'; did you mean 'height (cm)'?"),
+    ({"columns": "day"}, "column 'day' is not numeric: it has '2024-01-01' in line 2 of people.csv"),
+    (
+        {"columns": "height", "missing": "drop", "decimal": "."},
+        "column 'height (cm)' is not numeric: it has '181,5' in line 2",
+    ),
+    ({"columns": "height", "missing": "drop"}, "n_components is missing; say how many components there are"),
+    ({"columns": "height", "labels": "sexe"}, "people.csv has no column 'sexe'; did you mean 'sex'?"),
+    ({"columns": "height", "missing": "omit"}, 'missing is \'omit\'; give "refuse" or "drop"'),
+    ({"columns": "height", "family": "gaussian"}, "family is 'gaussian'; did you mean 'gaussians'?"),
+    ({"columns": {"head": "n", "tosses": "n"}}, "which are no columns of one family"),
+    ({"columns": "n", "family": "coins"}, "name heads and tosses, or heads and tails"),
+    (
+        {"columns": "height", "missing": "drop", "labels": "sex", "n_components": 3, "components": ["a", "b"]},
+        "n_components is 3 but there are 2 components",
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), REFUSED, ids=[message[:50] for _, message in REFUSED])
+def test_what_does_not_fit_is_refused_with_its_place_and_a_remedy(
+    people: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)) as refused:
+        own.declared(people, **options)
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "people.csv has 0 lines"),
+        ("height\n", "people.csv has 1 lines"),
+        ("height,height\n1,2\n", "people.csv has two columns 'height'"),
+        ("a,b\n1,2\n1,2,3\n", "people.csv has lines of other numbers of columns"),
+        ("a,b\nx,y\nz,w\n", "people.csv has no column of numbers among a, b"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        own.declared(path, n_components=1)
+
+
+COIN_COLUMNS: list[dict[str, list[Any]]] = [
+    {"heads": [5, 9], "tosses": [10, 10]},
+    {"heads": [5, 9], "tails": [5, 1]},
+    {"toss": [1] * 5 + [0] * 5 + [1] * 9 + [0], "bag": ["a"] * 10 + ["b"] * 10},
+]
+
+
+@pytest.mark.parametrize("columns", COIN_COLUMNS, ids=lambda c: " and ".join(c))
+def test_bags_of_coins_are_told_in_three_ways(columns: dict[str, list[Any]]) -> None:
+    found = own.declared(columns, n_components=2)
+    rows = found.comparison.data(found.dataset)
+    assert isinstance(rows, CoinTosses)
+    assert (rows.heads.tolist(), rows.tosses.tolist()) == ([5, 9], [10, 10])
+
+
+def test_events_have_an_exposure_where_there_is_one() -> None:
+    found = own.declared({"events": [1, 4], "exposure": [0.5, 2.0]}, n_components=1)
+    assert found.told["family"] == "poissons"
+    assert found.comparison.data(found.dataset).exposure.tolist() == [0.5, 2.0]
+    found = own.declared({"deaths": [1, 4]}, "poissons", 1, columns="deaths")
+    assert found.comparison.data(found.dataset).exposure.tolist() == [1.0, 1.0]
+
+
+def test_what_decides_a_comparison_changes_its_key(people: Path) -> None:
+    options: dict[str, Any] = {"columns": "height", "missing": "drop", "n_components": 2}
+    keys = {
+        own.key_of(own.declared(people, **(options | changed)))
+        for changed in ({}, {"weights": "equal"}, {"covariance": "tied"}, {"components": ["a", "b"]}, {"title": "T"})
+    }
+    assert len(keys) == 5
+    assert own.key_of(own.declared(people, **options)) in keys
+
+
+def test_a_file_that_was_written_asks_for_the_same_comparison(people: Path) -> None:
+    options: dict[str, Any] = {"columns": ["height"], "labels": "sex", "missing": "drop"}
+    asked = own.declared(people, name="study", **options)
+    path = people.parent / "study.toml"
+    path.write_text(toml_files.template(asked, options | {"data": people.name}))
+    again = own.declared(**toml_files.read(path))
+    assert own.key_of(again) == own.key_of(asked)
+    assert again.comparison.name == "study"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'data = "people.csv"\ncolums = "height"\n',
+            "study.toml, line 2: there is no key 'colums'; did you mean 'columns'?",
+        ),
+        ('columns = "height"\n', 'study.toml has no key "data"'),
+        ("data = \n", "study.toml is no TOML"),
+        ('data = "people.csv"\n\nprior = 3\n', "study.toml, line 3: prior is a table of numbers"),
+        (
+            'data = "people.csv"\nfamily = "poissons"\n[prior]\nshape = -1.0\nrate = 1.0\n',
+            "study.toml, line 3: prior of poissons: shape is -1",
+        ),
+    ],
+)
+def test_a_wrong_file_is_refused_with_line_and_key(people: Path, text: str, message: str) -> None:
+    path = people.parent / "study.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        toml_files.read(path)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_says_what_columns_it_has(name: str) -> None:
+    family = FAMILIES[name]
+    assert family.columns_told
+    assert family.default_reason
+    assert all(role in family.columns_told for role in family.roles[:2])
