@@ -28,7 +28,7 @@ def problem_of(name: str) -> Problem:
 def test_there_is_one_file_for_each_comparison() -> None:
     files = {path.stem.replace("_", "-") for path in FOLDER.glob("*.py")} - {"--init--"}
     assert files == set(catalogue.names())
-    assert len(files) == 16
+    assert len(files) == 17
 
 
 @each_name

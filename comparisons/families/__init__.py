@@ -27,8 +27,8 @@ def of(noun: Any) -> Family:
     for family in FAMILIES.values():
         if isinstance(noun, (family.data, family.parameters, family.prior)):
             return family
-    known = " or ".join(f"models.{family.data.__name__}" for family in FAMILIES.values())
-    raise TypeError(f"data must be {known}, but is {type(noun).__name__}")
+    *others, last = (f"models.{family.data.__name__}" for family in FAMILIES.values())
+    raise TypeError(f"data must be {', '.join(others)} or {last}, but is {type(noun).__name__}")
 
 
 def fitting(comparison: Comparison, data: Any) -> Comparison:
