@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln, xlogy
 
 from em.ascent.acceleration import Acceleration
-from em.exponential import POSITIVE, Domain, ExponentialMixture, Sums
+from em.elementwise import POSITIVE, Domain
+from em.exponential import ExponentialMixture, Sums
 from em.fit import Fit, Method, checked_options, fit_mixture
 from em.mixture import fitting_start, has_mode, log_dirichlet, mode_of_weights, trusted
 from em.search.starts import Starts

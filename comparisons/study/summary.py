@@ -70,7 +70,7 @@ Written by `comparisons study` from the tables in `{directory.name}/`; each sect
 count of simulated data sets with its exact (Clopper–Pearson) 95 % interval. As published a study has
 {REPLICATES["clean"]} clean data sets times the share of each setting, {REPLICATES["faults"]} for each fault whose effect
 depends on chance, and {REPLICATES["calibration"]} simulations in each calibration setting of coins; a smaller number is what
-has been run so far. Priors and populations are numbers fixed beforehand: `comparisons/study/settings.py` and the files of the families beside it.
+has been run so far. Priors and populations are numbers fixed beforehand, in the files of the families in `comparisons/study/`.
 """
 
 

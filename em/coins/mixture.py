@@ -13,7 +13,8 @@ from scipy.special import gammaln, xlog1py, xlogy
 
 from em.coins.binomials import deviances, largest_log_probability
 from em.coins.steps import CoinStatistics, log_densities, log_prior, m_step, many_tosses
-from em.exponential import PROBABILITY, Domain, ExponentialMixture
+from em.elementwise import PROBABILITY, Domain
+from em.exponential import ExponentialMixture
 from em.kernel import LOG_OF_ZERO, Block
 from em.mixture import AT_A_TIME, EPSILON, log_weights, trusted
 from models.coins.nouns import CoinParameters, CoinPrior, CoinTosses

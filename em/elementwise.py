@@ -1,0 +1,287 @@
+"""Mixtures whose parameters are numbers, one of each a component: coordinates, bounds and names follow from their domains."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from em.mixture import (
+    Scale,
+    Sum,
+    block_diagonal,
+    from_weight_coordinates,
+    log_weights,
+    responsibilities,
+    trusted,
+    weight_basis,
+    weight_coordinates,
+    weight_prior_derivatives,
+)
+from em.rows.sample import SAMPLE, drawn, keys
+from models.inputs import Floats, Integers, read_only
+from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Where a parameter may be, its ends included, and the scale on which it has none."""
+
+    scale: Scale
+    low: float
+    high: float
+    unbounded: Callable[[Floats], Floats]
+    bounded: Callable[[Floats], Floats]
+    slope: Callable[[Floats], Floats]
+
+    @property
+    def ends(self) -> list[float]:
+        """Those that are finite."""
+        return [end for end in (self.low, self.high) if np.isfinite(end)]
+
+
+PROBABILITY = Domain("logit", 0.0, 1.0, logit, expit, lambda p: p * (1 - p))
+POSITIVE = Domain("log", 0.0, np.inf, np.log, np.exp, lambda x: x)
+
+
+class ElementwiseMixture(ABC):
+    """What such a mixture has of `em.mixture.Mixture` whatever its densities.
+
+    Attributes
+    ----------
+    parameters : the noun of `models`, ``weights`` first
+    domains : of its other fields, by name
+    average : what the first of them, averaged over the mixture, is called, which has no labels
+    errors : the same fields for standard errors, 0 where held fixed and NaN where withheld; then the ``reason`` why they
+        are withheld, None where they are not, the ``covariance`` ``(p, p)`` of the estimates and their ``names``
+    """
+
+    parameters: ClassVar[type[Any]]
+    domains: ClassVar[dict[str, Domain]]
+    errors: ClassVar[type[Any]]
+    in_memory = True
+    bounded, interpolated, unit = True, 0, 0.0
+    average = ""
+    likelihood_offset = offset = 0.0
+
+    def __init__(self, data: Any, weights: MixtureWeights, prior: Any) -> None:
+        self.data = data.distinct()
+        self.weights, self.prior = weights, prior
+        self.n, self.labels, self.counts = self.data.n, self.data.labels, self.data.counts
+        self.n_components = k = weights.n_components
+        self.own_parameters = len(self.domains)
+        self.groups = exchangeable_groups(weights, self.labels)
+        self.points = self.places()
+        self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k * self.own_parameters))
+        self._collect()
+
+    # What a family tells
+
+    @abstractmethod
+    def places(self) -> Floats:
+        """``(n, d)`` where the rows are, each feature in a unit of its own."""
+
+    @abstractmethod
+    def m_step(self, statistics: Any) -> Any:
+        """``...`` mode of the conjugate posterior given the statistics; maximum likelihood without a prior."""
+
+    @abstractmethod
+    def log_prior(self, parameters: Any) -> Floats | float:
+        """``(...)`` log density of the prior, 0 without one."""
+
+    @abstractmethod
+    def own_prior_derivatives(self, parameters: Any) -> tuple[Floats, Floats]:
+        """``(K, q)`` and ``(K, q, q)`` derivatives of the log prior by the parameters of one component."""
+
+    @abstractmethod
+    def elsewhere(self, random: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
+        """See `em.mixture.Mixture.elsewhere`."""
+
+    @abstractmethod
+    def drawn(self, parameters: Any, rows: Integers, components: Integers, random: np.random.Generator) -> Any:
+        """Data in the design of these rows, each from its component, without labels."""
+
+    @abstractmethod
+    def checked_data(self, data: Any) -> Any:
+        """Return data of this family, refuse others; TypeError."""
+
+    @abstractmethod
+    def log_densities(self, parameters: Any) -> Floats:
+        """``(..., n, K)`` log density of each row under each component, weights left out."""
+
+    @abstractmethod
+    def numbers(self) -> Floats:
+        """``(n, m)`` what tells rows apart."""
+
+    @abstractmethod
+    def _collect(self) -> None:
+        """Make ready what is asked of the rows in every step; called again for a part of them."""
+
+    # What follows
+
+    def made(self, weights: Floats, *fields: Floats) -> Any:
+        """Parameters, unchecked and along any leading axes."""
+        return trusted(self.parameters, weights=weights, **dict(zip(self.domains, fields, strict=True)))
+
+    def fields(self, parameters: Any) -> list[Floats]:
+        """``(..., K)`` each."""
+        return [getattr(parameters, name) for name in self.domains]
+
+    def prior_information(self, parameters: Any) -> Floats:
+        if self.prior is None:
+            return np.zeros((self.n_parameters, self.n_parameters))
+        return -self.prior_derivatives(parameters)[1]
+
+    @property
+    def information_steps(self) -> float:
+        return float(self.n_components)
+
+    def prior_derivatives(self, parameters: Any) -> tuple[Floats, Floats]:
+        concentration = 1.0 if self.prior is None else self.prior.concentration
+        gradient, hessian = weight_prior_derivatives(parameters.weights, self.weights, concentration)
+        q, k = self.own_parameters, self.n_components
+        if self.prior is None:
+            return np.concatenate([gradient, np.zeros(q * k)]), block_diagonal(hessian, np.zeros((q * k, q * k)))
+        slope, curved = self.own_prior_derivatives(parameters)
+        return np.concatenate([gradient, slope.T.ravel()]), block_diagonal(hessian, self._of_components(curved))
+
+    def _of_components(self, own: Floats) -> Floats:
+        """``(q K, q K)`` of matrices ``(K, q, q)``, one a component."""
+        q, k = self.own_parameters, self.n_components
+        spread = np.zeros((q, k, q, k))
+        spread[:, np.arange(k), :, np.arange(k)] = own
+        return spread.reshape(q * k, q * k)
+
+    @property
+    def n_parameters(self) -> int:
+        return (1 + self.own_parameters) * self.n_components
+
+    def part(self, rows: slice | Integers) -> Self:
+        some = copy(self)
+        some.data = _rows_of(self.data, rows)
+        some.points, some.counts, some.labels = self.points[rows], some.data.counts, some.data.labels
+        some._collect()
+        return some
+
+    def sample(self, seed: int) -> Self:
+        if len(self.counts) <= SAMPLE:
+            return self
+        return self.part(np.flatnonzero(drawn(keys(self.labels, self.numbers()), self.labels, seed)))
+
+    def summed[T: Sum](self, of: Callable[[Self], T]) -> T:
+        return of(self)
+
+    def own_coordinates(self, component: int) -> Integers:
+        return np.arange(1, self.own_parameters + 1) * self.n_components + component
+
+    def bounds(self) -> list[tuple[int, float]]:
+        k = self.n_components
+        return [
+            ((1 + j) * k + component, end)
+            for j, domain in enumerate(self.domains.values())
+            for component in range(k)
+            for end in domain.ends
+        ]
+
+    def names(self) -> list[str]:
+        return [f"{name}[{k + 1}]" for name in ("weights", *self.domains) for k in range(self.n_components)]
+
+    def scales(self) -> list[Scale]:
+        k = self.n_components
+        return [*["logit"] * k, *(d.scale for d in self.domains.values() for _ in range(k))]  # type: ignore[list-item]
+
+    def to_vector(self, parameters: Any) -> Floats:
+        return np.concatenate([parameters.weights, *self.fields(parameters)], axis=-1)
+
+    def exists(self, vector: Floats) -> NDArray[np.bool_]:
+        weights, *fields = self._split(vector)
+        there = ((weights >= 0) & (weights <= 1)).all(axis=-1)
+        for values, domain in zip(fields, self.domains.values(), strict=True):
+            there = there & ((values >= domain.low) & (values <= domain.high) & np.isfinite(values)).all(axis=-1)
+        return np.asarray(there)
+
+    def _split(self, vector: Floats) -> list[Floats]:
+        return np.split(vector, 1 + self.own_parameters, axis=-1)
+
+    def from_vector(self, vector: Floats) -> Any:
+        if not self.exists(vector).all():
+            raise FloatingPointError("a parameter left its domain")
+        return self.made(*self._split(vector))
+
+    def coordinates(self, parameters: Any, *, unbounded: bool) -> Floats:
+        weights = weight_coordinates(parameters.weights, self.weights.fixed, unbounded=unbounded)
+        own = zip(self.fields(parameters), self.domains.values(), strict=True)
+        return np.concatenate([weights, *(d.unbounded(v) if unbounded else v for v, d in own)], axis=-1)
+
+    def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
+        k, q = self.n_components, self.own_parameters
+        w, by_w = from_weight_coordinates(x[..., : -q * k], self.weights.fixed, unbounded=unbounded)
+        parts = zip(np.split(x[..., -q * k :], q, axis=-1), self.domains.values(), strict=True)
+        values = [(d.bounded(v) if unbounded else v, d) for v, d in parts]
+        slopes = [d.slope(v) if unbounded else np.ones_like(v) for v, d in values]
+        by_x = np.concatenate(slopes, axis=-1)[..., None] * np.eye(q * k)
+        return np.concatenate([w, *(v for v, _ in values)], axis=-1), block_diagonal(by_w, by_x)
+
+    def spreads(self, parameters: Any) -> Floats:
+        return np.full(parameters.weights.shape, np.inf)
+
+    def spread_ratios(self, parameters: Any) -> Floats:
+        return self.spreads(parameters)
+
+    def within_ratio(self, least: float, parameters: Any) -> tuple[Self, Any]:
+        return self, parameters
+
+    def white(self) -> None:
+        return None
+
+    def held(self, vector: Floats) -> Floats:
+        return vector
+
+    def constrained(self, parameters: Any) -> bool:
+        return False
+
+    def published(self, parameters: Any) -> Any:
+        return self.made(*(read_only(v.copy()) for v in (parameters.weights, *self.fields(parameters))))
+
+    def from_published(self, published: Any) -> Any:
+        return published
+
+    @property
+    def vector_units(self) -> Floats:
+        return np.ones(self.n_parameters)
+
+    def by_feature(self, directions: Floats) -> Floats:
+        return directions
+
+    def responsibilities(self, data: Any, published: Any) -> Floats:
+        there = copy(self)
+        there.data = self.checked_data(data)
+        there.counts, there.labels = data.counts, checked_labels(data.labels, self.n_components)
+        there._collect()
+        joint = log_weights(published.weights) + there.log_densities(published)
+        return responsibilities(joint, there.labels)[0]
+
+    def drawn_again(self, rows: Integers, counts: Integers) -> Self:
+        return type(self)(_rows_of(self.data, rows, counts), self.weights, self.prior)
+
+    def simulated(
+        self, parameters: Any, rows: Integers, components: Integers, labels: Integers, random: np.random.Generator
+    ) -> Self:
+        data = self.drawn(parameters, rows, components, random)
+        return type(self)(_rows_of(data, slice(None), labels=labels), self.weights, self.prior)
+
+    def standard_errors(self, _: Any, covariance: Floats, reason: str | None) -> Any:
+        return self.errors(*self._split(np.sqrt(np.diag(covariance))), reason, covariance, tuple(self.names()))
+
+
+def _rows_of(data: Any, rows: slice | Integers, counts: Any = None, labels: Any = None) -> Any:
+    """Some rows of data, with other counts or labels if there are any; unchecked, in their order."""
+    fields = {name: getattr(data, name)[rows] for name in data.__slots__}
+    changed = {name: value for name, value in (("counts", counts), ("labels", labels)) if value is not None}
+    return trusted(type(data), **(fields | changed))
