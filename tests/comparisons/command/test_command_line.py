@@ -357,7 +357,7 @@ def test_an_interrupted_run_leaves_no_process_behind(by: signal.Signals, tmp_pat
     )
     script = tmp_path / "script.py"
     script.write_text(program)
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[3]
     started = subprocess.Popen(
         [sys.executable, str(script)], env=os.environ | {"PYTHONPATH": str(root)}, stderr=subprocess.DEVNULL
     )

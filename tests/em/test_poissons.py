@@ -22,7 +22,7 @@ from models.mixtures import MixtureWeights
 from tests.declared import declare
 from tests.differences import slope
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 def read(name: str, events: str, exposure: str | None = None) -> EventCounts:

@@ -22,7 +22,7 @@ from comparisons.study.rates import Rate
 from comparisons.study.setting import Setting, simulate
 from models import CoinTosses
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def row(**changed: Any) -> dict[str, str]:
