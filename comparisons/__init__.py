@@ -106,7 +106,7 @@ def _with_report(
 
 def compare(
     data: Any,
-    family: str | None = None,
+    family: Any = None,
     n_components: int | None = None,
     *,
     columns: str | Sequence[str] | Mapping[str, str] | None = None,
@@ -136,7 +136,8 @@ def compare(
     ----------
     data : path of a CSV, TSV, Parquet or Arrow file, a pandas or polars DataFrame, a mapping of columns, numbers ``(n,)`` or
         ``(n, d)``, or a noun of `models`
-    family : one of ``comparisons families``; by the names of the columns where None, else measurements
+    family : one of ``comparisons families``, or a `models.family.Family` of your own; by the names of the columns where None,
+        else measurements
     n_components : number of components; where None as many as there are labels
     columns : names of the columns, in the order of the family's, or by what each is of, as ``{"heads": "h", "tosses": "n"}``; by
         their names where None, and of measurements all that hold numbers. A header's unit may be left out.

@@ -57,6 +57,7 @@ class Comparison:
         separates them better, see `models.order.Order`); where rows are labelled, by label
     n_components, weights, covariance : as in `em.coin_mixture` and `em.gaussian_mixture`
     features : names of the columns of measurements, in their order; left out, those of the data. None for coins.
+    family : `models.family.Family` where it is one of somebody's own
     prior : numbers, or None for the default of the family, made from the data
     prior_reason : one sentence that defends it
     findings : sentences with numbers that this comparison tells beside its verdict
@@ -79,6 +80,7 @@ class Comparison:
     covariance: Covariance = "full"
     features: Sequence[str] = ()
     prior: Any = None
+    family: Any = None
     prior_reason: str = ""
     findings: Findings = lambda fitted: []
 

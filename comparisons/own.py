@@ -16,8 +16,9 @@ import numpy as np
 from comparisons import families
 from comparisons.datasets import Dataset
 from comparisons.declaration import Comparison
-from comparisons.problem import Family
+from comparisons.problem import Family as Asked
 from comparisons.tables import Table, name_and_unit, read, rows_without
+from models.family import Family
 from models.inputs import Integers, shown, some_of
 
 type Missing = Literal["refuse", "drop"]
@@ -46,7 +47,7 @@ class Own:
 
 def declared(
     data: Any,
-    family: str | None = None,
+    family: Any = None,
     n_components: int | None = None,
     *,
     columns: str | Sequence[str] | Mapping[str, str] | None = None,
@@ -67,11 +68,12 @@ def declared(
     """Read own data and say what is compared; see `comparisons.compare`."""
     if missing not in ("refuse", "drop"):
         raise ValueError(f'missing is {shown(missing)}; give "refuse" or "drop"')
-    if family is not None and family not in families.FAMILIES:
+    theirs = families.of_family(family) if isinstance(family, Family) else None
+    if theirs is None and family is not None and family not in families.FAMILIES:
         near = difflib.get_close_matches(str(family), list(families.FAMILIES), n=1, cutoff=0.4)
         meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(families.FAMILIES)}"
         raise ValueError(f"family is {shown(family)}; {meant}")
-    noun = any(isinstance(data, each.data) for each in families.FAMILIES.values())
+    noun = theirs is None and any(isinstance(data, each.data) for each in families.FAMILIES.values())
     notes: list[str] = []
     if noun:
         kind, rows = families.of(data), data
@@ -83,7 +85,10 @@ def declared(
     else:
         table = read(data, separator, decimal)
         notes += table.notes
-        kind, roles, why = _roles(table, family, columns, labels, counts)
+        if theirs is None:
+            kind, roles, why = _roles(table, family, columns, labels, counts)
+        else:
+            kind, roles, why = theirs, _one_column(table, theirs, columns, labels, counts), []
         notes += why
         counted = table.header(counts) if isinstance(counts, str) else None
         kept, left = _kept(table, [*roles.values(), *([counted] if counted else [])], missing)
@@ -124,6 +129,7 @@ def declared(
         covariance=covariance,
         features=features,
         prior=prior,
+        family=None if theirs is None else family,
         prior_reason=kind.default_reason if prior is None else "Given with the data.",
     )
     observed, names = kind.columns(rows), kind.column_names(comparison)
@@ -136,6 +142,7 @@ def declared(
         "weights": weights if isinstance(weights, str) else np.asarray(weights).tolist(),
         "covariance": str(covariance),
         "prior": repr(prior),
+        "code": "" if theirs is None else _code(family),
         "texts": [comparison.title, comparison.question, comparison.unit, list(features)],
         "dropped": dropped,
     }
@@ -164,16 +171,26 @@ class _Given:
         return self.rows
 
 
-def _digest(family: Family, rows: Any) -> str:
+def _digest(family: Asked, rows: Any) -> str:
     digest = hashlib.sha256(family.name.encode())
     for array in (family.columns(rows), rows.counts, rows.labels):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
+def _code(family: Family) -> str:
+    """A digest of what a family of one's own does."""
+    digest = hashlib.sha256(repr(sorted(family.parameters.items())).encode())
+    for function in (family.scipy, family.pymc, family.m_step):
+        code = getattr(function, "__code__", None)
+        digest.update(repr(function).encode() if code is None else code.co_code + repr(code.co_consts).encode())
+        digest.update(repr(getattr(code, "co_names", ())).encode())
+    return digest.hexdigest()
+
+
 def _roles(
     table: Table, family: str | None, columns: Any, labels: Any, counts: Any
-) -> tuple[Family, dict[str, str], list[str]]:
+) -> tuple[Asked, dict[str, str], list[str]]:
     """The family, the header of each of its roles, and how they were found."""
     others = {table.header(each) for each in (labels, counts) if isinstance(each, str)}
     kinds = families.FAMILIES
@@ -185,7 +202,7 @@ def _roles(
         headers = [table.header(each) for each in ([columns] if isinstance(columns, str) else columns)]
         if not headers:
             raise ValueError("columns is empty; name the columns of the data, or leave the argument out")
-        kind = kinds[family or "gaussians"]
+        kind = _measuring(kinds) if family is None else kinds[family]
         roles = kind.complete(kind.in_order(headers), table.source)
         return kind, roles, [] if family else [_guessed(kind)]
     for kind in kinds.values() if family is None else [kinds[family]]:
@@ -199,7 +216,7 @@ def _roles(
                 )
             except ValueError:
                 continue
-    kind = kinds[family or "gaussians"]
+    kind = _measuring(kinds) if family is None else kinds[family]
     headers = [header for header in table.columns if header not in others and table.is_numeric(header)]
     if not headers:
         raise ValueError(
@@ -209,11 +226,29 @@ def _roles(
     return kind, kind.complete(kind.in_order(headers), table.source), told if family else [*told, _guessed(kind)]
 
 
-def _guessed(kind: Family) -> str:
+def _one_column(table: Table, kind: Asked, columns: Any, labels: Any, counts: Any) -> dict[str, str]:
+    """The column of a family of one's own: as named, else by its name, else the only one of numbers."""
+    others = {table.header(each) for each in (labels, counts) if isinstance(each, str)}
+    numbers = [header for header in table.columns if header not in others and table.is_numeric(header)]
+    if isinstance(columns, Mapping):
+        columns = list(columns.values())
+    named = [columns] if isinstance(columns, str) else list(columns or [])
+    found = named or [header for header in numbers if header in kind.roles] or numbers
+    if len(found) != 1:
+        raise ValueError(f"{kind.name} take one column, but there are {some_of(found)} in {table.source}; name one")
+    return {kind.roles[0]: table.header(found[0])}
+
+
+def _measuring(kinds: Mapping[str, Asked]) -> Asked:
+    """The family of measurements, which is taken where nothing says otherwise."""
+    return next(kind for kind in kinds.values() if kind.measures)
+
+
+def _guessed(kind: Asked) -> str:
     return f"The family is {kind.name}: numbers are taken for measurements unless another one is named."
 
 
-def _having(given: Mapping[str, str], family: str | None) -> Family:
+def _having(given: Mapping[str, str], family: str | None) -> Asked:
     """The family with these roles."""
     kinds = families.FAMILIES if family is None else {family: families.FAMILIES[family]}
     for kind in kinds.values():

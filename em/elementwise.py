@@ -48,6 +48,7 @@ class Domain:
 
 PROBABILITY = Domain("logit", 0.0, 1.0, logit, expit, lambda p: p * (1 - p))
 POSITIVE = Domain("log", 0.0, np.inf, np.log, np.exp, lambda x: x)
+REAL = Domain("identity", -np.inf, np.inf, lambda x: x, lambda x: x, np.ones_like)
 
 
 class ElementwiseMixture(ABC):
@@ -267,14 +268,18 @@ class ElementwiseMixture(ABC):
         joint = log_weights(published.weights) + there.log_densities(published)
         return responsibilities(joint, there.labels)[0]
 
+    def _like(self, data: Any) -> Self:
+        """The same problem of other data."""
+        return type(self)(data, self.weights, self.prior)
+
     def drawn_again(self, rows: Integers, counts: Integers) -> Self:
-        return type(self)(_rows_of(self.data, rows, counts), self.weights, self.prior)
+        return self._like(_rows_of(self.data, rows, counts))
 
     def simulated(
         self, parameters: Any, rows: Integers, components: Integers, labels: Integers, random: np.random.Generator
     ) -> Self:
         data = self.drawn(parameters, rows, components, random)
-        return type(self)(_rows_of(data, slice(None), labels=labels), self.weights, self.prior)
+        return self._like(_rows_of(data, slice(None), labels=labels))
 
     def standard_errors(self, _: Any, covariance: Floats, reason: str | None) -> Any:
         return self.errors(*self._split(np.sqrt(np.diag(covariance))), reason, covariance, tuple(self.names()))

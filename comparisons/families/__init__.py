@@ -7,11 +7,13 @@ from typing import Any
 from comparisons.declaration import Comparison
 from comparisons.families.coins import COINS
 from comparisons.families.gaussians import GAUSSIANS
+from comparisons.families.own_family import of_family
 from comparisons.families.poissons import POISSONS
 from comparisons.problem import Family, Problem
+from models.family import FamilyParameters
 from models.mixtures import MixtureWeights, checked_labels, enough_rows
 
-__all__ = ["COINS", "FAMILIES", "GAUSSIANS", "POISSONS", "fitting", "of", "problem"]
+__all__ = ["COINS", "FAMILIES", "GAUSSIANS", "POISSONS", "fitting", "of", "of_family", "problem"]
 
 FAMILIES: dict[str, Family] = {family.name: family for family in (COINS, GAUSSIANS, POISSONS)}
 
@@ -24,6 +26,8 @@ def of(noun: Any) -> Family:
     TypeError
         for what is a noun of none
     """
+    if isinstance(noun, FamilyParameters):
+        return of_family(noun.family)
     for family in FAMILIES.values():
         if isinstance(noun, (family.data, family.parameters, family.prior)):
             return family
@@ -40,11 +44,16 @@ def fitting(comparison: Comparison, data: Any) -> Comparison:
         for data of no family, fewer rows than components, labels that are no component, weights, covariance, features or a
         prior that do not fit
     """
-    family, k = of(data), comparison.n_components
+    family, k = _asked(comparison, data), comparison.n_components
     MixtureWeights.of(comparison.weights, k)
     enough_rows(data.n, k)
     checked_labels(data.labels, k)
     return family.fitting(comparison, data)
+
+
+def _asked(comparison: Comparison, data: Any) -> Family:
+    """The family that is declared, else that of the data."""
+    return of(data) if comparison.family is None else of_family(comparison.family)
 
 
 def problem(comparison: Comparison, data: Any) -> Problem:
@@ -55,7 +64,7 @@ def problem(comparison: Comparison, data: Any) -> Problem:
     TypeError, ValueError
         as `fitting`
     """
-    comparison, family = fitting(comparison, data), of(data)
+    comparison, family = fitting(comparison, data), _asked(comparison, data)
     declared = family.declared(data)
     prior = comparison.prior
     if prior is None:

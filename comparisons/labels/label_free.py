@@ -44,7 +44,7 @@ def compare(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset, rand
     """
     fewer = thinned(posterior, MOST_DRAWS)
     fixed = problem.weights.fixed
-    memberships = Memberships.of_draws(fewer, problem.data, "free" if fixed is None else fixed)
+    memberships = Memberships.of_draws(fewer, problem.data, "free" if fixed is None else fixed, problem.family)
     responsibilities = fit.responsibilities(problem.data)
     n_draws, _, k = memberships.shape
     order = np.arange(k)

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from comparisons import families
 from comparisons.display import displayed
+from comparisons.problem import Family
 from em.mixture import log_weights, responsibilities
 from models.gaussians.measurements import measured
 from models.inputs import Floats, Integers, component_number, cut, finite_array, read_only, row_counts, some_of
@@ -50,14 +51,21 @@ class Memberships:
     __repr__ = displayed
 
     @classmethod
-    def of_draws(cls, draws: xr.DataTree | xr.Dataset, data: Any, weights: Weights = "free") -> Memberships:
-        """Read draws of a coin or Gaussian mixture.
+    def of_draws(
+        cls,
+        draws: xr.DataTree | xr.Dataset,
+        data: Any,
+        weights: Weights = "free",
+        family: Family | None = None,
+    ) -> Memberships:
+        """Read draws of a mixture.
 
         Parameters
         ----------
         draws : with the group ``posterior``, or that group alone; dims ``chain``, ``draw`` and ``component``
         data : the rows, with their counts and known labels; ``data.distinct()`` saves time where rows are equal
         weights : as the model was built with; what is held fixed is no variable of the draws
+        family : where it is not that of the data, as one of your own
 
         Raises
         ------
@@ -69,7 +77,7 @@ class Memberships:
         posterior = draws["posterior"].to_dataset() if isinstance(draws, xr.DataTree) else draws
         # Arrays and DataFrames are measurements.
         rows: Any = data if hasattr(data, "distinct") else measured(data)
-        family = families.of(rows)
+        family = families.of(rows) if family is None else family
         needed = list(family.variables)
         k = posterior.sizes["component"]
         treated = MixtureWeights.of(weights, k)

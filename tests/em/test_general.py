@@ -1,0 +1,107 @@
+"""Claims about mixtures of any family that has a log density: the same fits as by a family's own formulas, and no fall."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import em
+from em.general import GeneralMixture, Weighted, family_mixture
+from em.poissons import PoissonMixture
+from em.uncertainty.curvature import derivatives
+from models import EventCounts, LogPosterior, PoissonPrior
+from models.family import Beta, Family, FamilyPrior, Gamma, Normal, Positive, Probability, Real, Rows
+from models.family import family_mixture as family_model
+from models.mixtures import MixtureWeights
+
+Y = np.random.default_rng(3).poisson([[2.0], [9.0]], size=(2, 40)).ravel()
+
+
+def closed(y: Any, r: Any, prior: Any) -> dict[str, Any]:
+    return {"rates": (r.T @ y + prior.alpha - 1) / (r.sum(0) + prior.beta)}
+
+
+def poissons(m_step: Any = closed) -> Family:
+    def pymc(rates: Any) -> Any:
+        import pymc as pm
+
+        return pm.Poisson.dist(mu=rates)
+
+    return Family(
+        "counts", "y", {"rates": Positive(prior=Gamma(2.0, 0.4))}, lambda rates: stats.poisson(rates), pymc, m_step
+    )
+
+
+FREE = MixtureWeights.of("free", 2)
+OWN = poissons()
+
+
+@pytest.mark.parametrize("prior", [None, PoissonPrior(2.0, 0.4, 2.0)])
+def test_it_has_the_fit_of_the_family_that_has_its_own_formulas(prior: PoissonPrior | None) -> None:
+    expected = em.poisson_mixture(EventCounts(Y), prior=prior)
+    found = family_mixture(OWN, Rows(Y), prior=None if prior is None else OWN.prior)
+    assert found.status == expected.status
+    assert found.log_likelihood == pytest.approx(expected.log_likelihood, abs=1e-9)
+    np.testing.assert_allclose(found.parameters.rates, expected.parameters.rates, rtol=1e-6)
+    np.testing.assert_allclose(found.standard_errors.rates, expected.standard_errors.rates, rtol=1e-4)
+
+
+@pytest.mark.parametrize("prior", [None, PoissonPrior(2.0, 0.4, 2.0)])
+def test_numerical_derivatives_are_those_by_formula(prior: PoissonPrior | None) -> None:
+    own = GeneralMixture(OWN, Rows(Y), FREE, None if prior is None else OWN.prior)
+    other = PoissonMixture(EventCounts(Y), FREE, prior)
+    vector = np.array([0.4, 0.6, 2.5, 8.0])
+    for one, two in zip(
+        derivatives(own, own.from_vector(vector)), derivatives(other, other.from_vector(vector)), strict=True
+    ):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-4)
+
+
+def test_a_numerical_m_step_ends_where_the_closed_one_does_and_never_lower() -> None:
+    by_formula, numerical = (GeneralMixture(poissons(m), Rows(Y), FREE, OWN.prior) for m in (closed, None))
+    statistics = by_formula.e_step(by_formula.from_vector(np.array([0.5, 0.5, 1.0, 4.0])))
+    np.testing.assert_allclose(numerical.m_step(statistics).rates, by_formula.m_step(statistics).rates, rtol=1e-6)
+    nowhere = Weighted(np.nan, statistics.r, np.full(4, np.nan))
+    np.testing.assert_allclose(numerical.m_step(nowhere).rates, by_formula.m_step(statistics).rates, rtol=1e-6)
+
+
+def test_a_wrong_m_step_is_told_as_that() -> None:
+    wrong = poissons(lambda y, r, prior: {"rates": (r.T @ y) / r.sum() + 0.1})
+    with pytest.raises(em.ObjectiveDecreased):
+        family_mixture(wrong, Rows(Y))
+
+
+def test_every_domain_has_a_prior_with_the_density_of_pymc() -> None:
+    def pymc(places: Any, widths: Any, shares: Any) -> Any:
+        import pymc as pm
+
+        return pm.Normal.dist(mu=places + shares, sigma=widths)
+
+    family = Family(
+        "three kinds",
+        "y",
+        {"places": Real(Normal(1.0, 3.0)), "widths": Positive(Gamma(3.0, 2.0)), "shares": Probability(Beta(2.0, 5.0))},
+        lambda places, widths, shares: stats.norm(places + shares, widths),
+        pymc,
+    )
+    rows = Rows([0.3, 1.7, 2.2, 5.0], counts=[1, 2, 1, 1], labels=[-1, -1, 0, 1])
+    point = family.kind([0.3, 0.7], [0.5, 3.0], [1.2, 0.7], [0.2, 0.6])
+    mixture = GeneralMixture(family, rows, FREE, family.prior)
+    density = LogPosterior(family_model(family, rows))
+    values = {"weights": point.weights} | {name: getattr(point, name) for name in family.parameters}
+    likelihood, prior, _ = density.parts(density.unconstrained(values))
+    assert float(mixture.e_step(point).log_likelihood) == pytest.approx(likelihood, rel=1e-12)
+    assert float(mixture.log_prior(point)) == pytest.approx(prior, rel=1e-12)
+
+
+def test_what_is_no_family_is_refused() -> None:
+    with pytest.raises(ValueError, match="parameters of nothing is empty"):
+        Family("nothing", "y", {}, stats.norm, stats.norm)
+    with pytest.raises(TypeError, match="Positive, Probability or Real"):
+        Family("odd", "y", {"rates": 3.0}, stats.norm, stats.norm)  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match="rates has 1 values but weights has 2"):
+        OWN.kind([0.5, 0.5], [1.0])
+    assert isinstance(OWN.prior, FamilyPrior)
