@@ -177,13 +177,13 @@ class Family(ABC):
     def model(self, problem: Problem) -> pm.Model:
         """By PyMC."""
 
-    @abstractmethod
     def log_likelihood(self, problem: Problem, parameters: Parameters) -> float:
         """As `em` has it."""
+        return float(self.mixture(problem, None, standardise=False).e_step(parameters).log_likelihood)
 
-    @abstractmethod
     def log_prior(self, problem: Problem, parameters: Parameters) -> float:
         """As `em` has it."""
+        return float(self.mixture(problem, problem.prior, standardise=False).log_prior(parameters))
 
     @abstractmethod
     def log_densities(self, data: Data, parameters: Parameters) -> Floats:
@@ -209,9 +209,9 @@ class Family(ABC):
     def random_parameters(self, problem: Problem, weights: Floats, random: np.random.Generator) -> Parameters:
         """Anywhere near the data, in no order and of no fit."""
 
-    @abstractmethod
     def rows_of_em(self, problem: Problem, mixture: Any) -> tuple[DeclaredRows, DeclaredRows]:
         """The declared rows in the units of EM's mixture, and the rows that it holds."""
+        return problem.declared, self.declared(mixture.data)
 
     @abstractmethod
     def columns_of_pymc(self, values: dict[str, Any]) -> Floats:

@@ -81,12 +81,6 @@ class OwnFamily(Family):
         c = problem.comparison
         return declared.family_mixture(self.own, problem.data, c.n_components, c.weights, problem.prior)
 
-    def log_likelihood(self, problem: Problem, parameters: Any) -> float:
-        return float(self.mixture(problem, None, standardise=False).e_step(parameters).log_likelihood)
-
-    def log_prior(self, problem: Problem, parameters: Any) -> float:
-        return float(self.mixture(problem, problem.prior, standardise=False).log_prior(parameters))
-
     def _log_density(self, y: Floats, arrays: dict[str, Floats]) -> Floats:
         with np.errstate(all="ignore"):
             frozen = self.distribution(arrays)
@@ -104,9 +98,6 @@ class OwnFamily(Family):
         k = problem.comparison.n_components
         drawn = self.prior_draws(problem.comparison, problem.prior, 1, random)
         return self.parameters(weights, *(drawn[name].reshape(k) for name in self.variables))
-
-    def rows_of_em(self, problem: Problem, mixture: GeneralMixture) -> tuple[DeclaredRows, DeclaredRows]:
-        return problem.declared, self.declared(mixture.data)
 
     def columns_of_pymc(self, values: dict[str, Any]) -> Floats:
         return np.asarray(values["observed_y"])[:, None]

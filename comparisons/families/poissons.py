@@ -89,12 +89,6 @@ class Poissons(Family):
         c = problem.comparison
         return models.poisson_mixture(problem.data, c.n_components, c.weights, problem.prior)
 
-    def log_likelihood(self, problem: Problem, parameters: PoissonParameters) -> float:
-        return float(self.mixture(problem, None, standardise=False).e_step(parameters).log_likelihood)
-
-    def log_prior(self, problem: Problem, parameters: PoissonParameters) -> float:
-        return float(self.mixture(problem, problem.prior, standardise=False).log_prior(parameters))
-
     def log_densities(self, data: EventCounts, parameters: PoissonParameters) -> Floats:
         y, e = data.events[:, None], data.exposure[:, None]
         return np.asarray(stats.poisson.logpmf(y, e * parameters.rates[..., None, :]))
@@ -106,9 +100,6 @@ class Poissons(Family):
     def random_parameters(self, problem: Problem, weights: Floats, random: np.random.Generator) -> PoissonParameters:
         about = problem.data.rate * random.gamma(2.0, 0.5, size=problem.comparison.n_components)
         return PoissonParameters(weights, about)
-
-    def rows_of_em(self, problem: Problem, mixture: PoissonMixture) -> tuple[DeclaredRows, DeclaredRows]:
-        return problem.declared, self.declared(mixture.data)
 
     def columns_of_pymc(self, values: dict[str, Any]) -> Floats:
         return np.column_stack([values["observed_events"], values["exposure"]])

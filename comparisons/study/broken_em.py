@@ -12,6 +12,7 @@ import numpy as np
 
 import em.coins.mixture
 import em.coins.steps
+import em.exponential
 import em.gaussians.normal_rows
 from comparisons import families
 from comparisons.problem import Problem, em_densities
@@ -79,7 +80,7 @@ def weights_not_updated(problem: Problem, plant: Any) -> list[Any]:
 def hard_assignment(problem: Problem, plant: Any) -> list[Any]:
     """Responsibilities of 0 and 1."""
     found = []
-    for module in (em.coins.mixture, em.gaussians.normal_rows):
+    for module in (em.exponential, em.gaussians.normal_rows):
 
         def hard(
             theta: Any, blocks: Any, replace: Any = None, also: Any = None, sound: Any = module.posterior_sums

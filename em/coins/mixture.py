@@ -17,6 +17,7 @@ from em.elementwise import PROBABILITY, Domain
 from em.exponential import ExponentialMixture
 from em.kernel import LOG_OF_ZERO, Block
 from em.mixture import AT_A_TIME, EPSILON, log_weights, trusted
+from em.uncertainty.curvature import missing_information
 from models.coins.nouns import CoinParameters, CoinPrior, CoinTosses
 from models.display import displayed
 from models.inputs import Floats, Integers, instance_of
@@ -96,6 +97,15 @@ class CoinMixture(ExponentialMixture):
             second = np.stack([-1 / p**2, -1 / (1 - p) ** 2], axis=1)
         return first, second[..., None]
 
+    def informations(self, parameters: CoinParameters) -> Floats:
+        missing, rows = missing_information(self, parameters)
+        return np.stack([_information_of(parameters, rows, self.e_step(parameters).tosses), missing])
+
+    def prior_information(self, parameters: CoinParameters) -> Floats:
+        prior = self.prior or CoinPrior()
+        rows, tosses = np.full((2, self.n_components), [[prior.concentration - 1], [prior.heads + prior.tails - 2]])
+        return _information_of(parameters, rows, tosses)
+
     def statistics(self, log_likelihood: Any, rows: Floats, features: Floats) -> CoinStatistics:
         heads, tails = features[..., 0], features[..., 1]
         return CoinStatistics(log_likelihood, rows, heads, heads + tails, tails)
@@ -170,6 +180,14 @@ class CoinMixture(ExponentialMixture):
     ) -> CoinTosses:
         tosses = self.data.tosses[rows]
         return CoinTosses(parameters.simulate(components, tosses, random), tosses)
+
+
+def _information_of(parameters: CoinParameters, bags: Floats, tosses: Floats) -> Floats:
+    """``(2 K, 2 K)`` expected information of so many bags and tosses of each coin, which has no heads to wait for."""
+    p = parameters.head_probabilities
+    # Of a component that is as good as empty it is as good as infinite.
+    with np.errstate(over="ignore"):
+        return np.diag(np.concatenate([bags / parameters.weights**2, tosses / (p * (1 - p))]))
 
 
 def _ratio(numerator: ArrayLike, denominator: Floats) -> Floats:

@@ -125,9 +125,6 @@ class Coins(Family):
     def random_parameters(self, problem: Problem, weights: Floats, random: np.random.Generator) -> CoinParameters:
         return CoinParameters(weights, random.beta(2, 2, size=problem.comparison.n_components))
 
-    def rows_of_em(self, problem: Problem, mixture: CoinMixture) -> tuple[DeclaredRows, DeclaredRows]:
-        return problem.declared, self.declared(mixture.tosses)
-
     def columns_of_pymc(self, values: dict[str, Any]) -> Floats:
         return np.column_stack([values["observed_heads"], values["tosses"]])
 

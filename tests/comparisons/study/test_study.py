@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from comparisons.families import FAMILIES
 from comparisons.report import error_rates
 from comparisons.results import provenance
 from comparisons.study import calibration, campaign, faults, ranks, rates, replicate, settings, summary
@@ -20,7 +21,6 @@ from comparisons.study.campaign import StudyError, Task
 from comparisons.study.gaussians import FORMS
 from comparisons.study.rates import Rate
 from comparisons.study.setting import Setting, simulate
-from models import CoinTosses
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -37,8 +37,8 @@ def row(**changed: Any) -> dict[str, str]:
 @pytest.mark.parametrize("setting", [*settings.SETTINGS.values(), *calibration.SETTINGS.values()], ids=lambda s: s.name)
 def test_a_seed_gives_the_same_data_and_the_next_seed_others(setting: Setting) -> None:
     def data(seed: int) -> Any:
-        rows: Any = simulate(setting, seed).problem.data
-        return (rows.heads if isinstance(rows, CoinTosses) else rows.y).tolist(), rows.counts.tolist()
+        problem = simulate(setting, seed).problem
+        return problem.family.columns(problem.data).tolist(), problem.data.counts.tolist()
 
     assert data(3) == data(3)
     assert data(3) != data(4)
@@ -99,10 +99,10 @@ def test_plans_have_every_setting_and_no_replicate_twice() -> None:
     planted = campaign.plan("faults", 30, 1)
     assert sum(task.fault == "em-saddle" for task in planted) == 4 * campaign.DETERMINISTIC
     assert sum(task.fault == "sampler-tails-cut" for task in planted) in (30, 32)
-    sizes = dict.fromkeys(("coins", "gaussians"), 0)
+    sizes = dict.fromkeys(FAMILIES, 0)
     for task in campaign.plan("clean", 100, 1):
         sizes[settings.SETTINGS[task.setting].family] += 1
-    assert sizes == {"coins": 800, "gaussians": 800}
+    assert sizes == {"coins": 800, "gaussians": 800, "poissons": 240}
 
 
 def test_every_form_in_one_two_and_three_features_is_simulated_soundly() -> None:
