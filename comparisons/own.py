@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from comparisons import families
+from comparisons import catalogue, families
 from comparisons.datasets import Dataset
 from comparisons.declaration import Comparison
 from comparisons.problem import Family as Asked
 from comparisons.tables import Table, name_and_unit, read, rows_without
 from models.family import Family
-from models.inputs import Integers, shown, some_of
+from models.inputs import Integers, component_number, shown, some_of
 
 type Missing = Literal["refuse", "drop"]
 
@@ -73,6 +73,8 @@ def declared(
         near = difflib.get_close_matches(str(family), list(families.FAMILIES), n=1, cutoff=0.4)
         meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(families.FAMILIES)}"
         raise ValueError(f"family is {shown(family)}; {meant}")
+    if n_components is not None:
+        n_components = component_number(n_components)
     noun = theirs is None and any(isinstance(data, each.data) for each in families.FAMILIES.values())
     notes: list[str] = []
     if noun:
@@ -97,7 +99,8 @@ def declared(
             role: _codes(table.words(header))[kept] if role in kind.in_words else table.numbers(header)[kept]
             for role, header in roles.items()
         }
-        told_labels, words = _labels(table, labels, kept)
+        told_labels, words = _labels(table, labels, kept, components)
+        _apart(roles, labels, counts, table)
         seen = table.numbers(counted)[kept] if counted else _beside("counts", counts, table.n, kept)
         rows = kind.from_roles(values, seen, told_labels)
         source, digest = table.source, table.sha256
@@ -112,12 +115,17 @@ def declared(
             "many of both, or one of the two"
         )
     if len(components) < 1 or (n_components is None and words is None and not (rows.labels >= 0).any()):
-        raise ValueError("n_components is missing; say how many components there are, such as n_components=2")
+        raise ValueError(
+            "n_components is missing; say how many components there are, such as n_components=2 (--components 2)"
+        )
     stem = Path(source).stem if not noun and isinstance(data, str | Path) else "own-data"
+    if name in catalogue.names():
+        raise ValueError(f"name is {shown(name)}, which is a comparison of the catalogue; give another one (--name)")
+    own_name = f"own-{stem}" if stem in catalogue.names() else stem
     what = " and ".join(features) if features else kind.name
     dropped = sum(1 for note in notes if "left out" in note)
     comparison = Comparison(
-        name=name or stem,
+        name=own_name if name is None else name,
         title=title or f"{what[:1].upper()}{what[1:]} of {source}",
         question=question or f"Do EM and the posterior of {len(components)} {kind.name} agree on {source}?",
         dataset=stem,
@@ -146,7 +154,8 @@ def declared(
         "texts": [comparison.title, comparison.question, comparison.unit, list(features)],
         "dropped": dropped,
     }
-    families.fitting(comparison, rows)
+    # Whatever EM refuses is refused now.
+    families.problem(comparison, rows).mixture(None, standardise=True)
     asked = {
         "data": data if isinstance(data, str | Path) else source,
         "family": kind.name,
@@ -157,6 +166,7 @@ def declared(
         "weights": weights if isinstance(weights, str) and weights != "free" else None,
         "covariance": covariance if covariance != "full" else None,
         "missing": missing if missing != "refuse" else None,
+        "name": name,
     }
     return Own(comparison, dataset, told_options, tuple(notes), _command(asked), list(roles.values()))
 
@@ -200,13 +210,23 @@ def _roles(
         return kind, kind.complete(given, table.source), []
     if columns is not None:
         headers = [table.header(each) for each in ([columns] if isinstance(columns, str) else columns)]
+        if family is None:
+            for kind in kinds.values():
+                called = {header.lower(): header for header in headers}
+                if kind.roles and set(called) <= set(kind.roles):
+                    return (
+                        kind,
+                        kind.complete(called, table.source),
+                        [f"The family is {kind.name}, by the names of the columns."],
+                    )
         if not headers:
             raise ValueError("columns is empty; name the columns of the data, or leave the argument out")
         kind = _measuring(kinds) if family is None else kinds[family]
         roles = kind.complete(kind.in_order(headers), table.source)
         return kind, roles, [] if family else [_guessed(kind)]
     for kind in kinds.values() if family is None else [kinds[family]]:
-        found = {role: role for role in kind.roles if role in table.columns and role not in others}
+        called = {header.lower(): header for header in table.columns if header not in others}
+        found = {role: called[role] for role in kind.roles if role in called}
         if found:
             try:
                 return (
@@ -278,7 +298,9 @@ def _kept(table: Table, headers: Sequence[str], missing: Missing) -> tuple[Integ
     return np.setdiff1d(every, gone), [f"{len(gone)} of {table.n} rows are left out: {told}."]
 
 
-def _labels(table: Table, labels: Any, kept: Integers) -> tuple[Integers | None, list[str] | None]:
+def _labels(
+    table: Table, labels: Any, kept: Integers, components: Sequence[str] | None
+) -> tuple[Integers | None, list[str] | None]:
     """Known components of the rows that are kept, and their names; None where none is told."""
     if labels is None:
         return None, None
@@ -294,6 +316,13 @@ def _labels(table: Table, labels: Any, kept: Integers) -> tuple[Integers | None,
     levels = sorted({word for word in words if word is not None}, key=_as_read)
     if not levels:
         raise ValueError(f"labels {shown(labels)} is empty in every row; leave it out")
+    if components is not None:
+        unknown = [word for word in levels if word not in components]
+        if unknown:
+            raise ValueError(
+                f"labels has {shown(unknown[0])}, which is none of the components {some_of(components)}; name them as labels do"
+            )
+        levels = list(components)
     places = {word: place for place, word in enumerate(levels)}
     return np.array([-1 if words[row] is None else places[words[row]] for row in kept], dtype=np.int64), levels
 
@@ -311,6 +340,14 @@ def _codes(words: Sequence[str | None]) -> Any:
     """A number for each word."""
     codes: dict[str | None, int] = {}
     return np.array([float(codes.setdefault(word, len(codes))) for word in words])
+
+
+def _apart(roles: Mapping[str, str], labels: Any, counts: Any, table: Table) -> None:
+    """Refuse one column for two purposes."""
+    used = [*roles.values(), *(table.header(each) for each in (labels, counts) if isinstance(each, str))]
+    twice = next((header for place, header in enumerate(used) if header in used[:place]), None)
+    if twice is not None:
+        raise ValueError(f"column {twice!r} of {table.source} is named for two purposes; name it for one")
 
 
 def _as_read(word: str) -> tuple[bool, float, str]:

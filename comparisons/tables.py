@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
 import hashlib
 import re
@@ -13,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from models.inputs import Floats, Integers, cut, shown, some_of
+from models.inputs import Floats, Integers, shown, some_of
 
+# A separator that no text has.
+ONE_COLUMN = "\x1f"
 SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
 # How a missing cell is written.
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", ".", "-", "?", "missing"))
@@ -34,7 +37,7 @@ class Table:
     ----------
     source : file name, or what kind of object it was
     columns : ``(n,)`` each, text as it stands in a file, or whatever a frame holds
-    first_line : of a file the line of the first row, for messages; 0 for what has no lines
+    lines : of a text file the line of each row, for messages; empty for what has no lines
     decimal : ``"."`` or ``","``
     notes : what was recognised, a sentence each
     sha256 : of the file's bytes, or of the columns
@@ -42,7 +45,7 @@ class Table:
 
     source: str
     columns: Mapping[str, Any]
-    first_line: int
+    lines: tuple[int, ...]
     decimal: str
     notes: tuple[str, ...]
     sha256: str
@@ -54,7 +57,7 @@ class Table:
 
     def place(self, row: int) -> str:
         """Where a row stands."""
-        return f"line {row + self.first_line}" if self.first_line else f"row {row}"
+        return f"line {self.lines[row]}" if self.lines else f"row {row}"
 
     def header(self, asked: str) -> str:
         """The header that was asked for, with or without its unit.
@@ -69,8 +72,9 @@ class Table:
         without = [header for header in self.columns if name_and_unit(header)[0] == asked]
         if len(without) == 1:
             return without[0]
-        near = difflib.get_close_matches(asked, list(self.columns), n=1, cutoff=0.4)
-        meant = f"did you mean {near[0]!r}?" if near else f"there are {some_of(self.columns)}"
+        names = {name_and_unit(header)[0].lower(): header for header in self.columns}
+        near = difflib.get_close_matches(name_and_unit(asked)[0].lower(), list(names), n=1, cutoff=0.5)
+        meant = f"did you mean {names[near[0]]!r}?" if near else f"there are {some_of(self.columns)}"
         raise ValueError(f"{self.source} has no column {asked!r}; {meant}")
 
     def numbers(self, header: str) -> Floats:
@@ -182,12 +186,10 @@ def _table(source: str, columns: dict[str, Any]) -> Table:
     for name, values in columns.items():
         digest.update(f"{name}\0{values.dtype}\0".encode())
         digest.update("\0".join(map(str, values.tolist())).encode())
-    return Table(source, columns, 0, ".", (), digest.hexdigest())
+    return Table(source, columns, (), ".", (), digest.hexdigest())
 
 
 def _of_text(path: Path, separator: str | None, decimal: str | None) -> Table:
-    import pandas as pd
-
     raw = path.read_bytes()
     text, encoding = _decoded(raw)
     lines = [line for line in text.splitlines() if line.strip()]
@@ -197,36 +199,36 @@ def _of_text(path: Path, separator: str | None, decimal: str | None) -> Table:
     if separator is None:
         separator = _separator(lines[:LOOKED_AT])
         if separator is None:
-            separator = ","
+            # One column; or lines of unequal numbers of columns, which are refused below.
+            separator = next((mark for mark in SEPARATORS if mark in lines[0]), ONE_COLUMN)
         else:
             notes.append(f"Columns of {path.name} are separated by {SEPARATORS[separator]}.")
-    headers = next(iter(pd.read_csv(StringIO(lines[0]), sep=separator, header=None, dtype=str).values.tolist()))
-    headers = [str(each).strip() for each in headers]
+    reader = csv.reader(StringIO(text), delimiter=separator)
+    headers = [each.strip() for each in next(reader)]
+    if all(NUMBER.fullmatch(header) for header in headers):
+        raise ValueError(f"the first line of {path.name} has numbers where headers belong; name the columns there")
     _distinct(headers, path.name)
-    try:
-        frame = pd.read_csv(
-            StringIO(text),
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-            header=0,
-            names=headers,
-        )
-    except pd.errors.ParserError as error:
-        raise ValueError(f"{path.name} has lines of other numbers of columns: {cut(str(error), 150)}") from error
-    columns = {header: frame[header].to_numpy(dtype=object) for header in headers}
-    # Empty lines at the end are none.
-    filled = np.array([any(not _is_missing(cell) for cell in row) for row in zip(*columns.values(), strict=True)])
-    last = int(np.flatnonzero(filled)[-1]) + 1 if filled.any() else 0
-    if not last:
+    rows, places = [], []
+    for row in reader:
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(headers):
+            raise ValueError(
+                f"line {reader.line_num} of {path.name} has {len(row)} columns where the header has {len(headers)}; mend it, or "
+                "name the separator and the decimal mark"
+            )
+        rows.append(row)
+        places.append(reader.line_num)
+    if not rows:
         raise ValueError(f"{path.name} has no rows under its header; give one line for each observation")
-    columns = {header: values[:last] for header, values in columns.items()}
+    columns = {
+        header: np.array(cells, dtype=object) for header, cells in zip(headers, zip(*rows, strict=True), strict=True)
+    }
     if decimal is None:
         decimal = _decimal(columns, separator)
         if decimal == ",":
             notes.append(f"Numbers of {path.name} have a decimal comma.")
-    return Table(path.name, columns, 2, decimal, tuple(notes), hashlib.sha256(raw).hexdigest())
+    return Table(path.name, columns, tuple(places), decimal, tuple(notes), hashlib.sha256(raw).hexdigest())
 
 
 def _of_arrow(path: Path, kind: str) -> Table:
@@ -241,7 +243,7 @@ def _of_arrow(path: Path, kind: str) -> Table:
     found = pyarrow.dataset.dataset(path, format=kind).to_table()
     columns = {name: found[name].to_numpy() for name in found.column_names}
     table = _table(path.name, columns)
-    return Table(path.name, columns, 0, ".", (), table.sha256)
+    return Table(path.name, columns, (), ".", (), table.sha256)
 
 
 def _decoded(raw: bytes) -> tuple[str, str]:

@@ -30,6 +30,8 @@ def read(path: Path) -> dict[str, Any]:
     ValueError
         for what is no TOML, an unknown key, or a missing ``data``; the message has file, line and key
     """
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}; write one with: comparisons init {path} --data FILE")
     text = path.read_text(encoding="utf-8")
     try:
         found = tomllib.loads(text)
@@ -62,7 +64,12 @@ def _prior(path: Path, text: str, found: dict[str, Any]) -> Any:
         )
     try:
         return family.prior(**found["prior"])
-    except (TypeError, ValueError) as error:
+    except TypeError as error:
+        numbers = ", ".join(inspect.signature(family.prior).parameters)
+        raise ValueError(
+            f"{path.name}, line {_line(text, 'prior')}: the prior of {family.name} has {numbers}"
+        ) from error
+    except ValueError as error:
         raise ValueError(f"{path.name}, line {_line(text, 'prior')}: prior of {family.name}: {error}") from error
 
 
@@ -134,4 +141,6 @@ def _toml(value: Any) -> str:
         return f'"{escaped}"'
     if isinstance(value, list | tuple):
         return f"[{', '.join(_toml(each) for each in value)}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(each)}' for key, each in value.items())} }}"
     return str(value)

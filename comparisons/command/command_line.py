@@ -135,9 +135,13 @@ def _known(context: click.Context, parameter: click.Parameter, names: Sequence[s
     from comparisons import catalogue
 
     for name in names:
-        if name.endswith(".toml"):
+        if name.endswith(".toml") and context.command.name == "run":
             continue
         if name not in catalogue.names():
+            if context.command.name == "run" and Path(name).is_file():
+                raise click.UsageError(
+                    f"{name} is a file; run your own data with: comparisons run --data {name}", context
+                )
             try:
                 catalogue.declaration(name)
             except catalogue.UnknownComparison as error:

@@ -18,6 +18,8 @@ def tasks(
     """Comparisons of own data by what asked for them, each with its name and options; all is read and checked here."""
     asked: dict[str, dict[str, Any]] = {}
     if "data" in given:
+        if names:
+            raise click.UsageError(f"--data and {names[0]} are two things to run; ask for one at a time", context)
         asked["--data"] = {**given, "data": str(given["data"]), **settings}
         if "columns" in given:
             asked["--data"]["columns"] = _columns(given["columns"])
@@ -64,6 +66,8 @@ def write_toml(context: click.Context, /, file: Path, data: Path, n_components: 
     """Write FILE, a commented TOML file that asks for a comparison of your own data; run it with: comparisons run FILE."""
     from comparisons import own, toml_files
 
+    if file.suffix != ".toml":
+        raise click.UsageError(f"{file} has to end in .toml, so that it can be told from a name", context)
     if file.exists():
         raise click.UsageError(f"{file} is there already; name another file, or remove it first", context)
     options = {key: value for key, value in given.items() if value}

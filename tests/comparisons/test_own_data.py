@@ -22,6 +22,7 @@ WRITTEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "tabs": ("height\tsex\n1.5\tf\n2.5\tm\n", "utf-8-sig", ("tabs",)),
     "Windows": ("height;sex;Größe\n1,5;f;ä\n2,5;m;ö\n", "cp1252", ("Windows-1252", "semicolons", "decimal comma")),
     "UTF-16": ("height;sex\n1.5;f\n2.5;m\n", "utf-16", ("UTF-16", "semicolons")),
+    "one column with decimal commas": ("height\n1,5\n2,5\n", "utf-8", ("decimal comma",)),
     "quotes": ('height,"sex"\n"1.5",f\n2.5,"m, or so"\n', "utf-8", ()),
 }
 
@@ -33,7 +34,7 @@ def test_a_text_file_is_read_as_it_was_written_and_that_is_told(kind: str, tmp_p
     path.write_bytes(text.encode(encoding))
     table = read(path)
     assert table.numbers("height").tolist() == [1.5, 2.5]
-    assert table.words("sex")[0] == "f"
+    assert "sex" not in table.columns or table.words("sex")[0] == "f"
     notes = " ".join(table.notes)
     assert all(each in notes for each in told), notes
 
@@ -107,6 +108,26 @@ def test_words_are_labels_empty_ones_unknown_and_names_of_components(people: Pat
     )
 
 
+def test_names_of_components_are_matched_to_the_words_of_labels(people: Path) -> None:
+    found = own.declared(people, columns="height", labels="sex", components=["male", "female"], missing="drop")
+    assert found.comparison.data(found.dataset).labels.tolist() == [0, -1, 1, 0, 1]
+
+
+def test_columns_called_as_a_family_calls_them_are_of_that_family() -> None:
+    found = own.declared({"Events": [1, 4], "Exposure": [0.5, 2.0]}, n_components=1, columns=["Events", "Exposure"])
+    assert found.told["family"] == "poissons"
+    assert own.declared({"Heads": [1, 4], "TOSSES": [5, 5]}, n_components=1).told["family"] == "coins"
+
+
+def test_own_data_do_not_take_the_name_of_a_comparison_of_the_catalogue(people: Path) -> None:
+    path = people.with_name("heights.csv")
+    path.write_text(people.read_text())
+    options: dict[str, Any] = {"columns": "height", "labels": "sex", "missing": "drop"}
+    assert own.declared(path, **options).comparison.name == "own-heights"
+    with pytest.raises(ValueError, match="name is 'heights', which is a comparison of the catalogue"):
+        own.declared(path, name="heights", **options)
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"columns": "height"},
@@ -120,12 +141,20 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"columns": "height", "missing": "drop"}, "n_components is missing; say how many components there are"),
     ({"columns": "height", "labels": "sexe"}, "people.csv has no column 'sexe'; did you mean 'sex'?"),
+    (
+        {"columns": "height", "labels": "sex", "components": ["men", "women"], "missing": "drop"},
+        "labels has 'female', which is none of the components men, women",
+    ),
+    (
+        {"columns": ["height", "n"], "counts": "n", "missing": "drop"},
+        "column 'n' of people.csv is named for two purposes",
+    ),
     ({"columns": "height", "missing": "omit"}, 'missing is \'omit\'; give "refuse" or "drop"'),
     ({"columns": "height", "family": "gaussian"}, "family is 'gaussian'; did you mean 'gaussians'?"),
     ({"columns": {"head": "n", "tosses": "n"}}, "which are no columns of one family"),
     ({"columns": "n", "family": "coins"}, "name heads and tosses, or heads and tails"),
     (
-        {"columns": "height", "missing": "drop", "labels": "sex", "n_components": 3, "components": ["a", "b"]},
+        {"columns": "height", "missing": "drop", "n_components": 3, "components": ["a", "b"]},
         "n_components is 3 but there are 2 components",
     ),
 ]
@@ -146,7 +175,10 @@ def test_what_does_not_fit_is_refused_with_its_place_and_a_remedy(
         ("", "people.csv has 0 lines"),
         ("height\n", "people.csv has 1 lines"),
         ("height,height\n1,2\n", "people.csv has two columns 'height'"),
-        ("a,b\n1,2\n1,2,3\n", "people.csv has lines of other numbers of columns"),
+        ("a,b\n1,2\n1,2,3\n", "line 3 of people.csv has 3 columns where the header has 2"),
+        ("x,w\n1,5,2\n2,5,3\n", "line 2 of people.csv has 3 columns where the header has 2"),
+        ("1.5\n2.5\n", "the first line of people.csv has numbers where headers belong"),
+        ("a\n3\n3\n3\n", "constant"),
         ("a,b\nx,y\nz,w\n", "people.csv has no column of numbers among a, b"),
     ],
 )
