@@ -208,7 +208,8 @@ class ElementwiseMixture(ABC):
         return np.asarray(there)
 
     def _split(self, vector: Floats) -> list[Floats]:
-        return np.split(vector, 1 + self.own_parameters, axis=-1)
+        k = self.n_components
+        return [vector[..., j : j + k] for j in range(0, (1 + self.own_parameters) * k, k)]
 
     def from_vector(self, vector: Floats) -> Any:
         if not self.exists(vector).all():

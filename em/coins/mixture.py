@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
 from em.coins.binomials import deviances, largest_log_probability
@@ -82,13 +82,22 @@ class CoinMixture(ExponentialMixture):
 
     def natural(self, parameters: CoinParameters) -> Floats:
         p = parameters.head_probabilities
-        logs = np.empty((*p.shape, 2))
-        if p.min() > 0 and p.max() < 1:  # silencing a warning takes longer than the logarithms
-            np.log(p, out=logs[..., 0])
-            np.log1p(-p, out=logs[..., 1])
-            return logs
         with np.errstate(divide="ignore"):
             return np.stack([np.log(p), np.log1p(-p)], axis=-1)
+
+    def theta(self, parameters: CoinParameters) -> Floats:
+        w, p = parameters.weights, parameters.head_probabilities
+        if w.min() <= 0 or p.min() <= 0 or p.max() >= 1:
+            return super().theta(parameters)
+        joint = np.empty((*p.shape, 4))
+        np.log(w, out=joint[..., 0])
+        np.log(p, out=joint[..., 1])
+        np.log1p(-p, out=joint[..., 2])
+        joint[..., 3] = 1.0
+        return joint
+
+    def exists(self, vector: Floats) -> NDArray[np.bool_]:
+        return np.asarray(((vector >= 0) & (vector <= 1)).all(axis=-1))
 
     def natural_derivatives(self, parameters: CoinParameters) -> tuple[Floats, Floats]:
         p = parameters.head_probabilities[:, None]
