@@ -67,23 +67,12 @@ def run(
     >>> result.verdict, result.summary  # doctest: +SKIP
     """
     # The module cannot be called run: importing it would put it in this function's place.
-    from comparisons import catalogue, datasets, pipeline
-
-    comparison = catalogue.declaration(name)
+    from comparisons import pipeline
 
     def whole() -> SampledResult:
-        return pipeline.run_declared(
-            comparison,
-            datasets.load(comparison.dataset),
-            out,
-            seed=seed,
-            draws=draws,
-            chains=chains,
-            fresh=fresh,
-            progress=progress,
-        )
+        return pipeline.run(name, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
 
-    return _with_report(comparison.name, out, whole, progress)
+    return _with_report(name, out, whole, progress)
 
 
 def _with_report(

@@ -104,9 +104,6 @@ class Poissons(Family):
     def columns_of_pymc(self, values: dict[str, Any]) -> Floats:
         return np.column_stack([values["observed_events"], values["exposure"]])
 
-    def unit_powers(self, comparison: Comparison) -> dict[str, int]:
-        return {}
-
     def words(self, problem: Problem) -> tuple[dict[str, str], str, list[str]]:
         prior, over = problem.prior, "" if (problem.data.exposure == 1).all() else "exposure[i] * "
         told = f"rates[k] ~ Gamma({prior.shape:.6g}, {prior.rate:.6g})"
