@@ -194,7 +194,7 @@ def appended(path: str) -> Callable[[Path], object]:
 @pytest.mark.parametrize(
     ("change", "reused"),
     [
-        (appended("models/coins.py"), False),
+        (appended("models/coins/nouns.py"), False),
         (appended("em/ascent/climb.py"), False),
         (appended("comparisons/catalogue/two_coin.py"), False),
         (lambda root: (root / "em" / "new.py").touch(), False),
