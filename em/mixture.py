@@ -376,3 +376,11 @@ def permuted_places(mixture: Mixture[Any, Any], permutation: Integers) -> Intege
     for j, k in enumerate(permutation):
         places[mixture.own_coordinates(j)] = mixture.own_coordinates(int(k))
     return places
+
+
+def off_bounds(mixture: Mixture[Any, Any], vector: Floats, margin: float) -> Floats:
+    """The full vector with each parameter at least ``margin`` inside every bound it has; one without the bound stays."""
+    inside = vector.copy()
+    for place, bound in mixture.bounds():
+        inside[place] = max(inside[place], margin) if bound == 0 else min(inside[place], 1 - margin)
+    return inside

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from em.mixture import Mixture, permuted_places, row_posteriors
+from em.mixture import Mixture, off_bounds, permuted_places, row_posteriors
 from models.inputs import Floats, Integers
 
 # Step of central differences, of log densities of order 100 by coordinates of order 1: ten digits are left. Where a posterior
@@ -66,13 +66,12 @@ class UnconstrainedPosterior:
         return np.asarray(self.mixture.coordinates(self.mixture.from_published(parameters), unbounded=True))
 
     def at(self, parameters: Any) -> Floats:
-        """Coordinates ``(f,)`` of parameters in the user's units; probabilities at a bound are moved a little inside."""
+        """Coordinates ``(f,)`` of parameters in the user's units; what is at a bound is moved a little inside."""
         vector = self.mixture.to_vector(self.mixture.from_published(parameters))
         k = self.mixture.n_components
         vector[:k] = np.maximum(vector[:k], 1e-4)
         vector[:k] /= vector[:k].sum()
-        for place, _ in self.mixture.bounds():
-            vector[place] = np.clip(vector[place], 1e-3, 1 - 1e-3)
+        vector = off_bounds(self.mixture, vector, 1e-3)
         return np.asarray(self.mixture.coordinates(self.mixture.from_vector(vector), unbounded=True))
 
     def parameters(self, x: Floats) -> Any:

@@ -25,7 +25,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from em.fit import Fit, checked_fit
-from em.mixture import Mixture
+from em.mixture import Mixture, off_bounds
 from em.uncertainty.constrained import ConstrainedMaximum, Point
 from em.uncertainty.quantities import FAR, Interval, Quantity, quantity
 from models.inputs import Floats, finite_array, shown
@@ -93,9 +93,7 @@ def _inside(mixture: Mixture[Any, Any], fit: Fit[Any, Any]) -> Floats:
     k = mixture.n_components
     vector[:k] = np.maximum(vector[:k], margin)
     vector[:k] /= vector[:k].sum()
-    for place, _ in mixture.bounds():
-        vector[place] = np.clip(vector[place], margin, 1 - margin)
-    return vector
+    return off_bounds(mixture, vector, margin)
 
 
 def _order(mixture: Mixture[Any, Any], vector: Floats) -> list[tuple[int, int]]:

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, special, stats
 
 import em
 from comparisons import catalogue, datasets, families
 from comparisons.checks import third_density
 from comparisons.checks.same_density import same_density
 from comparisons.problem import em_densities
+from em.mixture import off_bounds
 from em.poissons import PoissonMixture
 from em.uncertainty.curvature import derivatives
 from models import EventCounts, LogPosterior, PoissonParameters, PoissonPrior
+from models.inputs import Floats
 from models.mixtures import MixtureWeights
 from tests.declared import declare
 from tests.differences import slope
@@ -214,3 +216,32 @@ def test_what_is_simulated_has_the_moments_of_the_fit() -> None:
     arrays = problem.family.arrays(fit.parameters)
     assert margin.expected(arrays).sum() == pytest.approx(problem.data.n, rel=1e-3)
     assert margin.below(3.0, arrays) == pytest.approx(margin.expected(arrays).sum(axis=0)[:4].sum() / problem.data.n)
+
+
+def test_the_ends_of_a_profile_interval_of_a_rate_are_where_the_likelihood_has_dropped() -> None:
+    data = notices()
+    fit = em.poisson_mixture(data)
+    found = em.profile_interval(fit, "rates[1]")
+    assert found.reason is None
+
+    def highest(rate: float) -> float:
+        """The largest log-likelihood with the first rate held, by a search that knows nothing of bounds."""
+
+        def lost(free: Floats) -> float:
+            weight, other = special.expit(free[0]), np.exp(free[1])
+            terms = weight * stats.poisson.pmf(data.events, rate) + (1 - weight) * stats.poisson.pmf(data.events, other)
+            return -float(data.counts @ np.log(terms))
+
+        return -float(
+            optimize.minimize(lost, [0.0, 1.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-9}).fun
+        )
+
+    for end in (found.low, found.high):
+        drop = 2 * (fit.log_likelihood - highest(end))
+        assert drop == pytest.approx(stats.chi2(1).ppf(found.probability), abs=1e-3)
+
+
+def test_only_a_bound_that_there_is_moves_a_parameter() -> None:
+    each = mixture(5, None, labelled=False)
+    moved = off_bounds(each, np.array([0.5, 0.5, 0.0, 7.0]), 1e-3)
+    assert moved.tolist() == [0.5, 0.5, 1e-3, 7.0]
