@@ -229,11 +229,12 @@ def run(
     except KeyboardInterrupt:
         click.echo("Interrupted; comparisons that had ended keep their results.", err=True)
         sys.exit(INTERRUPTED)
-    report.write_index(out, catalogue.names())
+    index = report.write_index(out, catalogue.names())
     if as_json:
         _print_json(out, outcomes, alone=len(tasks) == 1)
     else:
         terminal.print_outcomes(outcomes)
+    click.echo(f"Reports: {index}", err=True)
     sys.exit(_status(outcomes))
 
 

@@ -135,6 +135,7 @@ def test_a_crash_says_which_and_why_and_the_others_go_on(outcome: Callable[..., 
     assert "two-coin: crashed after 1.0 s: ValueError: bad luck (see" in answer.stderr
     assert "heights: agree" in answer.stderr
     assert (tmp_path / "index.html").exists()
+    assert answer.stderr.splitlines()[-1] == f"Reports: {tmp_path / 'index.html'}"
 
 
 def test_without_names_all_run(outcome: Callable[..., None], tmp_path: Path) -> None:
