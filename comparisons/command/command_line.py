@@ -322,7 +322,6 @@ def write_reports(directory: Path) -> None:
 @click.pass_context
 def show(context: click.Context, name: str, out: Path) -> None:
     """Show the verdict, the table and the reasons of a stored result, of the catalogue or not."""
-    from comparisons import catalogue
     from comparisons.command import terminal
     from comparisons.results import store
     from comparisons.results.files import directory_name
@@ -336,9 +335,11 @@ def show(context: click.Context, name: str, out: Path) -> None:
         if later is not None:
             raise click.UsageError(f"{error}. {later.told}") from error
         stored = sorted(path.parent.name for path in out.glob(f"*/{store.RESULT}"))
-        if stored and name not in catalogue.names():
-            raise click.UsageError(f"there is no result of {name!r} in {out}; there are {', '.join(stored)}") from error
-        _known(context, context.command.params[0], [name])
+        try:
+            _known(context, context.command.params[0], [name])
+        except click.UsageError as unknown:
+            there = f"\nResults in {out}: {', '.join(stored)}" if stored else ""
+            raise click.UsageError(unknown.message + there) from error
         raise click.UsageError(str(error)) from error
     except store.StoredResultError as error:
         raise click.UsageError(str(error)) from error

@@ -173,6 +173,13 @@ def test_show_of_what_has_not_run_names_the_command_to_run(results: Path) -> Non
     assert f"comparisons run heights --out {results}" in shown.stderr
 
 
+def test_show_of_an_unknown_name_tells_the_nearest_and_what_there_is(results: Path) -> None:
+    shown = comparisons("show", "tow-coin", "--out", results)
+    assert shown.exit_code == 2
+    assert "'two-coin'" in shown.stderr
+    assert f"Results in {results}: " in shown.stderr
+
+
 def test_report_writes_reports_and_index_from_the_files(results: Path) -> None:
     answer = comparisons("report", results)
     assert answer.exit_code == 0
