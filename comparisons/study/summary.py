@@ -17,6 +17,7 @@ from comparisons.results.files import write_text
 from comparisons.study import faults, figures, rates
 from comparisons.study.calibration import FAULTS as CALIBRATION_FAULTS
 from comparisons.study.campaign import REPLICATES, Study, plan
+from comparisons.study.fault import SAME_HEIGHT
 from comparisons.study.rates import CalibrationRates, CleanRates, CurvePoint, FaultRates, NotReached, Rate
 from comparisons.study.settings import SETTINGS
 
@@ -156,7 +157,7 @@ def _faults(directory: Path, found: list[FaultRates], table: list[dict[str, str]
 
 {_made(directory, "faults")} One fault at a time, none told to a check; EM's own guard against a falling objective is off.
 "Changes anything" follows a rule that knows nothing of the checks: a fault in EM counts where one of its two estimates is
-lower than sound EM's by more than {faults.SAME_HEIGHT:g} nats or reports a height that is not its own; one in the sampler
+lower than sound EM's by more than {SAME_HEIGHT:g} nats or reports a height that is not its own; one in the sampler
 says itself whether it had any effect. Detected: the verdict is `wrong`, or, for the sampler, `inconclusive` with the
 sampler named; where a number is none, any `inconclusive`. A crash finds nothing.
 

@@ -18,6 +18,7 @@ from comparisons.report import error_rates
 from comparisons.results import provenance
 from comparisons.study import calibration, campaign, faults, ranks, rates, replicate, settings, summary
 from comparisons.study.campaign import StudyError, Task
+from comparisons.study.fault import Plant
 from comparisons.study.gaussians import FORMS
 from comparisons.study.rates import Rate
 from comparisons.study.setting import Setting, simulate
@@ -88,7 +89,7 @@ def test_the_rule_for_what_a_fault_in_em_changes(name: str) -> None:
 def test_sound_estimates_change_nothing() -> None:
     fault = faults.FAULTS["em-divides-by-n"]
     problem = simulate(settings.SETTINGS["coins-repeated"], 1).problem
-    assert not fault.changed(problem, fault.estimates(problem, 1), faults.Plant(), 1)
+    assert not fault.changed(problem, fault.estimates(problem, 1), Plant(), 1)
 
 
 def test_plans_have_every_setting_and_no_replicate_twice() -> None:

@@ -10,6 +10,7 @@ import pytest
 from comparisons import quantities
 from comparisons.checks.evidence import curvature_of
 from comparisons.study import faults, settings
+from comparisons.study.fault import Fault
 from comparisons.study.setting import simulate
 from comparisons.study.settings import SETTINGS
 from em.ascent.climb import ObjectiveDecreased
@@ -58,7 +59,7 @@ def test_the_step_that_lowers_the_objective_meets_the_guard(setting: str) -> Non
 
 
 @pytest.mark.parametrize(("fault", "setting"), [(f, s) for f in SHARED for s in f.settings], ids=str)
-def test_what_both_engines_share_is_broken_for_both(fault: faults.Fault, setting: str) -> None:
+def test_what_both_engines_share_is_broken_for_both(fault: Fault, setting: str) -> None:
     sound = simulate(SETTINGS[setting], SEED).problem
 
     def told(problem: Any) -> list[Any]:
