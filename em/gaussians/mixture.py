@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from em.gaussians.covariances import (
     CovariancePrior,
-    free_entries,
     from_lower,
-    from_root_coordinates,
     lower_directions,
-    root_coordinates,
 )
 from em.gaussians.derivatives import (
     component_prior_derivatives,
@@ -25,7 +21,6 @@ from em.gaussians.derivatives import (
     information_of_rows,
     normal_derivatives,
     normal_scores,
-    own_coordinates,
 )
 from em.gaussians.moments import GaussianStatistics, statistics_of
 from em.gaussians.normal_rows import NormalRows
@@ -33,75 +28,28 @@ from em.gaussians.results import GaussianStandardErrors, responsibilities_of, st
 from em.gaussians.spread_ratio import ROUNDING as RATIO_ROUNDING
 from em.gaussians.spread_ratio import SpreadRatio
 from em.gaussians.steps import log_densities, log_prior, m_step
+from em.gaussians.summary import Summary
 from em.gaussians.units import Units
+from em.gaussians.vectors import NO_WIDTH, GaussianVectors
 from em.mixture import (
     AT_A_TIME,
     EPSILON,
-    Scale,
     Sum,
-    block_diagonal,
-    from_weight_coordinates,
-    trusted,
-    weight_basis,
-    weight_coordinates,
     weight_prior_derivatives,
 )
 from em.rows.sample import SAMPLE, drawn, keys
 from em.uncertainty.curvature import missing_information
 from models.gaussians.covariances import CovarianceForm
-from models.gaussians.measurements import Measurements, collinear, covariance_of, fit_for
+from models.gaussians.measurements import Measurements
 from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights, exchangeable_groups
 
-# Below this share of the data's own spread a component has no width that double precision can hold.
-NO_WIDTH = 1e-10
 # Widths of a component that is tried elsewhere, as shares of the data's spread.
 WIDTHS = (0.125, 0.25, 0.5, 1.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Summary:
-    """What has to be known of all rows before any of them is fitted.
-
-    Attributes
-    ----------
-    n : rows, each counted as often as it was seen
-    mean, covariance : ``(d,)`` and ``(d, d)``, divisor n - 1
-    labels : those that are known of some row
-    """
-
-    n: int
-    mean: Floats
-    covariance: Floats
-    labels: Integers
-
-    @classmethod
-    def of(cls, data: Measurements) -> Summary:
-        """Summarise rows in memory."""
-        return cls(data.n, np.average(data.y, axis=0, weights=data.counts), covariance_of(data), data.labels)
-
-    def of_full_rank(self, features: tuple[str, ...], form: CovarianceForm, prior: GaussianPrior | None) -> Summary:
-        """The same where all columns vary and none is the combination of others; else with a covariance that takes its place.
-
-        Raises
-        ------
-        ValueError
-            for data for which the likelihood of a form has no meaning, and no prior gives it one
-        """
-        if prior is None:
-            fit_for(self.covariance, self.mean, self.n, features, form.shape)
-        variances = np.diag(self.covariance).copy()
-        constant = variances == 0
-        if constant.any():
-            own = variances[~constant].mean() if prior is None else np.diag(prior.scale) / prior.degrees_of_freedom
-            variances[constant] = np.broadcast_to(own, variances.shape)[constant]
-        elif not len(collinear(self.covariance)):
-            return self
-        return replace(self, covariance=np.diag(variances))
-
-
-class GaussianMixture:
+class GaussianMixture(GaussianVectors):
     """The Gaussian family as the shared layers see it, in units of its own; see `em.mixture.Mixture`."""
 
     in_memory = True
@@ -169,15 +117,6 @@ class GaussianMixture:
             degrees_of_freedom=d + 2.0,
             scale=0.1 * (d + 2.0) * self.total,
         )
-
-    @cached_property
-    def basis(self) -> Floats:
-        k, d = self.n_components, self.d
-        return block_diagonal(weight_basis(k, self.weights.fixed), np.eye(k * d), free_entries(self.form, k, d))
-
-    @property
-    def n_parameters(self) -> int:
-        return self.n_components * (1 + self.d + self.entries)
 
     @cached_property
     def rows(self) -> NormalRows:
@@ -296,80 +235,6 @@ class GaussianMixture:
                 gradient[own] = first
                 hessian[np.ix_(own, own)] = second
         return gradient, hessian
-
-    def own_coordinates(self, component: int) -> Integers:
-        return own_coordinates(self.n_components, self.d, component)
-
-    def bounds(self) -> list[tuple[int, float]]:
-        return []
-
-    def names(self) -> list[str]:
-        k, features = self.n_components, self.features
-
-        def place(j: int, *which: int) -> str:
-            return f"[{j + 1}]" if self.d == 1 else f"[{', '.join([str(j + 1), *(features[a] for a in which)])}]"
-
-        entries = [(int(a), int(b)) for a, b in zip(*self.lower, strict=True)]
-        return (
-            [f"weights[{j + 1}]" for j in range(k)]
-            + [f"means{place(j, a)}" for j in range(k) for a in range(self.d)]
-            + [f"covariances{place(j, a, b)}" for j in range(k) for a, b in entries]
-        )
-
-    def scales(self) -> list[Scale]:
-        k, d = self.n_components, self.points.shape[1]
-        of_matrix: list[Scale] = ["log" if a == b else "identity" for a in range(d) for b in range(a + 1)]
-        of_weights: list[Scale] = ["logit"] * k
-        of_means: list[Scale] = ["identity"] * (k * d)
-        return of_weights + of_means + of_matrix * k
-
-    def to_vector(self, parameters: GaussianParameters) -> Floats:
-        a, b = self.lower
-        many = parameters.weights.shape[:-1]
-        entries = parameters.covariances if self.d == 1 else parameters.covariances[..., a, b]
-        entries = entries.reshape(*many, -1)
-        return np.concatenate([parameters.weights, parameters.means.reshape(*many, -1), entries], axis=-1)
-
-    def exists(self, vector: Floats) -> NDArray[np.bool_]:
-        d, entries = self.d, vector[..., self.n_components * (1 + self.d) :]
-        possible = ((vector >= self.least) & (vector < np.inf)).all(axis=-1)
-        if d == 1 and self.ratio is None:
-            return np.asarray(possible)
-        covariances = from_lower(np.where(possible[..., None], entries, 1.0), d)
-        if self.ratio is not None:
-            possible &= self.ratio.kept(covariances)
-        variances = self._variances(covariances)
-        # Beyond rounding of the largest, so that a Cholesky factor exists.
-        least = np.maximum(NO_WIDTH**2, 8 * d * np.finfo(float).eps * variances[..., -1])
-        return np.asarray(possible & (variances[..., 0] > least).all(axis=-1))
-
-    def _variances(self, covariances: Floats) -> Floats:
-        """``(..., d)`` along the axes of covariances, the smallest first."""
-        if self.form.shape == "full":
-            return np.linalg.eigvalsh(covariances)
-        return np.sort(np.diagonal(covariances, axis1=-2, axis2=-1), axis=-1)
-
-    def from_vector(self, vector: Floats) -> GaussianParameters:
-        k, d = self.n_components, self.d
-        weights, means = vector[..., :k], vector[..., k : k + k * d].reshape(*vector.shape[:-1], k, d)
-        covariances = from_lower(vector[..., k + k * d :], d)
-        if not (np.isfinite(vector).all() and (weights >= 0).all()):
-            raise FloatingPointError("a weight left [0, 1] or a number is not finite")
-        return trusted(GaussianParameters, weights=weights, means=means, covariances=covariances)
-
-    def coordinates(self, parameters: GaussianParameters, *, unbounded: bool) -> Floats:
-        weights = weight_coordinates(parameters.weights, self.weights.fixed, unbounded=unbounded)
-        roots = root_coordinates(parameters.covariances, self.form, unbounded=unbounded)
-        means = parameters.means.reshape(*parameters.means.shape[:-2], -1)
-        return np.concatenate([weights, means, roots], axis=-1)
-
-    def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
-        k, d = self.n_components, self.d
-        free = 0 if self.weights.fixed is not None else k - 1
-        w, by_w = from_weight_coordinates(x[..., :free], self.weights.fixed, unbounded=unbounded)
-        means, roots = x[..., free : free + k * d], x[..., free + k * d :]
-        entries, by_roots = from_root_coordinates(roots, self.form, k, d, unbounded=unbounded)
-        return np.concatenate([w, means, entries], axis=-1), block_diagonal(by_w, np.eye(k * d), by_roots)
 
     def spreads(self, parameters: GaussianParameters) -> Floats:
         """``(..., K)`` smallest standard deviation of each component as a share of the data's in the same direction."""

@@ -14,8 +14,9 @@ from functools import partial
 
 import numpy as np
 
-from em.gaussians.mixture import GaussianMixture, Summary
+from em.gaussians.mixture import GaussianMixture
 from em.gaussians.moments import GaussianStatistics, statistics_of
+from em.gaussians.summary import Summary
 from em.mixture import Sum
 from em.rows.chunks import Chunks, Rows
 from em.rows.sample import SAMPLE, Sample
