@@ -268,9 +268,9 @@ def _problems(
 
 def tail_fits(tail: float, ess_tail: float, beyond: float = BEYOND) -> bool:
     """Whether a posterior probability beyond an end of an interval is within ``TAILS``, up to so many Monte Carlo errors."""
-    # The Monte Carlo error at the nominal probability at least, so that an empty tail has one too.
-    noise = beyond * math.sqrt(max(tail * (1 - tail), 0.03 * 0.97) / max(ess_tail, 1.0))
-    return tail + noise >= TAILS[0] and tail - noise <= TAILS[1]
+    # The Monte Carlo error that a tail at the limit itself would have: one in which no draw lies has none of its own.
+    below, above = (beyond * math.sqrt(limit * (1 - limit) / max(ess_tail, 1.0)) for limit in TAILS)
+    return TAILS[0] - below <= tail <= TAILS[1] + above
 
 
 def explained(points: Points, mean: float, sd: float) -> Gap:

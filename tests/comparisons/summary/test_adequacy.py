@@ -25,6 +25,7 @@ from comparisons.summary.adequacy import (
     described,
     explained,
     judge,
+    tail_fits,
     wald,
 )
 from models import CoinTosses
@@ -199,6 +200,13 @@ def test_a_withheld_standard_error_differs_with_its_reason() -> None:
     quantity = judged(stats.norm.ppf, error=math.nan, withheld="at a bound")
     assert (quantity.verdict, quantity.em_se, quantity.em_low) == ("differ", None, None)
     assert quantity.reason == "EM gives no standard error: at a bound."
+
+
+def test_an_empty_tail_is_missed_as_soon_as_a_tail_at_the_limit_would_have_had_draws() -> None:
+    # Of 620 effective draws 6 would lie in a tail of 1 %, and none with a probability of .002; of 300 none with one of .05.
+    assert not tail_fits(0.0, 620.0)
+    assert tail_fits(0.0, 300.0)
+    assert tail_fits(0.005, 620.0)
 
 
 @pytest.mark.parametrize("missing", ["mean", "sd", "mcse_mean", "mcse_sd", "ess_tail"])
