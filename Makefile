@@ -9,7 +9,6 @@ ARGS ?=
 PACKAGES := models em comparisons tests benchmarks docs
 INSTALLED := .venv/.installed
 # Exit statuses of a run, beside 0 (all is well) and 1 (some verdict is "wrong"). Inconclusive is an answer, not a failure.
-WRONG_USE := 2
 INCONCLUSIVE := 3
 
 .PHONY: help compare test lint types lock clean
@@ -20,8 +19,6 @@ help: ## list what can be made
 
 compare: $(INSTALLED) ## run the comparisons and write their reports
 	@.venv/bin/comparisons run --out "$(RESULTS)" $(ARGS); status=$$?; \
-	$(if $(findstring --out,$(ARGS)),,[ $$status -eq $(WRONG_USE) ] || [ ! -f "$(RESULTS)/index.html" ] || \
-	    echo "Reports: $(RESULTS)/index.html" >&2;) \
 	[ $$status -eq $(INCONCLUSIVE) ] || exit $$status
 
 test: $(INSTALLED) ## run the tests

@@ -321,7 +321,8 @@ class Family(ABC):
 
         ``unbounded``: why the estimate is no global maximum. ``profile``: how far profiles are maximised. ``distribution``:
         what the observed share is of. ``irregular``: what modes are that are no estimate. ``distances``: how distances from
-        the fit are to be read. ``replicates``: how these are made. ``prior``: what its density is of beside weights.
+        the fit are to be read. ``replicates``: how these are made. ``prior``: what its density is of beside weights,
+        in which modes are taken as well. ``averaged``: what the quantity ``average`` is.
         """
         return {"distribution": "up to a value", "irregular": "a saddle, or a bound that EM cannot leave"}
 

@@ -6,7 +6,7 @@ from comparisons.problem import Problem
 from comparisons.results.result import Model
 
 # What a report may have to say of a family alone; see `comparisons.problem.Family.notes`.
-NOTES = ("unbounded", "profile", "distribution", "irregular", "distances", "replicates", "prior")
+NOTES = ("unbounded", "profile", "distribution", "irregular", "distances", "replicates", "prior", "average", "averaged")
 
 
 def _number(value: float) -> str:
@@ -36,7 +36,7 @@ def model(problem: Problem) -> Model:
         prior=told + priors,
         prior_reason=c.prior_reason,
         unit_powers=problem.family.unit_powers(c),
-        notes=dict.fromkeys(NOTES, "") | problem.family.notes(problem),
+        notes=dict.fromkeys(NOTES, "") | {"average": problem.family.average} | problem.family.notes(problem),
     )
 
 

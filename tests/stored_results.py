@@ -79,7 +79,7 @@ def two_coins() -> SampledResult:
             prior=["head_probabilities[k] ~ Beta(1, 1)"],
             prior_reason="Uniform: nothing is added to the tosses.",
             unit_powers={},
-            notes=dict.fromkeys(NOTES, "of coins "),
+            notes=dict.fromkeys(NOTES, "of coins ") | {"average": "chance_of_heads"},
         ),
         quantities=[
             quantity(name, em, se, draws["head_probabilities"][..., k], "logit")

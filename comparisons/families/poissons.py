@@ -117,6 +117,7 @@ class Poissons(Family):
             "p-value is not taken from it: ",
             "replicates": "over the same exposures, ",
             "prior": " and rates",
+            "averaged": "Sum of weight times rate over the components: the rate of a row of which only the mixture is known.",
         }
 
     def third_density(self, rows: DeclaredRows, parameters: PoissonParameters, component: int) -> Floats:

@@ -100,8 +100,7 @@ def _draws(
 
 def _slice(result: Result, surface: Surface) -> str:
     """What is held fixed; nothing where the two quantities are all the free parameters."""
-    derived = ("chance_of_heads",)
-    if all(quantity.name in (surface.x, surface.y, *derived) for quantity in result.quantities):
+    if all(quantity.name in (surface.x, surface.y, result.model.notes["average"]) for quantity in result.quantities):
         return ""
     note = surface.note.strip().removesuffix(".")
     return (

@@ -148,6 +148,8 @@ class Coins(Family):
             "distances": "Over the head counts of equal bags. Expected counts may be too small for the chi-squared "
             "distribution, so the degrees of freedom are told and not used: ",
             "prior": " and head probabilities",
+            "averaged": "Sum of weight times head probability over the components: the chance that a toss of which only the "
+            "mixture is known shows heads. With fixed weights it need not be the share of heads in the data.",
         }
 
     def third_density(self, rows: DeclaredRows, parameters: CoinParameters, component: int) -> Floats:

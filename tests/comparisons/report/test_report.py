@@ -184,6 +184,18 @@ def test_the_same_result_makes_the_same_files(out: Path, tmp_path: Path) -> None
             assert (tmp_path / path.relative_to(out)).read_bytes() == path.read_bytes()
 
 
+def test_what_belongs_to_a_family_is_said_in_the_words_that_its_result_brings(tmp_path: Path) -> None:
+    result = two_coins()
+    average = replace(result.quantities[0], name="mean_rate")
+    words = {"prior": " and rates", "average": "mean_rate", "averaged": "Sum of weight times rate."}
+    model = replace(result.model, notes=result.model.notes | words)
+    store.write(replace(result, model=model, quantities=[*result.quantities, average]), tmp_path)
+    told = " ".join(write_report(tmp_path).read_text(encoding="utf-8").split())
+    assert "<dt><code>mean_rate</code></dt><dd>Sum of weight times rate.</dd>" in told
+    assert "density of weights and rates themselves" in told
+    assert not re.search("head probabilities or means|covariances", told)
+
+
 def test_a_report_is_current_until_its_result_changes(tmp_path: Path) -> None:
     store.write(two_coins(), tmp_path)
     assert not is_current(tmp_path)
