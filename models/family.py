@@ -25,7 +25,9 @@ from models.display import displayed
 from models.inputs import (
     Floats,
     Integers,
+    distinct_rows,
     finite_array,
+    one_each,
     positive_number,
     reordered,
     row_counts,
@@ -205,9 +207,7 @@ class Rows:
     def distinct(self) -> Rows:
         """The same data as sorted distinct (label, y) with their counts: what row order cannot change."""
         seen = self.seen()
-        unique, index = np.unique(np.column_stack([seen.labels, seen.y]), axis=0, return_inverse=True)
-        counts = np.zeros(len(unique), dtype=np.int64)
-        np.add.at(counts, index.ravel(), seen.counts)
+        unique, counts = distinct_rows(np.column_stack([seen.labels, seen.y]), seen.counts)
         return Rows(unique[:, 1], counts, unique[:, 0].astype(np.int64))
 
 
@@ -311,12 +311,7 @@ def _checked(self: Any) -> None:
     object.__setattr__(self, "weights", weights)
     for each in fields(self):
         if each.name != "weights":
-            values = finite_array(each.name, getattr(self, each.name), (1,))
-            if len(values) != len(weights):
-                raise ValueError(
-                    f"{each.name} has {len(values)} values but weights has {len(weights)}; give one per component"
-                )
-            object.__setattr__(self, each.name, values)
+            object.__setattr__(self, each.name, one_each(each.name, getattr(self, each.name), weights))
 
 
 def family_mixture(

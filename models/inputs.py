@@ -229,6 +229,22 @@ def weight_vector(name: str, value: ArrayLike) -> Floats:
     return weights
 
 
+def one_each(name: str, values: ArrayLike, weights: Floats) -> Floats:
+    """Read one finite number for each component."""
+    numbers = finite_array(name, values, (1,))
+    if len(numbers) != len(weights):
+        raise ValueError(f"{name} has {len(numbers)} values but weights has {len(weights)}; give one per component")
+    return numbers
+
+
+def distinct_rows(rows: NDArray[Any], counts: Integers) -> tuple[NDArray[Any], Integers]:
+    """Sorted distinct rows ``(m, d)`` of ``(n, d)``, and how often each was seen ``(m,)``."""
+    unique, index = np.unique(rows, axis=0, return_inverse=True)
+    counted = np.zeros(len(unique), dtype=np.int64)
+    np.add.at(counted, index.ravel(), counts)
+    return unique, counted
+
+
 def row_counts(counts: ArrayLike | None, n: int) -> Integers:
     """Return how many times each row was seen ``(n,)``; all 1 where None."""
     if counts is None:

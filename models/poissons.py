@@ -12,8 +12,10 @@ from models.display import displayed
 from models.inputs import (
     Floats,
     Integers,
+    distinct_rows,
     finite_array,
     instance_of,
+    one_each,
     positive_number,
     reordered,
     row_counts,
@@ -95,10 +97,7 @@ class EventCounts:
     def distinct(self) -> EventCounts:
         """The same data as sorted distinct (label, exposure, events) with their counts: what row order cannot change."""
         seen = self.seen()
-        rows = np.column_stack([seen.labels, seen.exposure, seen.events])
-        unique, index = np.unique(rows, axis=0, return_inverse=True)
-        counts = np.zeros(len(unique), dtype=np.int64)
-        np.add.at(counts, index.ravel(), seen.counts)
+        unique, counts = distinct_rows(np.column_stack([seen.labels, seen.exposure, seen.events]), seen.counts)
         labels, exposure, events = unique.T
         return EventCounts(events, exposure, counts, labels.astype(np.int64))
 
@@ -123,9 +122,7 @@ class PoissonParameters:
 
     def __init__(self, weights: ArrayLike, rates: ArrayLike) -> None:
         chances = weight_vector("weights", weights)
-        expected = finite_array("rates", rates, (1,))
-        if len(expected) != len(chances):
-            raise ValueError(f"rates has {len(expected)} values but weights has {len(chances)}; give one per component")
+        expected = one_each("rates", rates, chances)
         if (expected < 0).any():
             k = int(np.argmax(expected < 0))
             raise ValueError(f"rates[{k}] is {expected[k]:g}; a rate is 0 at least")

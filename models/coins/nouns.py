@@ -21,7 +21,8 @@ from models.display import displayed
 from models.inputs import (
     Floats,
     Integers,
-    finite_array,
+    distinct_rows,
+    one_each,
     positive_number,
     read_only,
     reordered,
@@ -117,9 +118,7 @@ class CoinTosses:
             unique = np.column_stack(np.unravel_index(np.flatnonzero(counts), kinds))
             counts = counts[counts > 0]
         else:
-            unique, index = np.unique(rows, axis=0, return_inverse=True)
-            counts = np.zeros(len(unique), dtype=np.int64)
-            np.add.at(counts, index.ravel(), counted)
+            unique, counts = distinct_rows(rows, counted)
         return CoinTosses(heads=unique[:, 2], tosses=unique[:, 1], counts=counts, labels=unique[:, 0] - 1)
 
 
@@ -143,11 +142,7 @@ class CoinParameters:
 
     def __init__(self, weights: ArrayLike, head_probabilities: ArrayLike) -> None:
         chances = weight_vector("weights", weights)
-        heads = finite_array("head_probabilities", head_probabilities, (1,))
-        if len(heads) != len(chances):
-            raise ValueError(
-                f"head_probabilities has {len(heads)} values but weights has {len(chances)}; give one per component"
-            )
+        heads = one_each("head_probabilities", head_probabilities, chances)
         outside = (heads < 0) | (heads > 1)
         if outside.any():
             k = int(np.argmax(outside))
