@@ -80,6 +80,7 @@ def declared(
     if noun:
         kind, rows = families.of(data), data
         roles: dict[str, str] = {}
+        dropped = 0
         if columns is not None or labels is not None or counts is not None:
             raise ValueError(f"columns, labels and counts are in models.{type(data).__name__}; leave the arguments out")
         source, digest, words, own_unit = f"models.{type(data).__name__}", _digest(kind, data), None, ""
@@ -95,6 +96,7 @@ def declared(
         counted = table.header(counts) if isinstance(counts, str) else None
         kept, left = _kept(table, [*roles.values(), *([counted] if counted else [])], missing)
         notes += left
+        dropped = table.n - len(kept)
         values = {
             role: _codes(table.words(header))[kept] if role in kind.in_words else table.numbers(header)[kept]
             for role, header in roles.items()
@@ -123,7 +125,6 @@ def declared(
         raise ValueError(f"name is {shown(name)}, which is a comparison of the catalogue; give another one (--name)")
     own_name = f"own-{stem}" if stem in catalogue.names() else stem
     what = " and ".join(features) if features else kind.name
-    dropped = sum(1 for note in notes if "left out" in note)
     comparison = Comparison(
         name=own_name if name is None else name,
         title=title or f"{what[:1].upper()}{what[1:]} of {source}",
