@@ -15,9 +15,9 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from comparisons import catalogue, datasets, families
+from comparisons.families.mixtures import drawn
 from comparisons.posterior.nuts import ESS
-from comparisons.posterior.prior_draws import drawn, middle_half
-from comparisons.quantities import of_arrays
+from comparisons.posterior.prior_draws import middle_half
 from models.inputs import Floats
 
 COMPARISONS = ("two-coin", "three-coin", "faithful", "galaxies", "faithful-2d")
@@ -32,7 +32,7 @@ def priors(name: str, random: np.random.Generator) -> dict[str, Floats]:
     comparison = catalogue.declaration(name)
     problem = families.problem(comparison, comparison.data(datasets.load(comparison.dataset)))
     groups = problem.mixture(None).groups
-    return of_arrays(problem, drawn(problem.family, problem.comparison, problem.prior, groups, OF_REFERENCE, random))
+    return problem.quantities(drawn(problem.family, problem.comparison, problem.prior, groups, OF_REFERENCE, random))
 
 
 def dependent(random: np.random.Generator) -> Floats:

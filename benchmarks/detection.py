@@ -16,10 +16,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 from comparisons import catalogue, datasets, families
-from comparisons.checks.evidence import names
+from comparisons.families.mixtures import MixtureProblem
+from comparisons.families.unconstrained import UnconstrainedPosterior
 from comparisons.posterior import proposals, stein
-from comparisons.posterior.unconstrained import UnconstrainedPosterior
-from comparisons.problem import Problem
 from comparisons.study.broken_em import neighbour
 from models.inputs import Floats
 
@@ -38,13 +37,13 @@ type Fault = Callable[[Floats, float, "Posterior", np.random.Generator], Floats]
 class Posterior:
     """The posterior of one problem in coordinates, and a way to draw from it exactly."""
 
-    problem: Problem
+    problem: MixtureProblem
     target: UnconstrainedPosterior
     proposal: proposals.Proposal
     bound: float
 
     @classmethod
-    def of(cls, problem: Problem, random: np.random.Generator) -> Posterior:
+    def of(cls, problem: MixtureProblem, random: np.random.Generator) -> Posterior:
         """Bound the density by the proposal's, with room: over so many trials no ratio is above it by more."""
         target = UnconstrainedPosterior(problem.mixture(problem.prior, standardise=True))
         proposal = proposals.at_modes(target, problem.fit(problem.prior))
@@ -91,7 +90,7 @@ FAULTS: dict[str, Fault] = dict(zip(SIZES, (wider, shifted, elsewhere), strict=T
 def found(posterior: Posterior, x: Floats) -> bool:
     """Whether the identities fail."""
     home = posterior.proposal.log_density
-    told = names(posterior.problem)
+    told = posterior.problem.names
     identities = stein.worst(posterior.target, home, x.reshape(CHAINS, -1, x.shape[1]), told)
     return identities is not None and not identities.hold
 

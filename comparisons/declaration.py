@@ -44,8 +44,8 @@ type Findings = Callable[[Fitted], list[Finding]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """A declaration: a pure value, read by both engines.
+class Declaration:
+    """What is asked of which data, whatever the model: a pure value.
 
     Attributes
     ----------
@@ -53,19 +53,13 @@ class Comparison:
     dataset : name of a data set of `comparisons.datasets`
     description : of the rows as fitted, with ``unit``, the unit of what was measured
     data : from the data set as published to what is fitted
-    components : what the components are called, by canonical position (ascending head probability or first mean, or in what
-        separates them better, see `models.order.Order`); where rows are labelled, by label
-    n_components, weights, covariance : as in `em.coin_mixture` and `em.gaussian_mixture`
-    features : names of the columns of measurements, in their order; left out, those of the data. None for coins.
-    family : `models.family.Family` where it is one of somebody's own
-    prior : numbers, or None for the default of the family, made from the data
-    prior_reason : one sentence that defends it
+    prior_reason : one sentence that defends the prior
     findings : sentences with numbers that this comparison tells beside its verdict
 
     Raises
     ------
     TypeError, ValueError
-        for a text that is none, a name that is empty or has characters that no file can show, and two names alike
+        for a text that is none, and a name that is empty or has characters that no file can show
     """
 
     name: str
@@ -75,12 +69,6 @@ class Comparison:
     description: str
     unit: str
     data: Callable[[Dataset], Any]
-    components: Sequence[str]
-    weights: Weights = "free"
-    covariance: Covariance = "full"
-    features: Sequence[str] = ()
-    prior: Any = None
-    family: Any = None
     prior_reason: str = ""
     findings: Findings = lambda fitted: []
 
@@ -89,6 +77,37 @@ class Comparison:
             readable_text(argument, getattr(self, argument))
         if not self.name.strip():
             raise ValueError("name is empty; give the comparison one that its directory and its report can bear")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison(Declaration):
+    """A declared mixture, read by both engines.
+
+    Attributes
+    ----------
+    components : what the components are called, by canonical position (ascending head probability or first mean, or in what
+        separates them better, see `models.order.Order`); where rows are labelled, by label
+    n_components, weights, covariance : as in `em.coin_mixture` and `em.gaussian_mixture`
+    features : names of the columns of measurements, in their order; left out, those of the data. None for coins.
+    family : `models.family.Family` where it is one of somebody's own
+    prior : numbers, or None for the default of the family, made from the data
+
+    Raises
+    ------
+    TypeError, ValueError
+        as `Declaration`, and for two names alike
+    """
+
+    components: Sequence[str]
+    weights: Weights = "free"
+    covariance: Covariance = "full"
+    features: Sequence[str] = ()
+    prior: Any = None
+    family: Any = None
+
+    def __post_init__(self) -> None:
+        # Without super(): a class with slots is made anew.
+        Declaration.__post_init__(self)
         for kind in ("component", "feature"):
             object.__setattr__(self, f"{kind}s", distinct_names(kind, getattr(self, f"{kind}s")))
         if not self.components:

@@ -10,17 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-import em
 import models
 from comparisons import quantities
 from comparisons.checks import standard_errors
 from comparisons.checks.best_mode import best_mode
 from comparisons.checks.draws_belong import draws_belong
-from comparisons.checks.evidence import curvature_of, modes, names
+from comparisons.checks.evidence import curvature_of, modes
 from comparisons.checks.identified import identified
 from comparisons.checks.map_agrees import map_agrees, mode_again
 from comparisons.checks.posterior_agrees import confirmed, posterior_agrees
@@ -32,16 +31,14 @@ from comparisons.families.exact import ExactPosterior
 from comparisons.not_numbers import all_fitted, all_numbers
 from comparisons.posterior import importance, nuts
 from comparisons.posterior.prior_draws import middle_half, prior_spreads
-from comparisons.problem import Problem, exchangeable
+from comparisons.problem import Fit, Problem
 from comparisons.results.result import Check, Quantity, Verdict
 from comparisons.summary import adequacy, verdict
 from em.mixture import Scale
-from em.relabelled import relabelled
 from em.uncertainty.curvature import Curvature
 from em.uncertainty.standard_errors import withheld_reason
 from models import LogPosterior
 from models.inputs import Floats
-from models.order import FIRST, Order
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -81,11 +78,11 @@ class Judgement:
     values : ``(chains, draws)`` of every quantity by name
     withheld : why EM gives no standard errors, None where it does
     verdict, summary, reasons : as in a result
-    order : of exchangeable components, chosen from the posterior mode by EM's own search
+    problem : as judged, its components in the order chosen from the posterior mode by EM's own search
     """
 
-    fit: em.Fit[Any, Any] | None
-    map_fit: em.Fit[Any, Any] | None
+    fit: Fit | None
+    map_fit: Fit | None
     posterior: xr.Dataset | None
     drawn: nuts.Drawn | None
     values: dict[str, Floats]
@@ -95,7 +92,7 @@ class Judgement:
     verdict: Verdict
     summary: str
     reasons: list[str]
-    order: Order = FIRST
+    problem: Problem
 
     def with_failure(self, check: Check) -> Judgement:
         """The same after an engine stopped later, as in a profile fit."""
@@ -109,8 +106,8 @@ class Judgement:
 class _Known:
     """What a judgement has come to so far, in case an engine stops."""
 
-    fit: em.Fit[Any, Any] | None = None
-    map_fit: em.Fit[Any, Any] | None = None
+    fit: Fit | None = None
+    map_fit: Fit | None = None
     checks: list[Check] = field(default_factory=list)
 
 
@@ -132,7 +129,9 @@ def judge(
     try:
         return _judged(problem, known, seed, draws, chains, clock, density)
     except EngineFailure as failure:
-        so_far = Judgement(known.fit, known.map_fit, None, None, {}, None, [], known.checks, "inconclusive", "", [])
+        so_far = Judgement(
+            known.fit, known.map_fit, None, None, {}, None, [], known.checks, "inconclusive", "", [], problem
+        )
         return so_far.with_failure(failure.check)
 
 
@@ -152,7 +151,7 @@ def _judged(
         known.map_fit = map_fit = problem.fit(problem.prior, seed=seed)
     all_fitted(problem, fit, map_fit)
     problem = problem.ordered_by(map_fit.parameters)
-    known.fit, known.map_fit = fit, map_fit = relabelled(fit, problem.order), relabelled(map_fit, problem.order)
+    known.fit, known.map_fit = fit, map_fit = problem.relabelled(fit), problem.relabelled(map_fit)
     with clock.stage("checks"):
         log_posterior = density(problem.model())
         same_variables(problem, log_posterior)
@@ -161,7 +160,7 @@ def _judged(
     with clock.stage("PyMC's mode"), failing("pymc"):
         maximum = models.find_map(log_posterior, seed=seed)
     with clock.stage("sampling"):
-        groups = exchangeable(log_posterior.model)
+        groups = problem.exchangeable(log_posterior.model)
         drawn = nuts.sampled(problem, log_posterior, draws, chains, seed)
         all_finite(drawn.tree)
     with clock.stage("second route"):
@@ -174,7 +173,7 @@ def _judged(
         with failing("em"):
             best = best_mode(problem, fit, map_fit, posterior, drawn.tree, seed)
         all_fitted(problem, best.fit, best.map_fit)
-        fit, map_fit = relabelled(best.fit, problem.order), relabelled(best.map_fit, problem.order)
+        fit, map_fit = problem.relabelled(best.fit), problem.relabelled(best.map_fit)
     with clock.stage("PyMC's mode"), failing("pymc"):
         maximum = mode_again(problem, map_fit, log_posterior, maximum, seed)
     all_numbers("pymc", "PyMC's mode", maximum)
@@ -187,17 +186,17 @@ def _judged(
         )
         before = prior_spreads(problem, groups, random)
         met = converged.outcome == "pass"
-        contraction = {n: 1 - middle_half(v) / before[n] for n, v in values.items()} if met else {}
-        reason = withheld_reason(fit.status, judged, names(problem))
+        contraction = {n: 1 - middle_half(values[n]) / spread for n, spread in before.items()} if met else {}
+        reason = withheld_reason(fit.status, judged, problem.names)
         circumstances = adequacy.Circumstances(met, modes(problem, map_fit), reason)
         points, errors = _points(problem, fit, map_fit, values), _errors(problem, fit, judged, values)
-        thresholds = {name: _thresholds(problem.family.scale(name), points[name], errors[name]) for name in values}
-        exact = problem.family.exact(problem, thresholds)
+        thresholds = {name: _thresholds(problem.scale(name), points[name], errors[name]) for name in values}
+        exact = problem.exact(thresholds)
         all_numbers("comparison", "What the draws are held against", [contraction, thresholds, exact])
         table = [
             adequacy.judge(
                 name,
-                problem.family.scale(name),
+                problem.scale(name),
                 points[name],
                 errors[name],
                 values[name],
@@ -221,19 +220,17 @@ def _judged(
     with clock.stage("checks"):
         found = [
             same,
-            stationary(fit, judged, names(problem)),
+            stationary(judged, problem.names),
             best.check,
             map_agrees(problem, map_fit, maximum),
             converged,
             draws_belong(problem, log_posterior, posterior, drawn.tree, map_fit if met else None, (fit, map_fit)),
             agreeing,
-            identified(problem, judged, names(problem), contraction),
+            identified(problem, judged, contraction),
         ]
         found.append(standard_errors.standard_errors(problem, log_posterior, (fit, map_fit), judged, table, found))
     reached, summary, reasons = verdict.reach(found, table, fit, problem, circumstances.modes)
-    return Judgement(
-        fit, map_fit, posterior, drawn, values, reason, table, found, reached, summary, reasons, problem.order
-    )
+    return Judgement(fit, map_fit, posterior, drawn, values, reason, table, found, reached, summary, reasons, problem)
 
 
 def _thresholds(kind: Scale, points: adequacy.Points, error: float) -> list[float]:
@@ -249,9 +246,7 @@ def _exactly(exact: ExactPosterior, name: str) -> adequacy.Posterior:
     return adequacy.Posterior(exact.means[name], exact.sds[name], *exact.unbounded[name], below[0], 1 - below[-1])
 
 
-def _points(
-    problem: Problem, fit: em.Fit[Any, Any], map_fit: em.Fit[Any, Any], values: dict[str, Floats]
-) -> dict[str, adequacy.Points]:
+def _points(problem: Problem, fit: Fit, map_fit: Fit, values: dict[str, Floats]) -> dict[str, adequacy.Points]:
     """Every quantity at the maximum of the likelihood, at the mode reached from it, and at the best mode."""
     with failing("em"):
         reached = problem.fit(problem.prior, start=fit.parameters)
@@ -260,10 +255,8 @@ def _points(
     return {name: adequacy.Points(at[0][name], at[1][name], at[2][name]) for name in values}
 
 
-def _errors(
-    problem: Problem, fit: em.Fit[Any, Any], judged: Curvature | None, values: dict[str, Floats]
-) -> dict[str, float]:
+def _errors(problem: Problem, fit: Fit, judged: Curvature | None, values: dict[str, Floats]) -> dict[str, float]:
     """EM's standard error of every quantity, NaN where there is none."""
     if judged is None or fit.status == "iteration limit":
         return dict.fromkeys(values, np.nan)
-    return quantities.standard_errors(judged, quantities.gradients(problem, fit.parameters))
+    return quantities.standard_errors(judged, problem.gradients(fit.parameters))

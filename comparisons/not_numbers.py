@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-import em
 from comparisons.engine_failures import NAME, TITLE, WORDS, EngineFailure
-from comparisons.problem import Problem
+from comparisons.problem import Fit, Problem
 from comparisons.results.result import Check, Engine
 
 # Places named in one sentence.
@@ -54,7 +53,7 @@ def all_numbers(engine: Engine, what: str, value: Any) -> None:
         raise EngineFailure(Check(NAME, TITLE, "inconclusive", None, None, text, engine, remedy))
 
 
-def all_fitted(problem: Problem, *fits: em.Fit[Any, Any]) -> None:
+def all_fitted(problem: Problem, *fits: Fit) -> None:
     """The same of fits by EM, of what checks read of them, and that their parameters are some of the declared model.
 
     Standard errors and rates do not exist everywhere.

@@ -16,7 +16,7 @@ import numpy as np
 from comparisons import catalogue, families
 from comparisons.datasets import Dataset
 from comparisons.declaration import Comparison
-from comparisons.problem import Family as Asked
+from comparisons.families.family import Family as Asked
 from comparisons.tables import Table, name_and_unit, read, rows_without
 from models.family import Family
 from models.inputs import Integers, component_number, shown, some_of

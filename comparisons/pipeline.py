@@ -11,22 +11,22 @@ from typing import Any
 
 import numpy as np
 
-import em
-from comparisons import catalogue, datasets, families, quantities, words
+from comparisons import catalogue, datasets, families, quantities
+from comparisons.capabilities import Parameters
 from comparisons.checks.best_mode import objective
-from comparisons.declaration import Comparison, Fitted
+from comparisons.declaration import Comparison, Declaration, Fitted
 from comparisons.engine_failures import EngineFailure
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.judgement import Clock, judge
 from comparisons.labels import label_free
 from comparisons.model_fit import model_checks
 from comparisons.posterior.nuts import SAMPLER, TARGET_ACCEPT, TUNE, nothing_drawn, stored
-from comparisons.problem import Parameters, Problem, em_densities
+from comparisons.problem import Fit, Problem
 from comparisons.results import provenance, store
 from comparisons.results.files import check_writable, directory_name
 from comparisons.results.result import (
     SCHEMA_VERSION,
     Data,
-    DoubtFound,
     EMFit,
     ModeFound,
     Provenance,
@@ -40,6 +40,7 @@ from comparisons.summary import curves, profiles, verdict
 from models.inputs import Floats
 
 LONGEST_TRACE = 300
+NO_COMPONENTS = "Not applicable. The model has no components whose labels could be switched."
 NOT_JUDGED = "Not applicable. An engine stopped with an error, so there are no two fits to look at."
 
 
@@ -114,12 +115,30 @@ def compare(
         for settings, data or a prior that do not fit, before anything is fitted
     """
     checked_settings(seed, draws, chains)
-    started = datetime.now(UTC)
-    clock = Clock(progress)
     rows = comparison.data(dataset)
     problem = families.problem(comparison, rows)
+    settings = {"seed": seed, "draws": draws, "chains": chains}
+    return compared(problem, rows, dataset, key, **settings, progress=progress, command=command)
+
+
+def compared(
+    problem: Problem,
+    rows: Any,
+    dataset: datasets.Dataset,
+    key: str,
+    *,
+    seed: int,
+    draws: int,
+    chains: int,
+    progress: Callable[[str], None],
+    command: str = "",
+) -> SampledResult:
+    """Fit, sample, check and judge one problem, which has these rows of the data set; see `compare`."""
+    started = datetime.now(UTC)
+    clock = Clock(progress)
+    comparison = problem.comparison
     judged = judge(problem, seed=seed, draws=draws, chains=chains, clock=clock)
-    problem = dataclasses.replace(problem, order=judged.order)
+    problem = judged.problem
     begun = SampledResult(
         schema_version=SCHEMA_VERSION,
         name=comparison.name,
@@ -129,7 +148,7 @@ def compare(
         summary=judged.summary,
         reasons=judged.reasons,
         data=_data(problem, dataset),
-        model=words.model(problem),
+        model=problem.in_words(),
         quantities=judged.quantities,
         checks=judged.checks,
         em=_em_fit(problem, judged.fit, judged.map_fit, judged.withheld),
@@ -162,10 +181,12 @@ def compare(
         except EngineFailure as failure:
             reached = reached.with_failure(failure.check)
     with clock.stage("labels"):
-        told_apart = label_free.compare(problem, fit, posterior, np.random.default_rng(seed))
-        switching = verdict.of_labels(problem, table, told_apart)
-        if switching is not None and reached.verdict == "differ":
-            reached = dataclasses.replace(reached, reasons=[switching, *reached.reasons])
+        told_apart = label_free.not_compared(NO_COMPONENTS)
+        if isinstance(problem, MixtureProblem):
+            told_apart = label_free.compare(problem, fit, posterior, np.random.default_rng(seed))
+            switching = verdict.of_labels(problem.comparison.components, table, told_apart)
+            if switching is not None and reached.verdict == "differ":
+                reached = dataclasses.replace(reached, reasons=[switching, *reached.reasons])
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(
@@ -203,7 +224,7 @@ def compare(
 
 
 def _provenance(
-    comparison: Comparison,
+    comparison: Declaration,
     command: str,
     key: str,
     clock: Clock,
@@ -218,7 +239,7 @@ def _provenance(
     return provenance.made(command, seed, started, clock.seconds, key)
 
 
-def _surface(problem: Problem, fit: em.Fit[Any, Any], values: dict[str, Floats], table: list[Quantity]) -> Any:
+def _surface(problem: Problem, fit: Fit, values: dict[str, Floats], table: list[Quantity]) -> Any:
     """The log-likelihood over two quantities, wide enough for the estimate, its path and the draws."""
     estimate = quantities.of_parameters(problem, fit.parameters)
     reach = {}
@@ -226,17 +247,14 @@ def _surface(problem: Problem, fit: em.Fit[Any, Any], values: dict[str, Floats],
         low, high = np.quantile(values[q.name], [0.005, 0.995])
         pad = 0.05 * (high - low)
         low, high = min(low, estimate[q.name]) - pad, max(high, estimate[q.name]) + pad
-        if problem.family.scale(q.name) == "logit":
+        if problem.scale(q.name) == "logit":
             low, high = max(low, 0.0), min(high, 1.0)
         reach[q.name] = (float(low), float(high))
 
     def vary(changed: dict[str, float]) -> Parameters:
-        return problem.family.varied(problem, fit.parameters, changed)
+        return problem.varied(fit.parameters, changed)
 
-    def log_likelihood(parameters: Parameters) -> float:
-        return em_densities(problem, parameters)[0]
-
-    return curves.surface(problem, log_likelihood, reach, vary)
+    return curves.surface(problem, problem.log_likelihood, reach, vary)
 
 
 def structure(name: str) -> tuple[Any, ...]:
@@ -246,19 +264,11 @@ def structure(name: str) -> tuple[Any, ...]:
 
 
 def _data(problem: Problem, dataset: datasets.Dataset) -> Data:
-    """Rows as fitted: distinct, with their counts, and with their labels where any is known."""
-    data, c = problem.data, problem.comparison
-    names, observed = problem.family.column_names(c), problem.family.columns(data)
-    columns = {name: observed[:, j].tolist() for j, name in enumerate(names)}
-    columns["counts"] = data.counts.tolist()
-    if (data.labels >= 0).any():
-        columns["labels"] = data.labels.tolist()
-    return Data(dataset.name, dataset.source, data.n, dataset.sha256, c.description, c.unit, columns)
+    c = problem.comparison
+    return Data(dataset.name, dataset.source, problem.n, dataset.sha256, c.description, c.unit, problem.observed())
 
 
-def _em_fit(
-    problem: Problem, fit: em.Fit[Any, Any] | None, map_fit: em.Fit[Any, Any] | None, reason: str | None
-) -> EMFit:
+def _em_fit(problem: Problem, fit: Fit | None, map_fit: Fit | None, reason: str | None) -> EMFit:
     """EM's part of the result, its trace thinned where it is long; nothing but that where EM stopped before its end."""
     if fit is None:
         return EMFit("stopped", 0, None, "EM stopped with an error", None, [], [], {}, [], "stopped", None)
@@ -267,7 +277,6 @@ def _em_fit(
     if last + 1 > LONGEST_TRACE:
         kept = np.unique(np.rint(np.geomspace(1, last + 1, LONGEST_TRACE)).astype(int) - 1)
     path = [quantities.of_parameters(problem, fit.path[int(k)]) for k in kept]
-    names = problem.comparison.components
     modes = [
         ModeFound(
             float(m.log_likelihood),
@@ -290,16 +299,5 @@ def _em_fit(
         modes=modes,
         map_status="stopped" if map_fit is None else map_fit.status,
         map_log_posterior=None if map_fit is None else number(objective(map_fit)),
-        doubts=[
-            DoubtFound(
-                d.ground,
-                names[d.component],
-                number(d.spread_ratio),
-                d.rows,
-                number(d.below),
-                number(d.below_at_ratio),
-                d.told(names),
-            )
-            for d in fit.doubts
-        ],
+        doubts=problem.doubts(fit),
     )

@@ -1,531 +1,264 @@
-"""One problem as both engines see it: the same declaration fitted by EM and built, maximised and sampled by PyMC.
+"""The core: all that posterior, checks, summary and model_fit see of any model, mixture or not.
 
-What differs from family to family stands in `comparisons.families` alone; `Family` is what is asked of one.
+A problem is one declaration that both engines fit. `Problem` says what is asked of it, in named arrays and in the vector of
+EM's parameters. What a model may be without is an attribute that is None then, and what needs it says so in its result.
+`comparisons.families.mixtures` answers for every family of mixtures.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-import em
-from comparisons.declaration import Comparison
-from comparisons.declared_rows import DeclaredRows
-from comparisons.quantity_names import variable_and_labels
-from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
-from em.mixture import Scale, trusted
-from em.relabelled import relabelled
-from models.inputs import Floats, Integers, cut
-from models.mixtures import MixtureWeights
-from models.order import FIRST, Order
+from comparisons.capabilities import Margin, Parameters, Simulation, Third, Unconstrained
+from comparisons.declaration import Declaration
+from comparisons.results.result import DoubtFound, Model
+from em import Interval
+from em.mixture import Scale
+from em.uncertainty.curvature import Curvature
+from models.inputs import Floats, Integers
 
 if TYPE_CHECKING:
     import pymc as pm
+    import xarray as xr
 
-# The nouns of the families, in `models`.
-type Data = Any
-type Parameters = Any
 type Prior = Any
+# What EM returns: an `em.Fit`, or what has its parameters, log_likelihood, log_posterior, trace, path, iterations, status,
+# standard_errors, modes and rate.
+type Fit = Any
 
-# What a share may be off by for rounding.
-SAME_SHARES = 1e-8
 
+class Problem(ABC):
+    """One problem as both engines see it: the same declaration fitted by EM and built, maximised and sampled by PyMC.
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Margin:
-    """One observed variable by itself, in the data and under a mixture.
+    Quantities go by their names in a comparison, arrays by PyMC's names, the full vector by `names`.
 
-    Attributes
-    ----------
-    kind : whether it is counted or has a density
-    name, unit : what it is called, and what stands at its axis
-    values : ``(n,)`` of the distinct rows
-    ties : share of rows equal to a value that counts as above it: half for measurements, since these are rounded
-    most : value at and above which the distribution function is 1
-    grid : ``(G,)`` where it is drawn
-    observed : ``(G,)`` rows there, None for a density
-    expected : ``(..., K, G)`` rows, or density, of each component there, by arrays ``(..., K)``
-    below : ``(...)`` distribution function at a value, by arrays
     """
 
-    kind: Literal["counts", "density"]
-    name: str
-    unit: str
-    values: Floats
-    ties: float
-    most: float
-    grid: Floats
-    observed: Floats | None
-    expected: Callable[[dict[str, Floats]], Floats]
-    below: Callable[[float, dict[str, Floats]], Floats]
+    __slots__ = ()
 
-
-class Family(ABC):
-    """What a comparison has to know of one family of mixtures.
-
-    What has a body here is right for families each of whose parameters is one number a component. Quantities go by
-    their names in a comparison, arrays by PyMC's names with the component along their axis ``K``.
-
-    Attributes
-    ----------
-    name : as users give it and results tell it
-    data, parameters, prior : the nouns of `models`
-    variables : PyMC's names of the parameters, as the fields of ``parameters`` have them, weights left out
-    prior_numbers : the fields of ``prior`` but for ``concentration``
-    scales : of the variables and of what is computed from them, the scale on which it has no bounds
-    average : what the first variable averaged over the mixture is called: it has no labels, and is identified where the
-        components are not; none where empty
-    ordered_by : what components are ordered by where there are no features, in words
-    roles : what columns of a table may be of, the first of them needed; none where each is a measurement with a name of its own
-    in_words : roles that may be words, which only tell rows apart
-    columns_told : what columns there may be, in words
-    default_reason : a sentence that defends the default prior
-    """
-
-    name: str
-    data: type[Any]
-    parameters: type[Any]
-    prior: type[Any]
-    variables: tuple[str, ...]
-    prior_numbers: tuple[str, ...]
-    scales: ClassVar[dict[str, Scale]]
-    average: str = ""
-    ordered_by: str = ""
-    roles: tuple[str, ...] = ()
-    in_words: tuple[str, ...] = ()
-    default_reason: str = ""
-    columns_told: str = ""
-
-    # The declaration and its data
-
-    @abstractmethod
-    def fitting(self, comparison: Comparison, data: Data) -> Comparison:
-        """Return the declaration, its features named, or refuse what does not fit; TypeError, ValueError."""
-
-    @abstractmethod
-    def default_prior(self, data: Data, n_components: int) -> Prior:
-        """Where the declaration has none."""
-
-    def prior_note(self, n_components: int) -> str:
-        """What the default prior is for other numbers of components than the declared one."""
-        return "The same for every K."
-
-    @abstractmethod
-    def columns(self, data: Data) -> Floats:
-        """``(n, c)`` all that was observed, as plain columns."""
-
-    def declared(self, data: Data) -> DeclaredRows:
-        """The rows as they stand."""
-        return DeclaredRows.from_arrays(self.columns(data), data.counts, data.labels)
+    # The declaration
 
     @property
-    def measures(self) -> bool:
-        """Whether each column is a measurement with a name of its own."""
-        return not self.roles
-
-    def in_order(self, headers: Sequence[str]) -> dict[str, str]:
-        """Roles of columns that were named one after the other; ValueError for more than there are roles."""
-        if self.measures:
-            return {header: header for header in headers}
-        if len(headers) > len(self.roles):
-            raise ValueError(
-                f"columns has {len(headers)} names but {self.name} have {', '.join(self.roles)}; name as many"
-            )
-        return dict(zip(self.roles, headers, strict=False))
-
-    def complete(self, given: dict[str, str], source: str) -> dict[str, str]:
-        """Return the columns by role, refuse some that are not enough; ValueError."""
-        if self.roles and self.roles[0] not in given:
-            raise ValueError(f"{source} needs a column of {self.roles[0]} for {self.name}; name it in columns")
-        return given
-
     @abstractmethod
-    def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> Data:
-        """Data from columns by role."""
-
-    @abstractmethod
-    def column_names(self, comparison: Comparison) -> list[str]:
-        """``c`` names of them."""
-
-    @abstractmethod
-    def with_columns(self, data: Data, columns: Floats, counts: Any, labels: Any) -> Data:
-        """Data of the same kind with other columns."""
-
-    @abstractmethod
-    def row(self, problem: Problem, i: int) -> str:
-        """What was observed in a row, in words."""
-
-    # Both engines
-
-    def structure(self, problem: Problem) -> tuple[Any, ...]:
-        """What decides the PyMC graph beside family, K and whether weights are free."""
-        return ()
-
-    @abstractmethod
-    def fit(self, problem: Problem, **options: Any) -> em.Fit[Any, Any]:
-        """By EM."""
-
-    @abstractmethod
-    def mixture(self, problem: Problem, prior: Prior | None, *, standardise: bool) -> Any:
-        """The objective of EM, an `em.mixture.Mixture`; in the units of a fit where ``standardise``."""
-
-    @abstractmethod
-    def model(self, problem: Problem) -> pm.Model:
-        """By PyMC."""
-
-    def log_likelihood(self, problem: Problem, parameters: Parameters) -> float:
-        """As `em` has it."""
-        return float(self.mixture(problem, None, standardise=False).e_step(parameters).log_likelihood)
-
-    def log_prior(self, problem: Problem, parameters: Parameters) -> float:
-        """As `em` has it."""
-        return float(self.mixture(problem, problem.prior, standardise=False).log_prior(parameters))
-
-    @abstractmethod
-    def log_densities(self, data: Data, parameters: Parameters) -> Floats:
-        """``(..., n, K)`` of each row under each component, as `em` has them."""
-
-    def from_pymc(self, weights: Floats, values: dict[str, Any]) -> Parameters:
-        """Parameters from PyMC's values by name, all at one point."""
-        return self.parameters(weights, *(values[name] for name in self.variables))
-
-    def to_pymc(self, problem: Problem, parameters: Parameters) -> dict[str, Floats]:
-        """Values of PyMC's free variables by name, weights left out."""
-        return {name: getattr(parameters, name) for name in self.variables}
-
-    def free_numbers(self, problem: Problem, natural: dict[str, Floats]) -> Floats:
-        """Each number that the declaration leaves free once, weights left out: what the densities are densities over."""
-        return np.concatenate([natural[name] for name in self.variables])
-
-    @abstractmethod
-    def refuse_others(self, problem: Problem, parameters: Parameters) -> None:
-        """See that parameters are some of the declared model, weights left out; ValueError."""
-
-    @abstractmethod
-    def random_parameters(self, problem: Problem, weights: Floats, random: np.random.Generator) -> Parameters:
-        """Anywhere near the data, in no order and of no fit."""
-
-    def rows_of_em(self, problem: Problem, mixture: Any) -> tuple[DeclaredRows, DeclaredRows]:
-        """The declared rows in the units of EM's mixture, and the rows that it holds."""
-        return problem.declared, self.declared(mixture.data)
-
-    @abstractmethod
-    def columns_of_pymc(self, values: dict[str, Any]) -> Floats:
-        """The columns that stand in the data variables of PyMC's model."""
-
-    def standard_deviation_ratio(self, parameters: Parameters) -> float:
-        """Smallest over largest standard deviation of the components, feature by feature; 1 where there are none."""
-        return 1.0
-
-    def structurally_unidentified(self, problem: Problem) -> str | None:
-        """Why no data of this design tell the parameters apart; None where they may."""
-        return None
-
-    # Quantities and names
-
-    def arrays(self, parameters: Parameters) -> dict[str, Floats]:
-        """Parameters as arrays."""
-        return {name: getattr(parameters, name) for name in ("weights", *self.variables)}
-
-    def of_arrays(self, arrays: dict[str, Any]) -> Parameters:
-        """Parameters with these arrays, unchecked and along any leading axes: of all draws at once."""
-        return trusted(self.parameters, **{name: arrays[name] for name in ("weights", *self.variables)})
-
-    def quantities(self, problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
-        """Every quantity but weights from arrays, component and feature axes last."""
-        components = problem.comparison.components
-        found = {f"{v}[{name}]": arrays[v][..., k] for v in self.variables for k, name in enumerate(components)}
-        if self.average and len(components) > 1:
-            found[self.average] = (arrays["weights"] * arrays[self.variables[0]]).sum(axis=-1)
-        return found
-
-    def from_quantities(self, problem: Problem, values: dict[str, Floats]) -> dict[str, Floats]:
-        """Invert `quantities`: arrays ``(n, K, ...)`` of ``n`` draws, weights left out."""
-        components = problem.comparison.components
-        return {v: np.stack([values[f"{v}[{name}]"] for name in components], axis=1) for v in self.variables}
-
-    def slopes(self, parameters: Parameters, slopes: dict[str, Floats], values: dict[str, float]) -> dict[str, Floats]:
-        """Gradients of all quantities, from those of what is linear in the full vector."""
-        if self.average in slopes:
-            slopes[self.average] = self._slope_of_average(parameters)
-        return slopes
-
-    def _slope_of_average(self, parameters: Parameters) -> Floats:
-        rest = np.zeros(len(parameters.weights) * (len(self.variables) - 1))
-        return np.concatenate([getattr(parameters, self.variables[0]), parameters.weights, rest])
-
-    def places(self, arrays: dict[str, Floats]) -> dict[str, Integers]:
-        """Where each entry of each array stands among the parameters of its name in EM's full vector."""
-        return {name: np.arange(values.size).reshape(values.shape) for name, values in arrays.items()}
-
-    def vector_names(self, comparison: Comparison) -> list[str]:
-        """Names of EM's full vector in the words of the comparison, weights left out."""
-        return [f"{v}[{name}]" for v in self.variables for name in comparison.components]
-
-    def em_names(self, problem: Problem) -> dict[str, str]:
-        """EM's name of every quantity but weights by the comparison's."""
-        components = problem.comparison.components
-        found = {f"{v}[{name}]": f"{v}[{k + 1}]" for v in self.variables for k, name in enumerate(components)}
-        return found | ({self.average: self.average} if self.average else {})
-
-    def of_fit(self, problem: Problem, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
-        """Estimate and standard error of every quantity but weights, read off a fit."""
-        p, e = fit.parameters, fit.standard_errors
-        found = {
-            f"{v}[{name}]": (float(getattr(p, v)[k]), float(getattr(e, v)[k]))
-            for v in self.variables
-            for k, name in enumerate(problem.comparison.components)
-        }
-        if self.average:
-            slope = self._slope_of_average(p)
-            error = float(np.sqrt(slope @ e.covariance @ slope))
-            found[self.average] = (float(p.weights @ getattr(p, self.variables[0])), error)
-        return found
-
-    def entries(self, values: Any) -> Floats:
-        """The full vector ``(p,)`` of parameters or of their standard errors, each number once."""
-        return np.concatenate([values.weights, *(getattr(values, name) for name in self.variables)])
-
-    def varied(self, problem: Problem, parameters: Parameters, changed: dict[str, float]) -> Parameters:
-        """The parameters with quantities set to new values, by name."""
-        arrays = {name: np.array(values) for name, values in self.arrays(parameters).items()}
-        for name, value in changed.items():
-            variable, _, component = name.removesuffix("]").partition("[")
-            arrays[variable][problem.comparison.components.index(component)] = value
-        return self.parameters(*arrays.values())
-
-    def pair(self, comparison: Comparison) -> tuple[str, str] | None:
-        """Two quantities over which the log-likelihood is drawn."""
-        first = [f"{self.variables[0]}[{name}]" for name in comparison.components[:2]]
-        return (first[0], first[1]) if len(first) > 1 else None
-
-    def scale(self, name: str) -> Scale:
-        """On which scale the quantity has no bounds, so that a Wald interval stays inside them."""
-        variable = variable_and_labels(name)[0]
-        return "logit" if variable == "weights" else self.scales[variable]
-
-    @abstractmethod
-    def words(self, problem: Problem) -> tuple[dict[str, str], str, list[str]]:
-        """Options beside K, weights and labels; the distribution of a row; the priors of what is no weight."""
-
-    def unit_powers(self, comparison: Comparison) -> dict[str, int]:
-        """Power of the unit of what was measured that observed variables and the family's variables have, where any."""
-        return {}
-
-    def notes(self, problem: Problem) -> dict[str, str]:
-        """What a report says of this family alone, by where it says it; nothing where left out.
-
-        ``unbounded``: why the estimate is no global maximum. ``profile``: how far profiles are maximised. ``distribution``:
-        what the observed share is of. ``irregular``: what modes are that are no estimate. ``distances``: how distances from
-        the fit are to be read. ``replicates``: how these are made. ``prior``: what its density is of beside weights,
-        in which modes are taken as well. ``averaged``: what the quantity ``average`` is.
-        """
-        return {"distribution": "up to a value", "irregular": "a saddle, or a bound that EM cannot leave"}
-
-    # A third density and a second reading, which share nothing with the rest but names
-
-    @abstractmethod
-    def third_density(self, rows: DeclaredRows, parameters: Parameters, component: int) -> Floats:
-        """``(n,)`` log density of the rows under a component, by `scipy.stats`."""
-
-    @abstractmethod
-    def third_prior_numbers(self, problem: Problem) -> dict[str, Any]:
-        """The default prior worked out from the declared rows."""
-
-    @abstractmethod
-    def third_log_prior(self, problem: Problem, parameters: Parameters, numbers: dict[str, Any]) -> float:
-        """Log prior density on the natural scale, weights left out."""
-
-    def third_rounding(self, problem: Problem, parameters: Parameters) -> float:
-        """Nats by which densities of these data may differ by rounding alone, beyond that of sums of logarithms."""
-        return 0.0
-
-    def number_sizes(self, numbers: dict[str, Any]) -> dict[str, Floats]:
-        """By what the error of each number of a prior is measured; by itself where left out."""
-        return {}
-
-    def reread(self, problem: Problem, values: dict[str, Floats], n: int) -> dict[str, Floats]:
-        """Arrays ``(n, K, ...)``, weights left out, from PyMC's free variables as sampled."""
-        return {name: values[name] for name in self.variables}
-
-    def reread_keys(self, arrays: dict[str, Floats]) -> Floats:
-        """``(n, K, m)`` by what components are ordered."""
-        return arrays[self.variables[0]][..., None]
-
-    def reread_quantities(self, problem: Problem, arrays: dict[str, Floats]) -> dict[str, Floats]:
-        """Every quantity ``(n,)`` but weights that a comparison may have, by the name that it would go under."""
-        found = {}
-        for v in self.variables:
-            for k, component in enumerate(problem.comparison.components):
-                found[f"{v}[{component}]"] = arrays[v][:, k]
-        if self.average:
-            found[self.average] = np.einsum("nk,nk->n", arrays["weights"], arrays[self.variables[0]])
-        return found
-
-    def reread_size(self, name: str, arrays: dict[str, Floats]) -> Floats | float:
-        """What rounding of a quantity is measured by where it may be near 0."""
-        return float(np.finfo(float).tiny)
-
-    # The prior
-
-    @abstractmethod
-    def prior_draws(
-        self, comparison: Comparison, prior: Prior, n: int, random: np.random.Generator
-    ) -> dict[str, Floats]:
-        """``n`` draws of arrays, weights left out, in no order."""
-
-    @abstractmethod
-    def changed_priors(self, prior: Prior) -> dict[str, Prior]:
-        """The prior with its numbers halved and doubled, one after the other, by what was done."""
-
-    def prior_is_flat(self, prior: Prior) -> bool:
-        """Whether the density, weights left out, is the same everywhere."""
-        return False
-
-    def exact(self, problem: Problem, thresholds: dict[str, list[float]]) -> Any:
-        """The posterior by quadrature, a `comparisons.families.exact.ExactPosterior`; None where it is not to be had."""
-        return None
-
-    # The data beside the fit
-
-    @abstractmethod
-    def replicates(self, data: Data, every: Iterable[Parameters], random: np.random.Generator) -> Iterator[Data]:
-        """One data set at each of the parameters, as the data are: the same labels known, rounded alike."""
-
-    @abstractmethod
-    def simulated(self, data: Data, parameters: Parameters, components: Integers, random: np.random.Generator) -> Data:
-        """Rows of these components in the design of the data, with nothing labelled."""
-
-    def nothing_to_test(self, problem: Problem) -> str | None:
-        """Why the data cannot contradict the model, None where they can."""
-        return None
-
-    def inside(self, parameters: Parameters, *, free: bool) -> Parameters:
-        """Parameters off bounds that EM cannot leave."""
-        return parameters
-
-    @abstractmethod
-    def distances(
-        self, problem: Problem, fit: Parameters, refits: Sequence[tuple[Data, Parameters]], placed: Any
-    ) -> tuple[list[Distance], list[QuantilePlot]]:
-        """Distances of the data from the fit and of replicates from their own, ``placed`` among these."""
-
-    @abstractmethod
-    def departure(self, problem: Problem, departing: list[int]) -> str:
-        """What departs from the fitted model, or shows no departure, by the places of the distances that do."""
-
-    @abstractmethod
-    def statistics(self, comparison: Comparison, data: Data) -> dict[str, float]:
-        """Statistics of the data by name that the model has no parameter for."""
-
-    @abstractmethod
-    def predictive_curves(self, problem: Problem, drawn: Sequence[Data], curve: Any) -> list[PredictiveCurve]:
-        """The distribution of the data beside that of replicates."""
-
-    @abstractmethod
-    def margins(self, problem: Problem) -> list[Margin]:
-        """Every observed variable by itself."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Problem:
-    """One problem for both engines.
-
-    Attributes
-    ----------
-    family : of the mixture
-    comparison : the declaration, its features named
-    data : distinct rows, counted
-    prior : numbers, whether they were declared or made from the data
-    declared : every row as it was declared, which only what judges the engines reads
-    order : of exchangeable components, held for the whole run
-    """
-
-    family: Family
-    comparison: Comparison
-    data: Data
-    prior: Prior
-    declared: DeclaredRows
-    order: Order = FIRST
-
-    def ordered_by(self, point: Parameters) -> Problem:
-        """The same problem with components in the order that separates those of a point."""
-        return replace(self, order=Order.of(point, self.mixture(None).groups))
+    def comparison(self) -> Declaration:
+        """What is asked of which data."""
 
     @property
-    def weights(self) -> MixtureWeights:
-        """How the weights are treated."""
-        return MixtureWeights.of(self.comparison.weights, self.comparison.n_components)
+    @abstractmethod
+    def prior(self) -> Prior:
+        """Numbers: what `fit` takes for the posterior mode."""
 
     @property
+    @abstractmethod
+    def n(self) -> int:
+        """Rows of the data."""
+
+    @property
+    @abstractmethod
     def structure(self) -> tuple[Any, ...]:
         """What decides the PyMC graph: two problems that agree in it share one compiled model."""
-        family = self.family
-        return (family.name, self.comparison.n_components, self.weights.free, *family.structure(self))
 
-    def fit(
-        self, prior: Prior | None, start: Parameters | None = None, seed: int = 0, *, path: bool = False
-    ) -> em.Fit[Any, Any]:
+    @abstractmethod
+    def in_words(self) -> Model:
+        """What both engines are asked to fit."""
+
+    @abstractmethod
+    def observed(self) -> dict[str, list[Any]]:
+        """The data as fitted, column by column."""
+
+    # EM's side
+
+    @abstractmethod
+    def fit(self, prior: Prior | None, start: Parameters | None = None, seed: int = 0, *, path: bool = False) -> Fit:
         """Fit by EM: maximum likelihood, or the posterior mode under a prior; in plain steps where the path matters.
 
         A ``start`` keeps its labelling; else components are in the problem's order.
         """
-        acceleration = None if path else "squarem"
-        fit = self.family.fit(self, prior=prior, start=start, seed=seed, acceleration=acceleration)
-        return fit if start is not None else relabelled(fit, self.order)
 
-    def mixture(self, prior: Prior | None, *, standardise: bool = False) -> Any:
-        """The objective of EM as an object, for its derivatives at any point; in the user's own units, or in those of a fit."""
-        return self.family.mixture(self, prior, standardise=standardise)
+    @abstractmethod
+    def log_likelihood(self, parameters: Parameters) -> float:
+        """As EM has it, in nats."""
 
+    @abstractmethod
+    def log_prior(self, parameters: Parameters) -> float:
+        """As EM has it, on the natural scale, in nats."""
+
+    def row_log_likelihoods(self, parameters: Parameters) -> Floats:
+        """``(n,)`` of distinct rows where these are independent, else of all of them together."""
+        return np.array([self.log_likelihood(parameters)])
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """``p`` names of EM's full vector."""
+
+    @property
+    @abstractmethod
+    def n_free(self) -> int:
+        """Directions in which the full vector may move."""
+
+    @abstractmethod
+    def entries(self, values: Any) -> Floats:
+        """The full vector ``(p,)`` of parameters or of their standard errors, each number once."""
+
+    @abstractmethod
+    def curvature(self, prior: Prior | None, parameters: Parameters) -> Curvature:
+        """Second-order picture of the objective, ``basis`` alone in the user's units."""
+
+    @abstractmethod
+    def profile_interval(self, fit: Fit, name: str, probability: float) -> Interval:
+        """Profile-likelihood interval of a quantity; its ``reason`` says where there is none."""
+
+    def made_by_chance(self, parameters: Parameters, gain: float) -> bool:
+        """Whether rows that lie together by chance may make so much more likelihood, in nats, at such parameters."""
+        return False
+
+    def doubts(self, fit: Fit) -> list[DoubtFound]:
+        """Grounds on which to doubt a maximum."""
+        return []
+
+    # PyMC's side
+
+    @abstractmethod
     def model(self) -> pm.Model:
         """The PyMC model of the same data, options and prior."""
-        return self.family.model(self)
 
+    @abstractmethod
     def from_pymc(self, values: dict[str, Any]) -> Parameters:
         """Parameters from PyMC's values by name, all at one point."""
-        fixed = self.weights.fixed
-        weights = values["weights"] if fixed is None else fixed
-        return self.family.from_pymc(weights / np.sum(weights), values)
 
+    @abstractmethod
     def to_pymc(self, parameters: Parameters) -> dict[str, Floats]:
         """Values of PyMC's free variables by name."""
-        weights = {"weights": parameters.weights} if self.weights.free else {}
-        return {**weights, **self.family.to_pymc(self, parameters)}
 
+    @abstractmethod
+    def free_numbers(self, natural: dict[str, Floats]) -> Floats:
+        """Each number that the declaration leaves free once: what the densities are densities over."""
+
+    @abstractmethod
+    def interior(self, parameters: Parameters) -> bool:
+        """Whether no parameter is at a bound that is infinitely far on PyMC's unconstrained scale."""
+
+    @abstractmethod
     def refuse_others(self, parameters: Parameters) -> None:
-        """See that parameters are some of the declared model.
+        """See that parameters are some of the declared model; ValueError."""
 
-        Raises
-        ------
-        ValueError
-            for weights that are no shares or not those held fixed, or what else is none of the family
-        """
-        weights = parameters.weights
-        if not ((weights >= 0).all() and abs(weights.sum() - 1) <= SAME_SHARES):
-            raise ValueError(f"the weights are {cut(str(weights))}, which are no shares of 1")
-        fixed = self.weights.fixed
-        if fixed is not None and not np.allclose(weights, fixed, rtol=0, atol=SAME_SHARES):
-            raise ValueError(f"the weights are {cut(str(weights))} where they are held at {cut(str(fixed))}")
-        self.family.refuse_others(self, parameters)
-
+    @abstractmethod
     def random_parameters(self, random: np.random.Generator) -> Parameters:
         """Parameters anywhere near the data, in no order and of no fit: where two densities are compared."""
-        fixed = self.weights.fixed
-        weights = random.dirichlet(np.full(self.comparison.n_components, 2.0)) if fixed is None else fixed
-        return self.family.random_parameters(self, weights, random)
+
+    # Components that can be exchanged, where there are any
+
+    def ordered_by(self, point: Parameters) -> Self:
+        """The same problem with components in the order that separates those of a point."""
+        return self
+
+    def relabelled(self, fit: Fit) -> Fit:
+        """The fit and each of its modes with components in the problem's order."""
+        return fit
+
+    def in_order(self, parameters: Parameters) -> Parameters:
+        """Parameters with components in the problem's order."""
+        return parameters
+
+    def exchangeable(self, model: pm.Model) -> Integers:
+        """Groups of components that the model cannot tell apart."""
+        return np.zeros(0, dtype=np.int64)
+
+    def draws_in_order(self, tree: xr.DataTree, groups: Integers) -> xr.Dataset:
+        """Draws as sampled, with components of one group in the problem's order."""
+        drawn: xr.Dataset = tree["posterior"].to_dataset()
+        return drawn
+
+    @property
+    def coordinates(self) -> dict[str, list[str]]:
+        """Names along the dimensions of the draws."""
+        return {}
+
+    # Quantities
+
+    @abstractmethod
+    def arrays(self, parameters: Parameters) -> dict[str, Floats]:
+        """Parameters as arrays, those of many along their leading axes."""
+
+    @abstractmethod
+    def arrays_of_draws(self, posterior: xr.Dataset) -> dict[str, Floats]:
+        """Draws ``(chains, draws, ...)`` as arrays."""
+
+    @abstractmethod
+    def of_arrays(self, arrays: dict[str, Floats]) -> Parameters:
+        """Parameters with these arrays, unchecked and along any leading axes: of all draws at once."""
+
+    @abstractmethod
+    def quantities(self, arrays: dict[str, Any]) -> dict[str, Any]:
+        """Every quantity by name, in the order of the table."""
+
+    @abstractmethod
+    def gradients(self, parameters: Parameters) -> dict[str, Floats]:
+        """Gradient ``(p,)`` of every quantity by the full vector."""
+
+    @abstractmethod
+    def of_fit(self, fit: Fit) -> dict[str, tuple[float, float]]:
+        """Estimate and standard error of every quantity, read off a fit by another way than the table's."""
+
+    @abstractmethod
+    def scale(self, name: str) -> Scale:
+        """On which scale the quantity has no bounds, so that a Wald interval stays inside them."""
+
+    @property
+    def repeated(self) -> dict[str, str]:
+        """Quantities of which another one says all, and how that is told."""
+        return {}
+
+    @abstractmethod
+    def prior_draws(self, groups: Integers, n: int, random: np.random.Generator) -> dict[str, Floats] | None:
+        """``n`` draws from the prior as arrays, components in order; None where there are none to be had."""
+
+    def prior_is_flat(self) -> bool:
+        """Whether the prior density is the same everywhere."""
+        return False
+
+    # What a model may be without
+
+    @property
+    def unconstrained(self) -> Unconstrained | None:
+        """The posterior in coordinates without bounds, for the second route and Stein's identities."""
+        return None
+
+    @property
+    def third(self) -> Third | None:
+        """What judges both engines."""
+        return None
+
+    @property
+    def simulation(self) -> Simulation | None:
+        """Data like these."""
+        return None
+
+    def exact(self, thresholds: dict[str, list[float]]) -> Any:
+        """The posterior by quadrature, a `comparisons.families.exact.ExactPosterior`; None where it is not to be had."""
+        return None
+
+    def structurally_unidentified(self) -> str | None:
+        """Why no data of this design tell the parameters apart; None where they may, or no rule is known."""
+        return None
+
+    def margins(self) -> list[Margin]:
+        """Every observed variable by itself, to be drawn."""
+        return []
+
+    def surface(self) -> tuple[str, str] | None:
+        """Two quantities over which the log-likelihood is drawn."""
+        return None
+
+    def varied(self, parameters: Parameters, changed: dict[str, float]) -> Parameters:
+        """The parameters with quantities of the surface set to new values, by name."""
+        raise NotImplementedError("a model with a surface says how its quantities are set")
 
 
 def em_densities(problem: Problem, parameters: Parameters) -> tuple[float, float]:
-    """Log-likelihood and log prior as `em` has them."""
-    family = problem.family
-    return family.log_likelihood(problem, parameters), family.log_prior(problem, parameters)
-
-
-def exchangeable(model: pm.Model) -> Integers:
-    """Groups of components that the model cannot tell apart."""
-    return np.asarray(model["exchangeable"].get_value(), dtype=np.int64)
+    """Log-likelihood and log prior as EM has them."""
+    return problem.log_likelihood(parameters), problem.log_prior(parameters)

@@ -1,15 +1,13 @@
-"""The quantities of a comparison by name: from parameters, from standard errors, from draws.
-
-Weights are quantities where they are free; the others are told by the family.
-"""
+"""The quantities of a comparison by name: from parameters, from standard errors, from draws."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from comparisons.problem import Parameters, Problem
+from comparisons.capabilities import Parameters
+from comparisons.problem import Problem
 from em.uncertainty.curvature import Curvature
 from models.inputs import Floats
 
@@ -24,63 +22,23 @@ ALONG = 1e-6
 
 def names(problem: Problem) -> list[str]:
     """Names of all quantities, in the order of the table."""
-    return list(of_arrays(problem, _example(problem)))
+    return list(problem.quantities(problem.arrays(problem.random_parameters(np.random.default_rng(0)))))
 
 
 def of_parameters(problem: Problem, parameters: Parameters) -> dict[str, float]:
     """Every quantity at one point."""
-    return {name: float(value) for name, value in of_arrays(problem, problem.family.arrays(parameters)).items()}
+    return {name: float(value) for name, value in problem.quantities(problem.arrays(parameters)).items()}
 
 
 def of_draws(problem: Problem, posterior: xr.Dataset) -> dict[str, Floats]:
     """Draws ``(chains, draws)`` of every quantity, from draws in canonical order."""
-    arrays = {str(name): variable.values for name, variable in posterior.data_vars.items()}
-    if problem.weights.fixed is not None:
-        arrays["weights"] = problem.weights.fixed
-    return of_arrays(problem, arrays)
+    return problem.quantities(problem.arrays_of_draws(posterior))
 
 
 def unit_of(values: Floats) -> float:
     """The power of two next below the largest of the values: divided by it, without rounding, none has too large a square."""
     largest = float(np.abs(values).max(initial=0.0))
     return float(2.0 ** np.floor(np.log2(largest))) if 0 < largest < np.inf else 1.0
-
-
-def of_arrays(problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
-    """Quantities by name from arrays by PyMC's names, component and feature axes last."""
-    free, components = problem.weights.free, problem.comparison.components
-    found = {f"weights[{name}]": arrays["weights"][..., k] for k, name in enumerate(components) if free}
-    return found | problem.family.quantities(problem, arrays)
-
-
-def arrays_of(problem: Problem, values: dict[str, Floats]) -> dict[str, Floats]:
-    """Invert `of_arrays`: the parameters ``(n, K, ...)`` of ``n`` draws from their quantities by name."""
-    held, n = problem.weights.fixed, len(next(iter(values.values())))
-    weights = (
-        np.stack([values[f"weights[{name}]"] for name in problem.comparison.components], axis=1)
-        if held is None
-        else np.tile(held, (n, 1))
-    )
-    return {"weights": weights, **problem.family.from_quantities(problem, values)}
-
-
-def _example(problem: Problem) -> dict[str, Any]:
-    return problem.family.arrays(problem.random_parameters(np.random.default_rng(0)))
-
-
-def gradients(problem: Problem, parameters: Parameters) -> dict[str, Floats]:
-    """Gradient ``(p,)`` of every quantity by the full vector of EM: weights, head probabilities or means, covariances."""
-    slopes = of_arrays(problem, _unit_vectors(problem, parameters))
-    return problem.family.slopes(parameters, slopes, of_parameters(problem, parameters))
-
-
-def _unit_vectors(problem: Problem, parameters: Parameters) -> dict[str, Floats]:
-    """By name the derivative of each array by each entry of the full vector, which stand along a leading axis."""
-    places = problem.family.places(problem.family.arrays(parameters))
-    sizes = {name: int(values.max()) + 1 for name, values in places.items()}
-    ends = dict(zip(sizes, np.cumsum(list(sizes.values())), strict=True))
-    unit = np.eye(sum(sizes.values()))
-    return {name: unit[:, places[name] + ends[name] - size] for name, size in sizes.items()}
 
 
 def standard_errors(judged: Curvature, slopes: dict[str, Floats]) -> dict[str, float]:

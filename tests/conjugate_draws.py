@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from comparisons.problem import Problem
+from comparisons.families.mixtures import MixtureProblem
 from models import CoinPrior, CoinTosses, GaussianPrior, LogPosterior, Measurements
 from tests.declared import declare
 
 DRAWS = (4, 500)
 
 
-def coins() -> Problem:
+def coins() -> MixtureProblem:
     random = np.random.default_rng(1)
     z = np.arange(200) % 2
     return declare(
@@ -25,14 +25,14 @@ def coins() -> Problem:
     )
 
 
-def normals() -> Problem:
+def normals() -> MixtureProblem:
     random = np.random.default_rng(2)
     z = np.arange(1000) % 2
     prior = GaussianPrior([0.0], 0.05, 5.0, [[3.0]], 2.0)
     return declare(Measurements(random.normal(np.array([-1.5, 1.5])[z]), labels=z), prior=prior)
 
 
-def conjugate_draws(problem: Problem, random: np.random.Generator) -> dict[str, Any]:
+def conjugate_draws(problem: MixtureProblem, random: np.random.Generator) -> dict[str, Any]:
     """Independent draws of the posterior, the component of every row being known."""
     data, prior = problem.data, problem.prior
     counts = np.bincount(data.labels, weights=data.counts)
@@ -66,12 +66,12 @@ def conjugate_draws(problem: Problem, random: np.random.Generator) -> dict[str, 
 
 
 @cache
-def density(make: Callable[[], Problem]) -> LogPosterior:
+def density(make: Callable[[], MixtureProblem]) -> LogPosterior:
     return LogPosterior(make().model())
 
 
 @cache
-def tree(make: Callable[[], Problem]) -> xr.DataTree:
+def tree(make: Callable[[], MixtureProblem]) -> xr.DataTree:
     """The draws as a sampler returns them, with the density that it would have recorded."""
     problem, random = make(), np.random.default_rng(zlib.crc32(make.__name__.encode()))
     draws, log_posterior = conjugate_draws(problem, random), density(make)

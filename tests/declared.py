@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from comparisons import families
+from comparisons.capabilities import Parameters
 from comparisons.declaration import Comparison
-from comparisons.problem import Parameters, Problem
+from comparisons.families.mixtures import MixtureProblem
 from models import CoinPrior, CoinTosses, GaussianPrior, LogPosterior, Measurements
 from models.gaussians.covariances import Covariance, CovarianceForm
 from models.inputs import Floats
@@ -25,7 +26,7 @@ def declare(
     weights: Weights = "free",
     covariance: Covariance = "full",
     prior: Any = None,
-) -> Problem:
+) -> MixtureProblem:
     """The problem that a comparison with these options would be."""
     comparison = Comparison(
         name="declared",
@@ -57,7 +58,7 @@ class Case:
         family = "coins" if self.d == 0 else f"{self.covariance}, d={self.d}"
         return f"{family}, K={self.k}, {self.weights}"
 
-    def problem(self, seed: int, labels: Labels = "hidden", n: int = 40) -> Problem:
+    def problem(self, seed: int, labels: Labels = "hidden", n: int = 40) -> MixtureProblem:
         """Rows about K centres with counts, labels and prior; the same seed gives the same."""
         random = np.random.default_rng(seed)
         k, d = self.k, self.d
@@ -120,20 +121,20 @@ def compiled(case: Case) -> LogPosterior:
     return LogPosterior(case.problem(0).model())
 
 
-def given(problem: Problem, density: LogPosterior) -> LogPosterior:
+def given(problem: MixtureProblem, density: LogPosterior) -> LogPosterior:
     """The compiled log posterior with data and prior of this problem, which are no part of its graph."""
     for variable in problem.model().data_vars:
         density.model[variable.name].set_value(variable.get_value())
     return density
 
 
-def canonical(problem: Problem, parameters: Parameters) -> Parameters:
+def canonical(problem: MixtureProblem, parameters: Parameters) -> Parameters:
     """The parameters in canonical order."""
     groups = exchangeable_groups(problem.weights, problem.data.labels)
     return parameters.permuted(canonical_permutation(parameters.order_keys, groups))
 
 
-def free_entries(problem: Problem, values: dict[str, Any]) -> Floats:
+def free_entries(problem: MixtureProblem, values: dict[str, Any]) -> Floats:
     """Each free number once, on its natural scale: what the densities are densities over."""
     parts = [values["weights"][:-1]] if problem.weights.free else []
     if "head_probabilities" in values:

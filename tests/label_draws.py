@@ -8,14 +8,14 @@ import numpy as np
 from numpy.testing import assert_array_equal
 from scipy import stats
 
-from comparisons.problem import Problem
+from comparisons.families.mixtures import MixtureProblem
 from models import CoinParameters, CoinTosses, GaussianParameters, Measurements
 from models.inputs import Floats
 from tests.declared import declare
 from tests.result_parts import tree
 
 
-def draws_of(problem: Problem, n: int, random: np.random.Generator) -> Any:
+def draws_of(problem: MixtureProblem, n: int, random: np.random.Generator) -> Any:
     """Random parameters of a problem, as two chains of draws."""
     points = [problem.random_parameters(random) for _ in range(2 * n)]
     names = ["head_probabilities"] if isinstance(problem.data, CoinTosses) else ["means", "covariances"]
@@ -28,7 +28,7 @@ def draws_of(problem: Problem, n: int, random: np.random.Generator) -> Any:
     )
 
 
-def by_bayes(problem: Problem, p: CoinParameters | GaussianParameters, row: int) -> Floats:
+def by_bayes(problem: MixtureProblem, p: CoinParameters | GaussianParameters, row: int) -> Floats:
     """Membership probabilities of a row, from `scipy.stats`."""
     data, k = problem.data, problem.comparison.n_components
     if data.labels[row] >= 0:
@@ -47,7 +47,7 @@ def same_draws(one: Any, other: Any) -> None:
         assert_array_equal(one["posterior"][name].values, other["posterior"][name].values)
 
 
-def separated_coins(random: np.random.Generator) -> tuple[Problem, Any]:
+def separated_coins(random: np.random.Generator) -> tuple[MixtureProblem, Any]:
     """Three coins that no bag of twenty tosses confuses, and draws near the truth."""
     z = np.arange(30) % 3
     problem = declare(CoinTosses(np.array([1, 10, 19])[z], 20), 3)
@@ -55,7 +55,7 @@ def separated_coins(random: np.random.Generator) -> tuple[Problem, Any]:
     return problem, tree({"head_probabilities": p, "weights": random.dirichlet([50] * 3, size=(2, 100))}, list("abc"))
 
 
-def separated_clusters(random: np.random.Generator) -> tuple[Problem, Any]:
+def separated_clusters(random: np.random.Generator) -> tuple[MixtureProblem, Any]:
     """Three clusters in the plane, twenty standard deviations apart."""
     centres = np.array([[-20.0, 5], [0, -20], [20, 0]])
     y = centres[np.arange(45) % 3] + random.normal(size=(45, 2))

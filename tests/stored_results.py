@@ -25,6 +25,7 @@ from comparisons.results.report_data import (
     Surface,
 )
 from comparisons.results.result import (
+    NOTES,
     SCHEMA_VERSION,
     Check,
     Data,
@@ -34,7 +35,6 @@ from comparisons.results.result import (
     SampledResult,
     Sampler,
 )
-from comparisons.words import NOTES
 from tests.result_parts import binomial, model_checks, normal, provenance, quantity, tree
 
 type Floats = NDArray[np.float64]

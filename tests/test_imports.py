@@ -153,7 +153,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("comparisons.declaration",),
     ("comparisons.catalogue",),
-    ("comparisons.problem",),
+    ("comparisons.problem", "comparisons.capabilities"),
     ("comparisons.families",),
     ("comparisons.quantities", "comparisons.not_numbers", "comparisons.words", "comparisons.own"),
     ("comparisons.posterior",),

@@ -17,16 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import chdtri
 
-import em
+from comparisons.capabilities import Parameters
 from comparisons.checks.map_agrees import SAME_MAXIMUM
 from comparisons.not_numbers import all_fitted, all_numbers
 from comparisons.posterior.nuts import log_likelihoods, parameters_at
-from comparisons.problem import Parameters, Prior, Problem, em_densities
+from comparisons.problem import Fit, Prior, Problem, em_densities
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
-from em.search.collapse import chance_gain
 from em.search.doubts import MINIMUM_RATIO
-from em.uncertainty.curvature import curvature
 from models.inputs import Floats
 
 if TYPE_CHECKING:
@@ -47,8 +45,8 @@ NO_OPTIMUM = ("collapsed", "saddle")
 class BestMode:
     """Both fits, with a better mode in their place where draws led to one, and the check."""
 
-    fit: em.Fit[Any, Any]
-    map_fit: em.Fit[Any, Any]
+    fit: Fit
+    map_fit: Fit
     check: Check
 
 
@@ -66,7 +64,7 @@ class Searched:
     by_chance : nats to a higher mode that is not counted, as its standard deviations are too unequal
     """
 
-    kept: em.Fit[Any, Any]
+    kept: Fit
     gain: float = 0.0
     restarts: int = 0
     own_best: bool = True
@@ -76,8 +74,8 @@ class Searched:
 
 def best_mode(
     problem: Problem,
-    fit: em.Fit[Any, Any],
-    map_fit: em.Fit[Any, Any],
+    fit: Fit,
+    map_fit: Fit,
     posterior: xr.Dataset,
     tree: xr.DataTree,
     seed: int,
@@ -110,7 +108,7 @@ def best_mode(
     return BestMode(at_likelihood.kept, at_posterior.kept, check)
 
 
-def objective(fit: em.Fit[Any, Any]) -> float:
+def objective(fit: Fit) -> float:
     """What the fit maximised, in nats."""
     return float(fit.log_likelihood if fit.log_posterior is None else fit.log_posterior)
 
@@ -125,16 +123,14 @@ def _starts(posterior: xr.Dataset, log_density: Floats) -> list[tuple[int, int]]
     ]
 
 
-def _searched(
-    problem: Problem, known: em.Fit[Any, Any], again: Sequence[em.Fit[Any, Any]], prior: Prior | None, seed: int
-) -> Searched:
+def _searched(problem: Problem, known: Fit, again: Sequence[Fit], prior: Prior | None, seed: int) -> Searched:
     """Compare one fit with its own modes, with a second search, and with the runs ``again`` from draws."""
 
     def height(parameters: Parameters) -> float:
         """What parameters are worth on these data, whatever a fit reports."""
         return sum(em_densities(problem, parameters)[: 1 if prior is None else 2])
 
-    def rank(fit: em.Fit[Any, Any]) -> tuple[bool, float]:
+    def rank(fit: Fit) -> tuple[bool, float]:
         return fit.status not in NO_OPTIMUM, height(fit.parameters)
 
     def better(one: tuple[bool, float], other: tuple[bool, float]) -> bool:
@@ -146,12 +142,11 @@ def _searched(
     own_best = own is known.parameters or not better((True, height(own)), first)
     higher = [fit for fit in again if fit.status in ENDED and better(rank(fit), first)]
     if prior is None:
-        # A known height from which rows that lie together by chance may rise.
-        level = first[1] + chance_gain(problem.mixture(None)) if first[0] else np.inf
+        # Above no known height nothing is known to be more than chance.
         counted = [
             fit
             for fit in higher
-            if problem.family.standard_deviation_ratio(fit.parameters) >= MINIMUM_RATIO or rank(fit)[1] > level
+            if not problem.made_by_chance(fit.parameters, rank(fit)[1] - first[1] if first[0] else -np.inf)
         ]
     else:
         counted = higher
@@ -166,7 +161,7 @@ def _searched(
     return Searched(kept, rank(kept)[1] - first[1], len(counted), own_best, found_again, by_chance)
 
 
-def _basins(problem: Problem, map_fit: em.Fit[Any, Any], reached: list[tuple[int, float]]) -> str:
+def _basins(problem: Problem, map_fit: Fit, reached: list[tuple[int, float]]) -> str:
     """Modes that EM's starts know beside modes whose basins the chains visited."""
     known = [sum(em_densities(problem, m.parameters)) for m in map_fit.modes if m.regular] or [objective(map_fit)]
     chains = {chain for chain, _ in reached}
@@ -183,12 +178,11 @@ def _basins(problem: Problem, map_fit: em.Fit[Any, Any], reached: list[tuple[int
     return f"{opening}; the restarts end in {places}, in the best one from {len(best)} of {len(chains)} chains."
 
 
-def _likelihood_ratios(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset) -> str:
+def _likelihood_ratios(problem: Problem, fit: Fit, posterior: xr.Dataset) -> str:
     """Twice the log-likelihood from the draws up to EM, beside what it would be in a regular model."""
     gaps = 2 * (fit.log_likelihood - log_likelihoods(problem, posterior, COMPARED_DRAWS))
-    mixture = problem.mixture(None)
-    flat = curvature(mixture, fit.parameters).flat_directions.shape[1] if fit.status == "ridge" else 0
-    free = mixture.basis.shape[1] - flat
+    flat = problem.curvature(None, fit.parameters).flat_directions.shape[1] if fit.status == "ridge" else 0
+    free = problem.n_free - flat
     likelier = int((gaps < 0).sum())
     told = f" {likelier} of {len(gaps)} draws are likelier than it, through narrower components." if likelier else ""
     return (

@@ -37,6 +37,4 @@ def jacobian_error(problem: Problem, density: LogPosterior, x: Floats) -> float:
 
 def _free_numbers(problem: Problem, density: LogPosterior, x: Floats) -> Floats:
     """Each number that the declaration leaves free once, on its natural scale: what the densities are densities over."""
-    natural = density.natural(x)
-    weights = natural["weights"][:-1] if problem.weights.free else np.zeros(0)
-    return np.concatenate([weights, problem.family.free_numbers(problem, natural)])
+    return problem.free_numbers(density.natural(x))

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-import em
 from comparisons import quantities
-from comparisons.checks import third_reading
-from comparisons.checks.evidence import names
 from comparisons.checks.same_density import SAME_DENSITY
 from comparisons.engine_failures import failing
 from comparisons.posterior import stein
 from comparisons.posterior.nuts import draw_values
-from comparisons.problem import Problem
+from comparisons.problem import Fit, Problem
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
 from models import LogPosterior
@@ -75,7 +72,8 @@ def meets_identities(check: Check, identities: stein.Identities | None) -> Check
     text = check.explanation
     if identities is None:
         asked = (
-            "Stein's identities cannot be asked of them: there are too many labellings, or no gradient at some draw."
+            "Stein's identities cannot be asked of them: there are too many labellings, no gradient at some draw, or no "
+            "coordinates without bounds."
         )
         return replace(check, explanation=f"{text} {asked}")
     counted, departure = f"{identities.n_identities} of Stein's identities", abs(identities.departure)
@@ -109,8 +107,8 @@ def draws_belong(
     density: LogPosterior,
     posterior: xr.Dataset,
     tree: xr.DataTree,
-    map_fit: em.Fit[Any, Any] | None = None,
-    fits: Sequence[em.Fit[Any, Any]] = (),
+    map_fit: Fit | None = None,
+    fits: Sequence[Fit] = (),
 ) -> Check:
     """Recompute the log density, Jacobian included, at some draws of each chain, as sampled and in canonical order.
 
@@ -133,15 +131,15 @@ def draws_belong(
     check = as_recorded(*(np.array(v) for v in (recorded, recomputed["sampled"], recomputed["canonical"])))
     if check.outcome == "pass":
         estimates = [(f.parameters, quantities.of_parameters(problem, f.parameters)) for f in fits]
-        misread = third_reading.misread(problem, sampled, quantities.of_draws(problem, posterior), estimates)
+        third, values = problem.third, quantities.of_draws(problem, posterior)
+        misread = None if third is None else third.misread(sampled, values, estimates)
         check = misread or named(check, _misnamed(problem, posterior))
     if map_fit is None or check.outcome != "pass":
         return check
-    return meets_identities(check, stein.identities(problem, map_fit, posterior, names(problem)))
+    return meets_identities(check, stein.identities(problem, map_fit, posterior))
 
 
 def _misnamed(problem: Problem, posterior: xr.Dataset) -> list[str]:
     """Coordinates of the draws that do not have the names declared."""
-    c = problem.comparison
-    named = {"component": list(c.components), "feature": list(c.features), "feature_2": list(c.features)}
-    return [dim for dim, names in named.items() if dim in posterior.coords and posterior[dim].values.tolist() != names]
+    named = problem.coordinates.items()
+    return [dim for dim, names in named if dim in posterior.coords and posterior[dim].values.tolist() != names]

@@ -17,17 +17,15 @@ from models.inputs import some_of
 CONTRACTED = 0.75
 
 
-def identified(
-    problem: Problem, judged: Curvature | None, names: tuple[str, ...], contraction: dict[str, float]
-) -> Check:
+def identified(problem: Problem, judged: Curvature | None, contraction: dict[str, float]) -> Check:
     """The data tell the parameters apart: by structure and by the rank of the information; contraction is told beside it."""
     title = "The parameters are identified at the estimate"
-    structural = problem.family.structurally_unidentified(problem)
+    structural = problem.structurally_unidentified()
     reasons = [] if structural is None else [structural]
     if judged is not None and judged.kind == "ridge":
         reasons.append(
             f"the likelihood is flat in {judged.flat_directions.shape[1]} of {len(judged.gradient)} directions, such as "
-            f"{describe(judged.direction, names)}"
+            f"{describe(judged.direction, problem.names)}"
         )
     told = _contracted(contraction)
     rank = None if judged is None else 1 - judged.rate

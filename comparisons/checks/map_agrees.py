@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-import em
 import models
 from comparisons.checks.evidence import curvature_of
-from comparisons.problem import Problem, em_densities
+from comparisons.problem import Fit, Problem, em_densities
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
-from em.mixture import row_posteriors
 from models import LogPosterior, Maximum
 
 # Nats between two maxima of one function: BFGS and EM both end closer than 1e-9.
@@ -88,7 +84,7 @@ def same_mode(height: float, maximum: Maximum, distance: float, flat: bool) -> C
 
 
 def mode_again(
-    problem: Problem, map_fit: em.Fit[Any, Any], density: LogPosterior, maximum: models.Maximum, seed: int
+    problem: Problem, map_fit: Fit, density: LogPosterior, maximum: models.Maximum, seed: int
 ) -> models.Maximum:
     """PyMC's mode, sought again from more and other starts where it is below MAP-EM's; EM's answer is no start of it."""
     behind = sum(em_densities(problem, map_fit.parameters)) - maximum.log_posterior
@@ -97,20 +93,20 @@ def mode_again(
     return max(maximum, models.find_map(density, MORE_STARTS, seed + 1), key=lambda found: found.log_posterior)
 
 
-def map_agrees(problem: Problem, map_fit: em.Fit[Any, Any], maximum: models.Maximum) -> Check:
+def map_agrees(problem: Problem, map_fit: Fit, maximum: models.Maximum) -> Check:
     """Both modes in canonical order, their distance measured by the observed information."""
-    mixture: Any = problem.mixture(problem.prior, standardise=True)
-    there = problem.from_pymc(maximum.parameters)
-    there = there.permuted(problem.order.permutation(there, mixture.groups))
-    there, here = mixture.from_published(there), mixture.from_published(map_fit.parameters)
-    step = mixture.by_feature((mixture.to_vector(there) - mixture.to_vector(here))[:, None])[:, 0]
+    there, here = problem.in_order(problem.from_pymc(maximum.parameters)), map_fit.parameters
     judged = curvature_of(problem, problem.prior, map_fit)
     # Not what EM reports of itself, but what its estimate is worth on these data.
     height = sum(em_densities(problem, map_fit.parameters))
     if judged is None or judged.kind == "ridge":
         # What is identified is what the parameters say of the rows.
-        rows = [row_posteriors(mixture, p)[1] for p in (there, here)]
+        rows = [problem.row_log_likelihoods(p) for p in (there, here)]
         return same_mode(height, maximum, float(np.abs(rows[0] - rows[1]).max()), flat=True)
-    free = np.linalg.lstsq(judged.basis / mixture.vector_units[:, None], step, rcond=None)[0]
+    # Each entry in a unit of its own: variances of data at 1e-100 are lost beside weights.
+    units = np.abs(judged.basis).max(axis=1, initial=0.0)
+    units = np.where(units > 0, units, 1.0)
+    step = (problem.entries(there) - problem.entries(here)) / units
+    free = np.linalg.lstsq(judged.basis / units[:, None], step, rcond=None)[0]
     distance = float(np.sqrt(max(free @ judged.information @ free, 0.0)))
     return same_mode(height, maximum, distance, flat=False)

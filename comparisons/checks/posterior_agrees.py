@@ -23,7 +23,7 @@ FEWEST_BEYOND = 20
 
 
 def posterior_agrees(
-    route: SecondRoute | None,
+    route: SecondRoute | str,
     exact: ExactPosterior | None,
     converged: bool,
     summary: Any,
@@ -43,8 +43,8 @@ def posterior_agrees(
     """
     title = "A second route to the posterior agrees"
     told = _told(route, exact)
-    if exact is None and (route is None or not route.trusted):
-        k_hat = None if route is None else number(route.k_hat)
+    if exact is None and (isinstance(route, str) or not route.trusted):
+        k_hat = None if isinstance(route, str) else number(route.k_hat)
         return Check("posterior-agrees", title, "not applicable", k_hat, importance.K_HAT, told)
     if not converged:
         text = f"{told} The chains have not converged, so there is nothing to hold against it."
@@ -90,18 +90,15 @@ def confirmed(first: Check, second: Check) -> Check:
     return replace(second, explanation=f"{second.explanation} {told}")
 
 
-def _told(route: SecondRoute | None, exact: ExactPosterior | None) -> str:
+def _told(route: SecondRoute | str, exact: ExactPosterior | None) -> str:
     """What each route says of the log marginal likelihood."""
     sentences = []
     if exact is not None:
         sentences.append(
             f"Quadrature gives the exact posterior, with a log marginal likelihood of {exact.log_evidence:.4f}."
         )
-    if route is None:
-        sentences.append(
-            "With so many exchangeable components there are too many labellings for importance sampling guided by EM."
-        )
-        return " ".join(sentences)
+    if isinstance(route, str):
+        return " ".join([*sentences, route])
     doubt = "."
     if not route.trusted:
         doubt = f", but a k-hat above {importance.K_HAT} means that it cannot be trusted here."
@@ -115,7 +112,7 @@ def _told(route: SecondRoute | None, exact: ExactPosterior | None) -> str:
 
 
 def _scores(
-    route: SecondRoute | None,
+    route: SecondRoute | str,
     exact: ExactPosterior | None,
     summary: Any,
     values: dict[str, Floats],
@@ -135,7 +132,7 @@ def _scores(
         for j, threshold in enumerate(thresholds[name]):
             there = _Other(exact.below[name][j]) if exact is not None else _Other.of(route, name, threshold)
             here = float((draws < threshold).mean())
-            other = 0.0 if route is None or exact is not None else route.effective
+            other = 0.0 if isinstance(route, str) or exact is not None else route.effective
             pooled = there.value if exact is not None else (ess * here + other * there.value) / (ess + other)
             spread = pooled * (1 - pooled)
             if spread * ess < FEWEST_BEYOND or there.draws < FEWEST_BEYOND:
@@ -153,9 +150,9 @@ class _Other:
     draws: float = np.inf
 
     @classmethod
-    def of(cls, route: SecondRoute | None, name: str, threshold: float | None = None, unit: float = 1.0) -> _Other:
+    def of(cls, route: SecondRoute | str, name: str, threshold: float | None = None, unit: float = 1.0) -> _Other:
         """Mean of a quantity by importance sampling, in such units, or its probability below a threshold."""
-        assert route is not None
+        assert not isinstance(route, str)
         values = route.values[name]
         values = values / unit if threshold is None else (values < threshold).astype(float)
         return cls(*route.mean(values), route.contributing(values))

@@ -6,15 +6,14 @@ A comparison of NaN is never a pass, here and in all checks: thresholds are writ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-import em
-from comparisons.checks import shared_code, third_density
+from comparisons.capabilities import Parameters, Third
 from comparisons.checks.change_of_variables import SAME_JACOBIAN, jacobian_error
 from comparisons.engine_failures import EngineFailure, failing
-from comparisons.problem import Parameters, Problem, em_densities
+from comparisons.families.shared_code import TITLE
+from comparisons.problem import Fit, Problem, em_densities
 from comparisons.results.result import Check, Engine
 from comparisons.results.strict_json import number
 from models import LogPosterior
@@ -57,21 +56,19 @@ def same_variables(problem: Problem, density: LogPosterior) -> None:
         )
         text = f"The PyMC model has other free variables than the declaration: {has} in place of {should}."
         remedy = "Build the model with the weights, covariances and number of components that are declared."
-        raise EngineFailure(Check("same-density", shared_code.TITLE, "fail", None, SAME_DENSITY, text, "pymc", remedy))
+        raise EngineFailure(Check("same-density", TITLE, "fail", None, SAME_DENSITY, text, "pymc", remedy))
 
 
-def same_density(
-    problem: Problem, density: LogPosterior, fits: Sequence[em.Fit[Any, Any]], random: np.random.Generator
-) -> Check:
+def same_density(problem: Problem, density: LogPosterior, fits: Sequence[Fit], random: np.random.Generator) -> Check:
     """Log-likelihood and log prior of both engines are the same functions, and EM reports what they are at its estimates."""
-    other = shared_code.other_data(problem, density) or shared_code.other_prior(problem)
+    third = problem.third
+    other = None if third is None else third.other_declaration(density)
     if other is not None:
         return other
     at = fits[-1].parameters
     worst, where, parts = 0.0, at, (0.0, 0.0)
     judged: list[tuple[Parameters, Sequence[float]]] = []
-    # On PyMC's unconstrained scale an empty component is infinitely far away.
-    inside = bool((at.weights > 0).all())
+    inside = problem.interior(at)
     points = [*([at] if inside else []), *(problem.random_parameters(random) for _ in range(RANDOM_POINTS))]
     for point in points:
         by_em = np.array(em_densities(problem, point))
@@ -82,16 +79,15 @@ def same_density(
         error = float(np.max(np.where(np.isnan(errors), np.inf, errors)))
         if not error <= worst:
             worst, where, parts = error, point, tuple(np.abs(by_em - by_pymc))
-    title = shared_code.TITLE
     if worst <= SAME_DENSITY:
-        neither = shared_code.other_density(problem, judged, SAME_DENSITY)
+        neither = None if third is None else _other_density(third, judged)
         if neither is not None:
             return neither
         off = max(_misreported(problem, fit) for fit in fits)
         if not off <= SAME_DENSITY:
             return Check(
                 "same-density",
-                title,
+                TITLE,
                 "fail",
                 number(off),
                 SAME_DENSITY,
@@ -108,7 +104,7 @@ def same_density(
         if not shift <= SAME_JACOBIAN:
             return Check(
                 "same-density",
-                title,
+                TITLE,
                 "fail",
                 number(shift),
                 SAME_JACOBIAN,
@@ -119,41 +115,78 @@ def same_density(
             )
         return Check(
             "same-density",
-            title,
+            TITLE,
             "pass",
             worst,
             SAME_DENSITY,
             f"Log-likelihood and log prior of EM and of PyMC agree {'at the estimate and ' * inside}at {RANDOM_POINTS} random "
-            "points; the largest relative difference is within the rounding of such sums. So does a third density of the rows as "
-            f"declared, by scipy.stats, at {len(judged)} of them, and each engine got the rows and prior as declared. What "
+            f"points; the largest relative difference is within the rounding of such sums. {_by_third(third, len(judged))} What "
             "EM reports of its estimates is their density, and PyMC counts the right Jacobian.",
         )
-    third = np.array([third_density.log_likelihood(problem, where), third_density.log_prior(problem, where)])
-    by_em = np.array(em_densities(problem, where))
-    by_pymc = pymc_densities(problem, density, where)
-    tolerance = SAME_DENSITY * np.maximum(1.0, np.abs(third))
-    em_off, pymc_off = (bool((~(np.abs(v - third) <= tolerance)).any()) for v in (by_em, by_pymc))
-    engine: Engine = "comparison" if em_off == pymc_off else "em" if em_off else "pymc"
+    if third is None:
+        engine: Engine = "comparison"
+        judgement = "There is no third density to say which of the two is off."
+    else:
+        by_third = np.array([third.log_likelihood(where), third.log_prior(where)])
+        tolerance = SAME_DENSITY * np.maximum(1.0, np.abs(by_third))
+        sides = np.array(em_densities(problem, where)), pymc_densities(problem, density, where)
+        em_off, pymc_off = (bool((~(np.abs(v - by_third) <= tolerance)).any()) for v in sides)
+        engine = "comparison" if em_off == pymc_off else "em" if em_off else "pymc"
+        judgement = (
+            "A third density, by scipy.stats, agrees with "
+            f"{'neither' if engine == 'comparison' else 'the other engine'}."
+        )
     return Check(
         "same-density",
-        title,
+        TITLE,
         "fail",
         number(worst),
         SAME_DENSITY,
         f"The densities differ: by {parts[0]:.3g} nats in the log-likelihood and {parts[1]:.3g} in the log prior at one "
-        f"point. A third density, by scipy.stats, agrees with {'neither' if engine == 'comparison' else 'the other engine'}.",
+        f"point. {judgement}",
         engine,
         "The engines solve different problems; nothing below means anything until their densities agree.",
     )
 
 
-def _misreported(problem: Problem, fit: em.Fit[Any, Any]) -> float:
+def _by_third(third: Third | None, points: int) -> str:
+    if third is None:
+        return "There is no third density of the rows as declared, so what both engines share is not looked at."
+    return (
+        f"So does a third density of the rows as declared, by scipy.stats, at {points} of them, and each engine got the rows and "
+        "prior as declared."
+    )
+
+
+def _other_density(third: Third, points: Sequence[tuple[Parameters, Sequence[float]]]) -> Check | None:
+    """A failed check where the density that both engines have at these points is not that of the rows as declared."""
+    for parameters, ours in points:
+        theirs, spare = (third.log_likelihood(parameters), third.log_prior(parameters)), third.rounding(parameters)
+        for told, one, other in zip(("likelihood", "prior"), ours, theirs, strict=True):
+            if one == other or abs(one - other) <= SAME_DENSITY * max(1.0, abs(other)) + spare:
+                continue
+            return Check(
+                "same-density",
+                TITLE,
+                "fail",
+                number(abs(one - other) / max(1.0, abs(other))),
+                SAME_DENSITY,
+                f"The engines agree with each other, but not with a third density of the rows as declared, by scipy.stats: their "
+                f"log {told} is {one:.10g} at one point, where it gives {other:.10g}.",
+                "comparison",
+                "Look at what both engines share: the data as counted, how labels and weights are read, and the prior numbers.",
+            )
+    return None
+
+
+def _misreported(problem: Problem, fit: Fit) -> float:
     """Relative distance of the reported log-likelihood and log posterior from the densities at the estimate, beyond rounding."""
     likelihood, prior = em_densities(problem, fit.parameters)
     pairs = [(fit.log_likelihood, likelihood)]
     if fit.log_posterior is not None:
         pairs.append((fit.log_posterior, likelihood + prior))
     # Of a component that has all but collapsed a log density has few digits in any units.
-    spare = third_density.rounding(problem, fit.parameters) if fit.status == "collapsed" else 0.0
+    third = problem.third
+    spare = 0.0 if third is None or fit.status != "collapsed" else third.rounding(fit.parameters)
     errors = [max(abs(told - true) - spare, 0.0) / max(1.0, abs(true)) for told, true in pairs if told != true]
     return max((e if e == e else np.inf for e in errors), default=0.0)

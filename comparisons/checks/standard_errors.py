@@ -19,14 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-import em
-from comparisons.checks.evidence import curvature_of, names
+from comparisons.checks.evidence import curvature_of
 from comparisons.checks.stationary import STATIONARY
-from comparisons.problem import Prior, Problem
+from comparisons.problem import Fit, Prior, Problem
 from comparisons.results.result import Check, Engine, Outcome, Quantity
 from comparisons.results.strict_json import number
 from em.uncertainty.curvature import Curvature
@@ -80,7 +78,7 @@ UNKNOWN = Compared(np.nan, np.nan, 0.0, np.nan, 0, 0, "", np.nan)
 def standard_errors(
     problem: Problem,
     density: LogPosterior,
-    fits: tuple[em.Fit[Any, Any], em.Fit[Any, Any]],
+    fits: tuple[Fit, Fit],
     judged: Curvature | None,
     table: Sequence[Quantity],
     found: Sequence[Check],
@@ -128,9 +126,9 @@ def standard_errors(
     return _check("pass", max(float(worst), off), f"{' '.join(told)} {why}".strip(), limit=ROOM)
 
 
-def against_pymc(problem: Problem, density: LogPosterior, fit: em.Fit[Any, Any], prior: Prior | None) -> Compared:
+def against_pymc(problem: Problem, density: LogPosterior, fit: Fit, prior: Prior | None) -> Compared:
     """Compare the covariance of a fit that has one with the second derivatives of what it maximised, by PyMC."""
-    estimate, sizes = problem.family.entries(fit.parameters), problem.family.entries(fit.standard_errors)
+    estimate, sizes = problem.entries(fit.parameters), problem.entries(fit.standard_errors)
     # What is held fixed has no error; any unit serves it.
     units = np.where(sizes > 0, sizes, 1.0)
     values, vectors = np.linalg.eigh(_in_errors(problem, fit, prior, units))
@@ -139,7 +137,7 @@ def against_pymc(problem: Problem, density: LogPosterior, fit: em.Fit[Any, Any],
     x = density.unconstrained(problem.to_pymc(fit.parameters))
 
     def parameters_at(step: Floats) -> Floats:
-        return (problem.family.entries(problem.from_pymc(density.natural(x + step))) - estimate) / units
+        return (problem.entries(problem.from_pymc(density.natural(x + step))) - estimate) / units
 
     with np.errstate(
         all="ignore"
@@ -151,7 +149,7 @@ def against_pymc(problem: Problem, density: LogPosterior, fit: em.Fit[Any, Any],
         slope_error = np.linalg.norm(np.abs(inverse_root.T) @ slope_errors @ np.abs(directions))
         outside = np.linalg.norm(inverse_root.T @ (root - slopes @ directions), axis=0)
         if outside.max() > slope_error + SAME_ERRORS:
-            worst = names(problem)[int(np.argmax(np.abs(root[:, int(np.argmax(outside))])))]
+            worst = problem.names[int(np.argmax(np.abs(root[:, int(np.argmax(outside))])))]
             return replace(UNKNOWN, shown=np.inf, directions=len(kept), worst=worst)
         by_error = directions * density.scale[:, None]
         # Near a bound a standard error is a step that leads out of all data on the unbounded scale.
@@ -182,7 +180,7 @@ def against_pymc(problem: Problem, density: LogPosterior, fit: em.Fit[Any, Any],
     nearest = np.clip(1.0, sizes_of - error, sizes_of + error)
     shown, possible = _deviations(nearest), np.fmax(_deviations(sizes_of - error), _deviations(sizes_of + error))
     at = int(np.argmax(_deviations(sizes_of)))
-    worst = names(problem)[int(np.argmax(np.abs(root @ turned[:, at])))]
+    worst = problem.names[int(np.argmax(np.abs(root @ turned[:, at])))]
     low, high = np.sqrt(np.maximum(sizes_of[[0, -1]], 0.0))
     distance = float(np.sqrt(((turned.T @ gradient) ** 2 / np.where(sizes_of > 0, sizes_of, np.nan)).sum()))
     left_out = max(density.size - len(kept), 0)
@@ -197,7 +195,7 @@ def _deviations(of_one: Floats) -> Floats:
         return np.asarray(np.expm1(np.abs(0.5 * np.log(np.maximum(of_one, 0.0)))))
 
 
-def _in_errors(problem: Problem, fit: em.Fit[Any, Any], prior: Prior | None, units: Floats) -> Floats:
+def _in_errors(problem: Problem, fit: Fit, prior: Prior | None, units: Floats) -> Floats:
     """``(p, p)`` covariance of a fit, each parameter in its standard errors.
 
     In the user's units variances of covariances are fourth powers of them. Where doubles do not hold these, the covariance
@@ -238,9 +236,7 @@ def _derivative(of: Callable[[Floats], Floats], n: int, step: float) -> tuple[Fl
     return np.asarray(found.df), np.asarray(found.error)
 
 
-def _table_off(
-    problem: Problem, fit: em.Fit[Any, Any], judged: Curvature | None, table: Sequence[Quantity]
-) -> tuple[float, str]:
+def _table_off(problem: Problem, fit: Fit, judged: Curvature | None, table: Sequence[Quantity]) -> tuple[float, str]:
     """How far the table is off the fit, in standard errors or as a share of one, and a sentence."""
     if fit.standard_errors.reason is not None:
         if judged is not None and judged.kind == "ridge":
@@ -249,7 +245,7 @@ def _table_off(
         if withheld:
             return np.inf, f"The table prints standard errors of {', '.join(withheld)}, which EM withholds."
         return 0.0, ""
-    expected = of_fit(problem, fit)
+    expected = problem.of_fit(fit)
     worst, why = 0.0, ""
     for q in table:
         value, error = expected.get(q.name, (np.nan, np.nan))
@@ -267,13 +263,6 @@ def _table_off(
     if worst <= SAME_ERRORS:
         return worst, "The table prints the estimates and standard errors of the fit."
     return worst, why
-
-
-def of_fit(problem: Problem, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
-    """Estimate and standard error of every quantity by its name, read off the fit."""
-    weights = zip(fit.parameters.weights.tolist(), fit.standard_errors.weights.tolist(), strict=True)
-    found = {f"weights[{c}]": pair for c, pair in zip(problem.comparison.components, weights, strict=True)}
-    return found | problem.family.of_fit(problem, fit)
 
 
 def _failed(compared: Compared, place: str) -> Check:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-import em
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
 from em.uncertainty.curvature import Curvature
@@ -16,7 +15,7 @@ from em.uncertainty.standard_errors import describe
 STATIONARY = 1e-3
 
 
-def stationary(fit: em.Fit[Any, Any], judged: Curvature | None, names: tuple[str, ...]) -> Check:
+def stationary(judged: Curvature | None, names: tuple[str, ...]) -> Check:
     """The EM estimate is a stationary point, by the distance to the optimum in standard errors."""
     title = "The EM estimate is a maximum"
 

@@ -13,11 +13,11 @@ import numpy as np
 from scipy.special import entr
 
 import em
-from comparisons import DEFAULT_SEED, catalogue, datasets, families, words
+from comparisons import DEFAULT_SEED, catalogue, datasets, families
 from comparisons.components import conclusions, likelihood_ratio, marginal, record
 from comparisons.components.marginal import Marginal
 from comparisons.components.record import SCHEMA_VERSION, Candidate, Components, Criteria
-from comparisons.problem import Problem
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.results import provenance
 from comparisons.results.files import directory_name
 from em.search.doubts import MINIMUM_RATIO
@@ -65,7 +65,7 @@ def compare(
     problems = [with_components(base, k) for k in range(1, most + 1)]
     candidates, seconds = _candidates(problems, seed, progress)
     chosen = conclusions.choices(candidates)
-    told = words.model(problems[-1])
+    told = problems[-1].in_words()
     components = Components(
         schema_version=SCHEMA_VERSION,
         name=name,
@@ -92,7 +92,7 @@ def compare(
     return components
 
 
-def _refuse(problem: Problem, most: int) -> None:
+def _refuse(problem: MixtureProblem, most: int) -> None:
     c = problem.comparison
     if (problem.data.labels >= 0).any():
         twin = c.name.removesuffix("-labelled")
@@ -108,18 +108,18 @@ def _refuse(problem: Problem, most: int) -> None:
         raise NoQuestion(f"there are {problem.data.n} rows for {most} components; ask for {problem.data.n} at most")
 
 
-def with_components(problem: Problem, k: int) -> Problem:
+def with_components(problem: MixtureProblem, k: int) -> MixtureProblem:
     """The same data, options and prior numbers with K components, named by their canonical position."""
     named = replace(problem.comparison, components=tuple(str(j + 1) for j in range(k)), prior=problem.prior)
-    return Problem(problem.family, named, problem.data, problem.prior, problem.declared)
+    return MixtureProblem(problem.family, named, problem.data, problem.prior, problem.declared)
 
 
 def _candidates(
-    problems: list[Problem], seed: int, progress: Callable[[str, int, int], None]
+    problems: list[MixtureProblem], seed: int, progress: Callable[[str, int, int], None]
 ) -> tuple[list[Candidate], dict[str, float]]:
     candidates: list[Candidate] = []
     seconds: dict[str, float] = {}
-    smaller: tuple[Problem, em.Fit[Any, Any], Marginal] | None = None
+    smaller: tuple[MixtureProblem, em.Fit[Any, Any], Marginal] | None = None
     for k, problem in enumerate(problems, start=1):
         began = time.perf_counter()
         # Streams of their own, so that no number depends on how many components are asked for.
@@ -159,12 +159,12 @@ def _candidates(
     return candidates, seconds
 
 
-def n_parameters(problem: Problem) -> int:
+def n_parameters(problem: MixtureProblem) -> int:
     """Free parameters: weights but one, means or head probabilities, free entries of the covariances."""
     return int(problem.mixture(None).basis.shape[1])
 
 
-def criteria(problem: Problem, fit: em.Fit[Any, Any]) -> Criteria:
+def criteria(problem: MixtureProblem, fit: em.Fit[Any, Any]) -> Criteria:
     """AIC, BIC and ICL of a maximum-likelihood fit; n is the number of rows, or of bags."""
     p, deviance = n_parameters(problem), -2 * fit.log_likelihood
     r = fit.responsibilities(problem.data)
@@ -173,7 +173,7 @@ def criteria(problem: Problem, fit: em.Fit[Any, Any]) -> Criteria:
     return Criteria(aic=deviance + 2 * p, bic=bic, icl=bic + 2 * entropy, entropy=entropy)
 
 
-def _reservation(problem: Problem, fit: em.Fit[Any, Any]) -> str | None:
+def _reservation(problem: MixtureProblem, fit: em.Fit[Any, Any]) -> str | None:
     """Why the criteria may not mean what they mean at a regular maximum, None where nothing speaks against them."""
     told = [] if fit.standard_errors.reason is None else [str(fit.standard_errors.reason)]
     ratio = families.of(fit.parameters).standard_deviation_ratio(fit.parameters)

@@ -22,8 +22,9 @@ import numpy as np
 import em
 from comparisons import families
 from comparisons.binomial import exact_interval
+from comparisons.capabilities import Parameters
 from comparisons.components.record import LikelihoodRatio
-from comparisons.problem import Parameters, Problem
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.results.strict_json import number
 from em.ascent.climb import Climb, climb
 from em.ascent.direct import maximise
@@ -54,8 +55,8 @@ def admissible(fit: em.Fit[Any, Any]) -> em.Mode[Any] | None:
 
 
 def bootstrap(
-    null: Problem,
-    alternative: Problem,
+    null: MixtureProblem,
+    alternative: MixtureProblem,
     null_fit: em.Fit[Any, Any],
     random: np.random.Generator,
     progress: Callable[[int], None],
@@ -91,8 +92,8 @@ def _withheld(reason: str) -> LikelihoodRatio:
 
 
 def statistic(
-    null: Problem,
-    alternative: Problem,
+    null: MixtureProblem,
+    alternative: MixtureProblem,
     data: Any,
     generating: Parameters,
     random: np.random.Generator,
@@ -116,7 +117,7 @@ def statistic(
     return 2 * (max(gain, 0.0) if nested else gain), ratio
 
 
-def _mixture(problem: Problem, data: Any) -> Mixture[Any, Any]:
+def _mixture(problem: MixtureProblem, data: Any) -> Mixture[Any, Any]:
     mixture: Mixture[Any, Any] = replace(problem, data=data).mixture(None, standardise=True)
     return mixture
 
@@ -188,7 +189,7 @@ def _split(small: Mixture[Any, Any], fitted: Any, large: Mixture[Any, Any], rand
     return divided
 
 
-def simulated(problem: Problem, parameters: Parameters, random: np.random.Generator) -> Any:
+def simulated(problem: MixtureProblem, parameters: Parameters, random: np.random.Generator) -> Any:
     """Data of the same size and design drawn from a fit."""
     hidden: Integers = random.choice(len(parameters.weights), size=problem.data.n, p=parameters.weights)
     return problem.family.simulated(problem.data, parameters, hidden, random)

@@ -16,11 +16,10 @@ import numpy as np
 from scipy.special import logsumexp
 
 import em
-from comparisons import quantities
 from comparisons.components.record import BayesFactor, Evidence, LeaveOneOut
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.posterior import importance
 from comparisons.posterior.importance import LABELLINGS, pareto_smoothed
-from comparisons.problem import Problem
 from comparisons.results.strict_json import Number, number
 from em.mixture import row_posteriors
 from models.inputs import Floats
@@ -63,7 +62,7 @@ class Marginal:
     effective: float
 
 
-def marginal(problem: Problem, map_fit: em.Fit[Any, Any], random: np.random.Generator) -> Marginal:
+def marginal(problem: MixtureProblem, map_fit: em.Fit[Any, Any], random: np.random.Generator) -> Marginal:
     """Marginal likelihood, its change with the prior, and leave-one-out, from one run of the second route.
 
     All of it NaN where the components can be ordered in more ways than that route takes.
@@ -73,7 +72,7 @@ def marginal(problem: Problem, map_fit: em.Fit[Any, Any], random: np.random.Gene
     map_fit : MAP-EM under the problem's prior, with all its modes
     """
     route = importance.sample(problem, map_fit, random)
-    if route is None:
+    if isinstance(route, str):
         unknown = Estimate(np.nan, np.nan, np.nan)
         missing = np.full(len(problem.data.counts), np.nan)
         return Marginal(
@@ -81,7 +80,7 @@ def marginal(problem: Problem, map_fit: em.Fit[Any, Any], random: np.random.Gene
         )
     # A draw that is impossible has weight 0, of which there is no logarithm.
     log_w = np.log(np.maximum(route.weights, np.finfo(float).tiny))
-    drawn = problem.family.of_arrays(quantities.arrays_of(problem, route.values))
+    drawn = problem.family.of_arrays(problem.arrays_of(route.values))
     mixture: Any = problem.mixture(problem.prior)
     log_rows = row_posteriors(mixture, drawn)[1].T
     here = mixture.log_prior(drawn)

@@ -6,10 +6,11 @@ from typing import Any
 
 from comparisons.declaration import Comparison
 from comparisons.families.coins import COINS
+from comparisons.families.family import Family
 from comparisons.families.gaussians import GAUSSIANS
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.families.own_family import of_family
 from comparisons.families.poissons import POISSONS
-from comparisons.problem import Family, Problem
 from models.family import FamilyParameters
 from models.mixtures import MixtureWeights, checked_labels, enough_rows
 
@@ -56,7 +57,7 @@ def _asked(comparison: Comparison, data: Any) -> Family:
     return of(data) if comparison.family is None else of_family(comparison.family)
 
 
-def problem(comparison: Comparison, data: Any) -> Problem:
+def problem(comparison: Comparison, data: Any) -> MixtureProblem:
     """Make the prior where the declaration leaves it to the family, and refuse data that do not fit the declaration.
 
     Raises
@@ -69,4 +70,4 @@ def problem(comparison: Comparison, data: Any) -> Problem:
     prior = comparison.prior
     if prior is None:
         prior = family.default_prior(data, comparison.n_components)
-    return Problem(family, comparison, data.distinct(), prior, declared)
+    return MixtureProblem(family, comparison, data.distinct(), prior, declared)

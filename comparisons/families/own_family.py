@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import em
+from comparisons.capabilities import Margin
 from comparisons.declaration import Comparison
 from comparisons.declared_rows import DeclaredRows
-from comparisons.problem import Family, Margin, Problem
+from comparisons.families.family import Family, Setup
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from em.general import GeneralMixture
 from em.general import family_mixture as fitted
@@ -27,7 +28,7 @@ GRID, MOST_NUMBERS = 200, 400
 
 
 class OwnFamily(Family):
-    """See `comparisons.problem.Family`; EM's densities are the third ones here, so that PyMC's are held against one other."""
+    """See `comparisons.families.family.Family`; EM's densities are the third ones here, so PyMC's are held against one other."""
 
     data, prior, prior_numbers = Rows, FamilyPrior, ()
     columns_told = "one, of the numbers that the family is of"
@@ -67,17 +68,17 @@ class OwnFamily(Family):
     def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> Rows:
         return Rows(values[self.own.data], counts, labels)
 
-    def row(self, problem: Problem, i: int) -> str:
+    def row(self, problem: Setup, i: int) -> str:
         return f"{self.own.data} {problem.data.y[i]:.6g}"
 
-    def fit(self, problem: Problem, **options: Any) -> em.Fit[Any, Any]:
+    def fit(self, problem: Setup, **options: Any) -> em.Fit[Any, Any]:
         c = problem.comparison
         return fitted(self.own, problem.data, c.n_components, c.weights, **options)
 
-    def mixture(self, problem: Problem, prior: FamilyPrior | None, *, standardise: bool) -> GeneralMixture:
+    def mixture(self, problem: Setup, prior: FamilyPrior | None, *, standardise: bool) -> GeneralMixture:
         return GeneralMixture(self.own, problem.data, problem.weights, prior)
 
-    def model(self, problem: Problem) -> pm.Model:
+    def model(self, problem: Setup) -> pm.Model:
         c = problem.comparison
         return declared.family_mixture(self.own, problem.data, c.n_components, c.weights, problem.prior)
 
@@ -89,12 +90,12 @@ class OwnFamily(Family):
     def log_densities(self, data: Rows, parameters: Any) -> Floats:
         return self._log_density(data.y[:, None], {n: getattr(parameters, n)[..., None, :] for n in self.variables})
 
-    def refuse_others(self, problem: Problem, parameters: Any) -> None:
+    def refuse_others(self, problem: Setup, parameters: Any) -> None:
         mixture = self.mixture(problem, None, standardise=False)
         if not mixture.exists(mixture.to_vector(parameters)):
             raise ValueError(f"a parameter of {self.name} has left its domain")
 
-    def random_parameters(self, problem: Problem, weights: Floats, random: np.random.Generator) -> Any:
+    def random_parameters(self, problem: Setup, weights: Floats, random: np.random.Generator) -> Any:
         k = problem.comparison.n_components
         drawn = self.prior_draws(problem.comparison, problem.prior, 1, random)
         return self.parameters(weights, *(drawn[name].reshape(k) for name in self.variables))
@@ -102,22 +103,22 @@ class OwnFamily(Family):
     def columns_of_pymc(self, values: dict[str, Any]) -> Floats:
         return np.asarray(values["observed_y"])[:, None]
 
-    def words(self, problem: Problem) -> tuple[dict[str, str], str, list[str]]:
+    def words(self, problem: Setup) -> tuple[dict[str, str], str, list[str]]:
         priors = [f"{name}[k] ~ {prior!r}" for name, prior in problem.prior.parameters.items()]
         inside = ", ".join(f"{name}[k]" for name in self.variables)
         return {}, f"{self.own.data}[i] | z[i] = k ~ {self.name}({inside})", priors
 
-    def notes(self, problem: Problem) -> dict[str, str]:
-        return super().notes(problem) | {"prior": " and of the family's parameters", "distances": "Of the rows. "}
+    def notes(self, problem: Setup) -> dict[str, str]:
+        return super().notes(problem) | {"prior": "weights and the family's parameters", "distances": "Of the rows. "}
 
     def third_density(self, rows: DeclaredRows, parameters: Any, component: int) -> Floats:
         own = {name: np.asarray(getattr(parameters, name)[component]) for name in self.variables}
         return self._log_density(rows.columns[:, 0], own)
 
-    def third_prior_numbers(self, problem: Problem) -> dict[str, Any]:
+    def third_prior_numbers(self, problem: Setup) -> dict[str, Any]:
         return {"concentration": 2.0}
 
-    def third_log_prior(self, problem: Problem, parameters: Any, numbers: dict[str, Any]) -> float:
+    def third_log_prior(self, problem: Setup, parameters: Any, numbers: dict[str, Any]) -> float:
         priors = problem.prior.parameters
         return float(sum(priors[name].scipy().logpdf(getattr(parameters, name)).sum() for name in self.variables))
 
@@ -145,7 +146,7 @@ class OwnFamily(Family):
         return Rows(self._drawn(parameters, components, random))
 
     def distances(
-        self, problem: Problem, fit: Any, refits: Sequence[tuple[Rows, Any]], placed: Any
+        self, problem: Setup, fit: Any, refits: Sequence[tuple[Rows, Any]], placed: Any
     ) -> tuple[list[Distance], list[QuantilePlot]]:
         def apart(pair: tuple[Rows, Any]) -> float:
             """Largest distance of the distribution functions, times the root of the rows (Kolmogorov & Smirnov)."""
@@ -159,7 +160,7 @@ class OwnFamily(Family):
 
         return [placed("Kolmogorov–Smirnov", apart, (problem.data, fit), list(refits))], []
 
-    def departure(self, problem: Problem, departing: list[int]) -> str:
+    def departure(self, problem: Setup, departing: list[int]) -> str:
         return f"The distribution of {self.own.data} {'departs' if departing else 'shows no departure'} from"
 
     def _below(self, at: Any, arrays: dict[str, Floats], data: Rows) -> Floats:
@@ -182,7 +183,7 @@ class OwnFamily(Family):
             f"largest {of}": float(y.max()),
         }
 
-    def predictive_curves(self, problem: Problem, drawn: Sequence[Rows], curve: Any) -> list[PredictiveCurve]:
+    def predictive_curves(self, problem: Setup, drawn: Sequence[Rows], curve: Any) -> list[PredictiveCurve]:
         grid = np.linspace(problem.data.y.min(), problem.data.y.max(), GRID)
 
         def shares(data: Rows) -> Floats:
@@ -191,7 +192,7 @@ class OwnFamily(Family):
 
         return [curve("distribution", self.own.data, grid, shares(problem.data), np.array([shares(d) for d in drawn]))]
 
-    def margins(self, problem: Problem) -> list[Margin]:
+    def margins(self, problem: Setup) -> list[Margin]:
         data, name = problem.data, self.own.data
         low, high = float(data.y.min()), float(data.y.max())
         if self.discrete:

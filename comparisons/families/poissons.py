@@ -11,9 +11,10 @@ from scipy.special import gammaln, pdtr
 
 import em
 import models
+from comparisons.capabilities import Margin
 from comparisons.declaration import Comparison
 from comparisons.declared_rows import DeclaredRows
-from comparisons.problem import Family, Margin, Problem
+from comparisons.families.family import Family, Setup
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from em.mixture import Scale, has_mode
 from em.poissons import PoissonMixture
@@ -28,7 +29,7 @@ MOST_NUMBERS = 400
 
 
 class Poissons(Family):
-    """See `comparisons.problem.Family`."""
+    """See `comparisons.families.family.Family`."""
 
     name = "poissons"
     data, parameters, prior = EventCounts, PoissonParameters, PoissonPrior
@@ -73,19 +74,19 @@ class Poissons(Family):
     def with_columns(self, data: EventCounts, columns: Floats, counts: Any, labels: Any) -> EventCounts:
         return EventCounts(columns[:, 0], columns[:, 1], counts, labels)
 
-    def row(self, problem: Problem, i: int) -> str:
+    def row(self, problem: Setup, i: int) -> str:
         data = problem.data
         over = "" if (data.exposure == 1).all() else f" over {data.exposure[i]:.6g}"
         return f"{data.events[i]} events{over}"
 
-    def fit(self, problem: Problem, **options: Any) -> em.Fit[Any, Any]:
+    def fit(self, problem: Setup, **options: Any) -> em.Fit[Any, Any]:
         c = problem.comparison
         return em.poisson_mixture(problem.data, c.n_components, c.weights, **options)
 
-    def mixture(self, problem: Problem, prior: PoissonPrior | None, *, standardise: bool) -> PoissonMixture:
+    def mixture(self, problem: Setup, prior: PoissonPrior | None, *, standardise: bool) -> PoissonMixture:
         return PoissonMixture(problem.data, problem.weights, prior)
 
-    def model(self, problem: Problem) -> pm.Model:
+    def model(self, problem: Setup) -> pm.Model:
         c = problem.comparison
         return models.poisson_mixture(problem.data, c.n_components, c.weights, problem.prior)
 
@@ -93,30 +94,30 @@ class Poissons(Family):
         y, e = data.events[:, None], data.exposure[:, None]
         return np.asarray(stats.poisson.logpmf(y, e * parameters.rates[..., None, :]))
 
-    def refuse_others(self, problem: Problem, parameters: PoissonParameters) -> None:
+    def refuse_others(self, problem: Setup, parameters: PoissonParameters) -> None:
         if not (parameters.rates >= 0).all():
             raise ValueError(f"the rates are {cut(str(parameters.rates))}, some of which are no rate")
 
-    def random_parameters(self, problem: Problem, weights: Floats, random: np.random.Generator) -> PoissonParameters:
+    def random_parameters(self, problem: Setup, weights: Floats, random: np.random.Generator) -> PoissonParameters:
         about = problem.data.rate * random.gamma(2.0, 0.5, size=problem.comparison.n_components)
         return PoissonParameters(weights, about)
 
     def columns_of_pymc(self, values: dict[str, Any]) -> Floats:
         return np.column_stack([values["observed_events"], values["exposure"]])
 
-    def words(self, problem: Problem) -> tuple[dict[str, str], str, list[str]]:
+    def words(self, problem: Setup) -> tuple[dict[str, str], str, list[str]]:
         prior, over = problem.prior, "" if (problem.data.exposure == 1).all() else "exposure[i] * "
         told = f"rates[k] ~ Gamma({prior.shape:.6g}, {prior.rate:.6g})"
         return {}, f"events[i] | z[i] = k ~ Poisson({over}rates[k])", [told]
 
-    def notes(self, problem: Problem) -> dict[str, str]:
+    def notes(self, problem: Setup) -> dict[str, str]:
         return {
             "distribution": "up to a value",
             "irregular": "a saddle, or a bound that EM cannot leave though the likelihood rises beside it.",
             "distances": "Over the numbers of events. Expected counts may be too small for the chi-squared distribution, so the "
             "p-value is not taken from it: ",
             "replicates": "over the same exposures, ",
-            "prior": " and rates",
+            "prior": "weights and rates",
             "averaged": "Sum of weight times rate over the components: the rate of a row of which only the mixture is known.",
         }
 
@@ -124,16 +125,16 @@ class Poissons(Family):
         y, e = rows.columns.T
         return np.asarray(stats.poisson(e * float(parameters.rates[component])).logpmf(y))
 
-    def third_prior_numbers(self, problem: Problem) -> dict[str, Any]:
+    def third_prior_numbers(self, problem: Setup) -> dict[str, Any]:
         rows = problem.declared
         events, exposure = rows.counts @ rows.columns
         return {"concentration": 2.0, "shape": 2.0, "rate": 2.0 * exposure / events}
 
-    def third_log_prior(self, problem: Problem, parameters: PoissonParameters, numbers: dict[str, Any]) -> float:
+    def third_log_prior(self, problem: Setup, parameters: PoissonParameters, numbers: dict[str, Any]) -> float:
         gamma = stats.gamma(numbers["shape"], scale=1 / numbers["rate"])
         return float(gamma.logpdf(parameters.rates).sum())
 
-    def third_rounding(self, problem: Problem, parameters: PoissonParameters) -> float:
+    def third_rounding(self, problem: Setup, parameters: PoissonParameters) -> float:
         # Logarithms of large factorials lose digits to one another.
         rows = problem.declared
         return float(4 * np.finfo(float).eps * (rows.counts @ gammaln(rows.columns[:, 0] + 1)))
@@ -169,7 +170,7 @@ class Poissons(Family):
 
     def distances(
         self,
-        problem: Problem,
+        problem: Setup,
         fit: PoissonParameters,
         refits: Sequence[tuple[EventCounts, PoissonParameters]],
         placed: Any,
@@ -189,7 +190,7 @@ class Poissons(Family):
         observed, drawn = table(problem.data, fit), [table(*refit) for refit in refits]
         return [placed("Pearson X²", pearson, observed, drawn)], []
 
-    def departure(self, problem: Problem, departing: list[int]) -> str:
+    def departure(self, problem: Setup, departing: list[int]) -> str:
         return f"The numbers of events {'depart' if departing else 'show no departure'} from"
 
     def statistics(self, comparison: Comparison, data: EventCounts) -> dict[str, float]:
@@ -202,7 +203,7 @@ class Poissons(Family):
             "largest number of events": float(data.events.max()),
         }
 
-    def predictive_curves(self, problem: Problem, drawn: Sequence[EventCounts], curve: Any) -> list[PredictiveCurve]:
+    def predictive_curves(self, problem: Setup, drawn: Sequence[EventCounts], curve: Any) -> list[PredictiveCurve]:
         numbers = self._numbers(problem)
         tables = [
             np.bincount(d.events, weights=d.counts, minlength=len(numbers))[: len(numbers)]
@@ -210,7 +211,7 @@ class Poissons(Family):
         ]
         return [curve("counts", problem.comparison.unit or "events", numbers, tables[0], np.array(tables[1:]))]
 
-    def margins(self, problem: Problem) -> list[Margin]:
+    def margins(self, problem: Setup) -> list[Margin]:
         data, numbers = problem.data, self._numbers(problem)
 
         def below(at: float, arrays: dict[str, Floats]) -> Floats:
@@ -236,7 +237,7 @@ class Poissons(Family):
             )
         ]
 
-    def _numbers(self, problem: Problem) -> Integers:
+    def _numbers(self, problem: Setup) -> Integers:
         """Numbers of events that are drawn."""
         return np.arange(min(int(problem.data.events.max()), MOST_NUMBERS) + 1)
 

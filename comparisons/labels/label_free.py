@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 import em
-from comparisons import words
+from comparisons.families import words
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.labels import relabelling as labels
 from comparisons.labels.memberships import Memberships, all_chains
 from comparisons.posterior.nuts import thinned
-from comparisons.problem import Problem
 from comparisons.quantities import INTERVAL
 from comparisons.results.report_data import Difference, DistributionFunction, Labels, RowMemberships
 from models.inputs import Floats, Integers
@@ -34,7 +34,9 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 type Apart = Literal["told apart", "not by order", "not told apart"]
 
 
-def compare(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset, random: np.random.Generator) -> Labels:
+def compare(
+    problem: MixtureProblem, fit: em.Fit[Any, Any], posterior: xr.Dataset, random: np.random.Generator
+) -> Labels:
     """Compare both fits without regard to labels, and say whether components can be told apart.
 
     Parameters
@@ -129,7 +131,7 @@ def _memberships(rows: Integers, responsibilities: Floats, mean: Floats) -> RowM
     return RowMemberships(rows.tolist(), len(mean), responsibilities[rows].T.tolist(), mean[rows].T.tolist())
 
 
-def _membership_difference(problem: Problem, responsibilities: Floats, mean: Floats) -> Difference:
+def _membership_difference(problem: MixtureProblem, responsibilities: Floats, mean: Floats) -> Difference:
     """Over all distinct rows and components."""
     row, component = divmod(int(np.argmax(np.abs(mean - responsibilities))), mean.shape[1])
     where = f"{words.row(problem, row)}, component {problem.comparison.components[component]}"
@@ -137,7 +139,7 @@ def _membership_difference(problem: Problem, responsibilities: Floats, mean: Flo
 
 
 def _co_membership_difference(
-    problem: Problem, responsibilities: Floats, memberships: Memberships, rows: Integers
+    problem: MixtureProblem, responsibilities: Floats, memberships: Memberships, rows: Integers
 ) -> Difference:
     """Over all pairs of the rows; a row is paired with itself where it was seen twice."""
     by_em = responsibilities[rows] @ responsibilities[rows].T
@@ -150,7 +152,7 @@ def _co_membership_difference(
     return Difference(where, float(by_em[i, j]), float(by_draws[i, j]))
 
 
-def _distribution(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset) -> list[DistributionFunction]:
+def _distribution(problem: MixtureProblem, fit: em.Fit[Any, Any], posterior: xr.Dataset) -> list[DistributionFunction]:
     """Distribution function of each observed variable at quantiles of the data."""
     fixed, names = problem.weights.fixed, problem.family.variables
     draws = {name: all_chains(posterior[name]) for name in names}
@@ -158,7 +160,7 @@ def _distribution(problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset
     by_em = problem.family.arrays(fit.parameters)
     return [
         _at(margin.name, at, observed, margin.below(at, by_em), margin.below(at, draws))
-        for margin in problem.family.margins(problem)
+        for margin in problem.margins()
         for at, observed in _quantiles(margin.values, problem.data.counts, ties=margin.ties)
         if at < margin.most
     ]

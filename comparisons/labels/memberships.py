@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from comparisons import families
 from comparisons.display import displayed
-from comparisons.problem import Family
+from comparisons.families.family import Family
 from em.mixture import log_weights, responsibilities
 from models.gaussians.measurements import measured
 from models.inputs import Floats, Integers, component_number, cut, finite_array, read_only, row_counts, some_of

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-import em
 from comparisons import quantities
 from comparisons.model_fit.goodness_of_fit import goodness_of_fit
 from comparisons.model_fit.posterior_predictive import predictive_checks
 from comparisons.model_fit.power_scaling import THRESHOLD, prior_sensitivity
 from comparisons.posterior.nuts import parameters_at, thinned
-from comparisons.problem import Problem
+from comparisons.problem import Fit, Problem
 from comparisons.quantities import INTERVAL
 from comparisons.results.report_data import GoodnessOfFit, ModelChecks, PredictiveChecks, PriorSensitivity
 
@@ -33,9 +32,7 @@ def not_made(why: str) -> ModelChecks:
     )
 
 
-def model_checks(
-    problem: Problem, fit: em.Fit[Any, Any], posterior: xr.Dataset, converged: bool, seed: int
-) -> ModelChecks:
+def model_checks(problem: Problem, fit: Fit, posterior: xr.Dataset, converged: bool, seed: int) -> ModelChecks:
     """Check the model of one comparison against its data.
 
     Parameters
@@ -54,10 +51,11 @@ def model_checks(
     kept = thinned(posterior, MOST_DRAWS)
     places = np.ndindex(kept.sizes["chain"], kept.sizes["draw"])
     draws = [parameters_at(problem, kept, *place) for place in places]
-    saturated = problem.family.nothing_to_test(problem)
-    if saturated is None:
-        predictive = predictive_checks(problem, draws, random)
+    simulation = problem.simulation
+    why = "This model cannot simulate data." if simulation is None else simulation.nothing_to_test()
+    if simulation is None or why is not None:
+        predictive = PredictiveChecks(f"Not applicable. {why}", [], [], 0, INTERVAL)
     else:
-        predictive = PredictiveChecks(f"Not applicable. {saturated}", [], [], 0, INTERVAL)
+        predictive = predictive_checks(simulation, draws, random)
     sensitivity = prior_sensitivity(problem, draws, quantities.of_draws(problem, kept))
     return ModelChecks(fitted, predictive, sensitivity)

@@ -14,19 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.problem import Parameters, Problem
+from comparisons.capabilities import Parameters, Simulation
 from comparisons.quantities import INTERVAL
 from comparisons.results.report_data import PredictiveChecks, PredictiveCurve, PredictiveStatistic
 from models.inputs import Floats
 
 
-def predictive_checks(problem: Problem, draws: Sequence[Parameters], random: np.random.Generator) -> PredictiveChecks:
+def predictive_checks(
+    simulation: Simulation, draws: Sequence[Parameters], random: np.random.Generator
+) -> PredictiveChecks:
     """Compare the data with one replicate from each of the draws."""
-    drawn = list(problem.family.replicates(problem.data, draws, random))
-    observed = problem.family.statistics(problem.comparison, problem.data)
-    every = [problem.family.statistics(problem.comparison, data) for data in drawn]
+    drawn = list(simulation.replicates(draws, random))
+    observed = simulation.statistics()
+    every = [simulation.statistics(data) for data in drawn]
     found = [_placed(name, value, np.array([each[name] for each in every])) for name, value in observed.items()]
-    curves = problem.family.predictive_curves(problem, drawn, _curve)
+    curves = simulation.predictive_curves(drawn, _curve)
     return PredictiveChecks(_sentence(found, len(drawn)), found, curves, len(drawn), INTERVAL)
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from comparisons.problem import Parameters, Problem, em_densities
+from comparisons.capabilities import Parameters
+from comparisons.problem import Problem, em_densities
 from comparisons.quantities import unit_of
 from comparisons.results.report_data import PowerScaling, PriorSensitivity
 from comparisons.results.strict_json import number
@@ -41,20 +42,13 @@ def prior_sensitivity(problem: Problem, draws: Sequence[Parameters], values: dic
     densities = np.array([em_densities(problem, parameters) for parameters in draws])
     log_likelihood, log_prior = (column.reshape(shape) for column in densities.T)
     by_likelihood = sensitivities(values, log_likelihood)
-    flat = is_flat(problem)
+    flat = problem.prior_is_flat()
     by_prior = dict.fromkeys(values) if flat else sensitivities(values, log_prior)
     found = [
         PowerScaling(name, prior, likelihood, diagnosis(prior, likelihood))
         for name, prior, likelihood in ((n, by_prior[n], number(by_likelihood[n])) for n in values)
     ]
     return PriorSensitivity(_sentence(found, flat), found, THRESHOLD)
-
-
-def is_flat(problem: Problem) -> bool:
-    """Whether the prior density is the same everywhere."""
-    prior = problem.prior
-    weights = not problem.weights.free or prior.concentration == 1
-    return weights and problem.family.prior_is_flat(prior)
 
 
 def sensitivities(values: dict[str, Floats], log_density: Floats) -> dict[str, float]:

@@ -16,17 +16,13 @@ Nothing here has seen PyMC or its draws, so the two posteriors share nothing but
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
 
-import em
-from comparisons import quantities
 from comparisons.posterior import proposals
-from comparisons.posterior.unconstrained import UnconstrainedPosterior
-from comparisons.problem import Problem
-from models.inputs import Floats, Integers
+from comparisons.problem import Fit, Problem
+from models.inputs import Floats
 
 DRAWS = 4000
 # A region of little weight can be missed without k-hat noticing: a difference counts only if so many draws show it too. On
@@ -81,10 +77,8 @@ class SecondRoute:
         return float(squares.sum() ** 2 / (squares**2).sum())
 
 
-def sample(
-    problem: Problem, map_fit: em.Fit[Any, Any], random: np.random.Generator, draws: int = DRAWS
-) -> SecondRoute | None:
-    """Draw from the posterior by importance sampling at the modes of MAP-EM; None where it has too many labellings.
+def sample(problem: Problem, map_fit: Fit, random: np.random.Generator, draws: int = DRAWS) -> SecondRoute | str:
+    """Draw from the posterior by importance sampling at the modes of MAP-EM, or say in a sentence why not.
 
     Parameters
     ----------
@@ -92,9 +86,13 @@ def sample(
     random : for the proposal's draws
     draws : how many
     """
-    target = UnconstrainedPosterior(problem.mixture(problem.prior, standardise=True))
+    target = problem.unconstrained
+    if target is None:
+        return "No coordinates without bounds are known for importance sampling guided by EM."
     if target.n_labellings > LABELLINGS:
-        return None
+        return (
+            "With so many exchangeable components there are too many labellings for importance sampling guided by EM."
+        )
     labellings = target.labellings()
     proposal = proposals.at_modes(target, map_fit)
     for refreshes in range(REFRESHES + 1):
@@ -112,7 +110,7 @@ def sample(
     raw_weights = np.exp(raw - raw.max())
     error = float(raw_weights.std() / raw_weights.mean() / np.sqrt(len(raw)))
     return SecondRoute(
-        values=_canonical_values(problem, points, target.mixture.groups),
+        values=problem.quantities(problem.arrays(problem.in_order(points))),
         weights=weights,
         k_hat=float(k_hat),
         effective=float(1 / (weights**2).sum()),
@@ -129,13 +127,3 @@ def pareto_smoothed(log_weights: Floats) -> tuple[Floats, Floats]:
     # ArviZ's function is written for leave-one-out and takes the negative of the log weights.
     smoothed, k_hats = BaseArray().psislw(-log_weights)  # type: ignore[no-untyped-call]
     return np.asarray(smoothed), np.asarray(k_hats)
-
-
-def _canonical_values(problem: Problem, points: Any, groups: Integers) -> dict[str, Floats]:
-    """Every quantity ``(n,)`` at the points, their components in canonical order."""
-    order = problem.order.permutation(points, groups)
-    arrays = {
-        name: np.take_along_axis(array, order.reshape(*order.shape, *[1] * (array.ndim - 2)), axis=1)
-        for name, array in problem.family.arrays(points).items()
-    }
-    return quantities.of_arrays(problem, arrays)

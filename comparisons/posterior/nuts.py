@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-import models
 from comparisons import quantities
+from comparisons.capabilities import Parameters
 from comparisons.engine_failures import failing
-from comparisons.problem import Parameters, Problem, em_densities, exchangeable
+from comparisons.problem import Problem, em_densities
 from models import LogPosterior
 from models.inputs import Floats, Integers
 
@@ -136,7 +136,7 @@ def _enough(summary: Any) -> bool:
 
 def described(problem: Problem, density: LogPosterior, tree: xr.DataTree, target: float, reruns: int) -> Drawn:
     """ArviZ's summary of every quantity and of the log density, which knows no labels."""
-    posterior = canonical(problem, tree, exchangeable(density.model))
+    posterior = canonical(problem, tree, problem.exchangeable(density.model))
     label_free = {"log_density": np.asarray(tree["sample_stats"]["logp"])}
     every = {**quantities.of_draws(problem, posterior), **label_free}
     summary = summarised(every)
@@ -162,12 +162,8 @@ def summarised(every: dict[str, Floats]) -> Any:
 
 def canonical(problem: Problem, tree: xr.DataTree, groups: Any) -> xr.Dataset:
     """Draws in canonical order, components and features named as the comparison names them."""
-    ordered: xr.Dataset = models.canonical_order(tree, groups, problem.order)["posterior"].to_dataset()
-    names = {"component": list(problem.comparison.components)}
-    if problem.comparison.features:
-        features = list(problem.comparison.features)
-        names |= {"feature": features, "feature_2": features}
-    return ordered.assign_coords({dim: values for dim, values in names.items() if dim in ordered.dims})
+    ordered = problem.draws_in_order(tree, groups)
+    return ordered.assign_coords({dim: names for dim, names in problem.coordinates.items() if dim in ordered.dims})
 
 
 def stored(problem: Problem, posterior: xr.Dataset, tree: xr.DataTree) -> xr.DataTree:

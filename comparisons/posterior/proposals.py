@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
-import em
-from comparisons.posterior.unconstrained import UnconstrainedPosterior, central_gradient, reach_of
+from comparisons.capabilities import Unconstrained
+from comparisons.posterior.differences import central_gradient, reach_of
+from comparisons.problem import Fit
 from em.ascent.climb import climb
 from em.gaussians.mixture import GaussianMixture
 from em.search.starts import spread_out
@@ -62,7 +62,7 @@ class Proposal:
         return np.asarray(logsumexp(parts, axis=0))
 
 
-def at_modes(target: UnconstrainedPosterior, map_fit: em.Fit[Any, Any]) -> Proposal:
+def at_modes(target: Unconstrained, map_fit: Fit) -> Proposal:
     """One t distribution at each peak near a mode of MAP-EM, in the mode's own labelling."""
     from scipy.optimize import minimize
 
@@ -85,13 +85,13 @@ def at_modes(target: UnconstrainedPosterior, map_fit: em.Fit[Any, Any]) -> Propo
     return Proposal(shares / shares.sum(), np.stack([peak for _, peak in peaks]), np.stack(roots))
 
 
-def _falling(z: Floats, target: UnconstrainedPosterior, reach: Floats, unit: Floats) -> tuple[float, Floats]:
+def _falling(z: Floats, target: Unconstrained, reach: Floats, unit: Floats) -> tuple[float, Floats]:
     """Negative log density and its gradient by coordinates in such units."""
     x = (z * unit)[None]
     return -float(target(x)[0]), -central_gradient(target, x, reach)[0] * unit
 
 
-def _scale(target: UnconstrainedPosterior, peak: Floats) -> Floats:
+def _scale(target: Unconstrained, peak: Floats) -> Floats:
     """Cholesky root of the inverse negative Hessian, by central differences; flat directions get a wide but finite scale."""
     f = len(peak)
     step = np.minimum(1e-3, 0.1 * reach_of(target, peak))

@@ -16,16 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri, softmax
 
-import em
+from comparisons.capabilities import Unconstrained
 from comparisons.posterior import importance, proposals
+from comparisons.posterior.differences import central_gradient
 from comparisons.posterior.nuts import thinned
-from comparisons.posterior.unconstrained import UnconstrainedPosterior, central_gradient
-from comparisons.problem import Problem
+from comparisons.problem import Fit, Problem
 from models.inputs import Floats
 
 if TYPE_CHECKING:
@@ -62,35 +62,29 @@ class Identities:
         return bool(abs(self.departure) <= self.allowed)
 
 
-def identities(
-    problem: Problem, map_fit: em.Fit[Any, Any], posterior: xr.Dataset, names: Sequence[str]
-) -> Identities | None:
-    """The worst of the identities; None with too many labellings to sum over, or a draw at which there is no gradient.
+def identities(problem: Problem, map_fit: Fit, posterior: xr.Dataset) -> Identities | None:
+    """The worst of the identities.
+
+    None with too many labellings to sum over, without coordinates that have no bounds, or a draw at which there is no gradient.
 
     Parameters
     ----------
     map_fit : MAP-EM, whose modes say where a labelling is at home
     posterior : canonical draws, ``(chain, draw, ...)``
-    names : of the entries of EM's full vector
     """
-    target = UnconstrainedPosterior(problem.mixture(problem.prior, standardise=True))
-    if target.n_labellings > importance.LABELLINGS:
+    target = problem.unconstrained
+    if target is None or target.n_labellings > importance.LABELLINGS:
         return None
     home = proposals.at_modes(target, map_fit).log_density
-    draws = thinned(posterior, _affordable(target))
+    # Each takes two densities of all rows for every coordinate.
+    affordable = ROW_DENSITIES // (2 * problem.n_free * target.row_densities)
+    draws = thinned(posterior, int(np.clip(affordable, FEWEST_DRAWS, MOST_DRAWS)))
     x = coordinates(problem, target, draws)
-    return worst(target, home, x.reshape(draws.sizes["chain"], draws.sizes["draw"], -1), names)
-
-
-def _affordable(target: UnconstrainedPosterior) -> int:
-    """How many draws are asked: each takes two densities of all rows for every coordinate."""
-    mixture = target.mixture
-    of_one = 2 * mixture.basis.shape[1] * len(mixture.counts) * mixture.n_components
-    return int(np.clip(ROW_DENSITIES // of_one, FEWEST_DRAWS, MOST_DRAWS))
+    return worst(target, home, x.reshape(draws.sizes["chain"], draws.sizes["draw"], -1), problem.names)
 
 
 def worst(
-    target: UnconstrainedPosterior, home: Callable[[Floats], Floats], x: Floats, names: Sequence[str]
+    target: Unconstrained, home: Callable[[Floats], Floats], x: Floats, names: Sequence[str]
 ) -> Identities | None:
     """The worst of the identities at the points ``(chains, draws, f)``; None where one of them has no gradient."""
     import arviz as az
@@ -102,7 +96,7 @@ def worst(
     departures = np.array([_departure(t, float(az.mcse(t, method="mean"))) for t in np.moveaxis(terms, -1, 0)])
     at = int(np.argmax(np.where(np.isfinite(departures), np.abs(departures), np.inf)))
     centre = x.reshape(-1, f).mean(axis=0)
-    moved = np.abs(target.mixture.from_coordinates(centre, unbounded=True)[1][:, at % f])
+    moved = np.abs(target.moves(centre)[:, at % f])
     field = f"{'location' if at < f else 'spread'} of the coordinate that moves {names[int(moved.argmax())]} most"
     if at == 2 * f:
         field = "spread of all coordinates together"
@@ -123,16 +117,13 @@ def _departure(term: Floats, error: float) -> float:
     return float(ratio + skewness * (1 / 6 + ratio**2 / 3))
 
 
-def coordinates(problem: Problem, target: UnconstrainedPosterior, draws: xr.Dataset) -> Floats:
+def coordinates(problem: Problem, target: Unconstrained, draws: xr.Dataset) -> Floats:
     """Unconstrained coordinates ``(m, f)`` of draws, chain by chain."""
-    arrays = {str(name): v.values.reshape(-1, *v.shape[2:]) for name, v in draws.data_vars.items()}
-    held = problem.weights.fixed
-    weights = np.tile(held, (draws.sizes["chain"] * draws.sizes["draw"], 1)) if held is not None else arrays["weights"]
-    arrays["weights"] = weights / weights.sum(axis=1, keepdims=True)
-    return target.coordinates(problem.family.of_arrays(arrays))
+    arrays = problem.arrays_of_draws(draws)
+    return target.coordinates(problem.of_arrays({name: v.reshape(-1, *v.shape[2:]) for name, v in arrays.items()}))
 
 
-def stein_terms(target: UnconstrainedPosterior, home: Callable[[Floats], Floats], x: Floats) -> Floats:
+def stein_terms(target: Unconstrained, home: Callable[[Floats], Floats], x: Floats) -> Floats:
     """``(m, 2 f + 1)`` terms at the points ``(m, f)`` whose means are 0 under the posterior.
 
     They are those of constant fields, then of ``x - centre`` in each coordinate, and in all at once.

@@ -14,6 +14,8 @@ from comparisons.results.report_data import Curves, Finding, Labels, ModelChecks
 from comparisons.results.strict_json import Number
 
 SCHEMA_VERSION = 6
+# What a report may have to say of one model alone; see `comparisons.families.family.Family.notes`.
+NOTES = ("unbounded", "profile", "distribution", "irregular", "distances", "replicates", "prior", "average", "averaged")
 
 type Verdict = Literal["agree", "differ", "wrong", "inconclusive"]
 type Outcome = Literal["pass", "fail", "inconclusive", "not applicable"]
@@ -40,7 +42,8 @@ class Model:
     """What both engines were asked to fit, in words and numbers.
 
     ``formula`` is plain text, one line per statement; ``prior`` likewise, with numbers that ``prior_reason`` defends.
-    ``unit_powers`` are of variables that have the unit of the data, ``notes`` what a report says of this family alone.
+    ``unit_powers`` are of variables that have the unit of the data, ``notes`` what a report says of this model alone, each of
+    `NOTES`, empty where there is nothing to say.
     """
 
     __repr__ = displayed

@@ -13,8 +13,8 @@ import numpy as np
 
 import models.mixtures
 from comparisons import families, quantities
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.posterior import nuts
-from comparisons.problem import Problem
 from comparisons.study import settings
 from comparisons.study.broken_em import with_rows
 from comparisons.study.replaced import everywhere
@@ -36,7 +36,7 @@ def _distinct(change: Callable[[Any], Any]) -> list[Any]:
     ]
 
 
-def merges_rows(problem: Problem, plant: Any) -> list[Any]:
+def merges_rows(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Bags of equal heads are one, whatever their tosses; rows that are near each other are one."""
 
     def merged(rows: Any) -> Any:
@@ -50,12 +50,12 @@ def merges_rows(problem: Problem, plant: Any) -> list[Any]:
     return _distinct(merged)
 
 
-def drops_counts(problem: Problem, plant: Any) -> list[Any]:
+def drops_counts(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Every distinct row counts once."""
     return _distinct(lambda rows: with_rows(rows, counts=np.ones_like(rows.counts)))
 
 
-def sorts_columns_apart(problem: Problem, plant: Any) -> list[Any]:
+def sorts_columns_apart(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Each column is sorted by itself."""
 
     def sorted_apart(rows: Any) -> Any:
@@ -64,7 +64,7 @@ def sorts_columns_apart(problem: Problem, plant: Any) -> list[Any]:
     return _distinct(sorted_apart)
 
 
-def wrong_shrinkage(problem: Problem, plant: Any) -> list[Any]:
+def wrong_shrinkage(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The default prior with another shrinkage than it says it has."""
     sound = GaussianPrior.weakly_informative
 
@@ -75,7 +75,7 @@ def wrong_shrinkage(problem: Problem, plant: Any) -> list[Any]:
     return [patch.object(GaussianPrior, "weakly_informative", broken)]
 
 
-def wrong_canonical_order(problem: Problem, plant: Any) -> list[Any]:
+def wrong_canonical_order(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Components descend."""
 
     def descending(sound: Any, keys: Any, groups: Any) -> Any:
@@ -84,10 +84,11 @@ def wrong_canonical_order(problem: Problem, plant: Any) -> list[Any]:
     return everywhere(models.mixtures.canonical_permutation, descending)
 
 
-def variances_for_deviations(problem: Problem, plant: Any) -> list[Any]:
+def variances_for_deviations(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Variances stand where standard deviations are named; of several features roots where variances are."""
+    sound = MixtureProblem.quantities
 
-    def of_arrays(sound: Any, asked: Problem, arrays: Any) -> Any:
+    def broken(asked: MixtureProblem, arrays: Any) -> Any:
         found = sound(asked, arrays)
         for name, values in found.items():
             variable, _, place = name.partition("[")
@@ -98,10 +99,10 @@ def variances_for_deviations(problem: Problem, plant: Any) -> list[Any]:
                 found[name] = np.sqrt(values)
         return found
 
-    return everywhere(quantities.of_arrays, of_arrays)
+    return [patch.object(MixtureProblem, "quantities", broken)]
 
 
-def errors_of_others(problem: Problem, plant: Any) -> list[Any]:
+def errors_of_others(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The table prints each standard error in the row of the quantity before."""
 
     def standard_errors(sound: Any, *arguments: Any) -> Any:
@@ -111,11 +112,11 @@ def errors_of_others(problem: Problem, plant: Any) -> list[Any]:
     return everywhere(quantities.standard_errors, standard_errors)
 
 
-def labels_rotated(problem: Problem, plant: Any) -> list[Any]:
+def labels_rotated(problem: MixtureProblem, plant: Any) -> list[Any]:
     """All parameters of the draws are read under the name of the next component."""
     sound = nuts.canonical
 
-    def rotated(asked: Problem, tree: Any, groups: Any) -> Any:
+    def rotated(asked: MixtureProblem, tree: Any, groups: Any) -> Any:
         posterior = sound(asked, tree, groups)
         turned = {
             name: (v.dims, np.roll(v.values, 1, axis=v.dims.index("component")))
@@ -127,10 +128,10 @@ def labels_rotated(problem: Problem, plant: Any) -> list[Any]:
     return [patch.object(nuts, "canonical", rotated)]
 
 
-def no_number(column: str) -> Callable[[Problem, Any], list[Any]]:
+def no_number(column: str) -> Callable[[MixtureProblem, Any], list[Any]]:
     """One statistic of one quantity, of those that ArviZ summarises, is no number when it is judged."""
 
-    def planted(problem: Problem, plant: Any) -> list[Any]:
+    def planted(problem: MixtureProblem, plant: Any) -> list[Any]:
         def described(sound: Any, *arguments: Any) -> Any:
             drawn = sound(*arguments)
             drawn.summary.loc[drawn.summary.index[0], column] = np.nan
@@ -141,10 +142,10 @@ def no_number(column: str) -> Callable[[Problem, Any], list[Any]]:
     return planted
 
 
-def no_estimate(name: str) -> Callable[[Problem, Any], list[Any]]:
+def no_estimate(name: str) -> Callable[[MixtureProblem, Any], list[Any]]:
     """Of the first quantity one of the points at which EM tells it is no number when it is judged."""
 
-    def planted(problem: Problem, plant: Any) -> list[Any]:
+    def planted(problem: MixtureProblem, plant: Any) -> list[Any]:
         import dataclasses
 
         first: list[str] = []

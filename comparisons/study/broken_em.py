@@ -15,7 +15,8 @@ import em.coins.steps
 import em.exponential
 import em.gaussians.normal_rows
 from comparisons import families
-from comparisons.problem import Problem, em_densities
+from comparisons.families.mixtures import MixtureProblem
+from comparisons.problem import em_densities
 from comparisons.study import settings
 from em.coins.mixture import CoinMixture
 from em.gaussians.mixture import GaussianMixture
@@ -48,7 +49,7 @@ def with_fields(parameters: Any, **fields: Any) -> Any:
     return made
 
 
-def divides_by_n(problem: Problem, plant: Any) -> list[Any]:
+def divides_by_n(problem: MixtureProblem, plant: Any) -> list[Any]:
     """M-step divides by n instead of the responsibilities' sum."""
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
@@ -58,7 +59,7 @@ def divides_by_n(problem: Problem, plant: Any) -> list[Any]:
     return steps_replaced("m_step", m_step)
 
 
-def forgets_weights(problem: Problem, plant: Any) -> list[Any]:
+def forgets_weights(problem: MixtureProblem, plant: Any) -> list[Any]:
     """E-step as if all weights were equal."""
 
     def e_step(sound: Any, self: Any, parameters: Any) -> Any:
@@ -67,7 +68,7 @@ def forgets_weights(problem: Problem, plant: Any) -> list[Any]:
     return steps_replaced("e_step", e_step)
 
 
-def weights_not_updated(problem: Problem, plant: Any) -> list[Any]:
+def weights_not_updated(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Weights stay equal, where they start."""
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
@@ -77,7 +78,7 @@ def weights_not_updated(problem: Problem, plant: Any) -> list[Any]:
     return steps_replaced("m_step", m_step)
 
 
-def hard_assignment(problem: Problem, plant: Any) -> list[Any]:
+def hard_assignment(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Responsibilities of 0 and 1."""
     found = []
     for module in (em.exponential, em.gaussians.normal_rows):
@@ -98,7 +99,7 @@ def hard_assignment(problem: Problem, plant: Any) -> list[Any]:
     return found
 
 
-def divides_by_n_minus_1(problem: Problem, plant: Any) -> list[Any]:
+def divides_by_n_minus_1(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Sample variances in place of maximum-likelihood ones."""
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
@@ -111,7 +112,7 @@ def divides_by_n_minus_1(problem: Problem, plant: Any) -> list[Any]:
     return steps_replaced("m_step", m_step)[1:]
 
 
-def sd_for_variance(problem: Problem, plant: Any) -> list[Any]:
+def sd_for_variance(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Square roots of the variances in their place."""
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
@@ -121,7 +122,7 @@ def sd_for_variance(problem: Problem, plant: Any) -> list[Any]:
     return steps_replaced("m_step", m_step)[1:]
 
 
-def pooled_unweighted(problem: Problem, plant: Any) -> list[Any]:
+def pooled_unweighted(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The mean of the components' variances, however few rows each has."""
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
@@ -157,7 +158,7 @@ def some_rows(data: Any, kept: Any, counts: Any = None) -> Any:
     return with_rows(data, families.of(data).columns(data)[kept], counts[kept], data.labels[kept])
 
 
-def one_number_of_tosses(problem: Problem, plant: Any) -> list[Any]:
+def one_number_of_tosses(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Every bag as if it had the tosses of the largest."""
 
     def longest(data: Any) -> Any:
@@ -166,12 +167,12 @@ def one_number_of_tosses(problem: Problem, plant: Any) -> list[Any]:
     return other_data(longest)[:1]
 
 
-def counts_ignored(problem: Problem, plant: Any) -> list[Any]:
+def counts_ignored(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Every distinct row once."""
     return other_data(lambda data: with_rows(data, counts=np.ones_like(data.counts)))
 
 
-def half_the_data(problem: Problem, plant: Any) -> list[Any]:
+def half_the_data(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The first half of the distinct rows."""
 
     def half(data: Any) -> Any:
@@ -182,15 +183,15 @@ def half_the_data(problem: Problem, plant: Any) -> list[Any]:
 
 def reported(change: Callable[..., Any]) -> list[Any]:
     """Every fit of the comparison reported otherwise than it was; ``change(sound, problem, fit, prior, start)``."""
-    sound = Problem.fit
+    sound = MixtureProblem.fit
 
-    def fit(self: Problem, prior: Any, start: Any = None, seed: int = 0, *, path: bool = False) -> Any:
+    def fit(self: MixtureProblem, prior: Any, start: Any = None, seed: int = 0, *, path: bool = False) -> Any:
         return change(self, sound(self, prior, start, seed, path=path), prior, start)
 
-    return [patch.object(Problem, "fit", fit)]
+    return [patch.object(MixtureProblem, "fit", fit)]
 
 
-def moved_to(problem: Problem, fit: Any, parameters: Any) -> Any:
+def moved_to(problem: MixtureProblem, fit: Any, parameters: Any) -> Any:
     """The fit as if it had ended at other parameters, with their own log-likelihood."""
     likelihood, prior = em_densities(problem, parameters)
     posterior = None if fit.log_posterior is None else likelihood + prior
@@ -204,19 +205,19 @@ def moved_to(problem: Problem, fit: Any, parameters: Any) -> Any:
     )
 
 
-def stopped_early(problem: Problem, plant: Any) -> list[Any]:
+def stopped_early(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The third point of the path."""
 
-    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+    def change(problem: MixtureProblem, fit: Any, prior: Any, start: Any) -> Any:
         return moved_to(problem, fit, fit.path[min(3, fit.iterations)])
 
     return reported(change)
 
 
-def at_the_saddle(problem: Problem, plant: Any) -> list[Any]:
+def at_the_saddle(problem: MixtureProblem, plant: Any) -> list[Any]:
     """All components equal, at the fit of a single one."""
 
-    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+    def change(problem: MixtureProblem, fit: Any, prior: Any, start: Any) -> Any:
         p = fit.parameters
         if start is not None:
             return fit
@@ -226,11 +227,11 @@ def at_the_saddle(problem: Problem, plant: Any) -> list[Any]:
     return reported(change)
 
 
-def lesser_mode(problem: Problem, plant: Any) -> list[Any]:
+def lesser_mode(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The second of the regular modes, whenever there is one."""
     plant.active = False
 
-    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+    def change(problem: MixtureProblem, fit: Any, prior: Any, start: Any) -> Any:
         lesser = [m for m in fit.modes if m.regular][1:]
         if start is not None or not lesser:
             return fit
@@ -240,10 +241,10 @@ def lesser_mode(problem: Problem, plant: Any) -> list[Any]:
     return reported(change)
 
 
-def late_log_likelihood(problem: Problem, plant: Any) -> list[Any]:
+def late_log_likelihood(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The objective before the last step that still gained something."""
 
-    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+    def change(problem: MixtureProblem, fit: Any, prior: Any, start: Any) -> Any:
         trace = np.asarray(fit.trace)
         gained = np.flatnonzero(np.diff(trace) > STILL_GAINED)
         late = float(trace[-1] - trace[gained[-1]]) if len(gained) else 0.0
@@ -253,7 +254,7 @@ def late_log_likelihood(problem: Problem, plant: Any) -> list[Any]:
     return reported(change)
 
 
-def no_binomial_coefficient(problem: Problem, plant: Any) -> list[Any]:
+def no_binomial_coefficient(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Log densities without the constant."""
     from scipy.special import gammaln
 
@@ -272,7 +273,7 @@ def no_binomial_coefficient(problem: Problem, plant: Any) -> list[Any]:
     return [*without, *steps_replaced("e_step", e_step)[:1]]
 
 
-def prior_forgotten(problem: Problem, plant: Any) -> list[Any]:
+def prior_forgotten(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Maximum likelihood for the first component, whatever the prior."""
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
@@ -295,7 +296,7 @@ def prior_forgotten(problem: Problem, plant: Any) -> list[Any]:
     return steps_replaced("m_step", m_step)
 
 
-def mode_on_other_scale(problem: Problem, plant: Any) -> list[Any]:
+def mode_on_other_scale(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The mode of logits of head probabilities, or of log variances."""
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
@@ -308,11 +309,11 @@ def mode_on_other_scale(problem: Problem, plant: Any) -> list[Any]:
     return steps_replaced("m_step", m_step)
 
 
-def stale_fit(problem: Problem, plant: Any) -> list[Any]:
+def stale_fit(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The fits of the same data before one row was changed."""
     before = neighbour(problem)
 
-    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+    def change(problem: MixtureProblem, fit: Any, prior: Any, start: Any) -> Any:
         if start is not None or problem is before:
             return fit
         return before.fit(prior)
@@ -320,7 +321,7 @@ def stale_fit(problem: Problem, plant: Any) -> list[Any]:
     return reported(change)
 
 
-def neighbour(problem: Problem) -> Problem:
+def neighbour(problem: MixtureProblem) -> MixtureProblem:
     """The problem with one row changed: one head more or fewer in a bag, or half a standard deviation."""
     changed = with_rows(problem.data, settings.part_of(problem.family).neighbour(problem.family.columns(problem.data)))
     return dataclasses.replace(problem, data=changed.distinct())

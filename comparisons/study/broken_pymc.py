@@ -12,7 +12,7 @@ import numpy as np
 
 import models.coins.model
 import models.gaussians.normal_distribution
-from comparisons.problem import Problem
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.study import settings
 from comparisons.study.broken_em import some_rows
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 def _of_another(change: Any) -> list[Any]:
     """The PyMC model of a problem that is not the declared one."""
-    sound = Problem.model
-    return [patch.object(Problem, "model", lambda self: sound(change(self)))]
+    sound = MixtureProblem.model
+    return [patch.object(MixtureProblem, "model", lambda self: sound(change(self)))]
 
 
-def other_prior(problem: Problem, plant: Any) -> list[Any]:
+def other_prior(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Beta(2, 2) in place of the uniform, or twice the scale."""
     other = settings.part_of(problem.family).other_prior(problem.prior)
     return _of_another(lambda declared: dataclasses.replace(declared, prior=other))
 
 
-def row_dropped(problem: Problem, plant: Any) -> list[Any]:
+def row_dropped(problem: MixtureProblem, plant: Any) -> list[Any]:
     """All observations but one."""
     data = problem.data
     counts = np.array(data.counts)
@@ -41,7 +41,7 @@ def row_dropped(problem: Problem, plant: Any) -> list[Any]:
     return _of_another(lambda declared: dataclasses.replace(declared, data=fewer))
 
 
-def sd_for_variance(problem: Problem, plant: Any) -> list[Any]:
+def sd_for_variance(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The likelihood takes the variance for the standard deviation."""
     sound = models.gaussians.normal_distribution.diagonal_logp
 
@@ -51,7 +51,7 @@ def sd_for_variance(problem: Problem, plant: Any) -> list[Any]:
     return [patch.object(models.gaussians.normal_distribution, "diagonal_logp", logp)]
 
 
-def weights_not_normalised(problem: Problem, plant: Any) -> list[Any]:
+def weights_not_normalised(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Weights that sum to the number of components."""
     shift = float(np.log(problem.comparison.n_components))
     found = []
@@ -65,16 +65,16 @@ def weights_not_normalised(problem: Problem, plant: Any) -> list[Any]:
     return found
 
 
-def _model(change: Callable[[pm.Model, Problem], None]) -> list[Any]:
+def _model(change: Callable[[pm.Model, MixtureProblem], None]) -> list[Any]:
     """The declared PyMC model, changed once it is built."""
-    sound = Problem.model
+    sound = MixtureProblem.model
 
-    def model(self: Problem) -> pm.Model:
+    def model(self: MixtureProblem) -> pm.Model:
         made = sound(self)
         change(made, self)
         return made
 
-    return [patch.object(Problem, "model", model)]
+    return [patch.object(MixtureProblem, "model", model)]
 
 
 def _locations(model: pm.Model) -> Any:
@@ -82,10 +82,10 @@ def _locations(model: pm.Model) -> Any:
     return model["head_probabilities"] if "head_probabilities" in model.named_vars else model["means"][:, 0]
 
 
-def potential(problem: Problem, plant: Any) -> list[Any]:
+def potential(problem: MixtureProblem, plant: Any) -> list[Any]:
     """A potential that pulls the locations towards each other, a tenth of a nat for each unit squared."""
 
-    def add(model: pm.Model, _: Problem) -> None:
+    def add(model: pm.Model, _: MixtureProblem) -> None:
         import pymc as pm
 
         with model:
@@ -94,10 +94,10 @@ def potential(problem: Problem, plant: Any) -> list[Any]:
     return _model(add)
 
 
-def ordering(problem: Problem, plant: Any) -> list[Any]:
+def ordering(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Components have to ascend, by a potential without the K! that belongs to it."""
 
-    def add(model: pm.Model, _: Problem) -> None:
+    def add(model: pm.Model, _: MixtureProblem) -> None:
         import pymc as pm
         import pytensor.tensor as pt
 
@@ -108,10 +108,10 @@ def ordering(problem: Problem, plant: Any) -> list[Any]:
     return _model(add)
 
 
-def jacobian_dropped(problem: Problem, plant: Any) -> list[Any]:
+def jacobian_dropped(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The transforms without the log of their Jacobians."""
 
-    def drop(model: pm.Model, _: Problem) -> None:
+    def drop(model: pm.Model, _: MixtureProblem) -> None:
         for variable, transform in model.rvs_to_transforms.items():
             if transform is not None:
                 # A copy: the transforms of PyMC's own distributions are shared by all models.
@@ -126,7 +126,7 @@ def _nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
     return lambda value, *inputs: 0.0 * sound(value, *inputs)
 
 
-def weights_left_free(problem: Problem, plant: Any) -> list[Any]:
+def weights_left_free(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Weights that are declared to be equal are free."""
     return _of_another(
         lambda declared: dataclasses.replace(

@@ -11,8 +11,9 @@ from scipy.special import expit, logit
 
 import models
 from comparisons.checks.best_mode import objective
+from comparisons.families.mixtures import MixtureProblem, exchangeable
 from comparisons.posterior import nuts
-from comparisons.problem import Problem, em_densities, exchangeable
+from comparisons.problem import em_densities
 from comparisons.study.broken_em import neighbour
 from models import LogPosterior
 from models.inputs import Floats
@@ -44,7 +45,7 @@ def _with(tree: xr.DataTree, change: Callable[[str, Floats], Floats]) -> xr.Data
     return xr.DataTree.from_dict(groups)
 
 
-def frozen_chain(problem: Problem, plant: Any) -> list[Any]:
+def frozen_chain(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The first chain repeats its first draw."""
 
     def first(name: str, values: Floats) -> Floats:
@@ -55,7 +56,7 @@ def frozen_chain(problem: Problem, plant: Any) -> list[Any]:
     return _sampled(lambda sound, *arguments: _with(sound(*arguments), first))
 
 
-def copied_chain(problem: Problem, plant: Any) -> list[Any]:
+def copied_chain(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The second chain is the first."""
 
     def same(name: str, values: Floats) -> Floats:
@@ -66,7 +67,7 @@ def copied_chain(problem: Problem, plant: Any) -> list[Any]:
     return _sampled(lambda sound, *arguments: _with(sound(*arguments), same))
 
 
-def shifted_copy(problem: Problem, plant: Any) -> list[Any]:
+def shifted_copy(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The other chains are the first, begun elsewhere: draws that count four times."""
 
     def same(name: str, values: Floats) -> Floats:
@@ -76,7 +77,7 @@ def shifted_copy(problem: Problem, plant: Any) -> list[Any]:
     return _sampled(lambda sound, *arguments: _with(sound(*arguments), same))
 
 
-def reversed_copy(problem: Problem, plant: Any) -> list[Any]:
+def reversed_copy(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The second chain is the first, backwards."""
 
     def same(name: str, values: Floats) -> Floats:
@@ -87,10 +88,10 @@ def reversed_copy(problem: Problem, plant: Any) -> list[Any]:
     return _sampled(lambda sound, *arguments: _with(sound(*arguments), same))
 
 
-def no_number(statistic: str) -> Callable[[Problem, Any], list[Any]]:
+def no_number(statistic: str) -> Callable[[MixtureProblem, Any], list[Any]]:
     """One of the sampler's statistics is no number at one draw."""
 
-    def planted(problem: Problem, plant: Any) -> list[Any]:
+    def planted(problem: MixtureProblem, plant: Any) -> list[Any]:
         def one(name: str, values: Floats) -> Floats:
             if name == statistic:
                 values = values.copy()
@@ -120,12 +121,12 @@ def _density_made_right(density: LogPosterior, tree: xr.DataTree) -> xr.DataTree
     return _with(tree, right)
 
 
-def wider(share: float) -> Callable[[Problem, Any], list[Any]]:
+def wider(share: float) -> Callable[[MixtureProblem, Any], list[Any]]:
     """Locations of all components this share farther from their mean in the canonical draws, density made right."""
     return _locations_moved(lambda values: values.mean(axis=(0, 1)) + (1 + share) * (values - values.mean(axis=(0, 1))))
 
 
-def shifted(deviations: float) -> Callable[[Problem, Any], list[Any]]:
+def shifted(deviations: float) -> Callable[[MixtureProblem, Any], list[Any]]:
     """The location of the first component off by a share of its standard deviation, density made right."""
 
     def off(values: Floats) -> Floats:
@@ -137,9 +138,9 @@ def shifted(deviations: float) -> Callable[[Problem, Any], list[Any]]:
     return _locations_moved(off)
 
 
-def _locations_moved(change: Callable[[Floats], Floats]) -> Callable[[Problem, Any], list[Any]]:
-    def planted(problem: Problem, plant: Any) -> list[Any]:
-        def move(sound: Any, asked: Problem, density: Any, *rest: Any) -> Any:
+def _locations_moved(change: Callable[[Floats], Floats]) -> Callable[[MixtureProblem, Any], list[Any]]:
+    def planted(problem: MixtureProblem, plant: Any) -> list[Any]:
+        def move(sound: Any, asked: MixtureProblem, density: Any, *rest: Any) -> Any:
             tree = models.canonical_order(sound(asked, density, *rest), exchangeable(density.model))
 
             def moved(name: str, values: Floats) -> Floats:
@@ -157,13 +158,13 @@ def _locations_moved(change: Callable[[Floats], Floats]) -> Callable[[Problem, A
     return planted
 
 
-def share_of_neighbours(share: float) -> Callable[[Problem, Any], list[Any]]:
+def share_of_neighbours(share: float) -> Callable[[MixtureProblem, Any], list[Any]]:
     """A share of the draws is from the posterior of data with one row changed, density made right."""
 
-    def planted(problem: Problem, plant: Any) -> list[Any]:
+    def planted(problem: MixtureProblem, plant: Any) -> list[Any]:
         other = neighbour(problem)
 
-        def mixed(sound: Any, asked: Problem, density: Any, *rest: Any) -> Any:
+        def mixed(sound: Any, asked: MixtureProblem, density: Any, *rest: Any) -> Any:
             tree = sound(asked, density, *rest)
             foreign = sound(other, LogPosterior(other.model()), *rest)["posterior"].to_dataset()
             shape = tree["posterior"].sizes["chain"], tree["posterior"].sizes["draw"]
@@ -181,19 +182,19 @@ def share_of_neighbours(share: float) -> Callable[[Problem, Any], list[Any]]:
     return planted
 
 
-def few_draws(problem: Problem, plant: Any) -> list[Any]:
+def few_draws(problem: MixtureProblem, plant: Any) -> list[Any]:
     """25 draws of each chain, however many were asked for."""
 
-    def few(sound: Any, asked: Problem, density: Any, draws: int, *rest: Any) -> Any:
+    def few(sound: Any, asked: MixtureProblem, density: Any, draws: int, *rest: Any) -> Any:
         return sound(asked, density, FEW, *rest)
 
     return _sampled(few)
 
 
-def tails_cut(problem: Problem, plant: Any) -> list[Any]:
+def tails_cut(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Draws in the outer twentieths of the first component's location are replaced by draws that are not."""
 
-    def cut(sound: Any, asked: Problem, density: Any, *rest: Any) -> Any:
+    def cut(sound: Any, asked: MixtureProblem, density: Any, *rest: Any) -> Any:
         tree = sound(asked, density, *rest)
         posterior = nuts.canonical(asked, tree, exchangeable(density.model))
         name = "means" if "means" in posterior else "head_probabilities"
@@ -209,11 +210,11 @@ def tails_cut(problem: Problem, plant: Any) -> list[Any]:
     return _sampled(cut)
 
 
-def neighbouring_data(problem: Problem, plant: Any) -> list[Any]:
+def neighbouring_data(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Draws from the posterior of other data."""
     other = neighbour(problem)
 
-    def elsewhere(sound: Any, asked: Problem, density: Any, *rest: Any) -> Any:
+    def elsewhere(sound: Any, asked: MixtureProblem, density: Any, *rest: Any) -> Any:
         return sound(other, LogPosterior(other.model()), *rest)
 
     return _sampled(elsewhere)
@@ -229,13 +230,13 @@ class _StartsAt:
         return np.asarray(self._x + 0.01 * self._scale * random.normal(size=len(self._x)))
 
 
-def in_lesser_mode(problem: Problem, plant: Any) -> list[Any]:
+def in_lesser_mode(problem: MixtureProblem, plant: Any) -> list[Any]:
     """All chains start at the second mode; it counts where they stay, so that none sees the first."""
     fit = problem.fit(problem.prior)
     lesser = [m for m in fit.modes if m.regular][1:]
     plant.active = False
 
-    def stay(sound: Any, asked: Problem, density: LogPosterior, *rest: Any) -> Any:
+    def stay(sound: Any, asked: MixtureProblem, density: LogPosterior, *rest: Any) -> Any:
         if not lesser:
             return sound(asked, density, *rest)
         x = density.unconstrained(asked.to_pymc(lesser[0].parameters))
@@ -247,7 +248,7 @@ def in_lesser_mode(problem: Problem, plant: Any) -> list[Any]:
     return _sampled(stay)
 
 
-def _reaches(problem: Problem, posterior: Any, chain: int) -> float:
+def _reaches(problem: MixtureProblem, posterior: Any, chain: int) -> float:
     """Highest mode to which MAP-EM climbs from some draws of a chain."""
     heights = []
     for draw in np.linspace(0, posterior.sizes["draw"] - 1, 10).astype(int):
@@ -256,11 +257,11 @@ def _reaches(problem: Problem, posterior: Any, chain: int) -> float:
     return float(max(heights))
 
 
-def divergences_hidden(problem: Problem, plant: Any) -> list[Any]:
+def divergences_hidden(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Steps as long as a low acceptance target allows, and no word of those that diverged."""
     plant.active = False
 
-    def hide(sound: Any, asked: Problem, density: Any, draws: int, chains: int, seed: int, _: float) -> Any:
+    def hide(sound: Any, asked: MixtureProblem, density: Any, draws: int, chains: int, seed: int, _: float) -> Any:
         tree = sound(asked, density, draws, chains, seed, 0.4)
         plant.active = bool(tree["sample_stats"]["diverging"].values.any())
         return _with(tree, lambda name, v: np.zeros_like(v) if name == "diverging" else v)
@@ -268,11 +269,11 @@ def divergences_hidden(problem: Problem, plant: Any) -> list[Any]:
     return _sampled(hide)
 
 
-def one_parameter_permuted(problem: Problem, plant: Any) -> list[Any]:
+def one_parameter_permuted(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Locations of the components in the other order, weights and spreads where they were."""
     sound = nuts.canonical
 
-    def permuted(asked: Problem, tree: Any, groups: Any) -> Any:
+    def permuted(asked: MixtureProblem, tree: Any, groups: Any) -> Any:
         posterior = sound(asked, tree, groups)
         name = "means" if "means" in posterior else "head_probabilities"
         values = posterior[name]

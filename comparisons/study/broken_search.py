@@ -11,12 +11,12 @@ import numpy as np
 import em.search.runs
 import em.search.starts
 import em.uncertainty.curvature
-from comparisons.problem import Problem
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.study.broken_em import moved_to, reported, steps_replaced, with_fields
 from comparisons.study.replaced import everywhere
 
 
-def ranking_reversed(problem: Problem, plant: Any) -> list[Any]:
+def ranking_reversed(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Of the runs of a search the worst is returned."""
 
     def rank(sound: Any, run: Any) -> Any:
@@ -25,11 +25,11 @@ def ranking_reversed(problem: Problem, plant: Any) -> list[Any]:
     return everywhere(em.search.runs.rank, rank)
 
 
-def prefers_collapsed(problem: Problem, plant: Any) -> list[Any]:
+def prefers_collapsed(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The highest mode that is not regular, although regular ones are known, whenever there is one."""
     plant.active = False
 
-    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+    def change(problem: MixtureProblem, fit: Any, prior: Any, start: Any) -> Any:
         collapsed = [mode for mode in fit.modes if not mode.regular]
         if start is not None or not collapsed or not any(mode.regular for mode in fit.modes):
             return fit
@@ -39,11 +39,11 @@ def prefers_collapsed(problem: Problem, plant: Any) -> list[Any]:
     return reported(change)
 
 
-def second_of_its_modes(problem: Problem, plant: Any) -> list[Any]:
+def second_of_its_modes(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The second of the regular modes, with the best beside it in the list, whenever there is one."""
     plant.active = False
 
-    def change(problem: Problem, fit: Any, prior: Any, start: Any) -> Any:
+    def change(problem: MixtureProblem, fit: Any, prior: Any, start: Any) -> Any:
         lesser = [mode for mode in fit.modes if mode.regular][1:]
         if start is not None or not lesser:
             return fit
@@ -53,12 +53,12 @@ def second_of_its_modes(problem: Problem, plant: Any) -> list[Any]:
     return reported(change)
 
 
-def _kept(problem: Problem, fit: Any, parameters: Any) -> Any:
+def _kept(problem: MixtureProblem, fit: Any, parameters: Any) -> Any:
     """The fit as if it had ended elsewhere, all that was found still in its list."""
     return dataclasses.replace(moved_to(problem, fit, parameters), modes=fit.modes)
 
 
-def one_start(problem: Problem, plant: Any) -> list[Any]:
+def one_start(problem: MixtureProblem, plant: Any) -> list[Any]:
     """One start, at which all components are equal and where EM stays."""
 
     def starts(sound: Any, mixture: Any, *rest: Any, **options: Any) -> Any:
@@ -78,7 +78,7 @@ def one_start(problem: Problem, plant: Any) -> list[Any]:
     ]
 
 
-def lowers(problem: Problem, plant: Any) -> list[Any]:
+def lowers(problem: MixtureProblem, plant: Any) -> list[Any]:
     """An M-step that spreads the components' locations by a tenth, so that the objective falls where EM would rest."""
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
@@ -92,10 +92,10 @@ def lowers(problem: Problem, plant: Any) -> list[Any]:
     return steps_replaced("m_step", m_step)
 
 
-def information_times(factor: float) -> Callable[[Problem, Any], list[Any]]:
+def information_times(factor: float) -> Callable[[MixtureProblem, Any], list[Any]]:
     """An observed information this many times what it is; where EM has come to rest it was told before."""
 
-    def planted(problem: Problem, plant: Any) -> list[Any]:
+    def planted(problem: MixtureProblem, plant: Any) -> list[Any]:
         plant.active = True
 
         def curvature(sound: Any, mixture: Any, parameters: Any) -> Any:
@@ -107,7 +107,7 @@ def information_times(factor: float) -> Callable[[Problem, Any], list[Any]]:
     return planted
 
 
-def complete_data_information(problem: Problem, plant: Any) -> list[Any]:
+def complete_data_information(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The information of complete data, as if the components were seen, in place of the observed one."""
     plant.active = True
 

@@ -19,9 +19,10 @@ import numpy as np
 
 from comparisons import quantities
 from comparisons.checks.evidence import curvature_of
+from comparisons.families.mixtures import MixtureProblem, exchangeable
 from comparisons.posterior import nuts
 from comparisons.posterior.nuts import canonical, described, log_likelihoods, sample, spread_places
-from comparisons.problem import Problem, em_densities, exchangeable
+from comparisons.problem import em_densities
 from comparisons.study.broken_pymc import jacobian_dropped, other_prior
 from comparisons.study.coins import CoinSetting
 from comparisons.study.gaussians import FORM, FORMS, UNIT_PRIOR, UNIT_PRIOR_2D, UNIT_PRIOR_3D, NormalSetting
@@ -117,7 +118,7 @@ def calibrated(setting_name: str, seed: int, fault: str = "") -> CalibrationRow:
     )
 
 
-def _planted(problem: Problem, fault: str) -> Any:
+def _planted(problem: MixtureProblem, fault: str) -> Any:
     if fault == "jacobian-dropped":
         return _jacobian_dropped(problem)
     if fault == "prior-changed":
@@ -126,7 +127,7 @@ def _planted(problem: Problem, fault: str) -> Any:
 
 
 @contextmanager
-def _jacobian_dropped(problem: Problem) -> Iterator[None]:
+def _jacobian_dropped(problem: MixtureProblem) -> Iterator[None]:
     """The sampler samples another posterior."""
     with jacobian_dropped(problem, None)[0], patch.object(nuts, "_compiled", _graphs):
         yield
@@ -156,7 +157,7 @@ def _covered(simulated: Simulated, seed: int) -> list[str]:
     truth = quantities.of_parameters(problem, simulated.truth)
     errors = dict.fromkeys(truth, np.nan)
     if judged is not None:
-        errors = quantities.standard_errors(judged, quantities.gradients(problem, fit.parameters))
+        errors = quantities.standard_errors(judged, problem.gradients(fit.parameters))
     estimate = quantities.of_parameters(problem, fit.parameters)
     told = []
     for name, value in truth.items():

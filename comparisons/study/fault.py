@@ -15,8 +15,9 @@ import em.ascent.climb
 import em.coins.fit
 import em.gaussians.fit
 from comparisons.checks.best_mode import objective
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.posterior import nuts
-from comparisons.problem import Problem, em_densities
+from comparisons.problem import em_densities
 from comparisons.results.result import Engine
 from em.fit import fit_mixture
 
@@ -38,7 +39,7 @@ class Plant:
     active: bool | None = None
 
 
-type Planting = Callable[[Problem, Plant], list[Any]]
+type Planting = Callable[[MixtureProblem, Plant], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Fault:
         return self.engines[:1] == ("em",)
 
     @contextmanager
-    def planted(self, problem: Problem) -> Iterator[Plant]:
+    def planted(self, problem: MixtureProblem) -> Iterator[Plant]:
         """Break what the fault breaks for as long as the block lasts."""
         plant = Plant()
         with ExitStack() as stack:
@@ -94,13 +95,13 @@ class Fault:
                 stack.enter_context(patch.object(nuts, "_compiled", _compiled.setdefault(self.name, {})))
             yield plant
 
-    def estimates(self, problem: Problem, seed: int) -> list[Any]:
+    def estimates(self, problem: MixtureProblem, seed: int) -> list[Any]:
         """Both estimates of EM as a judgement asks for them, for a fault in EM; none for others."""
         if not self.in_em or self.guarded:
             return []
         return [problem.fit(None, seed=seed, path=True), problem.fit(problem.prior, seed=seed)]
 
-    def changed(self, problem: Problem, broken: list[Any], plant: Plant, seed: int) -> bool:
+    def changed(self, problem: MixtureProblem, broken: list[Any], plant: Plant, seed: int) -> bool:
         """Whether the fault changes the answer in these data, by a rule that knows nothing of the checks' outcomes."""
         if plant.active is not None or not broken:
             return plant.active is not False
@@ -110,7 +111,7 @@ class Fault:
 _compiled: dict[str, dict[tuple[Any, ...], Any]] = {}
 
 
-def _em_is_off(problem: Problem, broken: list[Any], sound: list[Any]) -> bool:
+def _em_is_off(problem: MixtureProblem, broken: list[Any], sound: list[Any]) -> bool:
     """Whether either estimate or a reported height is not what sound EM gives, judged by the sound densities."""
     gaps = []
     for ill, well in zip(broken, sound, strict=True):

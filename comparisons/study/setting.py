@@ -10,9 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from comparisons import families
+from comparisons.capabilities import Parameters
 from comparisons.declaration import Comparison
-from comparisons.posterior.prior_draws import drawn
-from comparisons.problem import Parameters, Prior, Problem
+from comparisons.families.mixtures import MixtureProblem, drawn
+from comparisons.problem import Prior
 from models.gaussians.covariances import Covariance
 from models.inputs import Integers
 
@@ -78,7 +79,7 @@ class Setting(ABC):
 class Simulated:
     """One data set ready to be fitted, and the truth behind it in canonical order."""
 
-    problem: Problem
+    problem: MixtureProblem
     truth: Parameters
     separation: float
 

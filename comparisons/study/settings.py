@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from comparisons.families import COINS, GAUSSIANS, POISSONS
-from comparisons.problem import Family
+from comparisons.families.family import Family
 from comparisons.study import coins, gaussians, poissons
 
 _PARTS = {COINS.name: coins, GAUSSIANS.name: gaussians, POISSONS.name: poissons}

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from comparisons.problem import Margin, Parameters, Problem
+from comparisons.capabilities import Margin, Parameters
+from comparisons.problem import Problem
 from comparisons.results.report_data import Curves, Surface
 from comparisons.results.strict_json import number
 from models.inputs import Floats
@@ -21,19 +22,14 @@ SURFACE_GRID = 61
 
 def fitted(problem: Problem, fit: Parameters, posterior: xr.Dataset) -> list[Curves]:
     """The observed distribution of each variable, by EM and by the posterior."""
-    held, names = problem.weights.fixed, problem.family.variables
-    draws = {name: _thinned(posterior, name) for name in names}
-    n = len(draws[names[0]])
-    draws["weights"] = _thinned(posterior, "weights") if held is None else np.tile(held, (n, 1))
-    by_em = problem.family.arrays(fit)
+    draws = {name: _thinned(values) for name, values in problem.arrays_of_draws(posterior).items()}
+    by_em = problem.arrays(fit)
     return [
-        _curves(margin, margin.expected(by_em), margin.expected(draws).sum(axis=-2))
-        for margin in problem.family.margins(problem)
+        _curves(margin, margin.expected(by_em), margin.expected(draws).sum(axis=-2)) for margin in problem.margins()
     ]
 
 
-def _thinned(posterior: xr.Dataset, name: str) -> Floats:
-    values = posterior[name].values
+def _thinned(values: Floats) -> Floats:
     flat = values.reshape(-1, *values.shape[2:])
     return np.asarray(flat[np.linspace(0, len(flat) - 1, min(DRAWS_FOR_A_BAND, len(flat))).astype(int)])
 
@@ -63,13 +59,13 @@ def surface(problem: Problem, log_likelihood: Any, reach: dict[str, tuple[float,
     reach : lowest and highest value worth showing for each
     vary : gives the parameters with two quantities set to new values, by name
     """
-    pair = problem.family.pair(problem.comparison)
+    pair = problem.surface()
     if pair is None:
         return None
     grids = []
     for name in pair:
         low, high = reach[name]
-        if problem.family.scale(name) == "logit":
+        if problem.scale(name) == "logit":
             # Off the bounds by a small share of what is shown, however rare an event is.
             low, high = max(low, 1e-4 * high), min(high, 1 - 1e-4 * (1 - low))
         grids.append(np.linspace(low, high, SURFACE_GRID))

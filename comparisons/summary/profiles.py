@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
-import em
 from comparisons.engine_failures import failing
-from comparisons.problem import Problem
+from comparisons.problem import Fit, Problem
 from comparisons.results.result import Quantity
 from comparisons.results.strict_json import number
 from comparisons.summary import adequacy
+from em import Interval
 from models.inputs import Floats
 
 
-def with_profiles(
-    problem: Problem, fit: em.Fit[Any, Any], table: list[Quantity], values: dict[str, Floats]
-) -> list[Quantity]:
+def with_profiles(problem: Problem, fit: Fit, table: list[Quantity], values: dict[str, Floats]) -> list[Quantity]:
     """Add its profile-likelihood interval to every quantity; verdicts stay as they are.
 
     Parameters
@@ -24,11 +21,10 @@ def with_profiles(
     fit : maximum likelihood by EM, components in the order of the comparison
     values : ``(chains, draws)`` of every quantity by name
     """
-    names = em_names(problem)
     found = []
     for q in table:
         with failing("em"):
-            interval = em.profile_interval(fit, names[q.name], q.posterior.hdi_prob)
+            interval = problem.profile_interval(fit, q.name, q.posterior.hdi_prob)
         # On a ridge the components of one of its points say nothing of the quantity.
         coinciding = (False, False) if fit.status == "ridge" else interval.coinciding
         interval = dataclasses.replace(interval, coinciding=coinciding)
@@ -48,13 +44,7 @@ def with_profiles(
     return found
 
 
-def em_names(problem: Problem) -> dict[str, str]:
-    """EM's name of every quantity by the comparison's."""
-    weights = {f"weights[{name}]": f"weights[{k + 1}]" for k, name in enumerate(problem.comparison.components)}
-    return weights | problem.family.em_names(problem)
-
-
-def compared(quantity: Quantity, interval: em.Interval, draws: Floats, *, on_ridge: bool = False) -> str | None:
+def compared(quantity: Quantity, interval: Interval, draws: Floats, *, on_ridge: bool = False) -> str | None:
     """Whether the profile interval fits the posterior, in a sentence; None where Wald's tails already do, or none is known.
 
     Where it rules out no value, an agreement of Wald's says nothing.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-import em
-from comparisons.problem import Problem
+from comparisons.problem import Fit, Problem
 from comparisons.quantity_names import variable_and_labels
 from comparisons.results.report_data import Labels
 from comparisons.results.result import Check, Quantity, Verdict
@@ -33,7 +32,7 @@ STATUS = {
 def reach(
     checks: list[Check],
     quantities: list[Quantity],
-    fit: em.Fit[Any, Any],
+    fit: Fit,
     problem: Problem,
     modes: Modes,
 ) -> tuple[Verdict, str, list[str]]:
@@ -50,14 +49,13 @@ def reach(
         names = ", ".join(q.name for q in unknown)
         told = [f"{q.name}: {q.reason}" for q in unknown]
         return "inconclusive", f"Nothing can be said of {names}, and so nothing of agreement.", told
-    # Of two weights one says all.
-    complement = f"weights[{problem.comparison.components[1]}]" if problem.comparison.n_components == 2 else None
-    judged = [q for q in quantities if q.name != complement]
+    repeated = {q.name: problem.repeated[q.name] for q in quantities if q.name in problem.repeated}
+    judged = [q for q in quantities if q.name not in repeated]
     differing = [q for q in judged if q.verdict == "differ"]
     without = [q for q in differing if q.em_low is None]
     missing = [q for q in differing if q.em_low is not None]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
-    doubted = [f"EM's maximum is to be doubted. {d.told(problem.comparison.components)}" for d in fit.doubts]
+    doubted = [f"EM's maximum is to be doubted. {d.sentence}" for d in problem.doubts(fit)]
     if not differing and not unidentified:
         return (
             "agree",
@@ -82,7 +80,7 @@ def reach(
     for q in differing:
         told_of.setdefault(q.reason, []).append(q.name)
     reasons += [f"{', '.join(names)}: {reason}" for reason, names in told_of.items()]
-    once = "" if len(judged) == len(quantities) else " (the two weights counted once)"
+    once = f" ({', '.join(repeated.values())})" if repeated else ""
     sentences = ["No check finds a fault in either fit."]
     if without or unidentified:
         why = "the data do not identify all parameters" if unidentified else "it has no standard error there"
@@ -96,9 +94,8 @@ def reach(
     return "differ", " ".join(sentences), reasons
 
 
-def of_labels(problem: Problem, quantities: list[Quantity], labels: Labels) -> str | None:
+def of_labels(components: Sequence[str], quantities: list[Quantity], labels: Labels) -> str | None:
     """What to make of components that no order tells apart in the draws, by what has no labels; None where nothing differs so."""
-    components = problem.comparison.components
     free = [q for q in quantities if not set(variable_and_labels(q.name)[1][:1]).intersection(components)]
     differing = [q.name for q in quantities if q.verdict == "differ" and q not in free]
     if labels.verdict not in ("not by order", "not told apart") or not differing:

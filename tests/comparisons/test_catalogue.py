@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons import catalogue, datasets, families, quantities, words
+from comparisons import catalogue, datasets, families, quantities
 from comparisons.declaration import Comparison, Fitted
-from comparisons.problem import Problem, em_densities
+from comparisons.families.mixtures import MixtureProblem
+from comparisons.problem import em_densities
 
 FOLDER = Path(catalogue.__file__).parent
 each_name = pytest.mark.parametrize("name", catalogue.names())
 
 
-def problem_of(name: str) -> Problem:
+def problem_of(name: str) -> MixtureProblem:
     comparison = catalogue.declaration(name)
     return families.problem(comparison, comparison.data(datasets.load(comparison.dataset)))
 
@@ -54,7 +55,7 @@ def test_both_engines_can_read_a_declaration(name: str) -> None:
     free = {variable.name for variable in problem.model().free_RVs}
     assert free == set(problem.to_pymc(point))
     assert list(quantities.of_parameters(problem, point)) == quantities.names(problem)
-    told = words.model(problem)
+    told = problem.in_words()
     assert len(told.component_names) == told.n_components
     assert told.formula
     assert told.prior

@@ -16,7 +16,6 @@ import em
 from comparisons import datasets, families, pipeline, quantities
 from comparisons.declaration import Comparison
 from comparisons.results.files import LONGEST_DIRECTORY, directory_name
-from comparisons.summary import profiles
 from models import CoinPrior, CoinTosses, GaussianPrior, Measurements
 
 RANDOM = np.random.default_rng(15)
@@ -139,7 +138,7 @@ def test_features_left_out_are_those_of_the_data(data: Any, told: tuple[str, ...
     assert problem.comparison.features == told
     fit = problem.fit(None)
     values = quantities.of_parameters(problem, fit.parameters)
-    names = profiles.em_names(problem)
+    names = problem.em_names
     for name in values:
         # Every quantity of a comparison is one that EM knows under a name of its own.
         interval = em.profile_interval(fit, names[name])

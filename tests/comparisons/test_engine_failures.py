@@ -16,9 +16,9 @@ from comparisons import catalogue, datasets, judgement, pipeline, report
 from comparisons.checks import best_mode as modes
 from comparisons.command import terminal
 from comparisons.engine_failures import NAME, EngineFailure, failing
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.judgement import Clock, Judgement
 from comparisons.posterior import nuts
-from comparisons.problem import Problem
 from comparisons.results import store
 from comparisons.results.result import Check, SampledResult
 from comparisons.study.broken_em import with_fields
@@ -34,7 +34,7 @@ def decreased(*arguments: Any, **options: Any) -> Any:
     raise em.ObjectiveDecreased(7, -10.0, -12.5)
 
 
-def judged(problem: Problem = COINS, density: Any = lambda model: coins_density()) -> Judgement:
+def judged(problem: MixtureProblem = COINS, density: Any = lambda model: coins_density()) -> Judgement:
     return judgement.judge(problem, seed=1, draws=500, chains=4, clock=Clock(lambda stage: None), density=density)
 
 
@@ -139,14 +139,14 @@ OUTSIDE = (
 def test_an_estimate_that_the_declared_model_does_not_have_is_em_s_fault(
     case: Case, field: str, change: Any, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = Problem.fit
+    sound = MixtureProblem.fit
 
-    def outside(self: Problem, *arguments: Any, **options: Any) -> Any:
+    def outside(self: MixtureProblem, *arguments: Any, **options: Any) -> Any:
         fit = sound(self, *arguments, **options)
         fields = {field: change(getattr(fit.parameters, field))}
         return replace(fit, parameters=with_fields(fit.parameters, **fields))
 
-    monkeypatch.setattr(Problem, "fit", outside)
+    monkeypatch.setattr(MixtureProblem, "fit", outside)
     found = judged(case.problem(4))
     (check,) = found.checks
     assert (found.verdict, check.name, check.outcome, check.engine) == ("wrong", NAME, "fail", "em")
@@ -166,19 +166,19 @@ def test_every_fit_of_em_is_guarded(
     if at == "restart":
         monkeypatch.setattr(modes, "_starts", decreased)
     elif at == "reached":
-        right = Problem.fit
+        right = MixtureProblem.fit
 
-        def from_the_estimate(self: Problem, prior: Any, start: Any = None, **options: Any) -> Any:
+        def from_the_estimate(self: MixtureProblem, prior: Any, start: Any = None, **options: Any) -> Any:
             return right(self, prior, start, **options) if start is None else decreased()
 
         monkeypatch.setattr(
             judgement, "best_mode", lambda problem, fit, map_fit, *rest: modes.BestMode(fit, map_fit, PASSED)
         )
-        monkeypatch.setattr(Problem, "fit", from_the_estimate)
+        monkeypatch.setattr(MixtureProblem, "fit", from_the_estimate)
     elif at == "profile":
         monkeypatch.setattr(em, "profile_interval", decreased)
     else:
-        monkeypatch.setattr("comparisons.model_fit.goodness_of_fit.climb", decreased)
+        monkeypatch.setattr("comparisons.families.simulation.climb", decreased)
     result = compared()
     assert result.verdict == "wrong"
     check = result.checks[-1]
@@ -276,10 +276,10 @@ UNEQUAL = declare(BAGS, weights=[0.3, 0.7], prior=PRIOR)
     ids=["free for equal", "equal for free", "free for fixed", "equal for fixed", "fixed for equal"],
 )
 def test_weights_that_the_pymc_model_treats_otherwise_are_its_fault(
-    declared: Problem, built: Problem, monkeypatch: pytest.MonkeyPatch
+    declared: MixtureProblem, built: MixtureProblem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = built.model()
-    monkeypatch.setattr(Problem, "model", lambda self: model)
+    monkeypatch.setattr(MixtureProblem, "model", lambda self: model)
     monkeypatch.setattr(nuts, "sampled", stopped_before)
     found = judged(declared, LogPosterior)
     assert found.verdict == "wrong"
@@ -295,7 +295,7 @@ def stopped_before(*arguments: Any) -> Any:
 def test_covariances_that_the_pymc_model_treats_otherwise_are_its_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     declared, other = Case(2, 2, "free", "tied-diagonal").problem(1), Case(2, 2, "free", "diagonal").problem(1)
     model = other.model()
-    monkeypatch.setattr(Problem, "model", lambda self: model)
+    monkeypatch.setattr(MixtureProblem, "model", lambda self: model)
     found = judged(declared, LogPosterior)
     assert found.verdict == "wrong"
     assert "other free variables than the declaration: variances (2, 2) in place of variances (2,)." in found.reasons[0]

@@ -9,7 +9,7 @@ import pytest
 
 import em
 import models
-from comparisons.checks import third_density, third_reading
+from comparisons.families import third_density, third_reading
 from models import CoinTosses, GaussianPrior, Measurements
 from models.gaussians.covariances import Covariance
 from models.inputs import Floats

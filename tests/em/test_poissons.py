@@ -12,8 +12,8 @@ from scipy import optimize, special, stats
 
 import em
 from comparisons import catalogue, datasets, families
-from comparisons.checks import third_density
 from comparisons.checks.same_density import same_density
+from comparisons.families import third_density
 from comparisons.problem import em_densities
 from em.mixture import off_bounds
 from em.poissons import PoissonMixture

@@ -10,7 +10,7 @@ import pytest
 
 import em
 import models
-from comparisons.checks import third_density
+from comparisons.families import third_density
 from comparisons.problem import em_densities
 from models import LogPosterior
 from models.inputs import Floats

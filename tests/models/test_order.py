@@ -10,12 +10,11 @@ import pytest
 
 import em
 import models
-from comparisons.checks import third_reading
+from comparisons.families import third_reading
+from comparisons.families.mixtures import MixtureProblem, drawn
 from comparisons.judgement import Clock, Judgement, judge
 from comparisons.labels import label_free
 from comparisons.posterior.nuts import canonical
-from comparisons.posterior.prior_draws import drawn
-from comparisons.problem import Problem
 from em.relabelled import relabelled
 from models import CoinParameters, GaussianParameters, Measurements
 from models.inputs import Floats
@@ -45,14 +44,14 @@ def named(point: GaussianParameters) -> str:
     return chosen(point).told("ab"[: point.means.shape[1]])
 
 
-def clusters(seed: int = 5, n: int = 150) -> Problem:
+def clusters(seed: int = 5, n: int = 150) -> MixtureProblem:
     """Two clusters one above the other."""
     random = np.random.default_rng(seed)
     y = np.concatenate([random.normal(size=(n, 2)), random.normal([0.0, 10.0], size=(n, 2))])
     return declare(Measurements(y))
 
 
-def one_mean() -> Problem:
+def one_mean() -> MixtureProblem:
     """Two normals about one centre, one six times as wide."""
     random = np.random.default_rng(6)
     return declare(Measurements(np.concatenate([random.normal(size=300), 6 * random.normal(size=300)])))
@@ -234,9 +233,10 @@ def test_a_profile_is_not_cut_off_where_components_meet_in_what_does_not_order_t
         assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.02)
 
 
-def judged(problem: Problem) -> tuple[Problem, Judgement]:
+def judged(problem: MixtureProblem) -> tuple[MixtureProblem, Judgement]:
     found = judge(problem, seed=1, draws=1000, chains=4, clock=Clock(lambda stage: None))
-    return replace(problem, order=found.order), found
+    assert isinstance(found.problem, MixtureProblem)
+    return found.problem, found
 
 
 @pytest.mark.sampling

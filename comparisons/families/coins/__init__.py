@@ -9,10 +9,11 @@ import numpy as np
 
 import em
 import models
+from comparisons.capabilities import Margin
 from comparisons.declaration import UNIFORM, Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.coins import counts, quadrature, third
-from comparisons.problem import Family, Margin, Problem
+from comparisons.families.family import Family, Setup
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from em.coins.mixture import CoinMixture
 from em.coins.steps import log_densities, log_likelihood, log_prior
@@ -30,7 +31,7 @@ CHANCE = "chance_of_heads"
 
 
 class Coins(Family):
-    """See `comparisons.problem.Family`."""
+    """See `comparisons.families.family.Family`."""
 
     name = "coins"
     data, parameters, prior = CoinTosses, CoinParameters, CoinPrior
@@ -91,44 +92,44 @@ class Coins(Family):
     def with_columns(self, data: CoinTosses, columns: Floats, counts: Any, labels: Any) -> CoinTosses:
         return CoinTosses(columns[:, 0], columns[:, 1], counts, labels)
 
-    def row(self, problem: Problem, i: int) -> str:
+    def row(self, problem: Setup, i: int) -> str:
         return f"heads {problem.data.heads[i]} of {problem.data.tosses[i]}"
 
-    def structure(self, problem: Problem) -> tuple[Any, ...]:
+    def structure(self, problem: Setup) -> tuple[Any, ...]:
         return (many_tosses(problem.data.tosses),)
 
-    def fit(self, problem: Problem, **options: Any) -> em.Fit[Any, Any]:
+    def fit(self, problem: Setup, **options: Any) -> em.Fit[Any, Any]:
         c = problem.comparison
         return em.coin_mixture(problem.data, c.n_components, c.weights, **options)
 
-    def mixture(self, problem: Problem, prior: CoinPrior | None, *, standardise: bool) -> CoinMixture:
+    def mixture(self, problem: Setup, prior: CoinPrior | None, *, standardise: bool) -> CoinMixture:
         return CoinMixture(problem.data, problem.weights, prior)
 
-    def model(self, problem: Problem) -> pm.Model:
+    def model(self, problem: Setup) -> pm.Model:
         c = problem.comparison
         return models.coin_mixture(problem.data, c.n_components, c.weights, problem.prior)
 
-    def log_likelihood(self, problem: Problem, parameters: CoinParameters) -> float:
+    def log_likelihood(self, problem: Setup, parameters: CoinParameters) -> float:
         return log_likelihood(parameters, problem.data)
 
-    def log_prior(self, problem: Problem, parameters: CoinParameters) -> float:
+    def log_prior(self, problem: Setup, parameters: CoinParameters) -> float:
         return float(log_prior(parameters, problem.prior, problem.weights))
 
     def log_densities(self, data: CoinTosses, parameters: CoinParameters) -> Floats:
         return log_densities(parameters, data)
 
-    def refuse_others(self, problem: Problem, parameters: CoinParameters) -> None:
+    def refuse_others(self, problem: Setup, parameters: CoinParameters) -> None:
         p = parameters.head_probabilities
         if not ((p >= 0) & (p <= 1)).all():
             raise ValueError(f"the head probabilities are {cut(str(p))}, which do not all lie in [0, 1]")
 
-    def random_parameters(self, problem: Problem, weights: Floats, random: np.random.Generator) -> CoinParameters:
+    def random_parameters(self, problem: Setup, weights: Floats, random: np.random.Generator) -> CoinParameters:
         return CoinParameters(weights, random.beta(2, 2, size=problem.comparison.n_components))
 
     def columns_of_pymc(self, values: dict[str, Any]) -> Floats:
         return np.column_stack([values["observed_heads"], values["tosses"]])
 
-    def structurally_unidentified(self, problem: Problem) -> str | None:
+    def structurally_unidentified(self, problem: Setup) -> str | None:
         k, longest = problem.comparison.n_components, int(problem.data.tosses.max())
         need = 2 * k - 1 if problem.weights.free else k
         if k == 1 or longest >= need or (problem.data.labels >= 0).any():
@@ -136,18 +137,18 @@ class Coins(Family):
         kind = "free" if problem.weights.free else "fixed"
         return f"{k} coins with {kind} weights need bags of at least {need} tosses, and the longest has {longest}"
 
-    def words(self, problem: Problem) -> tuple[dict[str, str], str, list[str]]:
+    def words(self, problem: Setup) -> tuple[dict[str, str], str, list[str]]:
         prior = problem.prior
         told = f"head_probabilities[k] ~ Beta({prior.heads:.6g}, {prior.tails:.6g})"
         return {}, "heads[i] | z[i] = k ~ Binomial(tosses[i], head_probabilities[k])", [told]
 
-    def notes(self, problem: Problem) -> dict[str, str]:
+    def notes(self, problem: Setup) -> dict[str, str]:
         return {
             "distribution": "up to a value",
             "irregular": "a saddle, or a bound that EM cannot leave though the likelihood rises beside it.",
             "distances": "Over the head counts of equal bags. Expected counts may be too small for the chi-squared "
             "distribution, so the degrees of freedom are told and not used: ",
-            "prior": " and head probabilities",
+            "prior": "weights and head probabilities",
             "averaged": "Sum of weight times head probability over the components: the chance that a toss of which only the "
             "mixture is known shows heads. With fixed weights it need not be the share of heads in the data.",
         }
@@ -155,13 +156,13 @@ class Coins(Family):
     def third_density(self, rows: DeclaredRows, parameters: CoinParameters, component: int) -> Floats:
         return third.binomial(rows.columns[:, 0], rows.columns[:, 1], float(parameters.head_probabilities[component]))
 
-    def third_prior_numbers(self, problem: Problem) -> dict[str, Any]:
+    def third_prior_numbers(self, problem: Setup) -> dict[str, Any]:
         return {"concentration": 1.0, "heads": 1.0, "tails": 1.0}
 
-    def third_log_prior(self, problem: Problem, parameters: CoinParameters, numbers: dict[str, Any]) -> float:
+    def third_log_prior(self, problem: Setup, parameters: CoinParameters, numbers: dict[str, Any]) -> float:
         return third.log_prior(parameters, numbers)
 
-    def third_rounding(self, problem: Problem, parameters: CoinParameters) -> float:
+    def third_rounding(self, problem: Setup, parameters: CoinParameters) -> float:
         return third.rounding(problem.declared)
 
     def prior_draws(
@@ -176,7 +177,7 @@ class Coins(Family):
     def prior_is_flat(self, prior: CoinPrior) -> bool:
         return prior.heads == prior.tails == 1
 
-    def exact(self, problem: Problem, thresholds: dict[str, list[float]]) -> Any:
+    def exact(self, problem: Setup, thresholds: dict[str, list[float]]) -> Any:
         return quadrature.exact(problem, thresholds)
 
     def replicates(
@@ -190,7 +191,7 @@ class Coins(Family):
         tosses = np.repeat(data.tosses, data.counts)
         return CoinTosses(parameters.simulate(components, tosses, random), tosses)
 
-    def nothing_to_test(self, problem: Problem) -> str | None:
+    def nothing_to_test(self, problem: Setup) -> str | None:
         return counts.nothing_to_test(problem)
 
     def inside(self, parameters: CoinParameters, *, free: bool) -> CoinParameters:
@@ -200,25 +201,25 @@ class Coins(Family):
 
     def distances(
         self,
-        problem: Problem,
+        problem: Setup,
         fit: CoinParameters,
         refits: Sequence[tuple[CoinTosses, CoinParameters]],
         placed: Any,
     ) -> tuple[list[Distance], list[QuantilePlot]]:
         return counts.distances(problem, fit, refits, placed), []
 
-    def departure(self, problem: Problem, departing: list[int]) -> str:
+    def departure(self, problem: Setup, departing: list[int]) -> str:
         return f"The head counts {'depart' if departing else 'show no departure'} from"
 
     def statistics(self, comparison: Comparison, data: CoinTosses) -> dict[str, float]:
         return counts.statistics(data)
 
-    def predictive_curves(self, problem: Problem, drawn: Sequence[CoinTosses], curve: Any) -> list[PredictiveCurve]:
+    def predictive_curves(self, problem: Setup, drawn: Sequence[CoinTosses], curve: Any) -> list[PredictiveCurve]:
         heads = np.arange(problem.data.tosses.max() + 1.0)
         tables = [np.bincount(d.heads, weights=d.counts, minlength=len(heads)) for d in (problem.data, *drawn)]
         return [curve("counts", problem.comparison.unit or "heads", heads, tables[0], np.array(tables[1:]))]
 
-    def margins(self, problem: Problem) -> list[Margin]:
+    def margins(self, problem: Setup) -> list[Margin]:
         data = problem.data
         heads = np.arange(data.tosses.max() + 1)
         return [

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from scipy.special import bdtr, gammaln, xlog1py, xlogy
 
+from comparisons.families.family import Setup
 from comparisons.families.shares import component_shares
-from comparisons.problem import Problem
 from comparisons.results.report_data import Distance
+from em.coins.mixture import CoinMixture
 from em.coins.steps import log_densities
 from models import CoinParameters, CoinTosses
 from models.inputs import Floats, Integers
@@ -68,7 +69,7 @@ def _drawn_counts(cells: CoinTosses, probabilities: Floats, random: np.random.Ge
     return np.concatenate(drawn)
 
 
-def nothing_to_test(problem: Problem) -> str | None:
+def nothing_to_test(problem: Setup) -> str | None:
     """Return why the data cannot contradict the model, None where they can."""
     groups = np.unique(np.column_stack([problem.data.labels, problem.data.tosses]), axis=0)
     if (groups[:, 1] + 1).sum() > MOST_CELLS:
@@ -81,18 +82,21 @@ def nothing_to_test(problem: Problem) -> str | None:
     )
 
 
-def freedom(problem: Problem) -> int:
+def freedom(problem: Setup) -> int:
     """Degrees of freedom: cells of the table of head counts, less the groups of equal bags and the parameters identified.
 
     Identified is what moves a probability of a cell, at parameters in general position.
     """
     cells = outcomes(problem.data)
-    point = problem.random_parameters(np.random.default_rng(0))
+    mixture = CoinMixture(problem.data, problem.weights, None)
+    random, k, held = np.random.default_rng(0), mixture.n_components, problem.weights.fixed
+    weights = random.dirichlet(np.full(k, 2.0)) if held is None else held
+    point = CoinParameters(weights, random.beta(2, 2, size=k))
     p, h, t = point.head_probabilities, cells.heads[:, None], cells.tosses[:, None]
     densities = np.exp(log_densities(point, cells))
     by_weights = np.where(cells.labels[:, None] < 0, densities, 0.0)
     by_heads = component_shares(point.weights, cells.labels) * densities * (h - t * p) / (p * (1 - p))
-    identified = np.linalg.matrix_rank(np.hstack([by_weights, by_heads]) @ problem.mixture(None).basis)
+    identified = np.linalg.matrix_rank(np.hstack([by_weights, by_heads]) @ mixture.basis)
     return int(len(cells.heads) - groups_of(cells).max() - 1 - identified)
 
 
@@ -108,7 +112,7 @@ def likelihood_ratio(observed: Floats, expected: Floats) -> float:
 
 
 def distances(
-    problem: Problem, fit: CoinParameters, refits: Sequence[tuple[CoinTosses, CoinParameters]], placed: Any
+    problem: Setup, fit: CoinParameters, refits: Sequence[tuple[CoinTosses, CoinParameters]], placed: Any
 ) -> list[Distance]:
     """Pearson's X2 and the likelihood ratio of the data and of replicates, each from its own fit."""
 

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import betainc, betaln, digamma, gammaln, logit, polygamma, xlog1py, xlogy
 
 from comparisons.families.exact import ExactPosterior
-from comparisons.problem import Problem
+from comparisons.families.family import Setup
 from models import CoinTosses
 from models.inputs import Floats
 
@@ -32,7 +32,7 @@ NEGLIGIBLE = 45.0
 ZOOMS = 4
 
 
-def exact(problem: Problem, thresholds: dict[str, list[float]]) -> ExactPosterior | None:
+def exact(problem: Setup, thresholds: dict[str, list[float]]) -> ExactPosterior | None:
     """Integrate the posterior, None where it has no such form or the grids do not agree.
 
     Parameters
@@ -57,7 +57,7 @@ def exact(problem: Problem, thresholds: dict[str, list[float]]) -> ExactPosterio
     return None
 
 
-def _one_coin(problem: Problem, thresholds: dict[str, list[float]]) -> ExactPosterior:
+def _one_coin(problem: Setup, thresholds: dict[str, list[float]]) -> ExactPosterior:
     """One coin has a Beta posterior."""
     data, prior = problem.data, problem.prior
     a = float(data.counts @ data.heads + prior.heads)
@@ -123,7 +123,7 @@ def _place(p: Floats | float) -> Floats:
 class _Density:
     """Log of likelihood times prior times Jacobian over (weight of the first coin, both coins), in ``y``."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Setup) -> None:
         self.data, self.prior, self.fixed = problem.data, problem.prior, problem.weights.fixed
 
     def __call__(self, w: Floats, first: Floats, second: Floats) -> Floats:
@@ -192,7 +192,7 @@ class _Grid:
         fixed = None if self.free else density.fixed
         self.exchangeable = bool((density.data.labels < 0).all() and (fixed is None or fixed[0] == fixed[1]))
 
-    def posterior(self, problem: Problem, thresholds: dict[str, list[float]]) -> ExactPosterior:
+    def posterior(self, problem: Setup, thresholds: dict[str, list[float]]) -> ExactPosterior:
         """Every quantity, named."""
         one, other = problem.comparison.components
         tails = {

@@ -11,12 +11,13 @@ from scipy.special import ndtr
 
 import em
 import models
+from comparisons.capabilities import Margin
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison
 from comparisons.declared_rows import DeclaredRows
+from comparisons.families.family import Family, Setup
 from comparisons.families.gaussians import quantities, rows, third
 from comparisons.families.gaussians.words import of_rows_and_prior
 from comparisons.names import distinct_names
-from comparisons.problem import Family, Margin, Problem
 from comparisons.quantity_names import variable_and_labels
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from em.gaussians.mixture import GaussianMixture
@@ -39,7 +40,7 @@ def form(comparison: Comparison) -> CovarianceForm:
 
 
 class Gaussians(Family):
-    """See `comparisons.problem.Family`.
+    """See `comparisons.families.family.Family`.
 
     For one feature the spread is told as ``standard_deviations``, for several as ``covariances``, or as ``variances`` where
     all features share one. What the declaration holds at 0 is no quantity, and what all components share stands once,
@@ -84,34 +85,34 @@ class Gaussians(Family):
     def with_columns(self, data: Measurements, columns: Floats, counts: Any, labels: Any) -> Measurements:
         return Measurements(columns, counts, labels)
 
-    def row(self, problem: Problem, i: int) -> str:
+    def row(self, problem: Setup, i: int) -> str:
         values = zip(problem.comparison.features, problem.data.y[i], strict=True)
         return ", ".join(f"{feature} {value:.6g}" for feature, value in values)
 
-    def structure(self, problem: Problem) -> tuple[Any, ...]:
+    def structure(self, problem: Setup) -> tuple[Any, ...]:
         return problem.data.d, form(problem.comparison)
 
-    def fit(self, problem: Problem, **options: Any) -> em.Fit[Any, Any]:
+    def fit(self, problem: Setup, **options: Any) -> em.Fit[Any, Any]:
         c = problem.comparison
         return em.gaussian_mixture(problem.data, c.n_components, c.covariance, c.weights, **options)
 
-    def mixture(self, problem: Problem, prior: GaussianPrior | None, *, standardise: bool) -> GaussianMixture:
+    def mixture(self, problem: Setup, prior: GaussianPrior | None, *, standardise: bool) -> GaussianMixture:
         return GaussianMixture(problem.data, problem.weights, form(problem.comparison), prior, standardise=standardise)
 
-    def model(self, problem: Problem) -> pm.Model:
+    def model(self, problem: Setup) -> pm.Model:
         c = problem.comparison
         return models.gaussian_mixture(problem.data, c.n_components, c.covariance, c.weights, prior=problem.prior)
 
-    def log_likelihood(self, problem: Problem, parameters: GaussianParameters) -> float:
+    def log_likelihood(self, problem: Setup, parameters: GaussianParameters) -> float:
         return log_likelihood(parameters, problem.data)
 
-    def log_prior(self, problem: Problem, parameters: GaussianParameters) -> float:
+    def log_prior(self, problem: Setup, parameters: GaussianParameters) -> float:
         return float(log_prior(parameters, problem.prior, problem.weights, form(problem.comparison)))
 
     def log_densities(self, data: Measurements, parameters: GaussianParameters) -> Floats:
         return log_densities(parameters, data.y)
 
-    def to_pymc(self, problem: Problem, parameters: GaussianParameters) -> dict[str, Floats]:
+    def to_pymc(self, problem: Setup, parameters: GaussianParameters) -> dict[str, Floats]:
         held = form(problem.comparison)
         covariances = parameters.covariances[0] if held.tied else parameters.covariances
         d = parameters.means.shape[1]
@@ -123,14 +124,14 @@ class Gaussians(Family):
             free = {"variances": variances[..., 0] if held.shape == "spherical" else variances}
         return {**free, "means": parameters.means}
 
-    def free_numbers(self, problem: Problem, natural: dict[str, Floats]) -> Floats:
+    def free_numbers(self, problem: Setup, natural: dict[str, Floats]) -> Floats:
         covariances = [natural["covariances"][place] for place in quantities.spreads(problem.comparison).values()]
         return np.concatenate([natural["means"].ravel(), covariances])
 
-    def refuse_others(self, problem: Problem, parameters: GaussianParameters) -> None:
+    def refuse_others(self, problem: Setup, parameters: GaussianParameters) -> None:
         form(problem.comparison).checked(parameters.covariances)
 
-    def random_parameters(self, problem: Problem, weights: Floats, random: np.random.Generator) -> GaussianParameters:
+    def random_parameters(self, problem: Setup, weights: Floats, random: np.random.Generator) -> GaussianParameters:
         k, held = problem.comparison.n_components, form(problem.comparison)
         y, d = problem.data.y, problem.data.d
         total = np.atleast_2d(np.cov(y.T, fweights=problem.data.counts))
@@ -145,7 +146,7 @@ class Gaussians(Family):
             covariances = np.einsum("kaa->k", covariances)[:, None, None] / d * np.eye(d)
         return GaussianParameters(weights, means, np.repeat(covariances[:1], k, axis=0) if held.tied else covariances)
 
-    def rows_of_em(self, problem: Problem, mixture: GaussianMixture) -> tuple[DeclaredRows, DeclaredRows]:
+    def rows_of_em(self, problem: Setup, mixture: GaussianMixture) -> tuple[DeclaredRows, DeclaredRows]:
         told = problem.declared
         in_its_units = DeclaredRows.from_arrays(mixture.units.rows(told.columns), told.counts, told.labels)
         return in_its_units, DeclaredRows.from_arrays(mixture.points, mixture.counts, mixture.labels)
@@ -157,10 +158,10 @@ class Gaussians(Family):
         deviations = parameters.standard_deviations
         return float((deviations.min(axis=0) / deviations.max(axis=0)).min())
 
-    def quantities(self, problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
+    def quantities(self, problem: Setup, arrays: dict[str, Any]) -> dict[str, Any]:
         return quantities.of_arrays(problem.comparison, arrays)
 
-    def from_quantities(self, problem: Problem, values: dict[str, Floats]) -> dict[str, Floats]:
+    def from_quantities(self, problem: Setup, values: dict[str, Floats]) -> dict[str, Floats]:
         return quantities.to_arrays(problem.comparison, values)
 
     def slopes(
@@ -182,17 +183,17 @@ class Gaussians(Family):
     def vector_names(self, comparison: Comparison) -> list[str]:
         return quantities.vector_names(comparison)
 
-    def em_names(self, problem: Problem) -> dict[str, str]:
+    def em_names(self, problem: Setup) -> dict[str, str]:
         return quantities.em_names(problem)
 
-    def of_fit(self, problem: Problem, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
+    def of_fit(self, problem: Setup, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
         return quantities.of_fit(problem.comparison, fit)
 
     def entries(self, values: Any) -> Floats:
         a, b = np.tril_indices(values.means.shape[1])
         return np.concatenate([values.weights, values.means.ravel(), values.covariances[:, a, b].ravel()])
 
-    def varied(self, problem: Problem, parameters: GaussianParameters, changed: dict[str, float]) -> GaussianParameters:
+    def varied(self, problem: Setup, parameters: GaussianParameters, changed: dict[str, float]) -> GaussianParameters:
         return quantities.varied(problem.comparison, parameters, changed)
 
     def pair(self, comparison: Comparison) -> tuple[str, str] | None:
@@ -210,14 +211,14 @@ class Gaussians(Family):
             return super().scale(name)
         return "log" if labels[-1] == labels[-2] else "identity"
 
-    def words(self, problem: Problem) -> tuple[dict[str, str], str, list[str]]:
+    def words(self, problem: Setup) -> tuple[dict[str, str], str, list[str]]:
         return of_rows_and_prior(problem)
 
     def unit_powers(self, comparison: Comparison) -> dict[str, int]:
         powers = {"means": 1, "standard_deviations": 1, "covariances": 2, "variances": 2}
         return dict.fromkeys(comparison.features, 1) | powers
 
-    def notes(self, problem: Problem) -> dict[str, str]:
+    def notes(self, problem: Setup) -> dict[str, str]:
         found = {
             "distribution": "below a value and half of those at it, since measurements are rounded",
             "irregular": "a saddle, or where a start was left because a component collapses onto a few rows: the likelihood "
@@ -226,7 +227,7 @@ class Gaussians(Family):
             "Parameters estimated from the same data bring the fit closer, and rounded values repeat themselves, so no "
             "table applies: ",
             "replicates": "rounded as the data are, ",
-            "prior": ", means and covariances",
+            "prior": "weights, means and covariances",
         }
         if problem.comparison.n_components == 1:
             return found
@@ -243,13 +244,13 @@ class Gaussians(Family):
         unit = third.unit_of(rows)
         return third.normal(rows.columns, parameters.means[component], parameters.covariances[component], unit)
 
-    def third_prior_numbers(self, problem: Problem) -> dict[str, Any]:
+    def third_prior_numbers(self, problem: Setup) -> dict[str, Any]:
         return third.prior_numbers(problem)
 
-    def third_log_prior(self, problem: Problem, parameters: GaussianParameters, numbers: dict[str, Any]) -> float:
+    def third_log_prior(self, problem: Setup, parameters: GaussianParameters, numbers: dict[str, Any]) -> float:
         return third.log_prior(problem, parameters, numbers)
 
-    def third_rounding(self, problem: Problem, parameters: GaussianParameters) -> float:
+    def third_rounding(self, problem: Setup, parameters: GaussianParameters) -> float:
         return third.rounding(problem.declared, parameters)
 
     def number_sizes(self, numbers: dict[str, Any]) -> dict[str, Floats]:
@@ -260,13 +261,13 @@ class Gaussians(Family):
             "scale": deviations * deviations[:, None],
         }
 
-    def reread(self, problem: Problem, values: dict[str, Floats], n: int) -> dict[str, Floats]:
+    def reread(self, problem: Setup, values: dict[str, Floats], n: int) -> dict[str, Floats]:
         return third.natural(problem, values, n)
 
     def reread_keys(self, arrays: dict[str, Floats]) -> Floats:
         return arrays["means"]
 
-    def reread_quantities(self, problem: Problem, arrays: dict[str, Floats]) -> dict[str, Floats]:
+    def reread_quantities(self, problem: Setup, arrays: dict[str, Floats]) -> dict[str, Floats]:
         return third.quantities_of(problem, arrays)
 
     def reread_size(self, name: str, arrays: dict[str, Floats]) -> Floats | float:
@@ -299,14 +300,14 @@ class Gaussians(Family):
 
     def distances(
         self,
-        problem: Problem,
+        problem: Setup,
         fit: GaussianParameters,
         refits: Sequence[tuple[Measurements, GaussianParameters]],
         placed: Any,
     ) -> tuple[list[Distance], list[QuantilePlot]]:
         return rows.distances(problem, fit, refits, placed)
 
-    def departure(self, problem: Problem, departing: list[int]) -> str:
+    def departure(self, problem: Setup, departing: list[int]) -> str:
         features = problem.comparison.features
         which = " and ".join(features[j] for j in departing or range(len(features)))
         return f"The distribution of {which} {'departs' if departing else 'shows no departure'} from"
@@ -314,13 +315,13 @@ class Gaussians(Family):
     def statistics(self, comparison: Comparison, data: Measurements) -> dict[str, float]:
         return rows.statistics(comparison.features, data)
 
-    def predictive_curves(self, problem: Problem, drawn: Sequence[Measurements], curve: Any) -> list[PredictiveCurve]:
+    def predictive_curves(self, problem: Setup, drawn: Sequence[Measurements], curve: Any) -> list[PredictiveCurve]:
         return [rows.distribution(problem, drawn, j, curve) for j in range(problem.data.d)]
 
-    def margins(self, problem: Problem) -> list[Margin]:
+    def margins(self, problem: Setup) -> list[Margin]:
         return [self._margin(problem, j, feature) for j, feature in enumerate(problem.comparison.features)]
 
-    def _margin(self, problem: Problem, j: int, feature: str) -> Margin:
+    def _margin(self, problem: Setup, j: int, feature: str) -> Margin:
         """Where labels are known the weights are the labelled shares."""
         y = problem.data.y[:, j]
         margin = 0.08 * np.ptp(y)

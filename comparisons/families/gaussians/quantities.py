@@ -8,7 +8,7 @@ import numpy as np
 
 import em
 from comparisons.declaration import Comparison
-from comparisons.problem import Problem
+from comparisons.families.family import Setup
 from comparisons.quantity_names import variable_and_labels
 from models import GaussianParameters
 from models.gaussians.covariances import CovarianceForm
@@ -16,7 +16,7 @@ from models.inputs import Floats
 
 
 def of_arrays(comparison: Comparison, arrays: dict[str, Any]) -> dict[str, Any]:
-    """See `comparisons.problem.Family.quantities`."""
+    """See `comparisons.families.family.Family.quantities`."""
     c = comparison
     found: dict[str, Any] = {}
     one = len(c.features) == 1
@@ -68,7 +68,7 @@ def to_arrays(comparison: Comparison, values: dict[str, Floats]) -> dict[str, Fl
 
 
 def vector_names(comparison: Comparison) -> list[str]:
-    """See `comparisons.problem.Family.vector_names`."""
+    """See `comparisons.families.family.Family.vector_names`."""
     c = comparison
     told: list[str] = []
     one, d = len(c.features) == 1, len(c.features)
@@ -81,8 +81,8 @@ def vector_names(comparison: Comparison) -> list[str]:
     return told
 
 
-def em_names(problem: Problem) -> dict[str, str]:
-    """See `comparisons.problem.Family.em_names`."""
+def em_names(problem: Setup) -> dict[str, str]:
+    """See `comparisons.families.family.Family.em_names`."""
     c = problem.comparison
     components = [(name, str(k + 1)) for k, name in enumerate(c.components)]
     found: dict[str, str] = {}
@@ -99,7 +99,7 @@ def em_names(problem: Problem) -> dict[str, str]:
 
 
 def of_fit(comparison: Comparison, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
-    """See `comparisons.problem.Family.of_fit`; read off by names, by code that nothing else uses."""
+    """See `comparisons.families.family.Family.of_fit`; read off by names, by code that nothing else uses."""
     c, p, e = comparison, fit.parameters, fit.standard_errors
     form = CovarianceForm.of(comparison.covariance)
     found: dict[str, tuple[float, float]] = {}
@@ -122,7 +122,7 @@ def of_fit(comparison: Comparison, fit: em.Fit[Any, Any]) -> dict[str, tuple[flo
 
 
 def varied(comparison: Comparison, parameters: GaussianParameters, changed: dict[str, float]) -> GaussianParameters:
-    """See `comparisons.problem.Family.varied`; of spreads only the standard deviation of one feature."""
+    """See `comparisons.families.family.Family.varied`; of spreads only the standard deviation of one feature."""
     c = comparison
     means, covariances = np.array(parameters.means), np.array(parameters.covariances)
     for name, value in changed.items():

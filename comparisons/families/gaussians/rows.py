@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
+from comparisons.families.family import Setup
 from comparisons.families.shares import component_shares
-from comparisons.problem import Problem
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from models import GaussianParameters, GaussianPrior, Measurements
 from models.gaussians.covariances import CovarianceForm
@@ -30,7 +30,7 @@ GRID = 120
 def prior_draws(
     k: int, form: CovarianceForm, prior: GaussianPrior, n: int, random: np.random.Generator
 ) -> dict[str, Floats]:
-    """See `comparisons.problem.Family.prior_draws`."""
+    """See `comparisons.families.family.Family.prior_draws`."""
     from scipy import stats
 
     d, matrices = len(prior.mean), 1 if form.tied else k
@@ -84,7 +84,7 @@ def _step(values: Floats, n: int) -> float:
 
 
 def distances(
-    problem: Problem,
+    problem: Setup,
     fit: GaussianParameters,
     refits: Sequence[tuple[Measurements, GaussianParameters]],
     placed: Any,
@@ -170,7 +170,7 @@ def statistics(features: Sequence[str], data: Measurements) -> dict[str, float]:
     return found
 
 
-def distribution(problem: Problem, drawn: Sequence[Any], j: int, curve: Any) -> PredictiveCurve:
+def distribution(problem: Setup, drawn: Sequence[Any], j: int, curve: Any) -> PredictiveCurve:
     """Share of rows at or below each point, so that no choice of bins comes in."""
     y = problem.data.y[:, j]
     grid = np.linspace(y.min(), y.max(), GRID)

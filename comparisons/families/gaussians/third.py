@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from comparisons.declared_rows import DeclaredRows
-from comparisons.problem import Problem
+from comparisons.families.family import Setup
 from models import GaussianParameters
 from models.inputs import Floats
 
@@ -25,7 +25,7 @@ def normal(y: Floats, mean: Floats, covariance: Floats, unit: float) -> Floats:
     return np.asarray(np.atleast_1d(normal.logpdf((y - mean) / unit)) - len(mean) * np.log(unit))
 
 
-def prior_numbers(problem: Problem) -> dict[str, Any]:
+def prior_numbers(problem: Setup) -> dict[str, Any]:
     """The default prior worked out from the declared rows."""
     c, rows = problem.comparison, problem.declared
     d, k, n = len(c.features), len(c.components), rows.counts.sum()
@@ -45,7 +45,7 @@ def prior_numbers(problem: Problem) -> dict[str, Any]:
     }
 
 
-def log_prior(problem: Problem, parameters: GaussianParameters, numbers: dict[str, Any]) -> float:
+def log_prior(problem: Setup, parameters: GaussianParameters, numbers: dict[str, Any]) -> float:
     """Log density of means and covariances, by a unit as of the rows."""
     unit, total, d = unit_of(problem.declared), 0.0, len(numbers["mean"])
     for mean, covariance in zip(parameters.means, parameters.covariances, strict=True):
@@ -76,8 +76,8 @@ def rounding(rows: DeclaredRows, parameters: GaussianParameters) -> float:
     return worst
 
 
-def natural(problem: Problem, values: dict[str, Floats], n: int) -> dict[str, Floats]:
-    """See `comparisons.problem.Family.reread`."""
+def natural(problem: Setup, values: dict[str, Floats], n: int) -> dict[str, Floats]:
+    """See `comparisons.families.family.Family.reread`."""
     k, d = len(problem.comparison.components), len(problem.comparison.features)
     covariances = np.zeros((n, k, d, d))
     form = str(problem.comparison.covariance)
@@ -98,8 +98,8 @@ def natural(problem: Problem, values: dict[str, Floats], n: int) -> dict[str, Fl
     return {"means": values["means"], "covariances": covariances}
 
 
-def quantities_of(problem: Problem, arrays: dict[str, Floats]) -> dict[str, Floats]:
-    """See `comparisons.problem.Family.reread_quantities`."""
+def quantities_of(problem: Setup, arrays: dict[str, Floats]) -> dict[str, Floats]:
+    """See `comparisons.families.family.Family.reread_quantities`."""
     c = problem.comparison
     found: dict[str, Floats] = {}
     for k, component in enumerate(c.components):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from comparisons.problem import Problem
+from comparisons.families.family import Setup
 from models.gaussians.covariances import CovarianceForm
 
 
@@ -12,8 +12,8 @@ def _number(value: float) -> str:
     return f"{value:.6g}"
 
 
-def of_rows_and_prior(problem: Problem) -> tuple[dict[str, str], str, list[str]]:
-    """See `comparisons.problem.Family.words`."""
+def of_rows_and_prior(problem: Setup) -> tuple[dict[str, str], str, list[str]]:
+    """See `comparisons.families.family.Family.words`."""
     c, prior = problem.comparison, problem.prior
     k, form = c.n_components, CovarianceForm.of(c.covariance)
     told: list[str] = []

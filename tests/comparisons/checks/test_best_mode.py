@@ -9,7 +9,8 @@ import pytest
 
 from comparisons import families
 from comparisons.checks import best_mode as modes
-from comparisons.problem import Problem
+from comparisons.families import mixtures
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.results.result import Check
 from em.search.doubts import MINIMUM_RATIO
 from models import (
@@ -34,7 +35,7 @@ def modes_of_clumps() -> tuple[Any, Any]:
     return better, worse
 
 
-def draws_at(problem: Problem, parameters: list[Any], log_density: list[float]) -> Any:
+def draws_at(problem: MixtureProblem, parameters: list[Any], log_density: list[float]) -> Any:
     """Two chains that have visited these parameters."""
     import xarray as xr
 
@@ -78,12 +79,12 @@ def test_a_better_mode_among_the_draws_is_adopted() -> None:
 
 def test_a_better_mode_that_ems_own_search_misses_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     better, worse = modes_of_clumps()
-    right = Problem.fit
+    right = MixtureProblem.fit
 
-    def blind(self: Problem, prior: Any, start: Any = None, seed: int = 0, **options: Any) -> Any:
+    def blind(self: MixtureProblem, prior: Any, start: Any = None, seed: int = 0, **options: Any) -> Any:
         return right(self, prior, start, seed, **options) if start is not None or prior is None else worse
 
-    monkeypatch.setattr(Problem, "fit", blind)
+    monkeypatch.setattr(MixtureProblem, "fit", blind)
     _, adopted, check = best_mode(worse, [near(better.parameters)] * 3)
     assert (check.outcome, check.engine) == ("fail", "em")
     assert adopted.log_posterior == pytest.approx(better.log_posterior, abs=1e-9)
@@ -98,10 +99,10 @@ def test_a_draw_above_the_best_mode_fails() -> None:
 
 def test_a_better_maximum_of_the_likelihood_that_ems_own_search_misses_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     lesser = [m for m in CLUMPS.fit(None).modes if m.regular][1]
-    right = Problem.fit
+    right = MixtureProblem.fit
     blind = right(CLUMPS, None, start=lesser.parameters)
     monkeypatch.setattr(
-        Problem,
+        MixtureProblem,
         "fit",
         lambda self, prior, start=None, seed=0, **options: (
             blind if start is None and prior is None else right(self, prior, start, seed, **options)
@@ -111,20 +112,20 @@ def test_a_better_maximum_of_the_likelihood_that_ems_own_search_misses_fails(mon
     visited = [near(better.parameters), near(worse.parameters)]
     _, _, check = best_mode(better, visited)
     assert check.outcome == "pass"  # standard deviations in a ratio of 0.17 are not held against EM
-    monkeypatch.setattr(modes, "MINIMUM_RATIO", 0.1)
+    monkeypatch.setattr(mixtures, "MINIMUM_RATIO", 0.1)
     adopted, _, check = best_mode(better, visited)
     assert (check.outcome, check.engine) == ("fail", "em")
     assert adopted.log_likelihood > blind.log_likelihood
 
 
-def searched_again(problem: Problem, visited: list[Any]) -> Check:
+def searched_again(problem: MixtureProblem, visited: list[Any]) -> Check:
     """The check of what EM's own search returns now, of the likelihood and of the posterior."""
     fit, map_fit = problem.fit(None, seed=1), problem.fit(problem.prior, seed=1)
     tree = draws_at(problem, visited, [-np.inf] * len(visited))
     return modes.best_mode(problem, fit, map_fit, tree["posterior"].to_dataset(), tree, seed=1).check
 
 
-def clumps(*centres: float) -> Problem:
+def clumps(*centres: float) -> MixtureProblem:
     rows = np.concatenate([np.linspace(-1, 1, 15) + centre for centre in centres])
     prior = GaussianPrior(mean=7.5, shrinkage=0.01, degrees_of_freedom=5, scale=5.0)
     return declare(Measurements(rows), prior=prior)
@@ -189,9 +190,9 @@ def test_a_mode_far_higher_counts_however_unequal_its_components_are(monkeypatch
     assert families.of(best.parameters).standard_deviation_ratio(best.parameters) < MINIMUM_RATIO
     blind = problem.fit(None, start=[m for m in problem.fit(None).modes if m.regular][1].parameters)
     assert best.log_likelihood > blind.log_likelihood + 20
-    right = Problem.fit
+    right = MixtureProblem.fit
     monkeypatch.setattr(
-        Problem,
+        MixtureProblem,
         "fit",
         lambda self, prior, start=None, seed=0, **options: (
             blind if start is None and prior is None else right(self, prior, start, seed, **options)

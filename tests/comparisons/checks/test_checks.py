@@ -12,14 +12,15 @@ import pytest
 import em
 import models
 from comparisons.checks import best_mode as modes
-from comparisons.checks import third_density
-from comparisons.checks.evidence import curvature_of, names
+from comparisons.checks.evidence import curvature_of
 from comparisons.checks.identified import CONTRACTED, identified
 from comparisons.checks.map_agrees import MORE_STARTS, map_agrees, mode_again, same_mode
 from comparisons.checks.same_density import SAME_DENSITY, _misreported, same_density
 from comparisons.checks.stationary import stationary
+from comparisons.families import third_density
+from comparisons.families.mixtures import MixtureProblem, exchangeable
 from comparisons.posterior import prior_draws
-from comparisons.problem import Problem, em_densities, exchangeable
+from comparisons.problem import em_densities
 from comparisons.results.result import Check
 from comparisons.study.setting import simulate
 from comparisons.study.settings import SETTINGS
@@ -38,7 +39,7 @@ def random() -> np.random.Generator:
     return np.random.default_rng(RANDOM)
 
 
-def compared(problem: Problem, density: LogPosterior) -> Check:
+def compared(problem: MixtureProblem, density: LogPosterior) -> Check:
     return same_density(problem, density, [SOUND.get(problem) or problem.fit(problem.prior)], random())
 
 
@@ -48,7 +49,7 @@ def density() -> LogPosterior:
 
 
 @pytest.mark.parametrize("problem", [COINS, NORMALS], ids=["coins", "normals"])
-def test_the_same_density_passes(problem: Problem) -> None:
+def test_the_same_density_passes(problem: MixtureProblem) -> None:
     check = compared(problem, LogPosterior(problem.model()))
     assert (check.outcome, check.engine) == ("pass", None)
     assert check.statistic is not None
@@ -131,17 +132,17 @@ def test_a_log_likelihood_that_is_not_of_the_estimate_is_found() -> None:
             assert (check.outcome, check.engine) == ("fail", "em")
 
 
-def judged(problem: Problem, parameters: Any) -> Any:
+def judged(problem: MixtureProblem, parameters: Any) -> Any:
     return curvature(problem.mixture(None), parameters)
 
 
-def at_rest(problem: Problem, fit: Any, parameters: Any = None) -> Check:
+def at_rest(problem: MixtureProblem, fit: Any, parameters: Any = None) -> Check:
     at = fit.parameters if parameters is None else parameters
-    return stationary(fit, judged(problem, at), names(problem))
+    return stationary(judged(problem, at), problem.names)
 
 
 @pytest.mark.parametrize("problem", [COINS, NORMALS], ids=["coins", "normals"])
-def test_em_at_rest_is_stationary_and_em_stopped_early_is_not(problem: Problem) -> None:
+def test_em_at_rest_is_stationary_and_em_stopped_early_is_not(problem: MixtureProblem) -> None:
     fit = problem.fit(None, path=True)
     assert at_rest(problem, fit).outcome == "pass"
     early = at_rest(problem, fit, fit.path[2])
@@ -152,7 +153,7 @@ def test_em_at_rest_is_stationary_and_em_stopped_early_is_not(problem: Problem) 
 def test_a_saddle_is_not_stationary_in_the_sense_of_a_maximum() -> None:
     problem = declare(BAGS, weights="equal")
     fit = problem.fit(None, start=CoinParameters([0.5, 0.5], [0.66, 0.66]))
-    check = stationary(fit, curvature_of(problem, None, fit), names(problem))
+    check = stationary(curvature_of(problem, None, fit), problem.names)
     assert (check.outcome, check.engine) == ("fail", "em")
     assert "rises along head_probabilities[1] - head_probabilities[2]" in check.explanation
 
@@ -184,8 +185,7 @@ def test_a_bound_that_the_objective_rises_away_from_fails() -> None:
 
 
 def test_a_collapsed_component_has_no_maximum_to_be_at() -> None:
-    fit = COINS.fit(None)
-    assert stationary(fit, None, ()).outcome == "not applicable"
+    assert stationary(None, ()).outcome == "not applicable"
 
 
 @pytest.fixture(scope="module")
@@ -244,9 +244,9 @@ def test_on_a_ridge_modes_are_compared_by_what_they_say_of_the_rows() -> None:
     assert map_agrees(problem, fit, off).outcome == "fail"
 
 
-def told_apart(problem: Problem) -> Check:
+def told_apart(problem: MixtureProblem) -> Check:
     fit = problem.fit(None)
-    return identified(problem, judged(problem, fit.parameters), names(problem), {"chance": 0.4})
+    return identified(problem, judged(problem, fit.parameters), {"chance": 0.4})
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_contraction_is_told_where_it_is_more_than_monte_carlo_error() -> None:
     fit = NORMALS.fit(None)
 
     def told(**contraction: float) -> str:
-        check = identified(NORMALS, judged(NORMALS, fit.parameters), names(NORMALS), contraction)
+        check = identified(NORMALS, judged(NORMALS, fit.parameters), contraction)
         assert check.outcome == "pass"
         return check.explanation
 
@@ -300,7 +300,7 @@ def test_draws_of_the_prior_itself_show_no_contraction() -> None:
 
 
 def test_without_a_maximum_nothing_is_said_of_identification() -> None:
-    assert identified(NORMALS, None, (), {"means[1]": 0.5}).outcome == "not applicable"
+    assert identified(NORMALS, None, {"means[1]": 0.5}).outcome == "not applicable"
 
 
 def test_exchangeable_components_are_read_from_the_model(density: LogPosterior) -> None:

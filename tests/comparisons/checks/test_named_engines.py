@@ -12,8 +12,8 @@ import pytest
 from comparisons.checks.change_of_variables import SAME_JACOBIAN, jacobian_error
 from comparisons.checks.draws_belong import draws_belong
 from comparisons.checks.same_density import same_density
+from comparisons.families.mixtures import MixtureProblem, exchangeable
 from comparisons.posterior.nuts import canonical
-from comparisons.problem import Problem, exchangeable
 from comparisons.results.result import Check
 from models import GaussianPrior, LogPosterior, Measurements
 from tests.declared import CASES, COINS, Case, compiled, declare, given
@@ -23,12 +23,12 @@ PLANE = Case(2, 2, "free").problem(1)
 each_problem = pytest.mark.parametrize("problem", [COINS, NORMALS, PLANE], ids=["coins", "normals", "plane"])
 
 
-def compared(problem: Problem, model: Any) -> Check:
+def compared(problem: MixtureProblem, model: Any) -> Check:
     random = np.random.default_rng(16)
     return same_density(problem, LogPosterior(model), [problem.fit(problem.prior)], random)
 
 
-def with_potential(problem: Problem, term: Callable[[Any], Any]) -> Any:
+def with_potential(problem: MixtureProblem, term: Callable[[Any], Any]) -> Any:
     """The PyMC model with one term more in its log density."""
     import pymc as pm
 
@@ -48,7 +48,7 @@ def hard_order(place: Any) -> Any:
 
 @each_problem
 @pytest.mark.parametrize("term", [lambda place: -0.5 * (place[0] - place[1]) ** 2, hard_order], ids=["soft", "order"])
-def test_a_potential_is_the_pymc_model_s(problem: Problem, term: Callable[[Any], Any]) -> None:
+def test_a_potential_is_the_pymc_model_s(problem: MixtureProblem, term: Callable[[Any], Any]) -> None:
     check = compared(problem, with_potential(problem, term))
     assert (check.outcome, check.engine) == ("fail", "pymc")
     assert "agrees with the other engine" in check.explanation
@@ -100,7 +100,7 @@ def test_the_jacobian_is_told_in_any_unit(size: float) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_missing_jacobian_is_the_pymc_model_s(problem: Problem, variable: str) -> None:
+def test_a_missing_jacobian_is_the_pymc_model_s(problem: MixtureProblem, variable: str) -> None:
     import pytensor.tensor as pt
 
     model = problem.model()
@@ -114,7 +114,7 @@ def test_a_missing_jacobian_is_the_pymc_model_s(problem: Problem, variable: str)
     assert "log Jacobian" in check.explanation
 
 
-def sampled(problem: Problem, density: LogPosterior) -> Any:
+def sampled(problem: MixtureProblem, density: LogPosterior) -> Any:
     """Draws in no order, with their log density, as a sampler returns them."""
     import xarray as xr
 

@@ -18,12 +18,13 @@ import xarray as xr
 
 import models
 from comparisons import judgement, quantities
-from comparisons.checks import best_mode, draws_belong, evidence, same_density
+from comparisons.checks import best_mode, draws_belong, same_density
+from comparisons.families import mixtures
 from comparisons.families.coins import COINS
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.judgement import Clock, Judgement
 from comparisons.not_numbers import not_numbers
 from comparisons.posterior import importance, nuts, stein
-from comparisons.problem import Problem
 from comparisons.summary import adequacy
 from tests.conjugate_draws import DRAWS, coins, density, normals, tree
 
@@ -41,7 +42,7 @@ FEWER: tuple[tuple[Any, str, int], ...] = (
 
 # What each stage hands on, by the place where the judgement finds it, and which of its calls are swept.
 STAGES: dict[str, tuple[Any, str, tuple[int, ...]]] = {
-    "EM": (Problem, "fit", (0, 1, 2, -2, -1)),
+    "EM": (MixtureProblem, "fit", (0, 1, 2, -2, -1)),
     "PyMC's mode": (models, "find_map", (0,)),
     "draws": (nuts, "sampled", (0,)),
     "second route": (importance, "sample", (0,)),
@@ -50,7 +51,7 @@ STAGES: dict[str, tuple[Any, str, tuple[int, ...]]] = {
     "best mode": (judgement, "best_mode", (0,)),
     "PyMC's mode, again": (judgement, "mode_again", (0,)),
     "table of draws": (quantities, "of_draws", (-1,)),
-    "curvature": (evidence, "curvature", (0, -1)),
+    "curvature": (mixtures, "curvature", (0, -1)),
     "prior spreads": (judgement, "prior_spreads", (0,)),
     "points": (judgement, "_points", (0,)),
     "standard errors": (judgement, "_errors", (0,)),
@@ -127,7 +128,7 @@ class Call:
 class Stages:
     """A judgement whose stages give again what they gave in a sound one, up to one number, and go on from there."""
 
-    def __init__(self, make: Callable[[], Problem]) -> None:
+    def __init__(self, make: Callable[[], MixtureProblem]) -> None:
         self.make = make
         self.calls: list[Call] = []
         self.sound = {name: getattr(module, function) for name, (module, function, _) in STAGES.items()}
@@ -198,7 +199,7 @@ OF_DRAWS = ("draws", "second route", "table of draws", "posterior judged")
 # NumPy and ArviZ warn of NaN, which is put there on purpose.
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(("make", "names"), [(coins, tuple(STAGES)), (normals, OF_DRAWS)])
-def test_nan_in_any_number_decides_nothing(make: Callable[[], Problem], names: tuple[str, ...]) -> None:
+def test_nan_in_any_number_decides_nothing(make: Callable[[], MixtureProblem], names: tuple[str, ...]) -> None:
     stages = Stages(make)
     with pytest.MonkeyPatch.context() as patch:
         sound = stages.recorded(patch)

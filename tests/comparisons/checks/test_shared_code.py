@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from comparisons.checks import third_density
 from comparisons.checks.same_density import same_density
 from comparisons.declared_rows import DeclaredRows, differing_total
+from comparisons.families import third_density
 from comparisons.families.coins import third
-from comparisons.problem import Problem
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.results.result import Check
 from comparisons.study import broken_comparison
 from models import CoinParameters, CoinTosses, GaussianParameters, GaussianPrior, LogPosterior, Measurements
@@ -22,7 +22,7 @@ from tests.declared import CASES, Case, compiled, declare, given
 RANDOM = 41
 
 
-def checked(problem: Problem, density: LogPosterior | None = None) -> Check:
+def checked(problem: MixtureProblem, density: LogPosterior | None = None) -> Check:
     fits = [problem.fit(problem.prior)]
     return same_density(problem, density or LogPosterior(problem.model()), fits, np.random.default_rng(RANDOM))
 
@@ -32,11 +32,11 @@ def found(check: Check, told: str) -> None:
     assert told in check.explanation
 
 
-def coins() -> Problem:
+def coins() -> MixtureProblem:
     return declare(CoinTosses([5, 5, 8, 4, 7, 5], [10, 12, 10, 9, 10, 10], counts=[1, 2, 1, 3, 1, 1]))
 
 
-def normals() -> Problem:
+def normals() -> MixtureProblem:
     y = np.random.default_rng(RANDOM).normal(size=(30, 2)) * [1.0, 40.0]
     return declare(
         Measurements(np.concatenate([y, y + np.array([6.0, 90.0])]), counts=np.arange(60) % 3 + 1),

@@ -11,8 +11,8 @@ import pytest
 
 from comparisons import quantities
 from comparisons.checks.evidence import curvature_of
-from comparisons.checks.standard_errors import SAME_ERRORS, against_pymc, of_fit, standard_errors
-from comparisons.problem import Problem
+from comparisons.checks.standard_errors import SAME_ERRORS, against_pymc, standard_errors
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.results.result import Check, Quantity
 from comparisons.results.strict_json import number
 from comparisons.study.setting import simulate
@@ -28,10 +28,10 @@ TIED = Case(1, 2, "fixed", "tied")
 COIN_CASE = Case(0, 2, "free")
 
 
-def table_of(problem: Problem, fit: Any, judged: Curvature | None) -> list[Quantity]:
+def table_of(problem: MixtureProblem, fit: Any, judged: Curvature | None) -> list[Quantity]:
     """What a comparison prints of the fit."""
     values = quantities.of_parameters(problem, fit.parameters)
-    errors = quantities.standard_errors(judged, quantities.gradients(problem, fit.parameters)) if judged else {}
+    errors = quantities.standard_errors(judged, problem.gradients(fit.parameters)) if judged else {}
     like = quantity("any", 0.5, 0.1, np.linspace(0.3, 0.7, 40).reshape(4, 10), "identity")
     return [
         dataclasses.replace(like, name=name, em=number(value), em_se=number(errors.get(name, np.nan)))
@@ -40,7 +40,7 @@ def table_of(problem: Problem, fit: Any, judged: Curvature | None) -> list[Quant
 
 
 def checked(
-    problem: Problem, density: LogPosterior, fit: Any, map_fit: Any, table: list[Quantity] | None = None
+    problem: MixtureProblem, density: LogPosterior, fit: Any, map_fit: Any, table: list[Quantity] | None = None
 ) -> Check:
     judged = curvature_of(problem, None, fit)
     table = table_of(problem, fit, judged) if table is None else table
@@ -48,7 +48,7 @@ def checked(
 
 
 @cache
-def sound(case: Case) -> tuple[Problem, Any, Any]:
+def sound(case: Case) -> tuple[MixtureProblem, Any, Any]:
     problem = case.problem(1)
     return problem, problem.fit(None), problem.fit(problem.prior)
 
@@ -208,11 +208,11 @@ def test_derivatives_that_are_too_rough_decide_nothing(monkeypatch: pytest.Monke
 
 def test_the_fit_is_read_by_name() -> None:
     problem, fit, _ = sound(PLANE)
-    found = of_fit(problem, fit)
+    found = problem.of_fit(fit)
     assert sorted(found) == sorted(quantities.names(problem))
     judged = curvature_of(problem, None, fit)
     assert judged is not None
-    errors = quantities.standard_errors(judged, quantities.gradients(problem, fit.parameters))
+    errors = quantities.standard_errors(judged, problem.gradients(fit.parameters))
     for name, value in quantities.of_parameters(problem, fit.parameters).items():
         assert found[name] == pytest.approx((value, errors[name]), rel=1e-9)
 
@@ -222,7 +222,7 @@ def test_gradients_of_quantities_are_their_derivatives() -> None:
         problem = case.problem(2)
         parameters = problem.random_parameters(np.random.default_rng(1))
         mixture: Any = problem.mixture(None)
-        vector, slopes = mixture.to_vector(parameters), quantities.gradients(problem, parameters)
+        vector, slopes = mixture.to_vector(parameters), problem.gradients(parameters)
         for column in mixture.basis.T:
             step = 1e-5 * np.abs(vector[column != 0]).min() * column / np.abs(column).max()
             ends = [quantities.of_parameters(problem, mixture.from_vector(vector + sign * step)) for sign in (1, -1)]

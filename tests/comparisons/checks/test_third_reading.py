@@ -10,15 +10,15 @@ import xarray as xr
 
 import models
 from comparisons import quantities
-from comparisons.checks import third_reading
-from comparisons.problem import Problem, exchangeable
+from comparisons.families import third_reading
+from comparisons.families.mixtures import MixtureProblem, exchangeable
 from comparisons.results.result import Check
 from tests.declared import CASES, Case, compiled, given
 
 CHAINS, DRAWS = 2, 15
 
 
-def sampled(problem: Problem, case: Case) -> tuple[Any, Any]:
+def sampled(problem: MixtureProblem, case: Case) -> tuple[Any, Any]:
     """Points anywhere, as a sampler would return them, and the groups of components."""
     density, random = given(problem, compiled(case)), np.random.default_rng(5)
     points = [density.natural(density.start + 0.7 * random.normal(size=density.size)) for _ in range(CHAINS * DRAWS)]
@@ -54,12 +54,12 @@ ONE, PLANE, COINS = Case(1, 2, "free"), Case(2, 2, "free"), Case(0, 3, "free")
 
 
 def test_variances_called_standard_deviations_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = quantities.of_arrays
+    right = MixtureProblem.quantities
 
-    def squared(problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
+    def squared(problem: MixtureProblem, arrays: dict[str, Any]) -> dict[str, Any]:
         return {n: v**2 if n.startswith("standard_dev") else v for n, v in right(problem, arrays).items()}
 
-    monkeypatch.setattr(quantities, "of_arrays", squared)
+    monkeypatch.setattr(MixtureProblem, "quantities", squared)
     found(read(ONE), "standard_deviations[", "of the draws is")
 
 
@@ -86,33 +86,33 @@ def test_an_order_by_weight_is_found_of_the_estimate_too(monkeypatch: pytest.Mon
 
 
 def test_a_quantity_of_one_component_under_the_name_of_another_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = quantities.of_arrays
+    right = MixtureProblem.quantities
 
-    def rotated(problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
+    def rotated(problem: MixtureProblem, arrays: dict[str, Any]) -> dict[str, Any]:
         sound = right(problem, arrays)
         a, b = (f"covariances[{name}, 1, 2]" for name in ("1", "2"))
         return sound | {a: sound[b], b: sound[a]}
 
-    monkeypatch.setattr(quantities, "of_arrays", rotated)
+    monkeypatch.setattr(MixtureProblem, "quantities", rotated)
     found(read(PLANE), "covariances[1, 1, 2]")
 
 
 def test_a_chance_that_forgets_the_weights_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = quantities.of_arrays
+    right = MixtureProblem.quantities
 
-    def unweighted(problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
+    def unweighted(problem: MixtureProblem, arrays: dict[str, Any]) -> Any:
         return right(problem, arrays) | {"chance_of_heads": arrays["head_probabilities"].mean(axis=-1)}
 
-    monkeypatch.setattr(quantities, "of_arrays", unweighted)
+    monkeypatch.setattr(MixtureProblem, "quantities", unweighted)
     found(read(COINS), "chance_of_heads")
 
 
 def test_a_draw_that_is_not_a_number_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = quantities.of_arrays
+    right = MixtureProblem.quantities
 
-    def lost(problem: Problem, arrays: dict[str, Any]) -> dict[str, Any]:
+    def lost(problem: MixtureProblem, arrays: dict[str, Any]) -> dict[str, Any]:
         sound = right(problem, arrays)
         return sound | {"chance_of_heads": sound["chance_of_heads"] * np.nan}
 
-    monkeypatch.setattr(quantities, "of_arrays", lost)
+    monkeypatch.setattr(MixtureProblem, "quantities", lost)
     found(read(COINS), "chance_of_heads")

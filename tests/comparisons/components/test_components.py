@@ -16,8 +16,8 @@ from comparisons.components import comparing, likelihood_ratio, marginal
 from comparisons.components.comparing import NoQuestion, criteria, n_parameters, with_components
 from comparisons.components.marginal import Marginal
 from comparisons.components.record import LikelihoodRatio
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.posterior import importance
-from comparisons.problem import Problem
 from em.search.doubts import MINIMUM_RATIO
 from models import CoinTosses, GaussianPrior, Measurements
 from models.gaussians.covariances import Covariance
@@ -29,21 +29,21 @@ from tests.problems import COVARIANCES
 FAR = 4.0
 
 
-def problem(name: str, k: int | None = None) -> Problem:
+def problem(name: str, k: int | None = None) -> MixtureProblem:
     comparison = catalogue.declaration(name)
     declared = families.problem(comparison, comparison.data(datasets.load(comparison.dataset)))
     return declared if k is None else with_components(declared, k)
 
 
-def gaussian_problem(y: Floats, k: int, prior: GaussianPrior | None = None) -> Problem:
+def gaussian_problem(y: Floats, k: int, prior: GaussianPrior | None = None) -> MixtureProblem:
     return declare(Measurements(y), k, prior=prior)
 
 
-def coin_problem(tosses: CoinTosses, k: int) -> Problem:
+def coin_problem(tosses: CoinTosses, k: int) -> MixtureProblem:
     return replace(with_components(problem("two-coin"), k), data=tosses.distinct())
 
 
-def marginal_of(asked: Problem, seed: int = 1) -> Marginal:
+def marginal_of(asked: MixtureProblem, seed: int = 1) -> Marginal:
     return marginal.marginal(asked, asked.fit(asked.prior), np.random.default_rng(seed))
 
 
@@ -107,7 +107,7 @@ def test_parameters_come_back_from_their_quantities(name: str, covariance: Covar
     asked = replace(declared, comparison=replace(declared.comparison, covariance=covariance))
     drawn = [asked.random_parameters(np.random.default_rng(seed)) for seed in range(3)]
     values = [quantities.of_parameters(asked, p) for p in drawn]
-    arrays = quantities.arrays_of(asked, {name: np.array([v[name] for v in values]) for name in values[0]})
+    arrays = asked.arrays_of({name: np.array([v[name] for v in values]) for name in values[0]})
     for field, array in arrays.items():
         np.testing.assert_allclose(array, [getattr(p, field) for p in drawn], rtol=1e-12)
 
@@ -203,7 +203,7 @@ def test_the_interval_of_a_p_value_is_exact(successes: int, trials: int) -> None
     assert exact_interval(successes, trials) == pytest.approx((exact.low, exact.high), abs=1e-12)
 
 
-def bootstrap(asked: tuple[Problem, Problem], seed: int, samples: int) -> LikelihoodRatio:
+def bootstrap(asked: tuple[MixtureProblem, MixtureProblem], seed: int, samples: int) -> LikelihoodRatio:
     random = np.random.default_rng(seed)
     return likelihood_ratio.bootstrap(*asked, asked[0].fit(None), random, lambda done: None, samples)
 

@@ -11,10 +11,10 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import models
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.labels import label_free
 from comparisons.labels import relabelling as labels
 from comparisons.labels.memberships import Memberships
-from comparisons.problem import Problem
 from comparisons.results.report_data import Labels
 from comparisons.summary import verdict
 from models import CoinTosses, GaussianParameters, Measurements
@@ -25,7 +25,7 @@ from tests.result_parts import tree
 from tests.stored_results import two_coins
 
 
-def compared(problem: Problem, draws: Any, start: Any = None) -> Labels:
+def compared(problem: MixtureProblem, draws: Any, start: Any = None) -> Labels:
     groups = exchangeable_groups(problem.weights, problem.data.labels)
     posterior = models.canonical_order(draws, groups)["posterior"].to_dataset()
     return label_free.compare(problem, problem.fit(None, start=start), posterior, np.random.default_rng(16))
@@ -173,15 +173,15 @@ def test_where_no_order_holds_the_components_apart_a_difference_is_judged_by_wha
     differing = [replace(q, verdict="differ") for q in found.quantities]
     names = [q.name for q in found.quantities]
     problem = replace(COINS, comparison=replace(COINS.comparison, components=("B", "A")))
-    told = verdict.of_labels(problem, differing, found.labels)
+    told = verdict.of_labels(problem.comparison.components, differing, found.labels)
     assert told is not None
     assert told.startswith("No order tells the components apart in every draw")
     assert all(name in told for name in names)
     assert "EM's distribution function lies in the posterior's 94% interval at 1 of 1 quantiles of the data" in told
     apart = replace(found.labels, verdict="told apart")
-    assert verdict.of_labels(problem, differing, apart) is None
+    assert verdict.of_labels(problem.comparison.components, differing, apart) is None
     agreeing = [replace(q, verdict="agree") for q in found.quantities]
-    assert verdict.of_labels(problem, agreeing, found.labels) is None
+    assert verdict.of_labels(problem.comparison.components, agreeing, found.labels) is None
 
 
 OUTCOMES: tuple[tuple[str, Literal["agree", "differ"]], ...] = (
@@ -194,8 +194,11 @@ def test_what_all_components_share_has_no_labels() -> None:
     found = two_coins()
     problem = declare(Measurements([0.0, 1.0, 2.0, 10.0, 11.0, 12.0]), covariance="tied")
     quantities = [replace(found.quantities[0], name=name, verdict=outcome) for name, outcome in OUTCOMES]
-    told = verdict.of_labels(problem, quantities, found.labels)
+    told = verdict.of_labels(problem.comparison.components, quantities, found.labels)
     assert told is not None
     assert "(means[1])" in told
     assert told.endswith("; standard_deviations: agree.")
-    assert verdict.of_labels(problem, [replace(quantities[1], verdict="differ")], found.labels) is None
+    assert (
+        verdict.of_labels(problem.comparison.components, [replace(quantities[1], verdict="differ")], found.labels)
+        is None
+    )

@@ -10,10 +10,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import models
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.labels import label_free, memberships
 from comparisons.labels import relabelling as labels
 from comparisons.labels.memberships import Memberships
-from comparisons.problem import Problem
 from models import CoinTosses
 from models.inputs import Floats, Integers
 from tests.declared import CASES, Case, declare
@@ -23,7 +23,7 @@ from tests.result_parts import tree
 TOLD_BY_THE_MODEL = "the model itself tells the components apart"
 
 
-def held(problem: Problem) -> Any:
+def held(problem: MixtureProblem) -> Any:
     return "free" if problem.weights.free else problem.weights.fixed
 
 
@@ -183,7 +183,7 @@ def test_components_of_different_groups_are_never_exchanged() -> None:
     ],
     ids=["one", "known", "unequal weights", "partly known"],
 )
-def test_where_nothing_is_exchangeable_nothing_is_aligned(problem: Problem, why: str) -> None:
+def test_where_nothing_is_exchangeable_nothing_is_aligned(problem: MixtureProblem, why: str) -> None:
     random = np.random.default_rng(15)
     _, draws = draws_of(problem, 20, random)
     found = Memberships.of_draws(draws, problem.data, held(problem))

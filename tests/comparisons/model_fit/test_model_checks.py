@@ -14,9 +14,9 @@ import em
 from comparisons.families import COINS, GAUSSIANS
 from comparisons.families.coins.counts import freedom, likelihood_ratio, outcome_probabilities, outcomes, pearson
 from comparisons.families.gaussians.rows import anderson_darling, at_scores, normal_scores, rounding_steps
+from comparisons.families.mixtures import MixtureProblem
 from comparisons.model_fit import goodness_of_fit, posterior_predictive, power_scaling
 from comparisons.model_fit.model_checks import NOT_CONVERGED, model_checks
-from comparisons.problem import Problem
 from comparisons.results.report_data import GoodnessOfFit
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Measurements
 from tests.declared import declare
@@ -26,12 +26,12 @@ SKEWED = RANDOM.exponential(size=80)
 TWO_COINS = CoinTosses(np.repeat([1, 2, 8, 9], 10), 10)
 
 
-def goodness(problem: Problem, seed: int = 0) -> GoodnessOfFit:
+def goodness(problem: MixtureProblem, seed: int = 0) -> GoodnessOfFit:
     """Goodness of fit of EM's own fit."""
     return goodness_of_fit.goodness_of_fit(problem, problem.fit(None), np.random.default_rng(seed))
 
 
-def p_values(problem: Problem, seed: int = 0) -> list[float]:
+def p_values(problem: MixtureProblem, seed: int = 0) -> list[float]:
     return [d.p_value for d in goodness(problem, seed).distances if d.p_value is not None]
 
 
@@ -225,7 +225,7 @@ def test_replicates_of_one_coin_do_not_vary_as_two_do() -> None:
     problem = declare(TWO_COINS, 1)
     draws = conjugate_draws(TWO_COINS, CoinPrior(), 1)["head_probabilities"].values.reshape(-1, 1)
     parameters = [CoinParameters([1.0], p) for p in draws]
-    found = posterior_predictive.predictive_checks(problem, parameters, np.random.default_rng(1))
+    found = posterior_predictive.predictive_checks(problem.simulation, parameters, np.random.default_rng(1))
     variance = next(s for s in found.statistics if s.name.startswith("variance"))
     # Beta-binomial by hand: within bags p (1 - p) / 10 at the posterior's mean, bags of 40 by one degree of freedom less.
     assert variance.mean == pytest.approx((draws * (1 - draws)).mean() / 10 * 39 / 40, rel=0.03)
@@ -358,4 +358,4 @@ def test_a_refit_that_is_narrow_is_no_fit() -> None:
     problem = declare(Measurements(y), 2)
     # Two rows with a component to themselves: a maximum, as every likelihood of this kind has many.
     narrow = GaussianParameters([30 / 32, 2 / 32], [0.0, 8.0005], [1.0, 1e-6])
-    assert goodness_of_fit._refitted(problem, [narrow]) is None
+    assert problem.simulation.refitted(problem.data, [narrow]) is None

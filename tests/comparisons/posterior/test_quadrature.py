@@ -13,7 +13,7 @@ from comparisons import catalogue, datasets, families, quantities
 from comparisons.checks.posterior_agrees import posterior_agrees
 from comparisons.families.coins import COINS, quadrature
 from comparisons.families.exact import ExactPosterior
-from comparisons.problem import Problem
+from comparisons.families.mixtures import MixtureProblem
 from models import CoinPrior, CoinTosses
 from models.mixtures import Weights
 
@@ -21,15 +21,17 @@ from models.mixtures import Weights
 TOLERANCE = 10 * quadrature.AGREEMENT
 
 
-def coins(tosses: CoinTosses, components: str, weights: Weights = "free", prior: CoinPrior | None = None) -> Problem:
+def coins(
+    tosses: CoinTosses, components: str, weights: Weights = "free", prior: CoinPrior | None = None
+) -> MixtureProblem:
     comparison = replace(
         catalogue.declaration("three-coin"), components=tuple(components), weights=weights, prior=prior
     )
     # Not by `families.problem`, which refuses a prior without a mode; quadrature needs none.
-    return Problem(COINS, comparison, tosses.distinct(), prior or CoinPrior(), COINS.declared(tosses))
+    return MixtureProblem(COINS, comparison, tosses.distinct(), prior or CoinPrior(), COINS.declared(tosses))
 
 
-def known(asked: Problem, thresholds: list[float]) -> ExactPosterior:
+def known(asked: MixtureProblem, thresholds: list[float]) -> ExactPosterior:
     found = quadrature.exact(asked, dict.fromkeys(quantities.names(asked), thresholds))
     assert found is not None
     return found
@@ -113,7 +115,7 @@ def test_hidden_coins_have_the_posterior_of_all_labelings(weights: Weights, labe
         lower, higher = (one + other - one * other, one * other) if exchangeable else (one, other)
         assert found.below["head_probabilities[B]"][j] == pytest.approx(shares @ lower, abs=TOLERANCE)
         assert found.below["head_probabilities[A]"][j] == pytest.approx(shares @ higher, abs=TOLERANCE)
-    drawn = quantities.of_arrays(asked, {"weights": w.T, "head_probabilities": p.T})
+    drawn = asked.quantities({"weights": w.T, "head_probabilities": p.T})
     assert set(drawn) == set(found.means)
     for name, values in drawn.items():
         for given, mean, sd in (
@@ -147,10 +149,10 @@ def test_draws_are_held_to_the_exact_numbers() -> None:
     p = np.sort(random.beta(a[:, which], b[:, which]), axis=0)
     thresholds = {name: [0.4, 0.6, 0.8] for name in exact.means}
     for shift, expected in ((0.0, "pass"), (0.01, "fail")):
-        values = quantities.of_arrays(
-            asked, {"weights": np.array([0.5, 0.5]), "head_probabilities": np.moveaxis(p + shift, 0, -1)}
+        values = asked.quantities(
+            {"weights": np.array([0.5, 0.5]), "head_probabilities": np.moveaxis(p + shift, 0, -1)}
         )
-        check = posterior_agrees(None, exact, True, summary_of(values), values, thresholds)
+        check = posterior_agrees("", exact, True, summary_of(values), values, thresholds)
         assert check.outcome == expected
         assert "exact" in check.explanation
 

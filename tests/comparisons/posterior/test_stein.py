@@ -11,11 +11,10 @@ import pytest
 import xarray as xr
 
 from comparisons.checks.draws_belong import draws_belong
-from comparisons.checks.evidence import names
-from comparisons.posterior import prior_draws, proposals, stein
+from comparisons.families.mixtures import MixtureProblem
+from comparisons.families.unconstrained import UnconstrainedPosterior
+from comparisons.posterior import proposals, stein
 from comparisons.posterior.stein import Identities
-from comparisons.posterior.unconstrained import UnconstrainedPosterior
-from comparisons.problem import Problem
 from models import CoinTosses, GaussianPrior, Measurements
 from tests.declared import COINS, coins_density, declare
 
@@ -39,7 +38,7 @@ def exact(name: str) -> dict[str, Any]:
     highest = float(problem.fit(problem.prior).log_likelihood) + 3.0
     kept: list[dict[str, Any]] = []
     while sum(len(k["weights"]) for k in kept) < CHAINS * DRAWS:
-        arrays = prior_draws.drawn(problem.family, problem.comparison, problem.prior, groups, 20_000, random)
+        arrays = problem.prior_draws(groups, 20_000, random)
         height = likelihoods(problem, arrays)
         assert height.max() < highest
         took = random.random(len(height)) < np.exp(height - highest)
@@ -47,7 +46,7 @@ def exact(name: str) -> dict[str, Any]:
     return {n: np.concatenate([k[n] for k in kept])[: CHAINS * DRAWS] for n in kept[0]}
 
 
-def likelihoods(problem: Problem, arrays: dict[str, Any]) -> Any:
+def likelihoods(problem: MixtureProblem, arrays: dict[str, Any]) -> Any:
     return problem.mixture(None).e_step(problem.family.of_arrays(arrays)).log_likelihood
 
 
@@ -61,7 +60,7 @@ def posterior(arrays: dict[str, Any]) -> xr.Dataset:
 
 def asked(name: str, arrays: dict[str, Any]) -> Identities:
     problem = PROBLEMS[name]
-    found = stein.identities(problem, problem.fit(problem.prior), posterior(arrays), names(problem))
+    found = stein.identities(problem, problem.fit(problem.prior), posterior(arrays))
     assert found is not None
     return found
 
@@ -96,7 +95,7 @@ def test_draws_of_other_data_are_found(name: str) -> None:
         other = replace(problem, data=CoinTosses([2, 9, 8, 1, 7], 10, labels=problem.data.labels))
     else:
         other = replace(problem, data=Measurements(problem.data.y * [[0.6]]))
-    found = stein.identities(other, other.fit(other.prior), posterior(exact(name)), names(other))
+    found = stein.identities(other, other.fit(other.prior), posterior(exact(name)))
     assert found is not None
     assert not found.hold
 
@@ -136,7 +135,7 @@ def test_draws_too_wide_in_every_direction_are_found() -> None:
     target = UnconstrainedPosterior(problem.mixture(problem.prior, standardise=True))
     home = proposals.at_modes(target, problem.fit(problem.prior)).log_density
     x = stein.coordinates(problem, target, posterior(exact("two normals"))).reshape(CHAINS, DRAWS, -1)
-    told = names(problem)
+    told = problem.names
     sound = stein.worst(target, home, x, told)
     wide = stein.worst(target, home, x.mean(axis=(0, 1)) + 1.15 * (x - x.mean(axis=(0, 1))), told)
     assert sound is not None and wide is not None  # noqa: PT018
@@ -163,5 +162,5 @@ def test_all_draws_are_asked_but_where_rows_are_many(
     p = np.random.default_rng(1).beta(2, 2, (CHAINS, 1000, 2))
     dims = ("chain", "draw", "component")
     draws = xr.Dataset({"weights": (dims, weights), "head_probabilities": (dims, p)})
-    stein.identities(problem, problem.fit(problem.prior), draws, names(problem))
+    stein.identities(problem, problem.fit(problem.prior), draws)
     assert least <= asked[0] <= most

@@ -26,7 +26,7 @@ def errors(setting: str) -> Any:
     fit = problem.fit(None, seed=SEED)
     judged = curvature_of(problem, None, fit)
     assert judged is not None
-    slopes = quantities.gradients(problem, fit.parameters)
+    slopes = problem.gradients(fit.parameters)
     return np.sqrt(np.diag(fit.standard_errors.covariance)), quantities.standard_errors(judged, slopes)
 
 

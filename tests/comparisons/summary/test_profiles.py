@@ -61,7 +61,7 @@ def test_every_quantity_of_every_comparison_is_the_one_that_em_names(name: str) 
     random = np.random.default_rng(0)
     parameters = problem.random_parameters(random)
     told = quantities.of_parameters(problem, parameters)
-    names = profiles.em_names(problem)
+    names = problem.em_names
     for quantity_name, value in told.items():
         found = quantity_of(mixture, names[quantity_name]).told(mixture.to_vector(parameters))
         assert found == pytest.approx(value, rel=1e-12)

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from comparisons import quantities, words
+from comparisons import quantities
+from comparisons.families.mixtures import drawn, exchangeable
 from comparisons.posterior.nuts import described
-from comparisons.posterior.prior_draws import drawn
-from comparisons.problem import exchangeable
-from comparisons.summary import profiles
 from em.uncertainty.quantities import quantity as quantity_of
 from tests.declared import CASES, Case
 
@@ -35,7 +33,7 @@ def test_every_free_parameter_moves_some_quantity(case: Case) -> None:
     problem = case.problem(1)
     mixture: Any = problem.mixture(None)
     at = problem.random_parameters(np.random.default_rng(3))
-    slopes = quantities.gradients(problem, at)
+    slopes = problem.gradients(at)
     moved = np.array([mixture.basis.T @ slope for slope in slopes.values()])
     assert (np.abs(moved).max(axis=1) > 0).all()
     # Quantities are in units that differ by orders of magnitude.
@@ -48,7 +46,7 @@ def test_em_names_every_quantity(case: Case) -> None:
     problem = case.problem(1)
     mixture: Any = problem.mixture(None)
     at = problem.random_parameters(np.random.default_rng(4))
-    names = profiles.em_names(problem)
+    names = problem.em_names
     for name, value in quantities.of_parameters(problem, at).items():
         assert quantity_of(mixture, names[name]).told(mixture.to_vector(at)) == pytest.approx(value, rel=1e-12)
 
@@ -85,6 +83,6 @@ def test_draws_of_every_quantity_have_an_r_hat(case: Case) -> None:
     ],
 )
 def test_the_model_is_told_as_its_form_has_it(covariance: Any, prior: str, formula: str) -> None:
-    told = words.model(Case(2, 2, "free", covariance).problem(1))
+    told = Case(2, 2, "free", covariance).problem(1).in_words()
     assert any(line.startswith(prior) for line in told.prior)
     assert formula in told.formula[-1]

@@ -1,17 +1,15 @@
 """What both engines share, and so cannot find by comparing each other: rows as counted, and the numbers of a default prior.
 
-Part of the check that both engines have the same density; the judge is `comparisons.checks.third_density`.
+Part of the check that both engines have the same density; the judge is `comparisons.families.third_density`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from comparisons.checks import third_density
 from comparisons.declared_rows import DeclaredRows, differing_total
-from comparisons.problem import Parameters, Problem
+from comparisons.families import third_density
+from comparisons.families.family import Setup
 from comparisons.results.result import Check, Engine
 from comparisons.results.strict_json import number
 from models import LogPosterior
@@ -26,11 +24,11 @@ DATA_OF = {
 SAME_NUMBER = 1e-9
 
 
-def other_data(problem: Problem, density: LogPosterior) -> Check | None:
+def other_data(problem: Setup, density: LogPosterior) -> Check | None:
     """A failed check where totals of what an engine got are not those of the rows as declared, else None."""
     family = problem.family
     names = family.column_names(problem.comparison)
-    by_em = differing_total(*family.rows_of_em(problem, problem.mixture(None)), names)
+    by_em = differing_total(*family.rows_of_em(problem, family.mixture(problem, None, standardise=False)), names)
     values = {variable.name: variable.get_value() for variable in density.model.data_vars}
     of_pymc = DeclaredRows.from_arrays(family.columns_of_pymc(values), values["counts"], values["labels"])
     by_pymc = differing_total(problem.declared, of_pymc, names)
@@ -51,7 +49,7 @@ def other_data(problem: Problem, density: LogPosterior) -> Check | None:
     )
 
 
-def other_prior(problem: Problem) -> Check | None:
+def other_prior(problem: Setup) -> Check | None:
     """A failed check where a number of the prior is not what the declared rows give, else None."""
     numbers = third_density.prior_numbers(problem)
     sizes = problem.family.number_sizes(numbers)
@@ -72,29 +70,5 @@ def other_prior(problem: Problem) -> Check | None:
                 f"declared give {np.asarray(expected)[place]:.10g}.",
                 "comparison",
                 "Look at what makes the prior from the data; both engines use its numbers.",
-            )
-    return None
-
-
-def other_density(
-    problem: Problem, points: Sequence[tuple[Parameters, Sequence[float]]], tolerance: float
-) -> Check | None:
-    """A failed check where the density that both engines have at these points is not that of the rows as declared."""
-    for parameters, (likelihood, prior) in points:
-        third = third_density.log_likelihood(problem, parameters), third_density.log_prior(problem, parameters)
-        spare = third_density.rounding(problem, parameters)
-        for told, ours, theirs in zip(("likelihood", "prior"), (likelihood, prior), third, strict=True):
-            if ours == theirs or abs(ours - theirs) <= tolerance * max(1.0, abs(theirs)) + spare:
-                continue
-            return Check(
-                "same-density",
-                TITLE,
-                "fail",
-                number(abs(ours - theirs) / max(1.0, abs(theirs))),
-                tolerance,
-                f"The engines agree with each other, but not with a third density of the rows as declared, by scipy.stats: their "
-                f"log {told} is {ours:.10g} at one point, where it gives {theirs:.10g}.",
-                "comparison",
-                "Look at what both engines share: the data as counted, how labels and weights are read, and the prior numbers.",
             )
     return None

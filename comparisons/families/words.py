@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from comparisons.problem import Problem
-from comparisons.results.result import Model
-
-# What a report may have to say of a family alone; see `comparisons.problem.Family.notes`.
-NOTES = ("unbounded", "profile", "distribution", "irregular", "distances", "replicates", "prior", "average", "averaged")
+from comparisons.families.family import Setup
+from comparisons.results.result import NOTES, Model
 
 
 def _number(value: float) -> str:
     return f"{value:.6g}"
 
 
-def model(problem: Problem) -> Model:
+def model(problem: Setup) -> Model:
     """What both engines were asked to fit."""
     c, prior = problem.comparison, problem.prior
     k = c.n_components
@@ -40,7 +37,7 @@ def model(problem: Problem) -> Model:
     )
 
 
-def row(problem: Problem, i: int) -> str:
+def row(problem: Setup, i: int) -> str:
     """What was observed in a row, and its component where that is known."""
     label = problem.data.labels[i]
     known = f" ({problem.comparison.components[label]})" if label >= 0 else ""

@@ -6,11 +6,13 @@ order, or variances under the name of standard deviations, would be the same on 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from comparisons.problem import Parameters, Problem
+from comparisons.capabilities import Parameters
+from comparisons.families.family import Setup
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
 from models.inputs import Floats, Integers
@@ -23,7 +25,7 @@ SAME_QUANTITY = 1e-10
 ESTIMATE = "EM's estimate"
 
 
-def natural(problem: Problem, sampled: xr.Dataset) -> dict[str, Floats]:
+def natural(problem: Setup, sampled: xr.Dataset) -> dict[str, Floats]:
     """Weights and the family's arrays ``(draws, K, ...)``, from PyMC's free variables as sampled."""
     values = {
         str(name): v.transpose("chain", "draw", ...).values.reshape(-1, *v.shape[2:])
@@ -34,13 +36,13 @@ def natural(problem: Problem, sampled: xr.Dataset) -> dict[str, Floats]:
     return {"weights": weights, **problem.family.reread(problem, values, n)}
 
 
-def _held(problem: Problem) -> Floats:
+def _held(problem: Setup) -> Floats:
     """Weights that are no variable, as declared."""
     k, weights = len(problem.comparison.components), problem.comparison.weights
     return np.full(k, 1 / k) if isinstance(weights, str) else np.asarray(weights, dtype=float)
 
 
-def in_order(problem: Problem, arrays: dict[str, Floats]) -> Integers:
+def in_order(problem: Setup, arrays: dict[str, Floats]) -> Integers:
     """``(draws, K)`` order of the components: ascending by the keys of the family, then by weight.
 
     Where the comparison orders components along a direction, that comes first. Components trade places only where no row is
@@ -60,7 +62,7 @@ def in_order(problem: Problem, arrays: dict[str, Floats]) -> Integers:
     return order
 
 
-def _along(problem: Problem, arrays: dict[str, Floats]) -> Floats:
+def _along(problem: Setup, arrays: dict[str, Floats]) -> Floats:
     """``(draws, K, 1)`` place along the direction: means, log of the determinant and of the weight, times their coefficients."""
     direction, units = problem.order.direction, problem.order.units
     assert direction is not None
@@ -74,22 +76,22 @@ def _along(problem: Problem, arrays: dict[str, Floats]) -> Floats:
     return np.asarray(told)[:, :, None]
 
 
-def quantities_of(problem: Problem, arrays: dict[str, Floats]) -> dict[str, Floats]:
+def quantities_of(problem: Setup, arrays: dict[str, Floats]) -> dict[str, Floats]:
     """Every quantity ``(draws,)`` that a comparison may have, by the name that it would go under."""
     weights = {f"weights[{c}]": arrays["weights"][:, k] for k, c in enumerate(problem.comparison.components)}
     return weights | problem.family.reread_quantities(problem, arrays)
 
 
-def of_parameters(problem: Problem, parameters: Parameters) -> dict[str, Floats]:
+def of_parameters(problem: Setup, parameters: Parameters) -> dict[str, Floats]:
     """One point as arrays ``(1, K, ...)``."""
     return {name: getattr(parameters, name)[None] for name in ("weights", *problem.family.variables)}
 
 
 def misread(
-    problem: Problem,
+    problem: Setup,
     sampled: xr.Dataset,
     values: dict[str, Floats],
-    estimates: list[tuple[Parameters, dict[str, float]]],
+    estimates: Sequence[tuple[Parameters, dict[str, float]]],
 ) -> Check | None:
     """A failed check where draws or estimates were put in another order, or read as other quantities, than their names say.
 
@@ -136,7 +138,7 @@ def misread(
     return None
 
 
-def _tied(problem: Problem, arrays: dict[str, Floats], order: Integers) -> bool:
+def _tied(problem: Setup, arrays: dict[str, Floats], order: Integers) -> bool:
     """Whether another order moves nothing but rounding: EM's components were ordered in units of its own."""
     key = problem.family.reread_keys(arrays)[0, :, 0]
     return bool(np.abs(key[order[0]] - key).max() <= SAME_QUANTITY * np.abs(key).max())

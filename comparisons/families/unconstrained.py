@@ -7,26 +7,22 @@ change under it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import permutations, product
 from math import factorial, prod
 from typing import Any
 
 import numpy as np
 
+from comparisons.capabilities import Unconstrained
 from em.mixture import Mixture, off_bounds, permuted_places, row_posteriors
 from models.inputs import Floats, Integers
 
-# Step of central differences, of log densities of order 100 by coordinates of order 1: ten digits are left. Where a posterior
-# is narrower than a hundredth, this share of how far it reaches.
-STEP, SHARE = 1e-5, 1e-3
-# Below this, relative to the coordinate, there is only rounding.
-LEAST_REACH = 1e-12
 # Numbers in the largest array of one block, 4 MB: about ten such arrays live at once.
 BLOCK = 500_000
 
 
-class UnconstrainedPosterior:
+class UnconstrainedPosterior(Unconstrained):
     """Log posterior density of a mixture's parameters by their ``f`` coordinates, in nats, all constants included."""
 
     def __init__(self, mixture: Mixture[Any, Any]) -> None:
@@ -80,6 +76,15 @@ class UnconstrainedPosterior:
         parameters = self.mixture.from_vector(np.concatenate(vectors))
         return self.mixture.published(parameters)
 
+    def moves(self, x: Floats) -> Floats:
+        """``(p, f)`` derivative of EM's full vector by the coordinates at ``(f,)``."""
+        return self.mixture.from_coordinates(x, unbounded=True)[1]
+
+    @property
+    def row_densities(self) -> int:
+        """How many densities of one row under one component a density takes."""
+        return len(self.mixture.counts) * self.mixture.n_components
+
     @property
     def n_labellings(self) -> int:
         """In how many orders the exchangeable components can be read."""
@@ -104,28 +109,3 @@ class UnconstrainedPosterior:
         vectors = self.mixture.from_coordinates(np.eye(f), unbounded=True)[0][:, permuted_places(self.mixture, order)]
         columns = [self.mixture.coordinates(self.mixture.from_vector(v), unbounded=True) for v in vectors]
         return np.stack(columns, axis=1)
-
-
-def central_gradient(function: Callable[[Floats], Floats], x: Floats, reach: Floats) -> Floats:
-    """``(m, f)`` gradients of a function of points at the points ``(m, f)``, all asked at once.
-
-    ``reach`` ``(f,)`` is how far each coordinate may move before the function changes much.
-    """
-    step = np.minimum(STEP, SHARE * reach)
-    moves = np.diag(step)
-    points = np.concatenate([x[:, None] + moves, x[:, None] - moves], axis=1).reshape(-1, x.shape[1])
-    values = function(points).reshape(len(x), 2, -1)
-    return np.asarray((values[:, 0] - values[:, 1]) / (2 * step))
-
-
-def reach_of(function: Callable[[Floats], Floats], x: Floats) -> Floats:
-    """``(f,)`` how far each coordinate may move from ``x`` until the function changes by about 1; 1 at most, to a factor of 4."""
-    reach = np.ones(len(x))
-    here = function(x[None])[0]
-    with np.errstate(invalid="ignore"):
-        while True:
-            moved = function(np.concatenate([x + np.diag(reach), x - np.diag(reach)])) - here
-            far = ~(np.abs(moved).reshape(2, -1) < 1).all(axis=0) & (reach > LEAST_REACH * np.maximum(1.0, np.abs(x)))
-            if not far.any():
-                return reach
-            reach[far] /= 4

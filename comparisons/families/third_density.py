@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from comparisons.problem import Parameters, Problem
+from comparisons.capabilities import Parameters
+from comparisons.families.family import Setup
 
 
-def log_likelihood(problem: Problem, parameters: Parameters) -> float:
+def log_likelihood(problem: Setup, parameters: Parameters) -> float:
     """Log-likelihood of all rows, in nats."""
     rows = problem.declared
     joint = np.empty((len(rows.counts), len(parameters.weights)))
@@ -28,7 +29,7 @@ def log_likelihood(problem: Problem, parameters: Parameters) -> float:
     return float(rows.counts @ (largest + np.log(np.exp(joint - largest[:, None]).sum(axis=1))))
 
 
-def prior_numbers(problem: Problem) -> dict[str, Any]:
+def prior_numbers(problem: Setup) -> dict[str, Any]:
     """The numbers of the declared prior or, where there is none, of the family's default worked out from the declared rows."""
     declared = problem.comparison.prior
     if declared is None:
@@ -36,7 +37,7 @@ def prior_numbers(problem: Problem) -> dict[str, Any]:
     return {name: getattr(declared, name) for name in (*problem.family.prior_numbers, "concentration")}
 
 
-def log_prior(problem: Problem, parameters: Parameters) -> float:
+def log_prior(problem: Setup, parameters: Parameters) -> float:
     """Log prior density on the natural scale."""
     numbers, total = prior_numbers(problem), 0.0
     k = len(parameters.weights)
@@ -45,6 +46,6 @@ def log_prior(problem: Problem, parameters: Parameters) -> float:
     return total + problem.family.third_log_prior(problem, parameters, numbers)
 
 
-def rounding(problem: Problem, parameters: Parameters) -> float:
+def rounding(problem: Setup, parameters: Parameters) -> float:
     """Nats by which densities of these data may differ by rounding alone, beyond that of sums of logarithms."""
     return problem.family.third_rounding(problem, parameters)

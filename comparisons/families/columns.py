@@ -1,0 +1,52 @@
+"""What columns of a table a family is made of: the door of own data."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from comparisons.capabilities import Data
+from models.inputs import Floats
+
+
+class FromColumns(ABC):
+    """Data of a family from the columns of a table.
+
+    Attributes
+    ----------
+    name : of the family, as users give it and results tell it
+    roles : what columns may be of, the first of them needed; none where each is a measurement with a name of its own
+    in_words : roles that may be words, which only tell rows apart
+    columns_told : what columns there may be, in words
+    """
+
+    name: str
+    roles: tuple[str, ...] = ()
+    in_words: tuple[str, ...] = ()
+    columns_told: str = ""
+
+    @property
+    def measures(self) -> bool:
+        """Whether each column is a measurement with a name of its own."""
+        return not self.roles
+
+    def in_order(self, headers: Sequence[str]) -> dict[str, str]:
+        """Roles of columns that were named one after the other; ValueError for more than there are roles."""
+        if self.measures:
+            return {header: header for header in headers}
+        if len(headers) > len(self.roles):
+            raise ValueError(
+                f"columns has {len(headers)} names but {self.name} have {', '.join(self.roles)}; name as many"
+            )
+        return dict(zip(self.roles, headers, strict=False))
+
+    def complete(self, given: dict[str, str], source: str) -> dict[str, str]:
+        """Return the columns by role, refuse some that are not enough; ValueError."""
+        if self.roles and self.roles[0] not in given:
+            raise ValueError(f"{source} needs a column of {self.roles[0]} for {self.name}; name it in columns")
+        return given
+
+    @abstractmethod
+    def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> Data:
+        """Data from columns by role."""
