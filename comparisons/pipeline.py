@@ -187,6 +187,8 @@ def compared(
             switching = verdict.of_labels(problem.comparison.components, table, told_apart)
             if switching is not None and reached.verdict == "differ":
                 reached = dataclasses.replace(reached, reasons=[switching, *reached.reasons])
+    if reached.verdict == "differ" and (to_report := verdict.advice(table)) is not None:
+        reached = dataclasses.replace(reached, reasons=[to_report, *reached.reasons])
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(

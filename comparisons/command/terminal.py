@@ -64,7 +64,8 @@ def print_result(result: Result, later: LaterRun | None = None) -> None:
     if later is not None:
         console.print(Text(f"{prose(later.told)} What follows is of an earlier run.", style="bold red"))
         console.print()
-    console.print(Text.assemble("Verdict: ", _coloured(result.verdict), " – ", prose(result.summary)))
+    degree = f", {result.degree}" if result.degree else ""
+    console.print(Text.assemble("Verdict: ", _coloured(result.verdict), f"{degree} – {prose(result.summary)}"))
     for reason in result.reasons:
         console.print(f"  * {prose(reason)}")
     console.print()

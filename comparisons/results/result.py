@@ -7,18 +7,20 @@ that does not exist is null, and a reason stands beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from comparisons.display import displayed, displayed_result
 from comparisons.results.report_data import Curves, Finding, Labels, ModelChecks, Surface
 from comparisons.results.strict_json import Number
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 # What a report may have to say of one model alone; see `comparisons.families.family.Family.notes`.
 NOTES = ("unbounded", "profile", "distribution", "irregular", "distances", "replicates", "prior", "average", "averaged")
 
 type Verdict = Literal["agree", "differ", "wrong", "inconclusive"]
 type Outcome = Literal["pass", "fail", "inconclusive", "not applicable"]
+# How far EM is from a summary of the posterior, the worst last.
+type Degree = Literal["slight", "marked", "no interval"]
 type Engine = Literal["em", "pymc", "sampler", "comparison"]
 
 
@@ -112,7 +114,9 @@ class Quantity:
     ``profile_high``: its interval of the same probability from the profile likelihood; ``profile_reason`` says why an end is
     missing, ``profile_coinciding`` at which ends components coincide. ``tail_below``, ``tail_above``: posterior
     probability beyond each end of Wald's. ``verdict``: "agree", "differ", or "inconclusive" where no interval or no
-    posterior exists; always with a reason.
+    posterior exists; always with a reason. ``degree`` of one that differs: "slight" where EM's interval holds 90 to 98 % of the
+    posterior and the mean is within half a posterior sd, "marked" beyond, "no interval" where EM has none; None
+    else. ``instead``: what to report in place of EM's interval where the difference is more than slight.
     """
 
     __repr__ = displayed
@@ -137,6 +141,8 @@ class Quantity:
     gap: Gap | None
     verdict: Literal["agree", "differ", "inconclusive"]
     reason: str
+    degree: Degree | None = None
+    instead: Literal["profile", "posterior"] | None = None
 
     @property
     def mean(self) -> Number:
@@ -270,6 +276,12 @@ class Result:
     findings: list[Finding]
     seed: int
     provenance: Provenance
+
+    @property
+    def degree(self) -> Degree | None:
+        """The worst of its quantities where the verdict is `differ`, None else."""
+        found = [q.degree for q in self.quantities if self.verdict == "differ" and q.degree is not None]
+        return max(found, key=get_args(Degree.__value__).index, default=None)
 
 
 @dataclass(frozen=True, slots=True)

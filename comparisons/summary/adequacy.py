@@ -17,7 +17,7 @@ import numpy as np
 
 from comparisons.not_numbers import not_numbers
 from comparisons.quantities import INTERVAL, unit_of
-from comparisons.results.result import Exact, Gap, PosteriorSummary, Quantity
+from comparisons.results.result import Degree, Exact, Gap, PosteriorSummary, Quantity
 from comparisons.results.strict_json import number
 from em.mixture import Scale
 from models.inputs import Floats
@@ -30,6 +30,8 @@ SHIFT = 0.25
 RATIO = (0.8, 1.25)
 # Monte Carlo standard errors by which a bound has to be missed.
 BEYOND = 2.0
+# Share of the posterior in EM's interval, and posterior sds between mean and estimate, within which a difference is slight.
+SLIGHT_SHARE, SLIGHT_SHIFT = (0.90, 0.98), 0.5
 # Shares of the posterior sd: a smaller gap needs no explanation, and larger terms of opposite sign cancel.
 NOTICEABLE = 0.1
 
@@ -205,7 +207,17 @@ def judge(
         gap=gap,
         verdict=verdict,
         reason=reason[0].upper() + reason[1:],
+        degree=degree_of(judged, shift) if verdict == "differ" else None,
     )
+
+
+def degree_of(judged: Posterior | None, shift: float) -> Degree:
+    """How much a reader loses who takes EM's interval for the posterior's; ``judged`` is None where EM has no interval."""
+    if judged is None:
+        return "no interval"
+    low, high = SLIGHT_SHARE
+    slight = low <= 1 - judged.below - judged.above <= high and abs(shift) <= SLIGHT_SHIFT
+    return "slight" if slight else "marked"
 
 
 def of_draws(draws: Floats, kind: Scale, low: float, high: float, row: Any) -> Posterior:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 from comparisons.engine_failures import failing
 from comparisons.problem import Fit, Problem
@@ -39,6 +40,7 @@ def with_profiles(problem: Problem, fit: Fit, table: list[Quantity], values: dic
                 profile_reason=interval.reason,
                 profile_coinciding=interval.coinciding,
                 reason=f"{q.reason} {told}" if told else q.reason,
+                instead=_instead(q, interval, values[q.name], on_ridge=on_ridge),
             )
         )
     return found
@@ -56,9 +58,7 @@ def compared(quantity: Quantity, interval: Interval, draws: Floats, *, on_ridge:
     tails = [quantity.tail_below, quantity.tail_above]
     if quantity.verdict == "inconclusive":
         return None
-    # 0 and 1 are bounds of probabilities alone.
-    ends = {"lower": interval.low, "upper": interval.high} if quantity.scale == "logit" else {}
-    at_bounds = [side for side, end in ends.items() if end in (0.0, 1.0)]
+    at_bounds = _at_bounds(quantity, interval)
     everything = "The profile-likelihood interval is everything from 0 to 1: the data alone rule out no value"
     if len(at_bounds) == 2 and quantity.verdict == "agree":
         return f"{everything}, and that Wald's interval fits the posterior is chance."
@@ -69,18 +69,42 @@ def compared(quantity: Quantity, interval: Interval, draws: Floats, *, on_ridge:
     if len(at_bounds) == 2:
         return f"{everything}."
     alone = f" The data alone set no {at_bounds[0]} bound." if at_bounds else ""
-    sides = (
-        ("below", "lower", draws < interval.low, interval.coinciding[0]),
-        ("above", "upper", draws > interval.high, interval.coinciding[1]),
-    )
-    inner = [
-        (name, float(beyond.mean()))
-        for name, side, beyond, coinciding in sides
-        if side not in at_bounds and not coinciding
-    ]
+    inner = _inner_tails(quantity, interval, draws)
     if on_ridge or not inner:
         return f"The profile-likelihood interval is not judged: none of its ends has a nominal probability.{alone}"
     told = " and ".join(f"{tail:.1%} {side} it" for side, tail in inner)
     fits = all(adequacy.tail_fits(tail, ess_tail) for _, tail in inner)
     judged = "violates no limit beyond Monte Carlo error" if fits else "does not fit either"
     return f"The profile-likelihood interval {judged}: of the posterior {told}.{alone}"
+
+
+def _at_bounds(quantity: Quantity, interval: Interval) -> list[str]:
+    """Ends of the interval that are bounds of the quantity; 0 and 1 are, of probabilities alone."""
+    ends = {"lower": interval.low, "upper": interval.high} if quantity.scale == "logit" else {}
+    return [side for side, end in ends.items() if end in (0.0, 1.0)]
+
+
+def _inner_tails(quantity: Quantity, interval: Interval, draws: Floats) -> list[tuple[str, float]]:
+    """Posterior probability beyond each end that has a nominal one, and on which side that is."""
+    at_bounds = _at_bounds(quantity, interval)
+    sides = (
+        ("below", "lower", draws < interval.low, interval.coinciding[0]),
+        ("above", "upper", draws > interval.high, interval.coinciding[1]),
+    )
+    return [
+        (name, float(beyond.mean()))
+        for name, side, beyond, coinciding in sides
+        if side not in at_bounds and not coinciding
+    ]
+
+
+def _instead(
+    quantity: Quantity, interval: Interval, draws: Floats, *, on_ridge: bool
+) -> Literal["profile", "posterior"] | None:
+    """What to report of a quantity that differs more than slightly: the profile interval where it fits the posterior."""
+    if quantity.degree in (None, "slight"):
+        return None
+    inner = _inner_tails(quantity, interval, draws)
+    ess_tail = quantity.posterior.ess_tail or 0.0
+    fits = all(adequacy.tail_fits(tail, ess_tail) for _, tail in inner)
+    return "profile" if interval.reason is None and inner and fits and not on_ridge else "posterior"

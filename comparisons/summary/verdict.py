@@ -9,6 +9,7 @@ from comparisons.quantity_names import variable_and_labels
 from comparisons.results.report_data import Labels
 from comparisons.results.result import Check, Quantity, Verdict
 from comparisons.summary.adequacy import SHIFT, Modes
+from models.inputs import some_of
 
 # What decides whether the engines are right; "identified" decides only whether a point can be a summary.
 NOT_INTEGRITY = ("identified",)
@@ -18,14 +19,15 @@ ENGINES = {
     "sampler": "the sampler",
     "comparison": "the comparison itself",
 }
+OTHER_SHAPE = "the posterior has another shape or width than EM's interval"
 # Quantities named in one sentence.
 MOST_NAMED = 5
 STATUS = {
-    "boundary": "The maximum lies at a bound of the parameters, where EM has no standard errors.",
-    "saddle": "EM ended at a saddle.",
-    "ridge": "The likelihood has a ridge of maxima, of which no point stands out.",
-    "collapsed": "A component collapsed: the likelihood has no maximum.",
-    "iteration limit": "EM was stopped before it arrived.",
+    "boundary": "the maximum lies at a bound of the parameters",
+    "saddle": "EM ended at a saddle",
+    "ridge": "the likelihood has a ridge of maxima, of which no point stands out",
+    "collapsed": "a component collapsed, and the likelihood has no maximum",
+    "iteration limit": "EM was stopped before it arrived",
 }
 
 
@@ -52,8 +54,6 @@ def reach(
     repeated = {q.name: problem.repeated[q.name] for q in quantities if q.name in problem.repeated}
     judged = [q for q in quantities if q.name not in repeated]
     differing = [q for q in judged if q.verdict == "differ"]
-    without = [q for q in differing if q.em_low is None]
-    missing = [q for q in differing if q.em_low is not None]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
     doubted = [f"EM's maximum is to be doubted. {d.sentence}" for d in problem.doubts(fit)]
     if not differing and not unidentified:
@@ -67,9 +67,8 @@ def reach(
                 *doubted,
             ],
         )
-    reasons = []
-    if fit.status in STATUS:
-        reasons.append(STATUS[fit.status])
+    status = STATUS.get(fit.status, "")
+    reasons = [f"{status[0].upper()}{status[1:]}."] if status else []
     if unidentified:
         reasons += [f"Not identified: {c.explanation}" for c in checks if c.name == "identified"]
         agreeing = [q.name for q in quantities if q.verdict == "agree"]
@@ -81,17 +80,41 @@ def reach(
         told_of.setdefault(q.reason, []).append(q.name)
     reasons += [f"{', '.join(names)}: {reason}" for reason, names in told_of.items()]
     once = f" ({', '.join(repeated.values())})" if repeated else ""
-    sentences = ["No check finds a fault in either fit."]
-    if without or unidentified:
-        why = "the data do not identify all parameters" if unidentified else "it has no standard error there"
-        of = f"For {len(without)} of {len(judged)} quantities{once} EM has no interval to compare with the posterior"
-        sentences.append(f"{of}: {why}." if without else f"{why[0].upper()}{why[1:]}.")
-    if missing:
-        sentences.append(
-            f"For {len(missing)} of {len(judged)} quantities{once} EM's estimate, its standard error or its interval is shown to "
-            f"miss a limit that this suite sets for a summary of the posterior: {_why(missing, modes)}."
+    return "differ", _summary(judged, once, status, modes, unidentified=unidentified), reasons
+
+
+def _summary(judged: list[Quantity], once: str, status: str, modes: Modes, *, unidentified: bool) -> str:
+    """What a reader has to know of quantities that differ, and of the point that EM ended at."""
+    unknown = "the data do not identify all parameters"
+    without, marked, slight = (
+        [q for q in judged if q.degree == degree] for degree in ("no interval", "marked", "slight")
+    )
+    if without:
+        more = f" For {len(marked)} more it misleads: {_why(marked, modes)}." if marked else ""
+        of = f"{len(without)} of {len(judged)} quantities{once}"
+        why = unknown if unidentified else status or "it has no standard error there"
+        return f"No check finds a fault, but EM has no interval for {of}: {why}.{more}"
+    if marked:
+        but = f"but {unknown}, and" if unidentified else "but"
+        misled = f"{len(marked)} of {len(judged)} quantities{once}: {_why(marked, modes)}"
+        return f"No check finds a fault, {but} EM's interval misleads for {misled}."
+    if slight and not unidentified:
+        return (
+            f"No check finds a fault, and EM's intervals may be reported: {len(slight)} of {len(judged)} quantities{once} "
+            f"differ slightly, as {_why(slight, modes)}."
         )
-    return "differ", " ".join(sentences), reasons
+    return f"No check finds a fault, but {unknown}."
+
+
+def advice(quantities: list[Quantity]) -> str | None:
+    """What to report of a comparison that differs; None where nothing does."""
+    kinds = {
+        "EM's estimates and intervals, which differ slightly, for": [q for q in quantities if q.degree == "slight"],
+        "EM's profile-likelihood intervals for": [q for q in quantities if q.instead == "profile"],
+        "the posterior of": [q for q in quantities if q.instead == "posterior"],
+    }
+    told = [f"{what} {some_of([q.name for q in those])}" for what, those in kinds.items() if those]
+    return f"What to report: {'; '.join(told)}." if told else None
 
 
 def of_labels(components: Sequence[str], quantities: list[Quantity], labels: Labels) -> str | None:
@@ -129,27 +152,21 @@ def faulty(checks: list[Check]) -> tuple[Verdict, str, list[str]] | None:
 
 
 def _why(differing: list[Quantity], modes: Modes) -> str:
-    """Where what differs comes from, in a few words, each with its quantities."""
+    """Where what differs comes from, in a few words."""
     several = " of a posterior with several modes" if modes == "several" else ""
-    shape = f"the mean{several} lies off the posterior mode"
-    sizes: dict[str, dict[str, float]] = {
-        "the prior moves the mode": {},
-        "the best posterior mode is another": {},
-        shape: {},
-    }
+    causes = ("the prior moves the mode", "the best posterior mode is another", f"the mean{several} lies off the mode")
+    found = set()
     for q in differing:
-        if q.gap is not None and not q.gap.cancelling and q.sd and abs(q.shift or 0.0) > SHIFT:
+        off = abs(q.shift or 0.0) > SHIFT
+        large: list[str] = []
+        if off and q.gap is not None and not q.gap.cancelling and q.sd:
+            # What goes against the gap is not what makes it; what is half of the limit is worth a word.
+            sign = 1 if q.gap.total > 0 else -1
             terms = (q.gap.prior, q.gap.mode_switch, q.gap.averaging)
-            for told, term in zip(sizes.values(), terms, strict=True):
-                # What goes against the gap is not what makes it.
-                told[q.name] = term / q.sd * (1 if q.gap.total > 0 else -1)
-    # What is half of the limit is worth a word.
-    causes = {cause: [name for name, size in told.items() if size >= SHIFT / 2] for cause, told in sizes.items()}
-    explained = {name for names in causes.values() for name in names}
-    rest = [q for q in differing if q.name not in explained]
-    causes["the posterior mean lies off the estimate"] = [q.name for q in rest if abs(q.shift or 0.0) > SHIFT]
-    causes["the interval does not fit the posterior"] = [q.name for q in rest if not abs(q.shift or 0.0) > SHIFT]
-    return " and ".join(f"{cause} ({_some(names)})" for cause, names in causes.items() if names)
+            large = [c for c, term in zip(causes, terms, strict=True) if sign * term / q.sd >= SHIFT / 2]
+        found.update(large or ["the posterior mean lies off the estimate" if off else OTHER_SHAPE])
+    order = (*causes, "the posterior mean lies off the estimate", OTHER_SHAPE)
+    return " and ".join(cause for cause in order if cause in found)
 
 
 def _some(names: list[str]) -> str:

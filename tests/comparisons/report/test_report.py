@@ -187,7 +187,7 @@ def test_the_same_result_makes_the_same_files(out: Path, tmp_path: Path) -> None
 def test_what_belongs_to_a_family_is_said_in_the_words_that_its_result_brings(tmp_path: Path) -> None:
     result = two_coins()
     average = replace(result.quantities[0], name="mean_rate")
-    words = {"prior": " and rates", "average": "mean_rate", "averaged": "Sum of weight times rate."}
+    words = {"prior": "weights and rates", "average": "mean_rate", "averaged": "Sum of weight times rate."}
     model = replace(result.model, notes=result.model.notes | words)
     store.write(replace(result, model=model, quantities=[*result.quantities, average]), tmp_path)
     told = " ".join(write_report(tmp_path).read_text(encoding="utf-8").split())

@@ -22,6 +22,7 @@ from comparisons.summary.adequacy import (
     Modes,
     Points,
     Posterior,
+    degree_of,
     described,
     explained,
     judge,
@@ -278,7 +279,10 @@ def quantity(outcome: Any, gap: Gap | None = None, name: str = "means[1]") -> Qu
     right = judged(stats.norm.ppf)
     gap = gap or right.gap
     assert gap
-    return dataclasses.replace(right, name=name, verdict=outcome, gap=gap, shift=gap.total, reason="So it is.")
+    degree: Any = "marked" if outcome == "differ" else None
+    return dataclasses.replace(
+        right, name=name, verdict=outcome, gap=gap, shift=gap.total, reason="So it is.", degree=degree
+    )
 
 
 PASSED = [check("same-density", "pass"), check("posterior-agrees", "not applicable"), check("identified", "pass")]
@@ -324,39 +328,87 @@ def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
     quantities = [quantity("differ", name="weights[A]"), quantity("agree", name="chance_of_heads")]
     reached, sentence, reasons = verdict.reach([*PASSED[:2], UNIDENTIFIED], quantities, FIT, COINS, modes="one")
     assert reached == "differ"
-    assert "The data do not identify all parameters." in sentence
+    opening = "No check finds a fault, but the data do not identify all parameters"
+    assert sentence.startswith(f"{opening}, and EM's interval misleads for 1 of 2 quantities: ")
+    slight = [dataclasses.replace(q, degree="slight") if q.degree else q for q in quantities]
+    assert verdict.reach([*PASSED[:2], UNIDENTIFIED], slight, FIT, COINS, modes="one")[1] == f"{opening}."
     assert "Not identified: Flat along weights[A] - weights[B]." in reasons
     assert "What is identified agrees: chance_of_heads." in reasons
 
 
 def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
-    flat = dataclasses.replace(quantity("differ", name="head_probabilities[A]"), em_low=None, em_high=None)
+    flat = dataclasses.replace(quantity("differ", name="head_probabilities[A]"), degree="no interval")
     identified = quantity("differ", Gap(0.0, 0.0, -0.3, -0.3, False), "chance_of_heads")
     _, sentence, _ = verdict.reach([*PASSED[:2], UNIDENTIFIED], [flat, identified], FIT, COINS, modes="ridge")
-    assert (
-        "For 1 of 2 quantities EM has no interval to compare with the posterior: the data do not identify" in sentence
+    assert sentence == (
+        "No check finds a fault, but EM has no interval for 1 of 2 quantities: the data do not identify all parameters. For 1 "
+        "more it misleads: the mean lies off the mode."
     )
-    assert sentence.endswith("the mean lies off the posterior mode (chance_of_heads).")
 
 
 def test_of_two_weights_one_counts() -> None:
     names = [f"weights[{name}]" for name in COINS.comparison.components]
     told = verdict.reach(PASSED, [quantity("differ", name=name) for name in names], FIT, COINS, modes="one")[1]
-    assert "For 1 of 1 quantities (the two weights counted once) EM's estimate" in told
+    assert "for 1 of 1 quantities (the two weights counted once): " in told
 
 
 @pytest.mark.parametrize(
     ("gap", "cause"),
     [
-        (Gap(0.6, 0.0, 0.1, 0.7, False), "the prior moves the mode (means[1])"),
-        (Gap(0.0, 0.6, 0.1, 0.7, False), "the best posterior mode is another (means[1])"),
-        (Gap(0.1, 0.0, 0.6, 0.7, False), "the mean lies off the posterior mode (means[1])"),
-        (Gap(0.6, 0.0, -0.6, 0.0, True), "the interval does not fit the posterior (means[1])"),
-        (Gap(1.0, 0.0, -0.7, 0.3, True), "the posterior mean lies off the estimate (means[1])"),
+        (Gap(0.6, 0.0, 0.1, 0.7, False), "the prior moves the mode"),
+        (Gap(0.0, 0.6, 0.1, 0.7, False), "the best posterior mode is another"),
+        (Gap(0.1, 0.0, 0.6, 0.7, False), "the mean lies off the mode"),
+        (Gap(0.6, 0.0, -0.6, 0.0, True), verdict.OTHER_SHAPE),
+        (Gap(1.0, 0.0, -0.7, 0.3, True), "the posterior mean lies off the estimate"),
     ],
 )
 def test_the_largest_cause_of_a_difference_is_told(gap: Gap, cause: str) -> None:
     assert cause in verdict.reach(PASSED, [quantity("differ", gap)], FIT, COINS, modes="one")[1]
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "shift", "degree"),
+    [
+        (0.05, 0.04, 0.5, "slight"),
+        (0.01, 0.02, -0.5, "slight"),
+        (0.06, 0.05, 0.0, "marked"),
+        (0.0, 0.01, 0.0, "marked"),
+        (0.03, 0.03, 0.51, "marked"),
+        (0.03, 0.03, -0.51, "marked"),
+    ],
+)
+def test_a_difference_is_slight_where_the_interval_still_serves(
+    below: float, above: float, shift: float, degree: str
+) -> None:
+    assert degree_of(Posterior(0.0, 1.0, 0.0, 1.0, below, above), shift) == degree
+
+
+def test_without_an_interval_there_is_no_degree_to_measure() -> None:
+    assert degree_of(None, np.nan) == "no interval"
+
+
+def test_the_sentence_of_a_slight_difference_lets_intervals_be_reported() -> None:
+    slight = dataclasses.replace(quantity("differ"), degree="slight")
+    told = verdict.reach(PASSED, [slight, quantity("agree", name="means[2]")], FIT, COINS, modes="one")[1]
+    assert told.startswith(
+        "No check finds a fault, and EM's intervals may be reported: 1 of 2 quantities differ slightly"
+    )
+
+
+def test_what_to_report_is_told_by_quantity() -> None:
+    told = verdict.advice(
+        [
+            quantity("agree", name="means[1]"),
+            dataclasses.replace(quantity("differ", name="means[2]"), degree="slight"),
+            dataclasses.replace(quantity("differ", name="means[3]"), instead="profile"),
+            dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior"),
+        ]
+    )
+    assert told == (
+        "What to report: EM's estimates and intervals, which differ slightly, for means[2]; EM's profile-likelihood intervals "
+        "for means[3]; the posterior of means[4]."
+    )
+    assert verdict.advice([quantity("agree")]) is None
 
 
 def test_the_kind_of_point_that_em_ended_at_is_told() -> None:

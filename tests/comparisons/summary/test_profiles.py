@@ -99,6 +99,26 @@ def test_where_walds_interval_fails_the_profile_is_held_against_the_posterior(
     assert profiles.compared(quantity(**wald), interval(low, high), uniform_draws()) == told
 
 
+@pytest.mark.parametrize(
+    ("degree", "low", "high", "instead"),
+    [
+        (None, 0.03, 0.96, None),
+        ("slight", 0.3, 0.9, None),
+        ("marked", 0.03, 0.96, "profile"),
+        ("marked", 0.03, 0.9, "posterior"),
+        ("no interval", 0.0, 0.97, "profile"),
+        ("no interval", 0.0, 1.0, "posterior"),
+    ],
+)
+def test_what_to_report_instead_is_the_profile_where_it_fits(
+    degree: Any, low: float, high: float, instead: str | None
+) -> None:
+    asked = replace(quantity(), degree=degree, scale="logit")
+    assert profiles._instead(asked, interval(low, high), uniform_draws(), on_ridge=False) == instead
+    if instead == "profile":
+        assert profiles._instead(asked, interval(low, high), uniform_draws(), on_ridge=True) == "posterior"
+
+
 def test_an_end_at_a_bound_has_no_tail_to_judge() -> None:
     at_a_bound = quantity("weights[1]", tail_above=0.1)
     one_sided = profiles.compared(at_a_bound, interval(0.0, 0.97), uniform_draws())
