@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
+    from comparisons.own import Own
     from comparisons.results.result import Result, SampledResult
 
 __all__ = ["DEFAULT_SEED", "compare", "read", "run"]
@@ -157,7 +158,7 @@ def compare(
     >>> import comparisons
     >>> result = comparisons.compare("heights.csv", n_components=2, columns="height", labels="sex")  # doctest: +SKIP
     """
-    from comparisons import own, pipeline
+    from comparisons import own
 
     asked = own.declared(
         data,
@@ -178,6 +179,22 @@ def compare(
         separator=separator,
         decimal=decimal,
     )
+    return compare_declared(asked, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
+
+
+def compare_declared(
+    asked: Own,
+    out: Path | str | None,
+    *,
+    seed: int,
+    draws: int,
+    chains: int,
+    fresh: bool,
+    progress: Callable[[str], None],
+    command: str | None = None,
+) -> SampledResult:
+    """Compare own data that are read and declared, which ``command`` asked for; in Python where None."""
+    from comparisons import own, pipeline
 
     def whole() -> SampledResult:
         return pipeline.run_declared(
@@ -190,7 +207,7 @@ def compare(
             fresh=fresh,
             progress=progress,
             told=own.key_of(asked),
-            command=asked.command,
+            command=command or asked.command,
         )
 
     return _with_report(asked.comparison.name, out, whole, progress)

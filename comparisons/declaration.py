@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from comparisons.datasets import Dataset
@@ -51,7 +51,8 @@ class Declaration:
     ----------
     name, title, question : as in the list of comparisons
     dataset : name of a data set of `comparisons.datasets`
-    description : of the rows as fitted, with ``unit``, the unit of what was measured
+    description : of the rows as fitted
+    unit, units : of what was measured: one of all, or one of each feature that has one, by its name
     data : from the data set as published to what is fitted
     prior_reason : one sentence that defends the prior
     findings : sentences with numbers that this comparison tells beside its verdict
@@ -68,6 +69,7 @@ class Declaration:
     dataset: str
     description: str
     unit: str
+    units: Mapping[str, str] = field(default_factory=dict)
     data: Callable[[Dataset], Any]
     prior_reason: str = ""
     findings: Findings = lambda fitted: []

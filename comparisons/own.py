@@ -1,27 +1,47 @@
-"""Somebody's own data as a comparison: which columns are what, which family they are of, and what was recognised."""
+"""Somebody's own data as a comparison: read, checked and declared, with all that asks for the same again."""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
+import inspect
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import CodeType
+from typing import Any
 
 import numpy as np
 
 from comparisons import catalogue, families
+from comparisons import columns as table_columns
+from comparisons.columns import Missing
 from comparisons.datasets import Dataset
 from comparisons.declaration import Comparison
-from comparisons.families.family import Family as Asked
-from comparisons.tables import Table, name_and_unit, read, rows_without
+from comparisons.families import from_file
+from comparisons.families.family import Family as Kind
+from comparisons.tables import read
 from models.family import Family
-from models.inputs import Integers, component_number, shown, some_of
+from models.inputs import component_number, shown, some_of
 
-type Missing = Literal["refuse", "drop"]
+# Options of `comparisons.compare` that the command line has too, by what they are called there.
+ON_COMMAND_LINE = {
+    "data": "data",
+    "family": "family",
+    "columns": "column",
+    "labels": "labels",
+    "counts": "counts",
+    "n_components": "components",
+    "weights": "weights",
+    "covariance": "covariance",
+    "missing": "missing",
+    "separator": "separator",
+    "decimal": "decimal",
+    "name": "name",
+}
+DEFAULTS = {"weights": "free", "covariance": "full", "missing": "refuse"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,17 +52,28 @@ class Own:
     ----------
     comparison, dataset : as of one in the catalogue
     told : what decides it beside the data, for the key under which a result is used again
+    prior : in numbers, whether they were given or are the default
     notes : what was recognised, a sentence each
-    command : that asks for the same again
-    columns : headers taken, by role where these have names
+    asked : options of `comparisons.compare` that ask for the same again, family and columns named, defaults left out
     """
 
     comparison: Comparison
     dataset: Dataset
     told: dict[str, Any]
+    prior: Any
     notes: tuple[str, ...]
-    command: str
-    columns: list[str]
+    asked: dict[str, Any]
+
+    @property
+    def command(self) -> str:
+        """What asks for the same again: on the command line where that has words for it, else in Python."""
+        path = isinstance(self.asked["data"], str | Path)
+        words = all(isinstance(self.asked.get(key, ""), str) for key in ("family", "labels", "counts", "weights"))
+        if path and words and set(self.asked) <= set(ON_COMMAND_LINE):
+            return command_line(self.asked)
+        data, *others = (f"{key}={_in_python(value)}" for key, value in self.asked.items())
+        told = data.removeprefix("data=") if path else self.dataset.source.replace(" ", "_").upper()
+        return f"comparisons.compare({', '.join([told, *others])})"
 
 
 def declared(
@@ -66,110 +97,80 @@ def declared(
     decimal: str | None = None,
 ) -> Own:
     """Read own data and say what is compared; see `comparisons.compare`."""
+    asked = {k: v for k, v in locals().items() if v is not None and not (isinstance(v, str) and DEFAULTS.get(k) == v)}
     if missing not in ("refuse", "drop"):
         raise ValueError(f'missing is {shown(missing)}; give "refuse" or "drop"')
-    theirs = families.of_family(family) if isinstance(family, Family) else None
-    if theirs is None and family is not None and family not in families.FAMILIES:
-        near = difflib.get_close_matches(str(family), list(families.FAMILIES), n=1, cutoff=0.4)
-        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(families.FAMILIES)}"
-        raise ValueError(f"family is {shown(family)}; {meant}")
     if n_components is not None:
         n_components = component_number(n_components)
-    noun = theirs is None and any(isinstance(data, each.data) for each in families.FAMILIES.values())
-    notes: list[str] = []
-    if noun:
-        kind, rows = families.of(data), data
-        roles: dict[str, str] = {}
-        dropped = 0
-        if columns is not None or labels is not None or counts is not None:
-            raise ValueError(f"columns, labels and counts are in models.{type(data).__name__}; leave the arguments out")
-        source, digest, words, own_unit = f"models.{type(data).__name__}", _digest(kind, data), None, ""
-        features: tuple[str, ...] = getattr(data, "features", ())
-    else:
-        table = read(data, separator, decimal)
-        notes += table.notes
-        if theirs is None:
-            kind, roles, why = _roles(table, family, columns, labels, counts)
-        else:
-            kind, roles, why = theirs, _one_column(table, theirs, columns, labels, counts), []
-        notes += why
-        counted = table.header(counts) if isinstance(counts, str) else None
-        kept, left = _kept(table, [*roles.values(), *([counted] if counted else [])], missing)
-        notes += left
-        dropped = table.n - len(kept)
-        values = {
-            role: _codes(table.words(header))[kept] if role in kind.in_words else table.numbers(header)[kept]
-            for role, header in roles.items()
-        }
-        told_labels, words = _labels(table, labels, kept, components)
-        _apart(roles, labels, counts, table)
-        seen = table.numbers(counted)[kept] if counted else _beside("counts", counts, table.n, kept)
-        rows = kind.from_roles(values, seen, told_labels)
-        source, digest = table.source, table.sha256
-        own_unit, features = _unit_and_features(list(roles.values())) if kind.measures else ("", ())
-    if components is None:
-        components = words or [str(j + 1) for j in range(n_components or (int(rows.labels.max()) + 1))]
-        if n_components is not None and len(components) < n_components:
-            components = [*components, *(str(j + 1) for j in range(len(components), n_components))]
-    if n_components is not None and n_components != len(components):
-        raise ValueError(
-            f"n_components is {shown(n_components)} but there are {len(components)} components ({some_of(components)}); give as "
-            "many of both, or one of the two"
-        )
-    if len(components) < 1 or (n_components is None and words is None and not (rows.labels >= 0).any()):
-        raise ValueError(
-            "n_components is missing; say how many components there are, such as n_components=2 (--components 2)"
-        )
-    stem = Path(source).stem if not noun and isinstance(data, str | Path) else "own-data"
     if name in catalogue.names():
         raise ValueError(f"name is {shown(name)}, which is a comparison of the catalogue; give another one (--name)")
-    own_name = f"own-{stem}" if stem in catalogue.names() else stem
+    own_family, kind = _family(family)
+    notes: list[str] = []
+    words, dropped = None, 0
+    units: dict[str, str] = {}
+    if any(isinstance(data, each.data) for each in families.FAMILIES.values()):
+        if columns is not None or labels is not None or counts is not None:
+            raise ValueError(f"columns, labels and counts are in models.{type(data).__name__}; leave the arguments out")
+        rows, kind = data, kind or families.of(data)
+        if not isinstance(data, kind.data):
+            raise ValueError(f"family is {kind.name} but data is models.{type(data).__name__}; leave the family out")
+        source, sha256, features = f"models.{type(data).__name__}", _digest(kind, data), getattr(data, "features", ())
+    else:
+        table = read(data, separator, decimal)
+        taken = table_columns.chosen(table, kind, columns, labels, counts, components, missing)
+        rows, kind, words, dropped = taken.rows, taken.family, taken.components, taken.dropped
+        notes += [*table.notes, *taken.notes]
+        source, sha256 = table.source, table.sha256
+        features, units = table_columns.titles_and_units(taken.titles)
+        roles = dict(taken.roles)
+        asked |= {"family": family or kind.name, "columns": [*roles] if [*roles] == [*roles.values()] else roles}
+    if covariance != "full" and "covariance" not in kind.options:
+        raise ValueError(f"covariance is {shown(covariance)} but {kind.name} have none; leave it out")
+    names = _names(n_components, components, words, rows)
+    asked["n_components"] = len(names)
+    stem = Path(data).stem if isinstance(data, str | Path) else "own-data"
+    one_unit = set(units.values()) if len(units) == len(features) else set()
+    if unit is None and len(one_unit) == 1:
+        unit, units = one_unit.pop(), {}
     what = " and ".join(features) if features else kind.name
     comparison = Comparison(
-        name=own_name if name is None else name,
+        name=name if name is not None else f"own-{stem}" if stem in catalogue.names() else stem,
         title=title or f"{what[:1].upper()}{what[1:]} of {source}",
-        question=question or f"Do EM and the posterior of {len(components)} {kind.name} agree on {source}?",
+        question=question or f"Do EM and the posterior of {len(names)} {kind.name} agree on {source}?",
         dataset=stem,
         description=" ".join([f"{rows.n} rows of {source}.", *notes]),
-        unit=unit if unit is not None else own_unit,
+        unit=unit or "",
+        units=units,
         data=_Given(rows),
-        components=tuple(components),
+        components=tuple(names),
         weights=weights,
         covariance=covariance,
         features=features,
         prior=prior,
-        family=None if theirs is None else family,
+        family=own_family,
         prior_reason=kind.default_reason if prior is None else "Given with the data.",
     )
-    observed, names = kind.columns(rows), kind.column_names(comparison)
-    held = {each: observed[:, j] for j, each in enumerate(names)} | {"counts": rows.counts, "labels": rows.labels}
-    dataset = Dataset(stem, source, held, digest)
-    told_options = {
+    observed, held = kind.columns(rows), kind.column_names(comparison)
+    told = {
         "family": kind.name,
         "rows": _digest(kind, rows),
-        "components": list(components),
-        "weights": weights if isinstance(weights, str) else np.asarray(weights).tolist(),
+        "components": names,
+        "weights": plain(weights),
         "covariance": str(covariance),
-        "prior": repr(prior),
-        "code": "" if theirs is None else _code(family),
-        "texts": [comparison.title, comparison.question, comparison.unit, list(features)],
+        "prior": plain(prior),
+        "code": "" if own_family is None else _code(own_family),
+        "texts": [comparison.title, comparison.question, comparison.unit, units, list(features)],
         "dropped": dropped,
     }
-    # Whatever EM refuses is refused now.
-    families.problem(comparison, rows).mixture(None, standardise=True)
-    asked = {
-        "data": data if isinstance(data, str | Path) else source,
-        "family": kind.name,
-        "column": None if noun else list(roles.values()),
-        "labels": labels if isinstance(labels, str) else None,
-        "counts": counts if isinstance(counts, str) else None,
-        "components": len(components),
-        "weights": weights if isinstance(weights, str) and weights != "free" else None,
-        "covariance": covariance if covariance != "full" else None,
-        "missing": missing if missing != "refuse" else None,
-        "name": name,
-    }
-    return Own(comparison, dataset, told_options, tuple(notes), _command(asked), list(roles.values()))
+    try:
+        problem = families.problem(comparison, rows)
+        # Whatever EM refuses is refused now.
+        problem.mixture(None, standardise=True)
+    except ValueError as error:
+        # The nouns of `models` call a table y.
+        raise ValueError(str(error).replace(" of y ", f" of {source} ")) from error
+    arrays = {each: observed[:, j] for j, each in enumerate(held)} | {"counts": rows.counts, "labels": rows.labels}
+    return Own(comparison, Dataset(stem, source, arrays, sha256), told, problem.prior, tuple(notes), asked)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,7 +183,41 @@ class _Given:
         return self.rows
 
 
-def _digest(family: Asked, rows: Any) -> str:
+def _family(told: Any) -> tuple[Family | None, Kind | None]:
+    """The family of one's own, where it is one, and the family as a comparison sees it, where one is named."""
+    if isinstance(told, str) and from_file.is_place(told):
+        told = from_file.load(told)
+    if isinstance(told, Family):
+        return told, families.of_family(told)
+    if told is None:
+        return None, None
+    if told not in families.FAMILIES:
+        near = difflib.get_close_matches(str(told), list(families.FAMILIES), n=1, cutoff=0.4)
+        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(families.FAMILIES)}, and FILE.py:NAME"
+        raise ValueError(f"family is {shown(told)}; {meant}")
+    return None, families.FAMILIES[told]
+
+
+def _names(n: int | None, given: Sequence[str] | None, labelled: Sequence[str] | None, rows: Any) -> list[str]:
+    """What the components are called: as given, else as labels are, else by number."""
+    names = list(given or labelled or [])
+    if not names and n is None:
+        n = int(rows.labels.max()) + 1
+        if n < 1:
+            raise ValueError(
+                "n_components is missing; say how many components there are, such as n_components=2 (--components 2)"
+            )
+    if given is None:
+        names += [str(j + 1) for j in range(len(names), n or 0)]
+    if n is not None and n != len(names):
+        raise ValueError(
+            f"n_components is {shown(n)} but there are {len(names)} components ({some_of(names)}); give as many of both, or one "
+            "of the two"
+        )
+    return names
+
+
+def _digest(family: Kind, rows: Any) -> str:
     digest = hashlib.sha256(family.name.encode())
     for array in (family.columns(rows), rows.counts, rows.labels):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -190,190 +225,51 @@ def _digest(family: Asked, rows: Any) -> str:
 
 
 def _code(family: Family) -> str:
-    """A digest of what a family of one's own does."""
+    """A digest of what a family of one's own does: its numbers, its functions, and the files that these stand in."""
     digest = hashlib.sha256(repr(sorted(family.parameters.items())).encode())
     for function in (family.scipy, family.pymc, family.m_step):
         code = getattr(function, "__code__", None)
-        digest.update(repr(function).encode() if code is None else code.co_code + repr(code.co_consts).encode())
-        digest.update(repr(getattr(code, "co_names", ())).encode())
+        digest.update(repr(function).encode() if code is None else repr(_instructions(code)).encode())
+        if code is not None and Path(code.co_filename).is_file():
+            digest.update(Path(code.co_filename).read_bytes())
     return digest.hexdigest()
 
 
-def _roles(
-    table: Table, family: str | None, columns: Any, labels: Any, counts: Any
-) -> tuple[Asked, dict[str, str], list[str]]:
-    """The family, the header of each of its roles, and how they were found."""
-    others = {table.header(each) for each in (labels, counts) if isinstance(each, str)}
-    kinds = families.FAMILIES
-    if isinstance(columns, Mapping):
-        given = {str(role): table.header(header) for role, header in columns.items()}
-        kind = _having(given, family)
-        return kind, kind.complete(given, table.source), []
-    if columns is not None:
-        headers = [table.header(each) for each in ([columns] if isinstance(columns, str) else columns)]
-        if family is None:
-            for kind in kinds.values():
-                called = {header.lower(): header for header in headers}
-                if kind.roles and set(called) <= set(kind.roles):
-                    return (
-                        kind,
-                        kind.complete(called, table.source),
-                        [f"The family is {kind.name}, by the names of the columns."],
-                    )
-        if not headers:
-            raise ValueError("columns is empty; name the columns of the data, or leave the argument out")
-        kind = _measuring(kinds) if family is None else kinds[family]
-        roles = kind.complete(kind.in_order(headers), table.source)
-        return kind, roles, [] if family else [_guessed(kind)]
-    for kind in kinds.values() if family is None else [kinds[family]]:
-        called = {header.lower(): header for header in table.columns if header not in others}
-        found = {role: called[role] for role in kind.roles if role in called}
-        if found:
-            try:
-                return (
-                    kind,
-                    kind.complete(found, table.source),
-                    [f"Columns are taken by their names: {', '.join(found)}."],
-                )
-            except ValueError:
-                continue
-    kind = _measuring(kinds) if family is None else kinds[family]
-    headers = [header for header in table.columns if header not in others and table.is_numeric(header)]
-    if not headers:
-        raise ValueError(
-            f"{table.source} has no column of numbers among {some_of(table.columns)}; choose one of numbers"
-        )
-    told = [f"Columns taken: {some_of(headers)}."]
-    return kind, kind.complete(kind.in_order(headers), table.source), told if family else [*told, _guessed(kind)]
+def _instructions(code: CodeType) -> tuple[Any, ...]:
+    """What a function does, wherever it lies in memory."""
+    constants = [_instructions(each) if inspect.iscode(each) else each for each in code.co_consts]
+    return code.co_code, code.co_names, constants
 
 
-def _one_column(table: Table, kind: Asked, columns: Any, labels: Any, counts: Any) -> dict[str, str]:
-    """The column of a family of one's own: as named, else by its name, else the only one of numbers."""
-    others = {table.header(each) for each in (labels, counts) if isinstance(each, str)}
-    numbers = [header for header in table.columns if header not in others and table.is_numeric(header)]
-    if isinstance(columns, Mapping):
-        columns = list(columns.values())
-    named = [columns] if isinstance(columns, str) else list(columns or [])
-    found = named or [header for header in numbers if header in kind.roles] or numbers
-    if len(found) != 1:
-        raise ValueError(f"{kind.name} take one column, but there are {some_of(found)} in {table.source}; name one")
-    return {kind.roles[0]: table.header(found[0])}
+def plain(value: Any) -> Any:
+    """Priors and arrays in the words of JSON and TOML, every digit kept."""
+    if is_dataclass(value) and not isinstance(value, type):
+        told = {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+        return {key: each for key, each in told.items() if each is not None}
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
-def _measuring(kinds: Mapping[str, Asked]) -> Asked:
-    """The family of measurements, which is taken where nothing says otherwise."""
-    return next(kind for kind in kinds.values() if kind.measures)
-
-
-def _guessed(kind: Asked) -> str:
-    return f"The family is {kind.name}: numbers are taken for measurements unless another one is named."
-
-
-def _having(given: Mapping[str, str], family: str | None) -> Asked:
-    """The family with these roles."""
-    kinds = families.FAMILIES if family is None else {family: families.FAMILIES[family]}
-    for kind in kinds.values():
-        if set(given) <= set(kind.roles):
-            return kind
-    known = "; ".join(f"{kind.name}: {', '.join(kind.roles) or 'any names'}" for kind in kinds.values())
-    raise ValueError(f"columns has {some_of(given)}, which are no columns of one family; they are called so – {known}")
-
-
-def _kept(table: Table, headers: Sequence[str], missing: Missing) -> tuple[Integers, list[str]]:
-    """Rows of which nothing is missing, and what was left out."""
-    empty = rows_without(table, headers)
-    every = np.arange(table.n)
-    if not empty:
-        return every, []
-    told = "; ".join(
-        f"column {header!r} has {len(rows)} missing value{'s' * (len(rows) > 1)}, the first in {table.place(int(rows[0]))}"
-        for header, rows in empty.items()
-    )
-    if missing == "refuse":
-        raise ValueError(
-            f'{table.source}: {told}; fill them, or leave such rows out with missing="drop" (--missing drop)'
-        )
-    gone = np.unique(np.concatenate(list(empty.values())))
-    if len(gone) == table.n:
-        raise ValueError(f"{table.source}: {told}, so no row is complete; choose other columns")
-    return np.setdiff1d(every, gone), [f"{len(gone)} of {table.n} rows are left out: {told}."]
-
-
-def _labels(
-    table: Table, labels: Any, kept: Integers, components: Sequence[str] | None
-) -> tuple[Integers | None, list[str] | None]:
-    """Known components of the rows that are kept, and their names; None where none is told."""
-    if labels is None:
-        return None, None
-    if isinstance(labels, str):
-        words = table.words(table.header(labels))
-    else:
-        array = np.asarray(labels)
-        if array.shape != (table.n,):
-            raise ValueError(f"labels has shape {array.shape} but there are {table.n} rows; give one label for each")
-        if array.dtype.kind in "iu":
-            return array[kept].astype(np.int64), None
-        words = [None if each is None or each != each or each == "" else str(each) for each in array.tolist()]
-    levels = sorted({word for word in words if word is not None}, key=_as_read)
-    if not levels:
-        raise ValueError(f"labels {shown(labels)} is empty in every row; leave it out")
-    if components is not None:
-        unknown = [word for word in levels if word not in components]
-        if unknown:
-            raise ValueError(
-                f"labels has {shown(unknown[0])}, which is none of the components {some_of(components)}; name them as labels do"
-            )
-        levels = list(components)
-    places = {word: place for place, word in enumerate(levels)}
-    return np.array([-1 if words[row] is None else places[words[row]] for row in kept], dtype=np.int64), levels
-
-
-def _unit_and_features(headers: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The unit that all columns have by their headers, and their names without it; headers as they are where units differ."""
-    told = [name_and_unit(header) for header in headers]
-    units = {unit for _, unit in told}
-    if len(units) == 1:
-        return units.pop(), tuple(name for name, _ in told)
-    return "", tuple(headers)
-
-
-def _codes(words: Sequence[str | None]) -> Any:
-    """A number for each word."""
-    codes: dict[str | None, int] = {}
-    return np.array([float(codes.setdefault(word, len(codes))) for word in words])
-
-
-def _apart(roles: Mapping[str, str], labels: Any, counts: Any, table: Table) -> None:
-    """Refuse one column for two purposes."""
-    used = [*roles.values(), *(table.header(each) for each in (labels, counts) if isinstance(each, str))]
-    twice = next((header for place, header in enumerate(used) if header in used[:place]), None)
-    if twice is not None:
-        raise ValueError(f"column {twice!r} of {table.source} is named for two purposes; name it for one")
-
-
-def _as_read(word: str) -> tuple[bool, float, str]:
-    """Numbers by size, then words by letter."""
-    try:
-        return False, float(word), word
-    except ValueError:
-        return True, 0.0, word
-
-
-def _beside(name: str, values: Any, n: int, kept: Integers) -> Any:
-    if values is None:
-        return None
-    array = np.asarray(values)
-    if array.shape != (n,):
-        raise ValueError(f"{name} has shape {array.shape} but there are {n} rows; give one number for each")
-    return array[kept]
-
-
-def _command(asked: dict[str, Any]) -> str:
-    words = ["comparisons", "run"]
-    for option, value in asked.items():
-        for each in value if isinstance(value, list) else [] if value is None else [value]:
+def command_line(asked: Mapping[str, Any], command: str = "comparisons run") -> str:
+    """A command with these options of `comparisons.compare`, all of which the command line has."""
+    words: list[str] = []
+    for key, option in ON_COMMAND_LINE.items():
+        value = asked.get(key)
+        told = [f"{role}={header}" for role, header in value.items()] if isinstance(value, Mapping) else value
+        for each in told if isinstance(told, list | tuple) else [] if told is None else [told]:
             words += [f"--{option}", str(each)]
-    return shlex.join(words)
+    return f"{command} {shlex.join(words)}".rstrip()
+
+
+def _in_python(value: Any) -> str:
+    """A value as Python writes it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        told = plain(value).items() if not isinstance(value, Family) else [("name", value.name)]
+        return f"{type(value).__name__}({', '.join(f'{key}={each!r}' for key, each in told)})"
+    return repr(str(value) if isinstance(value, Path) else plain(value))
 
 
 def key_of(own: Own) -> str:

@@ -237,7 +237,10 @@ def _provenance(
     chains: int,
 ) -> Provenance:
     command = command or f"comparisons run {shlex.quote(comparison.name)}"
-    command = f"{command} --seed {seed} --draws {draws} --chains {chains}"
+    if command.startswith("comparisons.compare("):
+        command = f"{command[:-1]}, seed={seed}, draws={draws}, chains={chains})"
+    else:
+        command = f"{command} --seed {seed} --draws {draws} --chains {chains}"
     return provenance.made(command, seed, started, clock.seconds, key)
 
 
@@ -267,7 +270,16 @@ def structure(name: str) -> tuple[Any, ...]:
 
 def _data(problem: Problem, dataset: datasets.Dataset) -> Data:
     c = problem.comparison
-    return Data(dataset.name, dataset.source, problem.n, dataset.sha256, c.description, c.unit, problem.observed())
+    return Data(
+        dataset.name,
+        dataset.source,
+        problem.n,
+        dataset.sha256,
+        c.description,
+        c.unit,
+        problem.observed(),
+        dict(c.units),
+    )
 
 
 def _em_fit(problem: Problem, fit: Fit | None, map_fit: Fit | None, reason: str | None) -> EMFit:

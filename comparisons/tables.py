@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import hashlib
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from comparisons import text_files
+from comparisons.text_files import MISSING
 from models.inputs import Floats, Integers, shown, some_of
 
-# A separator that no text has.
-ONE_COLUMN = "\x1f"
-SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
-# How a missing cell is written.
-MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", ".", "-", "?", "missing"))
-NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 # A unit at the end of a header: in parentheses, or in brackets.
 UNIT = re.compile(r"(?P<name>.*\S)\s*[(\[](?P<unit>[^()\[\]]+)[)\]]")
-# Lines that are looked at to recognise the separator, and cells for the decimal mark.
-LOOKED_AT = 50
 SUFFIXES = {".parquet": "parquet", ".arrow": "ipc", ".feather": "ipc", ".ipc": "ipc"}
+# Bytes of memory while a text file is read, for each of its own (seen: 12 where cells have 24 characters, 39 where they have
+# one), and for each of a number in Parquet or Arrow.
+OF_TEXT, OF_COLUMNS = 40, 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,29 +34,31 @@ class Table:
     ----------
     source : file name, or what kind of object it was
     columns : ``(n,)`` each, text as it stands in a file, or whatever a frame holds
+    sha256 : of the file's bytes, or of the columns
     lines : of a text file the line of each row, for messages; empty for what has no lines
     decimal : ``"."`` or ``","``
+    decimal_told : whether the user said so
     notes : what was recognised, a sentence each
-    sha256 : of the file's bytes, or of the columns
     """
 
     source: str
     columns: Mapping[str, Any]
-    lines: tuple[int, ...]
-    decimal: str
-    notes: tuple[str, ...]
     sha256: str
+    lines: tuple[int, ...] = ()
+    decimal: str = "."
+    decimal_told: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
         """Number of rows."""
-        return len(next(iter(self.columns.values()))) if self.columns else 0
+        return len(next(iter(self.columns.values())))
 
     def place(self, row: int) -> str:
         """Where a row stands."""
         return f"line {self.lines[row]}" if self.lines else f"row {row}"
 
-    def header(self, asked: str) -> str:
+    def header(self, name: Any) -> str:
         """The header that was asked for, with or without its unit.
 
         Raises
@@ -67,6 +66,7 @@ class Table:
         ValueError
             if there is none; the message has the nearest
         """
+        asked = str(name)
         if asked in self.columns:
             return asked
         without = [header for header in self.columns if name_and_unit(header)[0] == asked]
@@ -75,51 +75,91 @@ class Table:
         names = {name_and_unit(header)[0].lower(): header for header in self.columns}
         near = difflib.get_close_matches(name_and_unit(asked)[0].lower(), list(names), n=1, cutoff=0.5)
         meant = f"did you mean {names[near[0]]!r}?" if near else f"there are {some_of(self.columns)}"
-        raise ValueError(f"{self.source} has no column {asked!r}; {meant}")
+        raise ValueError(f"{self.source} has no column {shown(asked)}; {meant}")
 
     def numbers(self, header: str) -> Floats:
-        """``(n,)`` numbers of a column, NaN where a cell is missing.
+        """``(n,)`` finite numbers of a column, NaN where a cell is missing.
 
         Raises
         ------
         ValueError
             for a column that holds anything else; the message has its first such line
         """
-        column = self.columns[header]
-        array = np.asarray(column)
+        array = self.columns[header]
         if array.dtype.kind in "iuf":
-            return array.astype(float)
-        found = np.empty(self.n)
-        for row, cell in enumerate(array.tolist()):
-            if _is_missing(cell):
-                found[row] = np.nan
-                continue
-            text = cell.strip() if isinstance(cell, str) else cell
-            if isinstance(text, str) and NUMBER.fullmatch(text) and not (self.decimal == "." and "," in text):
-                found[row] = float(text.replace(",", "."))
-            elif isinstance(text, int | float) and not isinstance(text, bool):
-                found[row] = float(text)
-            else:
-                raise ValueError(
-                    f"column {header!r} is not numeric: it has {shown(cell)} in {self.place(row)} of {self.source}; choose a "
-                    "column of numbers, or name the decimal mark"
-                )
+            found: Floats = array.astype(float)
+            wrong = np.isinf(found)
+        else:
+            found = np.full(self.n, np.nan)
+            wrong = np.zeros(self.n, dtype=bool)
+            for row, cell in enumerate(_cells(array)):
+                if not _is_missing(cell):
+                    value = self._number(cell)
+                    wrong[row] = value is None
+                    found[row] = np.nan if value is None else value
+        if wrong.any():
+            raise ValueError(self._no_number(header, wrong))
+        if self.decimal == "," and not self.decimal_told:
+            self._refuse_two_meanings(header)
         return found
+
+    def _number(self, cell: Any) -> float | None:
+        if isinstance(cell, str):
+            return text_files.number(cell, self.decimal)
+        if isinstance(cell, int | float | Decimal | np.integer | np.floating) and not isinstance(cell, bool):
+            return float(cell) if np.isfinite(float(cell)) else None
+        return None
+
+    def _no_number(self, header: str, wrong: Any) -> str:
+        row, others = int(np.argmax(wrong)), int(wrong.sum()) - 1
+        cell = _cells(self.columns[header])[row]
+        more = f" and {others} more cell{'s' * (others > 1)} that {'are no numbers' if others > 1 else 'is no number'}"
+        return (
+            f"column {header!r} is not numeric: it has {shown(cell)} in {self.place(row)} of {self.source}"
+            f"{more if others else ''}; {text_files.remedy(cell, header, self.decimal)}"
+        )
+
+    def _refuse_two_meanings(self, header: str) -> None:
+        """Refuse commas that may as well separate thousands."""
+        cells = {row: str(cell).strip() for row, cell in enumerate(self.columns[header]) if "," in str(cell)}
+        if cells and all(text_files.EITHER.fullmatch(cell) for cell in cells.values()):
+            row = next(iter(cells))
+            raise ValueError(
+                f"column {header!r} has {cells[row]!r} in {self.place(row)} of {self.source}, which may be a thousand and more, "
+                'or have three decimals; say decimal="," (--decimal ,) where it has, or take the commas out'
+            )
 
     def words(self, header: str) -> list[str | None]:
         """What a column says in words, None where a cell is missing."""
         found: list[str | None] = []
-        for cell in np.asarray(self.columns[header]).tolist():
+        for cell in _cells(self.columns[header]):
             whole = isinstance(cell, float) and cell == cell and cell.is_integer()
             found.append(None if _is_missing(cell) else str(int(cell)) if whole else str(cell).strip())
         return found
 
-    def is_numeric(self, header: str) -> bool:
-        """Whether a column holds numbers."""
+    def missing(self, header: str) -> Integers:
+        """Rows whose cell of a column is missing."""
+        return np.flatnonzero([_is_missing(cell) for cell in _cells(self.columns[header])])
+
+    def why_not_numeric(self, header: str) -> str | None:
+        """Why a column is none of numbers, None where it is one.
+
+        Raises
+        ------
+        ValueError
+            for a column most of whose cells are meant as numbers
+        """
+        known = [cell for cell in _cells(self.columns[header]) if not _is_missing(cell)]
+        if not known:
+            return f"{header} is empty"
         try:
-            return not np.isnan(self.numbers(header)).all()
+            self.numbers(header)
         except ValueError:
-            return False
+            meant = [self._number(cell) is not None or text_files.is_meant(str(cell)) for cell in known]
+            if 2 * sum(meant) > len(known):
+                raise
+            return f"{header} has {shown(known[0])}"
+        return None
 
 
 def name_and_unit(header: str) -> tuple[str, str]:
@@ -134,12 +174,21 @@ def name_and_unit(header: str) -> tuple[str, str]:
     return (found["name"], found["unit"].strip()) if found else (header.strip(), "")
 
 
+def _cells(array: Any) -> list[Any]:
+    """Each cell as Python has it; dates stay dates, which NumPy would make numbers of."""
+    if array.dtype.kind in "mM":
+        return [None if missing else str(cell) for cell, missing in zip(array, np.isnat(array), strict=True)]
+    return list(array.tolist())
+
+
 def _is_missing(cell: Any) -> bool:
-    return cell is None or cell != cell or (isinstance(cell, str) and cell.strip().lower() in MISSING)
+    if isinstance(cell, str):
+        return cell.strip().lower() in MISSING
+    return cell is None or (isinstance(cell, float | Decimal | np.floating) and cell != cell)
 
 
 def read(data: Any, separator: str | None = None, decimal: str | None = None) -> Table:
-    """Read a table from a path, a frame of pandas or polars, a mapping of columns, or an array.
+    """Read a table from a path, a frame of pandas, polars or Arrow, a mapping of columns, a series, or an array.
 
     Parameters
     ----------
@@ -151,84 +200,82 @@ def read(data: Any, separator: str | None = None, decimal: str | None = None) ->
     OSError
         for a file that cannot be read
     TypeError, ValueError
-        for what is no table, is empty, or has two columns of one header
+        for what is no table, is empty, has two columns of one header, or is larger than memory
     """
     if isinstance(data, str | Path):
         path = Path(data)
-        if path.suffix.lower() in SUFFIXES:
-            return _of_arrow(path, SUFFIXES[path.suffix.lower()])
-        return _of_text(path, separator, decimal)
+        kind = "parquet" if path.is_dir() else SUFFIXES.get(path.suffix.lower())
+        if kind is None:
+            return _of_text(path, separator, decimal)
+    if separator is not None or decimal is not None:
+        raise ValueError("separator and decimal are of text files, and these data are none; leave them out")
+    if isinstance(data, str | Path):
+        return _of_arrow(path, kind or "")
+    if type(data).__module__.partition(".")[0] == "pyarrow" and hasattr(data, "column_names"):
+        return _table("an Arrow table", {name: data[name] for name in data.column_names}, data.column_names)
     if hasattr(data, "columns"):
-        headers = [str(each) for each in data.columns]
-        _distinct(headers, type(data).__name__)
-        columns = {str(each): np.asarray(data[each]) for each in data.columns}
-        return _table(f"a {type(data).__module__.partition('.')[0]} DataFrame", columns)
+        library = type(data).__module__.partition(".")[0]
+        if not hasattr(data, "__len__") or hasattr(data, "dask"):
+            raise TypeError(f"data is a lazy {type(data).__name__} of {library}; collect or compute it first")
+        headers = [str(each).strip() for each in data.columns]
+        text_files.distinct_headers(headers, f"a {library} DataFrame")
+        return _table(f"a {library} DataFrame", {str(each).strip(): data[each] for each in data.columns}, headers)
     if isinstance(data, Mapping):
-        return _table("a mapping of columns", {str(each): np.asarray(values) for each, values in data.items()})
-    array = np.asarray(data)
-    if array.dtype.kind not in "iufb" or array.ndim not in (1, 2):
-        raise TypeError(
-            f"data is {shown(data)} of type {type(data).__name__}; give a path, a DataFrame, a mapping of columns, or numbers of "
-            "shape (n,) or (n, d)"
-        )
-    if array.ndim == 1:
-        return _table("an array", {"y": array})
-    return _table("an array", {f"y{j + 1}": column for j, column in enumerate(array.T)})
+        return _table("a mapping of columns", {str(name): values for name, values in data.items()}, [*map(str, data)])
+    if hasattr(data, "to_numpy") and getattr(data, "name", None):
+        return _table(f"a {type(data).__module__.partition('.')[0]} Series", {str(data.name): data}, [str(data.name)])
+    if isinstance(data, list | tuple | np.ndarray) or hasattr(data, "__array__"):
+        array = data if isinstance(data, np.ndarray) else np.asarray(data)
+        if array.dtype.kind in "iuf" and array.ndim in (1, 2):
+            columns = {"y": array} if array.ndim == 1 else {f"y{j + 1}": column for j, column in enumerate(array.T)}
+            return _table("an array", columns, list(columns))
+    raise TypeError(
+        f"data is {shown(data)} of type {type(data).__name__}; give a path, a DataFrame, a mapping of columns, or numbers of "
+        "shape (n,) or (n, d)"
+    )
 
 
-def _table(source: str, columns: dict[str, Any]) -> Table:
-    lengths = {name: len(values) for name, values in columns.items()}
-    if not lengths or not max(lengths.values()):
+def _table(source: str, given: Mapping[str, Any], headers: Sequence[str], sha256: str = "") -> Table:
+    text_files.distinct_headers(headers, source)
+    columns = {name: _column(source, name, values) for name, values in given.items()}
+    lengths = {len(values) for values in columns.values()}
+    if not lengths or not max(lengths):
         raise ValueError(f"{source} has no rows; give one row for each observation")
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f"{source} has columns of {some_of(lengths.values())} rows; give columns of one length")
+    if len(lengths) > 1:
+        raise ValueError(f"{source} has columns of {some_of(sorted(lengths))} rows; give columns of one length")
     digest = hashlib.sha256()
     for name, values in columns.items():
         digest.update(f"{name}\0{values.dtype}\0".encode())
         digest.update("\0".join(map(str, values.tolist())).encode())
-    return Table(source, columns, (), ".", (), digest.hexdigest())
+    return Table(source, columns, digest.hexdigest())
+
+
+def _column(source: str, name: str, values: Any) -> Any:
+    """A column as an array ``(n,)``, with None or NaN where a cell is missing."""
+    gone = None
+    if isinstance(values, np.ma.MaskedArray):
+        gone, values = np.ma.getmaskarray(values), np.asarray(values.data)
+    elif hasattr(values, "isna"):
+        gone = np.asarray(values.isna())
+    try:
+        array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
+    except ValueError:
+        array = np.empty(0)[None]
+    if array.ndim != 1:
+        raise ValueError(f"column {name!r} of {source} is no row of cells; give one value for each row")
+    if gone is not None and gone.any() and array.dtype.kind not in "fmM":
+        array = array.astype(object)
+    if gone is not None and gone.any() and array.dtype.kind == "O":
+        array[gone] = None
+    return array
 
 
 def _of_text(path: Path, separator: str | None, decimal: str | None) -> Table:
+    _refuse_beyond_memory(path, OF_TEXT * path.stat().st_size)
     raw = path.read_bytes()
-    text, encoding = _decoded(raw)
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) < 2:
-        raise ValueError(f"{path.name} has {len(lines)} lines; give a header and one line for each row")
-    notes = [] if encoding == "UTF-8" else [f"{path.name} is read as {encoding}."]
-    if separator is None:
-        separator = _separator(lines[:LOOKED_AT])
-        if separator is None:
-            # One column; or lines of unequal numbers of columns, which are refused below.
-            separator = next((mark for mark in SEPARATORS if mark in lines[0]), ONE_COLUMN)
-        else:
-            notes.append(f"Columns of {path.name} are separated by {SEPARATORS[separator]}.")
-    reader = csv.reader(StringIO(text), delimiter=separator)
-    headers = [each.strip() for each in next(reader)]
-    if all(NUMBER.fullmatch(header) for header in headers):
-        raise ValueError(f"the first line of {path.name} has numbers where headers belong; name the columns there")
-    _distinct(headers, path.name)
-    rows, places = [], []
-    for row in reader:
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != len(headers):
-            raise ValueError(
-                f"line {reader.line_num} of {path.name} has {len(row)} columns where the header has {len(headers)}; mend it, or "
-                "name the separator and the decimal mark"
-            )
-        rows.append(row)
-        places.append(reader.line_num)
-    if not rows:
-        raise ValueError(f"{path.name} has no rows under its header; give one line for each observation")
-    columns = {
-        header: np.array(cells, dtype=object) for header, cells in zip(headers, zip(*rows, strict=True), strict=True)
-    }
-    if decimal is None:
-        decimal = _decimal(columns, separator)
-        if decimal == ",":
-            notes.append(f"Numbers of {path.name} have a decimal comma.")
-    return Table(path.name, columns, tuple(places), decimal, tuple(notes), hashlib.sha256(raw).hexdigest())
+    text = text_files.parsed(path.name, raw, separator, decimal)
+    digest = hashlib.sha256(raw).hexdigest()
+    return Table(path.name, text.columns, digest, text.lines, text.decimal, text.decimal_told, tuple(text.notes))
 
 
 def _of_arrow(path: Path, kind: str) -> Table:
@@ -240,54 +287,31 @@ def _of_arrow(path: Path, kind: str) -> Table:
         ) from error
     if not path.exists():
         raise FileNotFoundError(2, "there is no such file", str(path))
-    found = pyarrow.dataset.dataset(path, format=kind).to_table()
-    columns = {name: found[name].to_numpy() for name in found.column_names}
-    table = _table(path.name, columns)
-    return Table(path.name, columns, (), ".", (), table.sha256)
-
-
-def _decoded(raw: bytes) -> tuple[str, str]:
-    """The text of a file and its encoding: by a mark at its beginning, else UTF-8, else that of Windows."""
-    for mark, encoding, told in (
-        (b"\xef\xbb\xbf", "utf-8-sig", "UTF-8"),
-        (b"\xff\xfe", "utf-16", "UTF-16"),
-        (b"\xfe\xff", "utf-16", "UTF-16"),
-    ):
-        if raw.startswith(mark):
-            return raw.decode(encoding), told
     try:
-        return raw.decode(), "UTF-8"
-    except UnicodeDecodeError:
-        return raw.decode("cp1252", errors="replace"), "Windows-1252, as it is not UTF-8"
+        dataset = pyarrow.dataset.dataset(path, format=kind)
+        _refuse_beyond_memory(path, OF_COLUMNS * 8 * len(dataset.schema.names) * dataset.count_rows())
+        found = dataset.to_table()
+    except pyarrow.ArrowInvalid as error:
+        told = " ".join(str(error).split())[:100]
+        raise ValueError(f"{path.name} cannot be read as {kind} ({told}); write it again") from error
+    return _table(path.name, {name: found[name] for name in found.column_names}, found.column_names)
 
 
-def _separator(lines: Sequence[str]) -> str | None:
-    """The separator that cuts all lines into the same number of columns, the most of them; None where there is one column."""
-    counted = {mark: {line.count(mark) for line in lines} for mark in SEPARATORS}
-    even = {mark: counts.pop() for mark, counts in counted.items() if len(counts) == 1}
-    best = max(even, key=lambda mark: (even[mark] > 0, mark != ",", even[mark]), default=None)
-    return best if best is not None and even[best] else None
+def _refuse_beyond_memory(path: Path, needed: int) -> None:
+    """Refuse a file whose rows do not fit, before they are read; ValueError."""
+    free = available_memory()
+    if needed > free:
+        raise ValueError(
+            f"{path.name} takes about {needed / 1e9:.3g} GB of memory and {free / 1e9:.3g} GB are free; compare a sample of its "
+            f"rows, or fit all by EM alone, which reads Parquet in parts: em.gaussian_mixture(Path('{path.stem}.parquet'), 2)"
+        )
 
 
-def _decimal(columns: Mapping[str, Iterable[Any]], separator: str) -> str:
-    """The decimal mark: a comma where numbers have one, and none has a point."""
-    if separator == ",":
-        return "."
-    cells = [str(cell).strip() for column in columns.values() for cell in list(column)[: LOOKED_AT * 20]]
-    numbers = [cell for cell in cells if NUMBER.fullmatch(cell)]
-    return "," if any("," in cell for cell in numbers) and not any("." in cell for cell in numbers) else "."
-
-
-def _distinct(headers: Sequence[str], source: str) -> None:
-    for place, header in enumerate(headers):
-        if header in headers[:place]:
-            raise ValueError(f"{source} has two columns {header!r}; rename one of them")
-
-
-def rows_without(table: Table, headers: Sequence[str]) -> dict[str, Integers]:
-    """Rows whose cell is missing, by column; columns without such rows left out."""
-    found = {
-        header: np.flatnonzero([_is_missing(c) for c in np.asarray(table.columns[header]).tolist()])
-        for header in headers
-    }
-    return {header: rows for header, rows in found.items() if len(rows)}
+def available_memory() -> int:
+    """Bytes that are free for a program, as the system tells it; all there are where it does not."""
+    told = Path("/proc/meminfo")
+    if told.exists():
+        found = re.search(r"^MemAvailable:\s*(\d+) kB", told.read_text(), re.MULTILINE)
+        if found:
+            return 1024 * int(found[1])
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

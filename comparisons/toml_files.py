@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import json
+import re
 import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from comparisons.own import Own, declared
+from comparisons import families
+from comparisons.families import from_file
+from comparisons.own import Own, declared, plain
+from comparisons.settings import checked_settings
 from models.inputs import shown
 
 # Keys beside those of `comparisons.own.declared`, of the run.
-OF_RUN = ("seed", "draws", "chains")
+OF_RUN = {"seed": 0, "draws": 1000, "chains": 4}
+# What may stand in place of a text.
+OTHER_KINDS = {
+    "columns": (str, list, dict),
+    "components": (list,),
+    "weights": (str, list),
+    "prior": (dict,),
+    "n_components": (int, str, list),
+    **dict.fromkeys(OF_RUN, (int,)),
+}
+WORDS = {str: "a text", list: "a list", dict: "a table", int: "a whole number"}
 
 
 def keys() -> list[str]:
@@ -21,126 +38,127 @@ def keys() -> list[str]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Options of `comparisons.compare` from a file; ``data`` is found beside the file.
+    """Options of `comparisons.compare` from a file; ``data`` and a family's own file are found beside it.
 
     Raises
     ------
     OSError
         for a file that cannot be read
     ValueError
-        for what is no TOML, an unknown key, or a missing ``data``; the message has file, line and key
+        for what is no TOML, an unknown key, a value of another kind, or a missing ``data``; the message has file, line and key
     """
     if not path.is_file():
         raise ValueError(f"there is no file {path}; write one with: comparisons init {path} --data FILE")
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8-sig")
         found = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} is not in UTF-8 from byte {error.start} on; save it in UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path.name} is no TOML: {error}") from error
-    for key in found:
+    for key, value in found.items():
         if key not in keys():
             near = difflib.get_close_matches(key, keys(), n=1, cutoff=0.4)
             meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(keys())}"
-            raise ValueError(f"{path.name}, line {_line(text, key)}: there is no key {key!r}; {meant}")
+            raise ValueError(f"{_place(path, text, key)}: there is no key {key!r}; {meant}")
+        kinds = OTHER_KINDS.get(key, (str,))
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise ValueError(
+                f"{_place(path, text, key)}: {key} is {shown(value)}; give {' or '.join(WORDS[kind] for kind in kinds)}"
+            )
     if "data" not in found:
         raise ValueError(f'{path.name} has no key "data"; name the file of your data, as data = "heights.csv"')
-    if not isinstance(found["data"], str):
-        raise ValueError(f"{path.name}, line {_line(text, 'data')}: data is {shown(found['data'])}; give a file name")
-    if "prior" in found:
-        found["prior"] = _prior(path, text, found)
+    if not (path.parent / found["data"]).exists():
+        raise ValueError(f"{_place(path, text, 'data')}: there is no file {path.parent / found['data']}")
+    with telling(path):
+        checked_settings(**OF_RUN | {key: found[key] for key in OF_RUN if key in found})
+        if "prior" in found:
+            found["prior"] = _prior(found)
+    if from_file.is_place(found.get("family", "")):
+        found["family"] = str(path.parent / found["family"])
     found["data"] = str(path.parent / found["data"])
     found.setdefault("name", path.stem)
     return found
 
 
-def _prior(path: Path, text: str, found: dict[str, Any]) -> Any:
-    """The prior of the family that the file names, from a table of its numbers."""
-    from comparisons import families
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Put file and line before a message that begins with a key of the file; the file alone before others."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        begin = re.match(r"\w+", str(error))
+        text = path.read_text(encoding="utf-8-sig")
+        raise type(error)(f"{_place(path, text, begin[0] if begin else '')}: {error}") from error
 
+
+def _prior(found: dict[str, Any]) -> Any:
+    """The prior of the family that the file names, from a table of its numbers."""
     family = families.FAMILIES.get(found.get("family", ""))
-    if family is None or not isinstance(found["prior"], dict):
-        raise ValueError(
-            f"{path.name}, line {_line(text, 'prior')}: prior is a table of numbers, and family has to be named beside it"
-        )
+    if family is None:
+        raise ValueError(f"prior needs one of {', '.join(families.FAMILIES)} as family beside it, whose numbers it has")
     try:
         return family.prior(**found["prior"])
     except TypeError as error:
         numbers = ", ".join(inspect.signature(family.prior).parameters)
-        raise ValueError(
-            f"{path.name}, line {_line(text, 'prior')}: the prior of {family.name} has {numbers}"
-        ) from error
+        raise ValueError(f"prior of {family.name} has {numbers} ({error})") from error
     except ValueError as error:
-        raise ValueError(f"{path.name}, line {_line(text, 'prior')}: prior of {family.name}: {error}") from error
+        raise ValueError(f"prior of {family.name}: {error}") from error
 
 
-def _line(text: str, key: str) -> int:
-    """The line on which a key stands."""
-    lines = text.splitlines()
-    for number, line in enumerate(lines, 1):
-        begin = line.strip().removeprefix("[").split("=")[0].strip(" ]\"'")
-        if begin == key:
-            return number
-    return 1
+def _place(path: Path, text: str, key: str) -> str:
+    """The file, and the line on which a key stands."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(rf"\s*(\[\s*)?[\"']?{re.escape(key)}[\"']?\s*[\].=]", line):
+            return f"{path.name}, line {number}"
+    return path.name
 
 
-def template(own: Own, options: dict[str, Any]) -> str:
-    """A commented file that asks for this comparison."""
-
-    def line(key: str, value: Any, comment: str, *, on: bool) -> str:
-        return f"{'' if on else '# '}{key} = {_toml(value)}{' ' * max(1, 40 - len(key) - len(_toml(value)))}# {comment}"
-
+def template(own: Own, asked: Mapping[str, Any]) -> str:
+    """A commented file that asks for this comparison, in these words; what it leaves to the defaults is there as a comment."""
     c = own.comparison
-    told = [f"# {note}" for note in own.notes]
-    columns = options["columns"]
-    return "\n".join(
-        [
-            f"# A comparison of EM and the posterior: comparisons run {c.name}.toml",
-            *told,
-            line("data", options["data"], "beside this file", on=True),
-            line("family", own.told["family"], "of: comparisons families", on=True),
-            line("columns", columns, "in the order of the family's, or all that are measured", on=True),
-            line("n_components", c.n_components, "how many components", on=True),
-            line(
-                "labels",
-                options.get("labels") or "group",
-                "column that tells the component of some rows",
-                on=bool(options.get("labels")),
-            ),
-            line(
-                "counts",
-                options.get("counts") or "n",
-                "column that says how often each row was seen",
-                on=bool(options.get("counts")),
-            ),
-            line("components", list(c.components), "what they are called", on=False),
-            line("weights", "free", 'or "equal", or numbers that are held', on=False),
-            line(
-                "covariance",
-                "full",
-                'of gaussians: or "tied", "diagonal", "spherical", "tied-diagonal", "tied-spherical"',
-                on=False,
-            ),
-            line(
-                "missing",
-                options.get("missing", "refuse"),
-                'or "drop" rows of which a cell is missing',
-                on=options.get("missing") == "drop",
-            ),
-            line("title", c.title, "of the report", on=False),
-            line("question", c.question, "that it answers", on=False),
-            line("unit", c.unit or "cm", "of what was measured", on=bool(c.unit)),
-            line("seed", 2008, "of all random numbers", on=False),
-            "",
-        ]
-    )
+    family = families.of_family(c.family) if c.family is not None else families.FAMILIES[own.told["family"]]
+    # A key, what stands there as a comment where it is not asked for, and what it is.
+    lines: list[tuple[str, Any, str]] = [
+        ("data", "", "beside this file"),
+        ("family", "", "of: comparisons families; or FILE.py:NAME"),
+        ("columns", "", 'or { "NAME (UNIT)" = "COLUMN" }, or of families with names for them { heads = "COLUMN" }'),
+        ("n_components", 2, 'how many; or "2:4", for each of these and how many there are'),
+        ("labels", "group", "column that tells the component of some rows"),
+        ("counts", "n", "column that says how often each row was seen"),
+        ("components", list(c.components), "what they are called"),
+        ("weights", "free", 'or "equal", or numbers that are held'),
+        ("covariance", "full", 'or "tied", "diagonal", "spherical", "tied-diagonal", "tied-spherical"'),
+        ("missing", "refuse", 'or "drop" rows of which a cell is missing'),
+        ("separator", ";", "between columns; recognised where left out"),
+        ("decimal", ",", "mark; recognised where left out"),
+        ("name", "", "of the directory of the result"),
+        ("title", c.title, "of the report"),
+        ("question", c.question, "that it answers"),
+        ("unit", c.unit or "cm", "of what was measured"),
+        ("seed", 2008, "of all random numbers"),
+    ]
+    told = [
+        f"# A comparison of EM and the posterior: comparisons run {c.name}.toml",
+        *(f"# {' '.join(n.split())}" for n in own.notes),
+    ]
+    for key, value, comment in lines:
+        if key == "covariance" and "covariance" not in family.options:
+            continue
+        line = f"{'' if key in asked else '# '}{key} = {_toml(asked.get(key, value))}"
+        told.append(f"{line:<44}# {comment}")
+    prior = {} if c.family is not None else plain(own.prior)
+    if prior:
+        told += ["", "# [prior]", *(f"# {key} = {_toml(value)}" for key, value in prior.items())]
+    return "\n".join([*told, ""])
 
 
 def _toml(value: Any) -> str:
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-        return f'"{escaped}"'
+        # What JSON writes for a text is TOML too.
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list | tuple):
         return f"[{', '.join(_toml(each) for each in value)}]"
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return f"{{ {', '.join(f'{_toml(key)} = {_toml(each)}' for key, each in value.items())} }}"
     return str(value)

@@ -147,6 +147,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "comparisons.names",
         "comparisons.tables",
+        "comparisons.text_files",
         "comparisons.datasets",
         "comparisons.declared_rows",
         "comparisons.engine_failures",
@@ -155,7 +156,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("comparisons.catalogue",),
     ("comparisons.problem", "comparisons.capabilities"),
     ("comparisons.families",),
-    ("comparisons.quantities", "comparisons.not_numbers", "comparisons.words", "comparisons.own"),
+    (
+        "comparisons.quantities",
+        "comparisons.not_numbers",
+        "comparisons.words",
+        "comparisons.own",
+        "comparisons.columns",
+    ),
     ("comparisons.posterior",),
     ("comparisons.checks", "comparisons.summary", "comparisons.labels", "comparisons.model_fit"),
     ("comparisons.judgement",),

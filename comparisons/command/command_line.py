@@ -21,7 +21,6 @@ import click
 
 from comparisons import DEFAULT_SEED
 from comparisons.command import own_data
-from comparisons.command.own_data import FILE
 
 if TYPE_CHECKING:
     from comparisons.command.processes import Outcome
@@ -120,11 +119,14 @@ def main() -> None:
 
 
 @main.command("list")
-def list_comparisons() -> None:
-    """List every comparison with its question."""
+@click.option(
+    "--out", type=DIRECTORY, default=RESULTS, show_default=True, help="Directory of results, of your own data too."
+)
+def list_comparisons(out: Path) -> None:
+    """List every comparison with its question, and results of your own data."""
     from comparisons import catalogue
 
-    questions = catalogue.questions()
+    questions = catalogue.questions() | own_data.questions(out)
     width = max(len(name) for name in questions)
     for name, question in questions.items():
         click.echo(f"{name:<{width}}  {question}")
@@ -135,12 +137,12 @@ def _known(context: click.Context, parameter: click.Parameter, names: Sequence[s
     from comparisons import catalogue
 
     for name in names:
-        if name.endswith(".toml") and context.command.name == "run":
+        if name.endswith(".toml") or own_data.is_stored(name, context.params.get("out") or Path(RESULTS)):
             continue
         if name not in catalogue.names():
-            if context.command.name == "run" and Path(name).is_file():
+            if Path(name).is_file():
                 raise click.UsageError(
-                    f"{name} is a file; run your own data with: comparisons run --data {name}", context
+                    f"{name} is a file; for your own data: comparisons {context.command.name} --data {name}", context
                 )
             try:
                 catalogue.declaration(name)
@@ -149,8 +151,8 @@ def _known(context: click.Context, parameter: click.Parameter, names: Sequence[s
     return tuple(dict.fromkeys(names))
 
 
-def _one_known(context: click.Context, parameter: click.Parameter, name: str) -> str:
-    return _known(context, parameter, [name])[0]
+def _one_known(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    return None if name is None else _known(context, parameter, [name])[0]
 
 
 @main.command(
@@ -158,23 +160,10 @@ def _one_known(context: click.Context, parameter: click.Parameter, name: str) ->
     epilog="Exit status: 0 fine; 1 some verdict is wrong; 2 wrong use; 3 some is inconclusive; 4 some crashed.",
 )
 @click.argument("names", metavar="[NAME | FILE.toml]...", nargs=-1, callback=_known)
-@click.option("--data", type=FILE, help="Your own data: a CSV, TSV, Parquet or Arrow file.")
-@click.option("--family", help="Of your data, one of: comparisons families.  [default: by the columns]")
-@click.option("--column", "columns", multiple=True, help="A column of your data, or ROLE=COLUMN; again for more.")
-@click.option("--components", "n_components", type=click.IntRange(min=1), help="How many, of your data.")
-@click.option("--labels", help="Column that tells the component of some rows.")
-@click.option("--counts", help="Column that says how often each row was seen.")
+@own_data.options
 @click.option(
-    "--weights", type=click.Choice(["free", "equal"]), help="Of the components of your data.  [default: free]"
+    "--out", type=DIRECTORY, default=RESULTS, show_default=True, is_eager=True, help="Directory of results and reports."
 )
-@click.option("--covariance", help="Form of the covariances of your data.  [default: full]")
-@click.option("--name", help="Of the directory of the result of your data.  [default: that of the file]")
-@click.option(
-    "--missing", type=click.Choice(["refuse", "drop"]), help="Rows of which a cell is missing.  [default: refuse]"
-)
-@click.option("--separator", help="Between the columns of your data.  [default: recognised]")
-@click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark of your data.  [default: recognised]")
-@click.option("--out", type=DIRECTORY, default=RESULTS, show_default=True, help="Directory of results and reports.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of all random numbers."
 )
@@ -201,7 +190,7 @@ def run(
 ) -> None:
     """Run comparisons of the catalogue, all of them where none is named, or one of your own data.
 
-    Your own data are a FILE.toml (comparisons init writes one), or --data with the options that belong to it:
+    Your own data are a FILE.toml (comparisons init writes one), the NAME of their stored result, or --data with its options:
 
     comparisons run --data heights.csv --column height --labels sex --components 2
 
@@ -211,18 +200,19 @@ def run(
     from comparisons.command import processes, progress, terminal
     from comparisons.pipeline import structure
 
-    given = {option: value for option, value in own.items() if value not in (None, ())}
-    asked = own_data.tasks(context, names, given, {"seed": seed, "draws": draws, "chains": chains})
+    asked = own_data.asked(context, names, own, out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.UsageError(f"--out {out} cannot be made: {error.strerror}") from error
-    chosen = [name for name in names if name not in asked] or ([] if asked else list(catalogue.names()))
+    chosen = [name for name in names if name in catalogue.names()] or ([] if asked else list(catalogue.names()))
     tasks = [processes.Task(name, out, seed, draws, chains, fresh, structure(name)) for name in chosen]
+    settings = {"seed": seed, "draws": draws, "chains": chains}
     tasks += [
-        processes.Task(name, out, options.pop("seed"), options.pop("draws"), options.pop("chains"), fresh, own=options)
-        for name, options in asked.values()
+        processes.Task(each.name, out, **settings | each.settings, fresh=fresh, own=each.options, command=each.command)
+        for each in asked
     ]
+    own_data.compare_numbers(asked, out, seed, fresh=fresh)
     try:
         with progress.shown(len(tasks)) as show:
             outcomes = processes.run_all(tasks, jobs, show)
@@ -260,26 +250,41 @@ def _print_json(out: Path, outcomes: Sequence[Outcome], *, alone: bool) -> None:
 
 
 @main.command(short_help="How many components? Test, Bayes factors and criteria.")
-@click.argument("name", callback=_one_known)
+@click.argument("of", metavar="[NAME | FILE.toml]", required=False, callback=_one_known)
+@own_data.options
 @click.option(
     "--max", "most", type=click.IntRange(min=2), help="Largest number of components.  [default: one more than NAME's]"
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of all random numbers."
 )
-@click.option("--out", type=DIRECTORY, help="Directory of results: store components.json there, for the report.")
+@click.option(
+    "--out", type=DIRECTORY, is_eager=True, help="Directory of results: store components.json there, for the report."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what is stored as JSON.")
-def components(name: str, most: int | None, seed: int, out: Path | None, as_json: bool) -> None:
+@click.pass_context
+def components(
+    context: click.Context,
+    /,
+    of: str | None,
+    most: int | None,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+    **own: Any,
+) -> None:
     """Ask whether the second component of NAME is there at all, and a third: compare 1, 2, ... components.
 
-    Bootstrap likelihood ratio and Bayes factor for each step, AIC, BIC, ICL and leave-one-out for each number.
+    Bootstrap likelihood ratio and Bayes factor for each step, AIC, BIC, ICL and leave-one-out for each number. NAME is of the
+    catalogue or of a stored result of your own data; these may also be told as for run.
     """
     from comparisons.command import progress, terminal
     from comparisons.components import comparing, record
 
+    asked, command = own_data.one_asked(context, of, own, out or Path(RESULTS))
     try:
         with progress.stages() as show:
-            found = comparing.compare(name, most, seed=seed, out=out, progress=show)
+            found = comparing.compare(asked, most, seed=seed, out=out, progress=show, command=command)
     except comparing.NoQuestion as error:
         raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:

@@ -39,7 +39,7 @@ PATIENCE = 5.0
 class Task:
     """One comparison to run, with the arguments of `comparisons.run`.
 
-    ``own`` are options of `comparisons.compare` where it is of own data.
+    ``own`` are options of `comparisons.compare` where it is of own data, and ``command`` what asks for them.
     ``structure`` is what decides the PyMC graph: comparisons that agree in it share what a process has compiled.
     """
 
@@ -51,6 +51,7 @@ class Task:
     fresh: bool
     structure: tuple[Any, ...] = ()
     own: dict[str, Any] | None = None
+    command: str = ""
 
     @property
     def directory(self) -> Path:
@@ -248,5 +249,9 @@ def run_task(task: Task, progress: Callable[[str], None]) -> tuple[Verdict, str]
     if task.own is None:
         result = comparisons.run(task.name, **settings, progress=progress)
     else:
-        result = comparisons.compare(**task.own, **settings, progress=progress)
+        from comparisons import own
+
+        result = comparisons.compare_declared(
+            own.declared(**task.own), **settings, progress=progress, command=task.command
+        )
     return result.verdict, result.summary

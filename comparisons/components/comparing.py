@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,12 @@ from comparisons import DEFAULT_SEED, catalogue, datasets, families
 from comparisons.components import conclusions, likelihood_ratio, marginal, record
 from comparisons.components.marginal import Marginal
 from comparisons.components.record import SCHEMA_VERSION, Candidate, Components, Criteria
+from comparisons.declaration import Comparison
 from comparisons.families.mixtures import MixtureProblem
+from comparisons.own import Own, key_of
 from comparisons.results import provenance
 from comparisons.results.files import directory_name
+from comparisons.results.store import StoredResultError
 from em.search.doubts import MINIMUM_RATIO
 
 # Below this nobody asks how many components there are.
@@ -31,22 +34,24 @@ class NoQuestion(ValueError):
 
 
 def compare(
-    name: str,
+    asked: str | Own,
     most: int | None = None,
     *,
     seed: int = DEFAULT_SEED,
     out: Path | str | None = None,
     progress: Callable[[str, int, int], None] = lambda stage, done, of: None,
+    command: str = "",
 ) -> Components:
     """Compare numbers of components from 1 on for the data and options of a comparison.
 
     Parameters
     ----------
-    name : one of those in ``comparisons list``
+    asked : one of those in ``comparisons list``, or own data as `comparisons.own.declared` reads them
     most : largest number of components; one more than the comparison has, and at least 3, where None
     seed : of all random numbers; what is found for K does not depend on ``most``
     out : directory in which ``<name>/components.json`` is stored; None writes nothing
     progress : called with the stage, and how many bootstrap samples of how many are done (0 and 0 elsewhere)
+    command : that asked for it; where empty it was Python
 
     Raises
     ------
@@ -56,44 +61,91 @@ def compare(
         Its rows are labelled or its weights are held at given numbers, so that K is part of the data; or there are fewer
         rows than components.
     """
-    comparison = catalogue.declaration(name)
-    dataset = datasets.load(comparison.dataset)
-    base = families.problem(comparison, comparison.data(dataset))
+    if isinstance(asked, str):
+        comparison = catalogue.declaration(asked)
+        dataset = datasets.load(comparison.dataset)
+        told = command or f"comparisons components {asked}"
+    else:
+        comparison, dataset = asked.comparison, asked.dataset
+        told = command or "comparisons.components.comparing.compare, in Python"
     most = max(comparison.n_components + 1, LEAST) if most is None else most
-    _refuse(base, most)
+    base = refuse(comparison, dataset, most)
     started, began = datetime.now(UTC), time.perf_counter()
     problems = [with_components(base, k) for k in range(1, most + 1)]
     candidates, seconds = _candidates(problems, seed, progress)
     chosen = conclusions.choices(candidates)
-    told = problems[-1].in_words()
+    model = problems[-1].in_words()
     components = Components(
         schema_version=SCHEMA_VERSION,
-        name=name,
+        name=comparison.name,
         title=comparison.title,
         n=base.data.n,
         data_sha256=dataset.sha256,
-        options={key: value for key, value in told.options.items() if key in ("weights", "covariance")},
-        prior=told.prior,
+        options={key: value for key, value in model.options.items() if key in ("weights", "covariance")},
+        prior=model.prior,
         prior_note=base.family.prior_note(comparison.n_components),
         minimum_ratio=MINIMUM_RATIO,
         candidates=candidates,
         choices=chosen,
         conclusions=conclusions.sentences(candidates, chosen, free=comparison.weights == "free"),
         provenance=provenance.made(
-            f"comparisons components {name} --max {most} --seed {seed}",
+            f"{told} --max {most} --seed {seed}",
             seed,
             started,
             {**seconds, "all": round(time.perf_counter() - began, 3)},
-            provenance.key(name, dataset.sha256, {"components": most, "seed": seed}),
+            _key(asked, dataset.sha256, most, seed),
         ),
     )
     if out is not None:
-        record.write(components, Path(out) / directory_name(name))
+        record.write(components, Path(out) / directory_name(comparison.name))
     return components
 
 
-def _refuse(problem: MixtureProblem, most: int) -> None:
+def compare_once(
+    own: Own,
+    names: Sequence[str],
+    *,
+    seed: int,
+    out: Path,
+    fresh: bool,
+    progress: Callable[[str, int, int], None],
+    command: str,
+) -> None:
+    """Compare numbers of components up to those of ``own``, and store it with each of these results, unless it is there."""
+    most, places = own.comparison.n_components, [out / directory_name(name) for name in names]
+    key = _key(own, own.dataset.sha256, most, seed)
+    if fresh or not all(_has(place, key) for place in places):
+        found = compare(own, most, seed=seed, progress=progress, command=command)
+        for place in places:
+            record.write(found, place)
+
+
+def _has(place: Path, key: str) -> bool:
+    try:
+        found = record.read(place)
+    except StoredResultError:
+        return False
+    return found is not None and found.provenance.key == key
+
+
+def _key(asked: str | Own, sha256: str, most: int, seed: int) -> str:
+    own = {} if isinstance(asked, str) else {"told": key_of(asked)}
+    name = asked if isinstance(asked, str) else asked.comparison.name
+    return provenance.key(name, sha256, {"components": most, "seed": seed, **own})
+
+
+def refuse(comparison: Comparison, dataset: datasets.Dataset, most: int) -> MixtureProblem:
+    """Refuse a comparison whose number of components is not in question, and return its problem.
+
+    Raises
+    ------
+    NoQuestion
+        as `compare`
+    """
+    problem = families.problem(comparison, comparison.data(dataset))
     c = problem.comparison
+    if most < 2:
+        raise NoQuestion(f"the largest number of components is {most}; there is nothing to compare below 2")
     if (problem.data.labels >= 0).any():
         twin = c.name.removesuffix("-labelled")
         instead = f"; ask it of the same rows without labels: comparisons components {twin}" if twin != c.name else ""
@@ -106,6 +158,7 @@ def _refuse(problem: MixtureProblem, most: int) -> None:
         )
     if most > problem.data.n:
         raise NoQuestion(f"there are {problem.data.n} rows for {most} components; ask for {problem.data.n} at most")
+    return problem
 
 
 def with_components(problem: MixtureProblem, k: int) -> MixtureProblem:

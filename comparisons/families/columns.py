@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from comparisons.capabilities import Data
 from models.inputs import Floats
@@ -18,12 +18,14 @@ class FromColumns(ABC):
     name : of the family, as users give it and results tell it
     roles : what columns may be of, the first of them needed; none where each is a measurement with a name of its own
     in_words : roles that may be words, which only tell rows apart
+    meanings : by role of what else may be words, the number that each stands for, in small letters
     columns_told : what columns there may be, in words
     """
 
     name: str
     roles: tuple[str, ...] = ()
     in_words: tuple[str, ...] = ()
+    meanings: ClassVar[dict[str, dict[str, int]]] = {}
     columns_told: str = ""
 
     @property

@@ -68,6 +68,7 @@ class Family(FromColumns):
     average : what the first variable averaged over the mixture is called: it has no labels, and is identified where the
         components are not; none where empty
     ordered_by : what components are ordered by where there are no features, in words
+    options : what a declaration may set beside components, weights and prior
     default_reason : a sentence that defends the default prior
     """
 
@@ -79,6 +80,7 @@ class Family(FromColumns):
     scales: ClassVar[dict[str, Scale]]
     average: str = ""
     ordered_by: str = ""
+    options: tuple[str, ...] = ()
     default_reason: str = ""
 
     # The declaration and its data

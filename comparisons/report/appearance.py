@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from comparisons.quantity_names import variable_and_labels
 from comparisons.results.files import replacing
 from comparisons.results.result import Result
 
@@ -129,14 +130,21 @@ def drawn(name: str) -> str:
 
 def axis_label(result: Result, name: str) -> str:
     """Return the quantity's or variable's name with its unit, where it has one."""
-    powers, label = result.model.unit_powers, drawn(name)
-    power = powers.get(name, powers.get(name.partition("[")[0], 0))
-    unit = drawn(result.data.unit)
-    if not unit or power == 0:
-        return label
-    if power == 2:
-        return f"{label} ({unit}²)" if " " not in unit else label
-    return f"{label} ({unit})"
+    unit = drawn(unit_of(result, name))
+    return f"{drawn(name)} ({unit})" if unit else drawn(name)
+
+
+def unit_of(result: Result, name: str) -> str:
+    """Return the unit of a quantity or a variable; empty where it has none, or none that a few signs tell."""
+    variable, labels = variable_and_labels(name)
+    powers, data = result.model.unit_powers, result.data
+    power = powers.get(name, powers.get(variable, 0))
+    # Of what a quantity is: of each feature that its labels name, and of the data as a whole where they name none.
+    of = [name] if name in data.units else [label for label in labels[-power:] if label in data.units]
+    units = [data.units[each] for each in of] if data.units else [data.unit] * power
+    if len(units) != power or not all(units) or (power > 1 and any(" " in unit for unit in units)):
+        return ""
+    return f"{units[0]}²" if power == 2 and units[0] == units[1] else "·".join(units)
 
 
 def thinned(n: int, most: int) -> slice:

@@ -26,7 +26,10 @@ type Engine = Literal["em", "pymc", "sampler", "comparison"]
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The data as fitted: ``columns`` by name, one value per row; ``counts`` and ``labels`` are among them."""
+    """The data as fitted: ``columns`` by name, one value per row; ``counts`` and ``labels`` are among them.
+
+    ``unit`` is of all that was measured, ``units`` are of single features, where these have units of their own.
+    """
 
     __repr__ = displayed
 
@@ -37,6 +40,7 @@ class Data:
     description: str
     unit: str
     columns: dict[str, list[Number]]
+    units: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,12 +172,12 @@ def test_what_does_not_fit_is_refused_with_its_place_and_a_remedy(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "people.csv has 0 lines"),
-        ("height\n", "people.csv has 1 lines"),
+        ("", "people.csv is empty"),
+        ("height\n", "people.csv has one line"),
         ("height,height\n1,2\n", "people.csv has two columns 'height'"),
         ("a,b\n1,2\n1,2,3\n", "line 3 of people.csv has 3 columns where the header has 2"),
         ("x,w\n1,5,2\n2,5,3\n", "line 2 of people.csv has 3 columns where the header has 2"),
-        ("1.5\n2.5\n", "the first line of people.csv has numbers where headers belong"),
+        ("1.5\n2.5\n", "line 1 of people.csv has numbers where headers belong"),
         ("a\n3\n3\n3\n", "constant"),
         ("a,b\nx,y\nz,w\n", "people.csv has no column of numbers among a, b"),
     ],
@@ -241,7 +241,7 @@ def test_a_file_that_was_written_asks_for_the_same_comparison(people: Path) -> N
         ),
         ('columns = "height"\n', 'study.toml has no key "data"'),
         ("data = \n", "study.toml is no TOML"),
-        ('data = "people.csv"\n\nprior = 3\n', "study.toml, line 3: prior is a table of numbers"),
+        ('data = "people.csv"\n\nprior = 3\n', "study.toml, line 3: prior is 3; give a table"),
         (
             'data = "people.csv"\nfamily = "poissons"\n[prior]\nshape = -1.0\nrate = 1.0\n',
             "study.toml, line 3: prior of poissons: shape is -1",

@@ -20,7 +20,7 @@ from em.coins.steps import log_densities, log_likelihood, log_prior
 from em.mixture import Scale, has_mode
 from models import CoinParameters, CoinPrior, CoinTosses
 from models.coins.binomial_distribution import many_tosses
-from models.inputs import Floats, Integers, cut, instance_of, some_of
+from models.inputs import Floats, Integers, cut, instance_of, some_of, whole_numbers
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # The probability of heads of a toss of which only the mixture is known: it has no labels, and it is identified where the
 # coins are not.
 CHANCE = "chance_of_heads"
+# How a toss is written, in small letters.
+ONE, ZERO = ("1", "h", "head", "heads", "yes", "true"), ("0", "t", "tail", "tails", "no", "false")
 
 
 class Coins(Family):
@@ -39,7 +41,10 @@ class Coins(Family):
     prior_numbers = ("heads", "tails")
     average, ordered_by = CHANCE, "head probability"
     in_words = ("bag",)
-    columns_told = "heads and tosses, or heads and tails, of each bag; or toss (1 or 0) and bag, one row a toss"
+    meanings: ClassVar[dict[str, dict[str, int]]] = {"toss": dict.fromkeys(ONE, 1) | dict.fromkeys(ZERO, 0)}
+    columns_told = (
+        "heads and tosses, or heads and tails, of each bag; or toss (1 or 0, H or T, yes or no) and bag, one row a toss"
+    )
     roles, default_reason = ("heads", "tosses", "tails", "toss", "bag"), UNIFORM
     scales: ClassVar[dict[str, Scale]] = {"head_probabilities": "logit", CHANCE: "logit"}
 
@@ -75,15 +80,15 @@ class Coins(Family):
 
     def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> CoinTosses:
         if "toss" not in values:
-            tosses = values["tosses"] if "tosses" in values else values["heads"] + values["tails"]
+            tails = values.get("tails")
+            tosses = values["tosses"] if tails is None else values["heads"] + whole_numbers("tails", tails, least=0)
             return CoinTosses(values["heads"], tosses, counts, labels)
         if counts is not None:
             raise ValueError("counts cannot be given where each row is one toss; leave them out")
         _, first, place = np.unique(values["bag"], return_index=True, return_inverse=True)
-        if not np.isin(values["toss"], (0, 1)).all():
-            row = int(np.argmin(np.isin(values["toss"], (0, 1))))
-            raise ValueError(f"toss[{row}] is {values['toss'][row]:g}; a toss is 1 for heads or 0 for tails")
         known = None if labels is None else np.asarray(labels)[first]
+        if known is not None and (differing := np.flatnonzero(known[place] != labels)).size:
+            raise ValueError(f"labels[{differing[0]}] is not that of the first toss of its bag; a bag is of one coin")
         return CoinTosses(np.bincount(place, weights=values["toss"]), np.bincount(place), labels=known)
 
     def column_names(self, comparison: Comparison) -> list[str]:

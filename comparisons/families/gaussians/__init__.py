@@ -53,6 +53,7 @@ class Gaussians(Family):
     columns_told = "one or more of measurements, with names of their own; --covariance says what they share"
     default_reason = WEAKLY_INFORMATIVE
     prior_numbers = ("shrinkage", "degrees_of_freedom", "mean", "scale")
+    options = ("covariance",)
     scales: ClassVar[dict[str, Scale]] = {"means": "identity", "standard_deviations": "log", "variances": "log"}
 
     def fitting(self, comparison: Comparison, data: Measurements) -> Comparison:
@@ -77,7 +78,7 @@ class Gaussians(Family):
         return data.y
 
     def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> Measurements:
-        return Measurements(np.column_stack(list(values.values())), counts, labels)
+        return Measurements(np.column_stack(list(values.values())), counts, labels).named(tuple(values), None)
 
     def column_names(self, comparison: Comparison) -> list[str]:
         return list(comparison.features)

@@ -1,0 +1,294 @@
+"""Which columns of a table are what: the family they are of, the role of each, labels, counts, and rows left out.
+
+Nouns of `models` say what is wrong with a row by its number among those that they get; here it is told by column and line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from comparisons import families
+from comparisons.families.family import Family
+from comparisons.tables import Table, name_and_unit
+from models.inputs import Integers, shown, some_of
+
+type Missing = Literal["refuse", "drop"]
+
+# How a noun begins a sentence about one of its rows.
+OF_ROW = re.compile(r"(\w+)\[(\d+)\] is ")
+
+
+class MissingCells(ValueError):
+    """Cells are missing; the message says in which columns, how many, and where the first is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """Rows of one family, taken from a table.
+
+    Attributes
+    ----------
+    family, rows : what they are of, and the noun of `models`
+    roles : header of each column by role, or of measurements by title
+    components : names of the components as labels tell them, None where they do not
+    dropped : rows left out
+    notes : what was recognised, a sentence each
+    """
+
+    family: Family
+    rows: Any
+    roles: Mapping[str, str]
+    components: list[str] | None
+    dropped: int
+    notes: list[str]
+
+    @property
+    def titles(self) -> list[str]:
+        """What each column of measurements is called, its unit left on; nothing of other families."""
+        return list(self.roles) if self.family.measures else []
+
+
+def chosen(
+    table: Table,
+    family: Family | None,
+    columns: Any,
+    labels: Any,
+    counts: Any,
+    components: Sequence[str] | None,
+    missing: Missing,
+) -> Chosen:
+    """Take the rows of a family from a table; see `comparisons.compare`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        for columns that are not there or no numbers, missing cells that are refused, and rows that the family cannot have
+    """
+    others = {table.header(each) for each in (labels, counts) if isinstance(each, str)}
+    kind, roles, notes = _roles(table, family, columns, others)
+    counted = table.header(counts) if isinstance(counts, str) else None
+    _refuse_two_purposes(table, [*roles.values(), *([counted] if counted else [])], labels)
+    kept, left = _kept(table, [*roles.values(), *([counted] if counted else [])], missing)
+    values = {}
+    for role, header in roles.items():
+        values[role], told = _values(table, kind, role, header, kept)
+        notes += told
+    known, words, of_labels = _labels(table, labels, kept, components)
+    seen = table.numbers(counted)[kept] if counted else _beside("counts", counts, table.n, kept)
+    try:
+        rows = kind.from_roles(values, seen, known)
+    except ValueError as error:
+        labelled = table.header(labels) if isinstance(labels, str) else None
+        # A noun of one column may call it y.
+        places = {"y": next(iter(roles.values())), **roles, "counts": counted, "labels": labelled}
+        raise ValueError(_by_line(str(error), places, table, kept)) from error
+    return Chosen(kind, rows, roles, words, table.n - len(kept), [*notes, *of_labels, *left])
+
+
+def _by_line(message: str, headers: Mapping[str, str | None], table: Table, kept: Integers) -> str:
+    """What a noun says of one of its rows, by the header and the line that it came from."""
+    found = OF_ROW.match(message)
+    header = headers.get(found[1]) if found else None
+    if found is None or header is None:
+        return message
+    place = table.place(int(kept[int(found[2])]))
+    return f"column {header!r} in {place} of {table.source} is {message[found.end() :]}"
+
+
+def _roles(
+    table: Table, family: Family | None, columns: Any, others: set[str]
+) -> tuple[Family, dict[str, str], list[str]]:
+    """The family, the header of each of its roles, and how they were found."""
+    if columns is None:
+        return _by_their_names(table, family, others)
+    if isinstance(columns, Mapping):
+        given = {str(role): table.header(header) for role, header in columns.items()}
+        kind = family or _having(given)
+        if unknown := [role for role in given if kind.roles and role not in kind.roles]:
+            raise ValueError(
+                f"{kind.name} have {', '.join(kind.roles)}, and no {shown(unknown[0])}; see: comparisons families"
+            )
+        return kind, kind.complete(given, table.source), []
+    if not isinstance(columns, str | list | tuple):
+        raise TypeError(f"columns is {shown(columns)}; give the name of a column, a list of names, or names by role")
+    headers = [table.header(each) for each in ([columns] if isinstance(columns, str) else columns)]
+    if not headers:
+        raise ValueError("columns is empty; name the columns of the data, or leave the argument out")
+    called = {header.lower(): header for header in headers}
+    for kind in families.FAMILIES.values() if family is None else [family]:
+        if kind.roles and set(called) <= set(kind.roles):
+            told = [] if family else [f"The family is {kind.name}, by the names of the columns."]
+            return kind, kind.complete(called, table.source), told
+    kind = _measuring() if family is None else family
+    roles = kind.complete(kind.in_order(headers), table.source)
+    return kind, roles, [] if family else [_guessed(kind)]
+
+
+def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tuple[Family, dict[str, str], list[str]]:
+    """Columns that are called as a family calls its own; else all that hold numbers."""
+    there = [header for header in table.columns if header not in others]
+    called = {header.lower(): header for header in there}
+    for kind in families.FAMILIES.values() if family is None else [family]:
+        found = {role: called[role] for role in kind.roles if role in called}
+        if found:
+            try:
+                complete = kind.complete(found, table.source)
+            except ValueError:
+                if family is not None:
+                    raise
+                continue
+            why = "" if family else f" The family is {kind.name}, by these."
+            return kind, complete, [f"Columns are taken by their names: {some_of(found.values())}.{why}"]
+    kind = _measuring() if family is None else family
+    why_not = {header: table.why_not_numeric(header) for header in there}
+    headers = [header for header in there if why_not[header] is None]
+    left = [told for told in why_not.values() if told is not None]
+    if not headers:
+        if len(there) == 1:
+            table.numbers(there[0])
+        told = f"; {left[0]}" if left else ""
+        raise ValueError(
+            f"{table.source} has no column of numbers among {some_of(table.columns)}{told}; choose one of numbers"
+        )
+    if kind.roles and len(headers) > 1:
+        raise ValueError(
+            f"{table.source} has no column called {kind.roles[0]}, but {some_of(headers)}; say which it is, as "
+            f"columns={{{kind.roles[0]!r}: {headers[0]!r}}} (--column {kind.roles[0]}={headers[0]})"
+        )
+    notes = [f"Columns taken: {some_of(headers)}."]
+    notes += [f"Columns left out, as they are not of numbers: {some_of(left)}."] if left else []
+    return kind, kind.complete(kind.in_order(headers), table.source), notes if family else [*notes, _guessed(kind)]
+
+
+def _measuring() -> Family:
+    """The family of measurements, which is taken where nothing says otherwise."""
+    return next(kind for kind in families.FAMILIES.values() if kind.measures)
+
+
+def _guessed(kind: Family) -> str:
+    return f"The family is {kind.name}: numbers are taken for measurements unless another one is named."
+
+
+def _having(given: Mapping[str, str]) -> Family:
+    """The family with these roles; that of measurements, whose columns may be called anything, where no other has any of them."""
+    kinds = families.FAMILIES.values()
+    for kind in kinds:
+        if set(given) <= set(kind.roles):
+            return kind
+    if not any(role in kind.roles for kind in kinds for role in given):
+        return _measuring()
+    known = "; ".join(f"{kind.name}: {', '.join(kind.roles) or 'any names'}" for kind in kinds)
+    raise ValueError(f"columns has {some_of(given)}, which are no columns of one family; they are called so – {known}")
+
+
+def _values(table: Table, kind: Family, role: str, header: str, kept: Integers) -> tuple[Any, list[str]]:
+    """Numbers of a column; where it may be words, those that they stand for, and which."""
+    if role in kind.in_words:
+        codes: dict[str | None, int] = {}
+        return np.array([float(codes.setdefault(word, len(codes))) for word in table.words(header)])[kept], []
+    meanings = kind.meanings.get(role)
+    if meanings is None:
+        return table.numbers(header)[kept], []
+    words = [word or "" for word in table.words(header)]
+    for row in kept:
+        if words[row].lower() not in meanings:
+            raise ValueError(
+                f"column {header!r} has {shown(words[row])} in {table.place(int(row))} of {table.source}; a {role} is one of "
+                f"{', '.join(meanings)}"
+            )
+    told = {words[row]: meanings[words[row].lower()] for row in kept}
+    means = ", ".join(f"{word} for {number}" for word, number in sorted(told.items(), key=lambda each: -each[1]))
+    plain = all(word == str(number) for word, number in told.items())
+    return np.array([float(told[words[row]]) for row in kept]), [] if plain else [
+        f"In column {header!r} stands {means}."
+    ]
+
+
+def _kept(table: Table, headers: Sequence[str], missing: Missing) -> tuple[Integers, list[str]]:
+    """Rows of which nothing is missing, and what was left out."""
+    empty = {header: rows for header in headers if len(rows := table.missing(header))}
+    every = np.arange(table.n)
+    if not empty:
+        return every, []
+    told = "; ".join(
+        f"column {header!r} has {len(rows)} missing value{'s' * (len(rows) > 1)}, the first in {table.place(int(rows[0]))}"
+        for header, rows in empty.items()
+    )
+    if missing == "refuse":
+        raise MissingCells(
+            f'{table.source}: {told}; fill them, or leave such rows out with missing="drop" (--missing drop)'
+        )
+    gone = np.unique(np.concatenate(list(empty.values())))
+    if len(gone) == table.n:
+        raise ValueError(f"{table.source}: {told}, so no row is complete; choose other columns")
+    return np.setdiff1d(every, gone), [f"{len(gone)} of {table.n} rows are left out: {told}."]
+
+
+def _labels(
+    table: Table, labels: Any, kept: Integers, components: Sequence[str] | None
+) -> tuple[Integers | None, list[str] | None, list[str]]:
+    """Known components of the rows that are kept, their names, and what was recognised; None where none is told."""
+    if labels is None:
+        return None, None, []
+    if isinstance(labels, str):
+        of, words = f"column {table.header(labels)!r}", table.words(table.header(labels))
+    else:
+        array = np.asarray(labels)
+        if array.shape != (table.n,):
+            raise ValueError(f"labels has shape {array.shape} but there are {table.n} rows; give one label for each")
+        if array.dtype.kind in "iu":
+            return array[kept].astype(np.int64), None, []
+        of = "labels"
+        words = [None if each is None or each != each or each == "" else str(each) for each in array.tolist()]
+    levels = sorted({word for word in words if word is not None}, key=_as_read)
+    if not levels:
+        raise ValueError(f"{of} is empty in every row; leave it out")
+    if components is not None:
+        unknown = [word for word in levels if word not in components]
+        if unknown:
+            raise ValueError(
+                f"labels has {shown(unknown[0])}, which is none of the components {some_of(components)}; name them as labels do"
+            )
+        levels = list(components)
+    places = {word: place for place, word in enumerate(levels)}
+    known = np.array([-1 if words[row] is None else places[words[row]] for row in kept], dtype=np.int64)
+    seen = some_of(f"{word} {int((known == place).sum())}" for word, place in places.items())
+    return known, levels, [f"By {of} the component of {int((known >= 0).sum())} of {len(kept)} rows is known: {seen}."]
+
+
+def _refuse_two_purposes(table: Table, used: Sequence[str], labels: Any) -> None:
+    used = [*used, *([table.header(labels)] if isinstance(labels, str) else [])]
+    twice = next((header for place, header in enumerate(used) if header in used[:place]), None)
+    if twice is not None:
+        raise ValueError(f"column {twice!r} of {table.source} is named for two purposes; name it for one")
+
+
+def _as_read(word: str) -> tuple[bool, float, str]:
+    """Numbers by size, then words by letter."""
+    try:
+        return False, float(word), word
+    except ValueError:
+        return True, 0.0, word
+
+
+def _beside(name: str, values: Any, n: int, kept: Integers) -> Any:
+    if values is None:
+        return None
+    array = np.asarray(values)
+    if array.shape != (n,):
+        raise ValueError(f"{name} has shape {array.shape} but there are {n} rows; give one number for each")
+    return array[kept]
+
+
+def titles_and_units(titles: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Names of measurements without their units, and the unit of each that has one; with them where two would be alike."""
+    told = [name_and_unit(title) for title in titles]
+    names = [name for name, _ in told]
+    if len(set(names)) < len(names):
+        return tuple(titles), {}
+    return tuple(names), {name: unit for name, unit in told if unit}

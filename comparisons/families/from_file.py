@@ -1,0 +1,62 @@
+"""A family of somebody's own from the file that it stands in, told as ``FILE.py:NAME``."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+import traceback
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from models.family import Family
+from models.inputs import one_line, some_of
+
+PLACE = re.compile(r"(?P<file>.+\.py)(:(?P<name>.*))?")
+
+
+def is_place(told: str) -> bool:
+    """Whether a family is told by its file."""
+    return PLACE.fullmatch(told) is not None
+
+
+def load(told: str) -> Family:
+    """Read the file and take the family from it.
+
+    Raises
+    ------
+    ValueError
+        for a file that is not there or stops with an error, told with its line, or has no such family
+    """
+    found = PLACE.fullmatch(told)
+    assert found is not None
+    path, name = Path(found["file"]), found["name"] or ""
+    if not path.is_file():
+        raise ValueError(f"family is {told!r}, but there is no file {path}")
+    content = path.read_bytes()
+    there = _families(path.resolve(), content)
+    if name in there:
+        return there[name]
+    near = difflib.get_close_matches(name, list(there), n=1, cutoff=0.4)
+    meant = f"did you mean {path}:{near[0]}?" if near else f"it has {some_of(there) or 'none'}; tell it as {path}:NAME"
+    raise ValueError(f"{path} has no models.family.Family called {name!r}; {meant}")
+
+
+@cache
+def _families(path: Path, content: bytes) -> dict[str, Family]:
+    """All families in a file, read once while its content is the same."""
+    module = ModuleType(f"family_in_{path.stem}")
+    module.__file__ = str(path)
+    # Where classes look for the names in their annotations.
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(content, path, "exec"), vars(module))
+    # Somebody else's program: whatever stops it is told with its place.
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 1
+        raise ValueError(
+            f"line {line} of {path} stops with {type(error).__name__}: {one_line(str(error))}; mend it"
+        ) from error
+    return {name: value for name, value in vars(module).items() if isinstance(value, Family)}
