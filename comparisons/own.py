@@ -71,9 +71,11 @@ class Own:
         words = all(isinstance(self.asked.get(key, ""), str) for key in ("family", "labels", "counts", "weights"))
         if path and words and set(self.asked) <= set(ON_COMMAND_LINE):
             return command_line(self.asked)
-        data, *others = (f"{key}={_in_python(value)}" for key, value in self.asked.items())
-        told = data.removeprefix("data=") if path else self.dataset.source.replace(" ", "_").upper()
-        return f"comparisons.compare({', '.join([told, *others])})"
+        # What was in memory there is no text of.
+        in_memory = {key for key in ("labels", "counts") if not isinstance(self.asked.get(key, ""), str)}
+        told = {key: key if key in in_memory else _in_python(value) for key, value in self.asked.items()}
+        data = told.pop("data") if path else self.dataset.source.replace("models.", "").replace(" ", "_")
+        return f"comparisons.compare({', '.join([data, *(f'{key}={value}' for key, value in told.items() if key != 'data')])})"
 
 
 def declared(

@@ -213,9 +213,10 @@ def read(data: Any, separator: str | None = None, decimal: str | None = None) ->
         return _of_arrow(path, kind or "")
     if type(data).__module__.partition(".")[0] == "pyarrow" and hasattr(data, "column_names"):
         return _table("an Arrow table", {name: data[name] for name in data.column_names}, data.column_names)
-    if hasattr(data, "columns"):
+    # Asked of the type, as a frame may have a column of any name.
+    if hasattr(type(data), "columns"):
         library = type(data).__module__.partition(".")[0]
-        if not hasattr(data, "__len__") or hasattr(data, "dask"):
+        if not hasattr(type(data), "__len__") or hasattr(type(data), "dask"):
             raise TypeError(f"data is a lazy {type(data).__name__} of {library}; collect or compute it first")
         headers = [str(each).strip() for each in data.columns]
         text_files.distinct_headers(headers, f"a {library} DataFrame")
@@ -255,17 +256,17 @@ def _column(source: str, name: str, values: Any) -> Any:
     gone = None
     if isinstance(values, np.ma.MaskedArray):
         gone, values = np.ma.getmaskarray(values), np.asarray(values.data)
-    elif hasattr(values, "isna"):
-        gone = np.asarray(values.isna())
+    elif (empty := getattr(values, "isna", None) or getattr(values, "is_null", None)) is not None:
+        # A category that is missing becomes another one where Arrow makes an array.
+        gone = np.asarray(empty())
     try:
         array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
     except ValueError:
         array = np.empty(0)[None]
     if array.ndim != 1:
         raise ValueError(f"column {name!r} of {source} is no row of cells; give one value for each row")
-    if gone is not None and gone.any() and array.dtype.kind not in "fmM":
-        array = array.astype(object)
-    if gone is not None and gone.any() and array.dtype.kind == "O":
+    if gone is not None and gone.any():
+        array = array.astype(float if array.dtype.kind == "f" else object)
         array[gone] = None
     return array
 
@@ -292,8 +293,9 @@ def _of_arrow(path: Path, kind: str) -> Table:
         _refuse_beyond_memory(path, OF_COLUMNS * 8 * len(dataset.schema.names) * dataset.count_rows())
         found = dataset.to_table()
     except pyarrow.ArrowInvalid as error:
-        told = " ".join(str(error).split())[:100]
-        raise ValueError(f"{path.name} cannot be read as {kind} ({told}); write it again") from error
+        raise ValueError(
+            f"{path.name} is no {'Parquet' if kind == 'parquet' else 'Arrow'} file; write it again"
+        ) from error
     return _table(path.name, {name: found[name] for name in found.column_names}, found.column_names)
 
 

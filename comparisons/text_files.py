@@ -26,7 +26,7 @@ POINT, COMMA = (re.compile(rf"[+-]?(\d+({mark}\d*)?|{mark}\d+)([eE][+-]?\d+)?") 
 THOUSANDS = re.compile(r"[+-]?\d{1,3}([.,' ’]\d{3})+([.,]\d*)?")
 # One comma and three digits: a thousand and more, or a number with three decimals.
 EITHER = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
-DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b.*")
+DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(\D.*)?")
 INFINITE = re.compile(r"[+-]?(inf(inity)?|∞)", re.IGNORECASE)
 WITH_UNIT = re.compile(r"[+-]?[\d.,]+\s*[^\W\d_]\S*")
 # Lines that are looked at to recognise the separator, and cells of a column for the decimal mark.

@@ -149,7 +149,8 @@ def template(own: Own, asked: Mapping[str, Any]) -> str:
         told.append(f"{line:<44}# {comment}")
     prior = {} if c.family is not None else plain(own.prior)
     if prior:
-        told += ["", "# [prior]", *(f"# {key} = {_toml(value)}" for key, value in prior.items())]
+        off = "" if "prior" in asked else "# "
+        told += ["", f"{off}[prior]", *(f"{off}{key} = {_toml(value)}" for key, value in prior.items())]
     return "\n".join([*told, ""])
 
 

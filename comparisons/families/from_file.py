@@ -6,13 +6,17 @@ import difflib
 import re
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 from models.family import Family
-from models.inputs import one_line, some_of
+from models.inputs import cut, some_of
 
+# Characters of what an error says.
+LONGEST = 150
 PLACE = re.compile(r"(?P<file>.+\.py)(:(?P<name>.*))?")
 
 
@@ -38,9 +42,24 @@ def load(told: str) -> Family:
     there = _families(path.resolve(), content)
     if name in there:
         return there[name]
+    if not name:
+        raise ValueError(f"{path} has {some_of(there) or 'no family'}; tell which, as {path}:NAME")
     near = difflib.get_close_matches(name, list(there), n=1, cutoff=0.4)
-    meant = f"did you mean {path}:{near[0]}?" if near else f"it has {some_of(there) or 'none'}; tell it as {path}:NAME"
+    meant = f"did you mean {path}:{near[0]}?" if near else f"it has {some_of(there) or 'none'}"
     raise ValueError(f"{path} has no models.family.Family called {name!r}; {meant}")
+
+
+@contextmanager
+def telling(what: str, path: Path | str) -> Iterator[None]:
+    """Tell an error inside the block, which is somebody else's program, with its line in their file; ValueError."""
+    try:
+        yield
+    # Whatever stops it.
+    except (Exception, SystemExit) as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        told = f"{what} stops with {type(error).__name__}: {cut(' '.join(str(error).split()), LONGEST)}"
+        raise ValueError(f"{told}{'' if line is None else f', in line {line} of {path}'}; mend it") from error
 
 
 @cache
@@ -50,13 +69,6 @@ def _families(path: Path, content: bytes) -> dict[str, Family]:
     module.__file__ = str(path)
     # Where classes look for the names in their annotations.
     sys.modules[module.__name__] = module
-    try:
+    with telling(path.name, path):
         exec(compile(content, path, "exec"), vars(module))
-    # Somebody else's program: whatever stops it is told with its place.
-    except Exception as error:
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 1
-        raise ValueError(
-            f"line {line} of {path} stops with {type(error).__name__}: {one_line(str(error))}; mend it"
-        ) from error
     return {name: value for name, value in vars(module).items() if isinstance(value, Family)}

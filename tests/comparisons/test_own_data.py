@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from comparisons import own, toml_files
+from comparisons import own
+from comparisons.command import own_data
+from comparisons.command.command_line import main
 from comparisons.families import FAMILIES
 from comparisons.tables import name_and_unit, read
 from models import CoinTosses, Measurements
@@ -222,37 +226,128 @@ def test_what_decides_a_comparison_changes_its_key(people: Path) -> None:
     assert own.key_of(own.declared(people, **options)) in keys
 
 
-def test_a_file_that_was_written_asks_for_the_same_comparison(people: Path) -> None:
-    options: dict[str, Any] = {"columns": ["height"], "labels": "sex", "missing": "drop"}
-    asked = own.declared(people, name="study", **options)
-    path = people.parent / "study.toml"
-    path.write_text(toml_files.template(asked, options | {"data": people.name}))
-    again = own.declared(**toml_files.read(path))
-    assert own.key_of(again) == own.key_of(asked)
-    assert again.comparison.name == "study"
+ROWS: list[tuple[str, dict[str, Any], str]] = [
+    ("heads,tosses\n5,10\n,3\n5.5,10\n", {}, "column 'heads' in line 4 of t.csv is 5.5, which is not a whole number"),
+    ("heads,tosses\n5,10\n,3\n11,10\n", {}, "column 'heads' in line 4 of t.csv is 11 but only 10 coins were tossed"),
+    ("heads,tails\n5,10\n,3\n5,-2\n", {}, "column 'tails' in line 4 of t.csv is -2, which is below 0"),
+    (
+        "events,exposure\n5,1\n,3\n5,0\n",
+        {},
+        "column 'exposure' in line 4 of t.csv is 0; events are counted over a positive",
+    ),
+    ("y,n\n5,1\n,3\n6,-1\n", {"columns": "y", "counts": "n"}, "column 'n' in line 4 of t.csv is -1, which is below 0"),
+    ("toss,bag\nH,a\n,b\nK,a\n", {}, "column 'toss' has 'K' in line 4 of t.csv; a toss is one of 1, h, head"),
+    (
+        "toss,bag,coin\nH,a,A\n,b,B\nT,a,B\n",
+        {"labels": "coin"},
+        "column 'coin' in line 4 of t.csv is not that of the first toss of its bag",
+    ),
+    ("height (cm)\n3\n3\n3\n", {}, "column 'height (cm)' of t.csv is constant (3)"),
+]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (
-            'data = "people.csv"\ncolums = "height"\n',
-            "study.toml, line 2: there is no key 'colums'; did you mean 'columns'?",
-        ),
-        ('columns = "height"\n', 'study.toml has no key "data"'),
-        ("data = \n", "study.toml is no TOML"),
-        ('data = "people.csv"\n\nprior = 3\n', "study.toml, line 3: prior is 3; give a table"),
-        (
-            'data = "people.csv"\nfamily = "poissons"\n[prior]\nshape = -1.0\nrate = 1.0\n',
-            "study.toml, line 3: prior of poissons: shape is -1",
-        ),
-    ],
-)
-def test_a_wrong_file_is_refused_with_line_and_key(people: Path, text: str, message: str) -> None:
-    path = people.parent / "study.toml"
+@pytest.mark.parametrize(("text", "options", "told"), ROWS, ids=[told[:40] for *_, told in ROWS])
+def test_what_a_family_cannot_have_is_told_by_column_and_line(
+    text: str, options: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
     path.write_text(text)
-    with pytest.raises(ValueError, match=re.escape(message)):
-        toml_files.read(path)
+    with pytest.raises(ValueError, match=re.escape(told)):
+        own.declared(path, n_components=2, missing="drop", **options)
+
+
+@pytest.mark.parametrize(("heads", "tails"), [("H", "T"), ("heads", "tails"), ("yes", "no"), (True, False), (1, 0)])
+def test_a_toss_may_be_a_word_and_which_is_heads_is_told(heads: Any, tails: Any) -> None:
+    data = {"toss": [heads, tails, heads, heads], "bag": ["a", "a", "b", "b"]}
+    found = own.declared(data, n_components=2)
+    rows = found.comparison.data(found.dataset)
+    assert (rows.heads.tolist(), rows.tosses.tolist()) == ([1, 2], [2, 2])
+    told = f"In column 'toss' stands {heads} for 1, {tails} for 0."
+    assert (told in found.notes) == (heads != 1 or heads is True)
+
+
+def test_every_measurement_has_a_title_and_a_unit_of_its_own() -> None:
+    values = {
+        "height (cm)": [1.0, 2.0, 4.0, 3.0, 2.0],
+        "w": [2.0, 7.0, 1.0, 0.0, 5.0],
+        "mmol/L": [3.0, 1.0, 1.0, 2.0, 0.0],
+    }
+    found = own.declared(values, n_components=1).comparison
+    assert (found.features, found.unit, found.units) == (("height", "w", "mmol/L"), "", {"height": "cm"})
+    titled = {"stature (cm)": "height", "mass (kg)": "w"}
+    asked = own.declared(values, n_components=1, columns=titled)
+    assert asked.comparison.features == ("stature", "mass")
+    assert asked.comparison.units == {"stature": "cm", "mass": "kg"}
+    alike = own.declared({"x (cm)": [1.0, 2.0, 4.0], "x (in)": [2.0, 1.0, 5.0]}, n_components=1).comparison
+    assert (alike.features, alike.units) == (("x (cm)", "x (in)"), {})
+
+
+def test_columns_of_a_family_are_not_guessed_by_their_order() -> None:
+    with pytest.raises(ValueError, match=re.escape("no column called heads, but number, h, n; say which it is")):
+        own.declared({"number": [1, 2], "h": [1, 2], "n": [3, 4]}, "coins", 2)
+    asked = own.declared({"tosses": [3, 4], "heads": [1, 2]}, "coins", 2, columns=["tosses", "heads"])
+    assert asked.comparison.data(asked.dataset).tosses.tolist() == [3, 4]
+
+
+def test_an_option_that_a_family_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="covariance is 'tied' but coins have none"):
+        own.declared({"heads": [1, 2], "tosses": [3, 4]}, n_components=2, covariance="tied")
+
+
+def test_names_of_components_say_how_many_there_are(people: Path) -> None:
+    assert own.declared(people, columns="n", components=["a", "b"]).comparison.components == ("a", "b")
+
+
+def test_the_command_that_is_told_asks_for_the_same(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models import GaussianPrior
+
+    monkeypatch.chdir(people.parent)
+    written: list[dict[str, Any]] = [
+        {"columns": "height", "labels": "sex", "missing": "drop", "decimal": ",", "separator": ";"},
+        {
+            "columns": {"stature (m)": "height"},
+            "n_components": 2,
+            "missing": "drop",
+            "weights": "equal",
+            "name": "it's",
+        },
+        {"columns": ["height", "n"], "n_components": 1, "missing": "drop", "covariance": "diagonal"},
+        {"columns": ["n"], "family": "poissons", "n_components": 2},
+    ]
+    for options in written:
+        asked = own.declared("people.csv", **options)
+        context = main.make_context("comparisons", shlex.split(asked.command)[1:])
+        run = main.commands["run"].make_context("run", shlex.split(asked.command)[2:], parent=context)
+        (again,) = own_data.asked(run, (), {k: run.params[k] for k in own.ON_COMMAND_LINE}, None)
+        assert own.key_of(again.own) == own.key_of(asked)
+        assert again.command == asked.command
+    # For what the command line has no words there is Python.
+    prior = GaussianPrior(mean=170.0, shrinkage=0.05, degrees_of_freedom=5.0, scale=1 / 3)
+    in_python: list[dict[str, Any]] = [
+        {"weights": [0.25, 0.75]},
+        {"prior": prior},
+        {"title": "It's"},
+        {"components": ["a", "b"]},
+    ]
+    for options in in_python:
+        asked = own.declared("people.csv", n_components=2, columns="height", missing="drop", **options)
+        assert asked.command.startswith("comparisons.compare('people.csv', ")
+        names = {"comparisons": SimpleNamespace(compare=own.declared), "GaussianPrior": GaussianPrior}
+        assert own.key_of(eval(asked.command, names)) == own.key_of(asked)
+    assert own.declared({"heads": [1, 2], "tosses": [3, 4]}, n_components=2, labels=[0, -1]).command == (
+        "comparisons.compare(a_mapping_of_columns, n_components=2, labels=labels, family='coins', columns=['heads', 'tosses'])"
+    )
+
+
+def test_every_digit_of_a_prior_decides() -> None:
+    from models import GaussianPrior
+
+    y, scale = np.random.default_rng(1).normal(size=(40, 5)), np.eye(5)
+    keys = set()
+    for last in (1.0, 1.0 + 1e-12):
+        scale[4, 4] = last
+        keys.add(own.key_of(own.declared(y, n_components=1, prior=GaussianPrior(np.zeros(5), 0.1, 9.0, scale))))
+    assert len(keys) == 2
 
 
 @pytest.mark.parametrize("name", FAMILIES)
