@@ -134,10 +134,10 @@ def declared(
     one_unit = set(units.values()) if len(units) == len(features) else set()
     if unit is None and len(one_unit) == 1:
         unit, units = one_unit.pop(), {}
-    what = " and ".join(features) if features else kind.name
+    what = " and ".join(features) if features else kind.name.capitalize()
     comparison = Comparison(
         name=name if name is not None else f"own-{stem}" if stem in catalogue.names() else stem,
-        title=title or f"{what[:1].upper()}{what[1:]} of {source}",
+        title=title or f"{what} of {source}",
         question=question or f"Do EM and the posterior of {len(names)} {kind.name} agree on {source}?",
         dataset=stem,
         description=" ".join([f"{rows.n} rows of {source}.", *notes]),

@@ -30,6 +30,9 @@ WRONG, WRONG_USE, INCONCLUSIVE, CRASHED = 1, 2, 3, 4
 UNFORESEEN, INTERRUPTED, NOBODY_READS = 70, 130, 141
 RESULTS = "results"
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
+SEED = click.option(
+    "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of all random numbers."
+)
 
 
 def _version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
@@ -132,10 +135,11 @@ def list_comparisons(out: Path) -> None:
         click.echo(f"{name:<{width}}  {question}")
 
 
-def _known(context: click.Context, parameter: click.Parameter, names: Sequence[str]) -> tuple[str, ...]:
+def _known(context: click.Context, parameter: click.Parameter, names: Sequence[str] | str | None) -> tuple[str, ...]:
     """Refuse an unknown name before anything runs, and run nothing twice."""
     from comparisons import catalogue
 
+    names = [names] if isinstance(names, str) else names or ()
     for name in names:
         if name.endswith(".toml") or own_data.is_stored(name, context.params.get("out") or Path(RESULTS)):
             continue
@@ -151,10 +155,6 @@ def _known(context: click.Context, parameter: click.Parameter, names: Sequence[s
     return tuple(dict.fromkeys(names))
 
 
-def _one_known(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
-    return None if name is None else _known(context, parameter, [name])[0]
-
-
 @main.command(
     short_help="Run comparisons, write results and reports.",
     epilog="Exit status: 0 fine; 1 some verdict is wrong; 2 wrong use; 3 some is inconclusive; 4 some crashed.",
@@ -164,9 +164,7 @@ def _one_known(context: click.Context, parameter: click.Parameter, name: str | N
 @click.option(
     "--out", type=DIRECTORY, default=RESULTS, show_default=True, is_eager=True, help="Directory of results and reports."
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of all random numbers."
-)
+@SEED
 @click.option(
     "--draws", type=click.IntRange(min=100), default=1000, show_default=True, help="Of each chain, after tuning."
 )
@@ -207,12 +205,8 @@ def run(
         raise click.UsageError(f"--out {out} cannot be made: {error.strerror}") from error
     chosen = [name for name in names if name in catalogue.names()] or ([] if asked else list(catalogue.names()))
     tasks = [processes.Task(name, out, seed, draws, chains, fresh, structure(name)) for name in chosen]
-    settings = {"seed": seed, "draws": draws, "chains": chains}
-    tasks += [
-        processes.Task(each.name, out, **settings | each.settings, fresh=fresh, own=each.options, command=each.command)
-        for each in asked
-    ]
-    own_data.compare_numbers(asked, out, seed, fresh=fresh)
+    tasks += own_data.tasks(asked, out, {"seed": seed, "draws": draws, "chains": chains}, fresh=fresh)
+    numbers = own_data.compare_numbers(asked, out, seed, fresh=fresh)
     try:
         with progress.shown(len(tasks)) as show:
             outcomes = processes.run_all(tasks, jobs, show)
@@ -223,6 +217,8 @@ def run(
     if as_json:
         _print_json(out, outcomes, alone=len(tasks) == 1)
     else:
+        for each in numbers:
+            terminal.print_components(each)
         terminal.print_outcomes(outcomes)
     click.echo(f"Reports: {index}", err=True)
     sys.exit(_status(outcomes))
@@ -250,14 +246,12 @@ def _print_json(out: Path, outcomes: Sequence[Outcome], *, alone: bool) -> None:
 
 
 @main.command(short_help="How many components? Test, Bayes factors and criteria.")
-@click.argument("of", metavar="[NAME | FILE.toml]", required=False, callback=_one_known)
+@click.argument("of", metavar="[NAME | FILE.toml]", required=False, callback=_known)
 @own_data.options
 @click.option(
     "--max", "most", type=click.IntRange(min=2), help="Largest number of components.  [default: one more than NAME's]"
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of all random numbers."
-)
+@SEED
 @click.option(
     "--out", type=DIRECTORY, is_eager=True, help="Directory of results: store components.json there, for the report."
 )
@@ -266,7 +260,7 @@ def _print_json(out: Path, outcomes: Sequence[Outcome], *, alone: bool) -> None:
 def components(
     context: click.Context,
     /,
-    of: str | None,
+    of: tuple[str, ...],
     most: int | None,
     seed: int,
     out: Path | None,

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from comparisons.command.processes import Task
+    from comparisons.components.record import Components
     from comparisons.own import Own
 
 FILE = click.Path(exists=True, dir_okay=True, path_type=Path)
@@ -178,11 +180,11 @@ def _of_stored(context: click.Context, name: str, given: dict[str, Any], out: Pa
     from comparisons.results.files import directory_name
 
     assert out is not None
-    try:
-        result = store.read(out / directory_name(name))
-    except store.StoredResultError as error:
-        raise click.UsageError(str(error), context) from error
-    command = result.provenance.command
+    command = store.command_of(out / directory_name(name))
+    if command is None:
+        raise click.UsageError(
+            f"the result of {name} in {out} is damaged; run it again by --data or its TOML file", context
+        )
     words = shlex.split(command)
     if words[:2] != ["comparisons", "run"]:
         raise click.UsageError(f"{name} was made in Python; ask there, as it was: {command}", context)
@@ -227,26 +229,27 @@ def _each(options: dict[str, Any], settings: dict[str, Any], of_file: tuple[str,
     return found
 
 
-def one_asked(context: click.Context, name: str | None, own: Mapping[str, Any], out: Path) -> tuple[Own | str, str]:
+def one_asked(context: click.Context, names: Sequence[str], own: Mapping[str, Any], out: Path) -> tuple[Own | str, str]:
     """The comparison whose number of components is asked for, or its name in the catalogue, and the command that asks for it."""
-    if name is None and own["data"] is None:
+    if not names and own["data"] is None:
         raise click.UsageError("there is no NAME, and no --data; give one of them", context)
     if own["data"] is not None and own["n_components"] is None and own["labels"] is None:
         own = {**own, "n_components": numbers(2)}
-    found = asked(context, [] if name is None else [name], own, out)
+    found = asked(context, names, own, out)
     if not found:
-        return str(name), f"comparisons components {name}"
+        return names[0], f"comparisons components {names[0]}"
     last = found[-1]
-    _refuse_changed(context, name, last, out)
+    for name in names:
+        _refuse_changed(context, name, last, out)
     return last.own, last.command.replace("comparisons run", "comparisons components", 1)
 
 
-def _refuse_changed(context: click.Context, name: str | None, each: Asked, out: Path) -> None:
+def _refuse_changed(context: click.Context, name: str, each: Asked, out: Path) -> None:
     """Refuse a stored result whose data are others by now."""
     from comparisons.results import store
     from comparisons.results.files import directory_name
 
-    if name is not None and is_stored(name, out):
+    if is_stored(name, out):
         result = store.read(out / directory_name(name))
         if result.data.sha256 != each.own.dataset.sha256:
             raise click.UsageError(
@@ -254,18 +257,32 @@ def _refuse_changed(context: click.Context, name: str | None, each: Asked, out: 
             )
 
 
-def compare_numbers(found: Sequence[Asked], out: Path, seed: int, *, fresh: bool) -> None:
+def tasks(found: Sequence[Asked], out: Path, settings: Mapping[str, Any], *, fresh: bool) -> list[Task]:
+    """What there is to run, under these settings where none were told."""
+    from comparisons.command.processes import Task
+
+    return [
+        Task(each.name, out, **{**settings, **each.settings}, fresh=fresh, own=each.options, command=each.command)
+        for each in found
+    ]
+
+
+def compare_numbers(found: Sequence[Asked], out: Path, seed: int, *, fresh: bool) -> list[Components]:
     """Compare the numbers of components where several are asked for, so that each report has the table."""
     from comparisons.command import progress
     from comparisons.components import comparing
+    from comparisons.results.files import directory_name
 
+    compared = []
     for among in {id(each.among): each.among for each in found if each.among is not None}.values():
         of = [each for each in found if each.among is among]
         command = of[-1].command.replace("comparisons run", "comparisons components", 1)
         with progress.stages() as show:
-            comparing.compare_once(
-                among, [each.name for each in of], seed=seed, out=out, fresh=fresh, progress=show, command=command
+            places = [out / directory_name(each.name) for each in of]
+            compared.append(
+                comparing.compare_once(among, places, seed=seed, fresh=fresh, progress=show, command=command)
             )
+    return compared
 
 
 def questions(out: Path) -> dict[str, str]:

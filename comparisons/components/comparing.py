@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,29 +104,24 @@ def compare(
 
 def compare_once(
     own: Own,
-    names: Sequence[str],
+    places: Sequence[Path],
     *,
     seed: int,
-    out: Path,
     fresh: bool,
     progress: Callable[[str, int, int], None],
     command: str,
-) -> None:
-    """Compare numbers of components up to those of ``own``, and store it with each of these results, unless it is there."""
-    most, places = own.comparison.n_components, [out / directory_name(name) for name in names]
-    key = _key(own, own.dataset.sha256, most, seed)
-    if fresh or not all(_has(place, key) for place in places):
+) -> Components:
+    """Compare numbers of components up to those of ``own``, unless that is stored in the first of these directories."""
+    most = own.comparison.n_components
+    found = None
+    # One that is damaged is made again.
+    with suppress(StoredResultError):
+        found = None if fresh else record.read(places[0])
+    if found is None or found.provenance.key != _key(own, own.dataset.sha256, most, seed):
         found = compare(own, most, seed=seed, progress=progress, command=command)
-        for place in places:
-            record.write(found, place)
-
-
-def _has(place: Path, key: str) -> bool:
-    try:
-        found = record.read(place)
-    except StoredResultError:
-        return False
-    return found is not None and found.provenance.key == key
+    for place in places:
+        record.write(found, place)
+    return found
 
 
 def _key(asked: str | Own, sha256: str, most: int, seed: int) -> str:

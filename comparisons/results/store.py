@@ -200,6 +200,14 @@ def _identity(result: Result) -> dict[str, Any]:
     return {"comparison": result.name, "key": result.provenance.key, "started": result.provenance.started}
 
 
+def command_of(directory: Path) -> str | None:
+    """Return the command that made the result here, whatever its schema; None where it is damaged."""
+    try:
+        return str(msgspec.json.decode((directory / RESULT).read_bytes())["provenance"]["command"])
+    except (OSError, msgspec.DecodeError, LookupError, TypeError):
+        return None
+
+
 def _rerun(path: Path) -> str:
     return f"comparisons run {path.parent.name} --out {path.parent.parent}"
 
