@@ -38,7 +38,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def declared(**options: Any) -> own.Own:
-    return own.declared("waits.csv", **{"family": "mine.py:exponentials", "n_components": 2} | options)
+    asked: dict[str, Any] = {"family": "mine.py:exponentials", "n_components": 2}
+    return own.declared("waits.csv", **(asked | options))
 
 
 def test_a_family_is_taken_from_its_file_with_the_column_that_it_names(folder: Path) -> None:

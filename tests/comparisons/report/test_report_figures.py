@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from comparisons.report.appearance import Illustration, style
+from comparisons.report.appearance import Illustration, style, unit_of
 from comparisons.report.data_and_fits import _covariance
 from comparisons.report.draws import draws_of
 from comparisons.report.em_trace import figures_of_trace
@@ -96,3 +96,28 @@ def test_ellipses_have_the_covariance_of_the_form(
     found = _covariance(result, "long", "a", "b")
     assert found is not None
     assert_array_equal(found, expected)
+
+
+def test_every_axis_has_the_unit_of_its_own_feature() -> None:
+    made = two_coins()
+    powers = {"means": 1, "covariances": 2, "variances": 2, "height": 1, "weight": 1, "ratio": 1}
+    model = replace(made.model, unit_powers=powers)
+    several = replace(made.data, unit="", units={"height": "cm", "weight": "kg"})
+    one = replace(made.data, unit="cm", units={})
+    for data, name, told in (
+        (several, "height", "cm"),
+        (several, "means[1, weight]", "kg"),
+        (several, "means[height, weight]", "kg"),
+        (several, "covariances[1, height, height]", "cm²"),
+        (several, "covariances[1, height, weight]", "cm·kg"),
+        (several, "covariances[height, weight]", "cm·kg"),
+        (several, "variances[1]", ""),
+        (several, "means[1, ratio]", ""),
+        (several, "covariances[1, height, ratio]", ""),
+        (several, "weights[1]", ""),
+        (one, "means[1]", "cm"),
+        (one, "covariances[1, height, weight]", "cm²"),
+        (one, "weights[1]", ""),
+        (replace(one, unit="heads in ten"), "variances[1]", ""),
+    ):
+        assert unit_of(replace(made, model=model, data=data), name) == told, name
