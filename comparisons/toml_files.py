@@ -146,7 +146,7 @@ def template(own: Own, asked: Mapping[str, Any]) -> str:
         if key == "covariance" and "covariance" not in family.options:
             continue
         line = f"{'' if key in asked else '# '}{key} = {_toml(asked.get(key, value))}"
-        told.append(f"{line:<44}# {comment}")
+        told.append(f"{line:<42}  # {comment}")
     prior = {} if c.family is not None else plain(own.prior)
     if prior:
         off = "" if "prior" in asked else "# "

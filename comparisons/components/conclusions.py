@@ -108,9 +108,9 @@ def _bayes(candidates: list[Candidate]) -> str:
             continue
         known = [factor.log_value, *(value for value in factor.under.values() if value is not None)]
         unknown = ", where that can be relied on" if len(known) <= len(factor.under) else ""
-        spread = f"{ratio(min(known))} to {ratio(max(known))} as the prior's numbers are halved and doubled{unknown}"
-        told = f"{ratio(factor.log_value)} ({_strength(factor.log_value)}"
-        parts.append(f"{k} against {k - 1} {told}; {spread})")
+        spread = f"; {ratio(min(known))} to {ratio(max(known))} as the prior's numbers are halved and doubled{unknown}"
+        told = f"{ratio(factor.log_value)} ({_strength(factor.log_value)}{spread if factor.under else ''})"
+        parts.append(f"{k} against {k - 1} {told}")
     return f"Bayes factors: {', '.join(parts)}."
 
 
