@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from comparisons.capabilities import Margin
 from comparisons.declaration import Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.family import Family, Setup
-from comparisons.families.from_file import telling
+from comparisons.families.tried import tried
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from em.general import GeneralMixture
 from em.general import family_mixture as fitted
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 # Points of a density, and numbers of a count that are drawn at most.
 GRID, MOST_NUMBERS = 200, 400
-# Distinct rows, and draws from the prior, at which a family is tried before anything runs.
-MOST_TRIED, DRAWS_TRIED = 200, 100
 
 
 class OwnFamily(Family):
@@ -57,56 +54,9 @@ class OwnFamily(Family):
     def fitting(self, comparison: Comparison, data: Rows) -> Comparison:
         if comparison.prior is not None:
             instance_of("prior", comparison.prior, FamilyPrior)
-        values = np.unique(data.y)
-        values = values[np.unique(np.linspace(0, len(values) - 1, MOST_TRIED).astype(int))]
-        self._refuse_densities(values, comparison)
-        self._refuse_m_step(values, comparison.n_components)
-        return comparison
-
-    def _refuse_densities(self, values: Floats, comparison: Comparison) -> None:
-        """See that the functions of the family take arrays, and that every row has a density somewhere."""
         prior = self.own.prior if comparison.prior is None else comparison.prior
-        drawn = self.prior_draws(comparison, prior, DRAWS_TRIED, np.random.default_rng(0))
-        with self._telling("scipy"):
-            density = self._log_density(values[:, None], {n: v[:, None, :] for n, v in drawn.items()})
-        if density.shape != (DRAWS_TRIED, len(values), comparison.n_components):
-            raise ValueError(f"scipy of {self.name} gave shape {density.shape}; mend it to take arrays that broadcast")
-        if np.isnan(density).any():
-            s, i, k = np.argwhere(np.isnan(density))[0]
-            at = ", ".join(f"{n} = {v[s, k]:.6g}" for n, v in drawn.items())
-            raise ValueError(
-                f"the density of {self.name} at {self.own.data} = {values[i]:.6g} is NaN where {at}; mend scipy"
-            )
-        with self._telling("scipy"):
-            self.distribution({n: v[0] for n, v in drawn.items()}).rvs(size=comparison.n_components, random_state=1)
-        with self._telling("pymc"):
-            import pymc as pm
-
-            pm.logp(self.own.pymc(**{n: v[0] for n, v in drawn.items()}), values[:, None])
-        nowhere = np.isneginf(density).all(axis=(0, 2))
-        if nowhere.any():
-            raise ValueError(
-                f"{self.own.data} = {values[np.argmax(nowhere)]:.6g} has density 0 at all {DRAWS_TRIED} draws from the prior of "
-                f"{self.name}; take the row out, or choose another family"
-            )
-
-    def _refuse_m_step(self, values: Floats, k: int) -> None:
-        """See that the M-step, where there is one, gives all parameters."""
-        if self.own.m_step is None:
-            return
-        priors = self.own.prior.parameters
-        given = next(iter(priors.values())) if len(priors) == 1 else priors
-        with self._telling("m_step"):
-            found = dict(self.own.m_step(values, np.full((len(values), k), 1 / k), given))
-        shapes = {name: np.shape(value) for name, value in found.items()}
-        if shapes != dict.fromkeys(self.variables, (k,)):
-            raise ValueError(
-                f"m_step of {self.name} gave {shapes or 'nothing'}; give {', '.join(self.variables)}, each of shape ({k},)"
-            )
-
-    def _telling(self, function: str) -> AbstractContextManager[None]:
-        code = getattr(getattr(self.own, function), "__code__", None)
-        return telling(f"{function} of {self.name}", "" if code is None else code.co_filename)
+        tried(self.own, data.y, comparison.n_components, prior)
+        return comparison
 
     def default_prior(self, data: Rows, n_components: int) -> FamilyPrior:
         return self.own.prior
