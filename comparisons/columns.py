@@ -5,16 +5,17 @@ Nouns of `models` say what is wrong with a row by its number among those that th
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from comparisons import families
 from comparisons.families.family import Family
-from comparisons.tables import Table, name_and_unit
+from comparisons.tables import Table, name_and_unit, read
 from models.inputs import Integers, shown, some_of
 
 type Missing = Literal["refuse", "drop"]
@@ -34,6 +35,9 @@ class Chosen:
     Attributes
     ----------
     family, rows : what they are of, and the noun of `models`
+    source, sha256 : where they are from, and of what was there
+    features : names of measurements, their units taken off; empty for other families
+    units : of each column that has one, by its name
     roles : header of each column by role, or of measurements by title
     components : names of the components as labels tell them, None where they do not
     dropped : rows left out
@@ -42,15 +46,43 @@ class Chosen:
 
     family: Family
     rows: Any
-    roles: Mapping[str, str]
-    components: list[str] | None
-    dropped: int
-    notes: list[str]
+    source: str
+    sha256: str
+    features: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+    components: list[str] | None = None
+    dropped: int = 0
+    notes: Sequence[str] = ()
 
-    @property
-    def titles(self) -> list[str]:
-        """What each column of measurements is called, its unit left on; nothing of other families."""
-        return list(self.roles) if self.family.measures else []
+    def one_unit_or_several(self) -> tuple[str, dict[str, str]]:
+        """The unit of all columns, where they have one; else those of each."""
+        if len(set(self.units.values())) == 1 and len(self.units) == max(len(self.features), 1):
+            return next(iter(self.units.values())), {}
+        return "", dict(self.units)
+
+
+def is_noun(data: Any, family: Family | None) -> bool:
+    """Whether data are a noun of `models` already."""
+    known = [*families.FAMILIES.values(), *([] if family is None else [family])]
+    return any(isinstance(data, each.data) for each in known)
+
+
+def of_noun(data: Any, family: Family | None) -> Chosen:
+    """Rows that are a noun of `models` already; ValueError for those of another family."""
+    name = f"models.{type(data).__name__}"
+    if family is not None and not isinstance(data, family.data):
+        raise ValueError(f"family is {family.name} but data is {name}; leave the family out")
+    kind = family or families.of(data)
+    return Chosen(kind, data, name, digest(kind, data), features=getattr(data, "features", ()))
+
+
+def digest(family: Family, rows: Any) -> str:
+    """Of rows as they stand."""
+    found = hashlib.sha256(family.name.encode())
+    for array in (family.columns(rows), rows.counts, rows.labels):
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def chosen(
@@ -87,7 +119,12 @@ def chosen(
         # A noun of one column may call it y.
         places = {"y": next(iter(roles.values())), **roles, "counts": counted, "labels": labelled}
         raise ValueError(_by_line(str(error), places, table, kept)) from error
-    return Chosen(kind, rows, roles, words, table.n - len(kept), [*notes, *of_labels, *left])
+    features, units = _titles_and_units(list(roles) if kind.measures else [])
+    if len(roles) == 1 and not kind.measures:
+        (header,) = roles.values()
+        units = {header: unit} if (unit := name_and_unit(header)[1]) else {}
+    told = [*table.notes, *notes, *of_labels, *left]
+    return Chosen(kind, rows, table.source, table.sha256, features, units, roles, words, table.n - len(kept), told)
 
 
 def _by_line(message: str, headers: Mapping[str, str | None], table: Table, kept: Integers) -> str:
@@ -135,13 +172,8 @@ def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tu
     called = {header.lower(): header for header in there}
     for kind in families.FAMILIES.values() if family is None else [family]:
         found = {role: called[role] for role in kind.roles if role in called}
-        if found:
-            try:
-                complete = kind.complete(found, table.source)
-            except ValueError:
-                if family is not None:
-                    raise
-                continue
+        if found and (family is not None or _is_complete(kind, found)):
+            complete = kind.complete(found, table.source)
             why = "" if family else f" The family is {kind.name}, by these."
             return kind, complete, [f"Columns are taken by their names: {some_of(found.values())}.{why}"]
     kind = _measuring() if family is None else family
@@ -155,14 +187,23 @@ def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tu
         raise ValueError(
             f"{table.source} has no column of numbers among {some_of(table.columns)}{told}; choose one of numbers"
         )
-    if kind.roles and len(headers) > 1:
+    if kind.roles and not (len(headers) == 1 and _is_complete(kind, {kind.roles[0]: headers[0]})):
+        first = kind.roles[0]
         raise ValueError(
-            f"{table.source} has no column called {kind.roles[0]}, but {some_of(headers)}; say which it is, as "
-            f"columns={{{kind.roles[0]!r}: {headers[0]!r}}} (--column {kind.roles[0]}={headers[0]})"
+            f"{table.source} has {some_of(there)}, none called as {kind.name} call theirs ({', '.join(kind.roles)}); say "
+            f"which is which, as --column {first}={there[0]}"
         )
     notes = [f"Columns taken: {some_of(headers)}."]
     notes += [f"Columns left out, as they are not of numbers: {some_of(left)}."] if left else []
     return kind, kind.complete(kind.in_order(headers), table.source), notes if family else [*notes, _guessed(kind)]
+
+
+def _is_complete(kind: Family, roles: dict[str, str]) -> bool:
+    try:
+        kind.complete(roles, "")
+    except ValueError:
+        return False
+    return True
 
 
 def _measuring() -> Family:
@@ -244,10 +285,12 @@ def _labels(
         if array.dtype.kind in "iu":
             return array[kept].astype(np.int64), None, []
         of = "labels"
-        words = [None if each is None or each != each or each == "" else str(each) for each in array.tolist()]
+        words = read({of: labels}).words(of)
     levels = sorted({word for word in words if word is not None}, key=_as_read)
     if not levels:
         raise ValueError(f"{of} is empty in every row; leave it out")
+    if len(levels) == table.n > 2:
+        raise ValueError(f"{of} has another word in every row, so it tells no components; leave it out")
     if components is not None:
         unknown = [word for word in levels if word not in components]
         if unknown:
@@ -285,7 +328,7 @@ def _beside(name: str, values: Any, n: int, kept: Integers) -> Any:
     return array[kept]
 
 
-def titles_and_units(titles: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+def _titles_and_units(titles: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
     """Names of measurements without their units, and the unit of each that has one; with them where two would be alike."""
     told = [name_and_unit(title) for title in titles]
     names = [name for name, _ in told]

@@ -102,77 +102,72 @@ def declared(
     asked = {k: v for k, v in locals().items() if v is not None and not (isinstance(v, str) and DEFAULTS.get(k) == v)}
     if missing not in ("refuse", "drop"):
         raise ValueError(f'missing is {shown(missing)}; give "refuse" or "drop"')
-    if n_components is not None:
-        n_components = component_number(n_components)
     if name in catalogue.names():
         raise ValueError(f"name is {shown(name)}, which is a comparison of the catalogue; give another one (--name)")
     own_family, kind = _family(family)
-    notes: list[str] = []
-    words, dropped = None, 0
-    units: dict[str, str] = {}
-    if any(isinstance(data, each.data) for each in families.FAMILIES.values()):
+    if table_columns.is_noun(data, kind):
         if columns is not None or labels is not None or counts is not None:
             raise ValueError(f"columns, labels and counts are in models.{type(data).__name__}; leave the arguments out")
-        rows, kind = data, kind or families.of(data)
-        if not isinstance(data, kind.data):
-            raise ValueError(f"family is {kind.name} but data is models.{type(data).__name__}; leave the family out")
-        source, sha256, features = f"models.{type(data).__name__}", _digest(kind, data), getattr(data, "features", ())
+        taken = table_columns.of_noun(data, kind)
     else:
         table = read(data, separator, decimal)
         taken = table_columns.chosen(table, kind, columns, labels, counts, components, missing)
-        rows, kind, words, dropped = taken.rows, taken.family, taken.components, taken.dropped
-        notes += [*table.notes, *taken.notes]
-        source, sha256 = table.source, table.sha256
-        features, units = table_columns.titles_and_units(taken.titles)
         roles = dict(taken.roles)
-        asked |= {"family": family or kind.name, "columns": [*roles] if [*roles] == [*roles.values()] else roles}
+        asked |= {
+            "family": family or taken.family.name,
+            "columns": [*roles] if [*roles] == [*roles.values()] else roles,
+        }
+    kind, rows = taken.family, taken.rows
     if covariance != "full" and "covariance" not in kind.options:
         raise ValueError(f"covariance is {shown(covariance)} but {kind.name} have none; leave it out")
-    names = _names(n_components, components, words, rows)
+    names = _names(n_components, components, taken.components, rows)
     asked["n_components"] = len(names)
     stem = Path(data).stem if isinstance(data, str | Path) else "own-data"
-    one_unit = set(units.values()) if len(units) == len(features) else set()
-    if unit is None and len(one_unit) == 1:
-        unit, units = one_unit.pop(), {}
-    what = " and ".join(features) if features else kind.name.capitalize()
+    one, units = taken.one_unit_or_several()
+    what = " and ".join(taken.features) or kind.name.capitalize()
     comparison = Comparison(
         name=name if name is not None else f"own-{stem}" if stem in catalogue.names() else stem,
-        title=title or f"{what} of {source}",
-        question=question or f"Do EM and the posterior of {len(names)} {kind.name} agree on {source}?",
+        title=title or f"{what} of {taken.source}",
+        question=question or f"Do EM and the posterior of {len(names)} {kind.name} agree on {taken.source}?",
         dataset=stem,
-        description=" ".join([f"{rows.n} rows of {source}.", *notes]),
-        unit=unit or "",
+        description=" ".join([f"{rows.n} rows of {taken.source}.", *taken.notes]),
+        unit=one if unit is None else unit,
         units=units,
         data=_Given(rows),
         components=tuple(names),
         weights=weights,
         covariance=covariance,
-        features=features,
+        features=taken.features,
         prior=prior,
         family=own_family,
         prior_reason=kind.default_reason if prior is None else "Given with the data.",
     )
-    observed, held = kind.columns(rows), kind.column_names(comparison)
-    told = {
-        "family": kind.name,
-        "rows": _digest(kind, rows),
-        "components": names,
-        "weights": plain(weights),
-        "covariance": str(covariance),
-        "prior": plain(prior),
-        "code": "" if own_family is None else _code(own_family),
-        "texts": [comparison.title, comparison.question, comparison.unit, units, list(features)],
-        "dropped": dropped,
-    }
     try:
         problem = families.problem(comparison, rows)
         # Whatever EM refuses is refused now.
         problem.mixture(None, standardise=True)
     except ValueError as error:
         # The nouns of `models` call a table y.
-        raise ValueError(str(error).replace(" of y ", f" of {source} ")) from error
-    arrays = {each: observed[:, j] for j, each in enumerate(held)} | {"counts": rows.counts, "labels": rows.labels}
-    return Own(comparison, Dataset(stem, source, arrays, sha256), told, problem.prior, tuple(notes), asked)
+        raise ValueError(str(error).replace(" of y ", f" of {taken.source} ")) from error
+    observed = dict(zip(kind.column_names(comparison), kind.columns(rows).T, strict=True))
+    dataset = Dataset(stem, taken.source, observed | {"counts": rows.counts, "labels": rows.labels}, taken.sha256)
+    return Own(comparison, dataset, _told(comparison, taken), problem.prior, tuple(taken.notes), asked)
+
+
+def _told(comparison: Comparison, taken: table_columns.Chosen) -> dict[str, Any]:
+    """What decides a comparison beside the file that its rows are from."""
+    c = comparison
+    return {
+        "family": taken.family.name,
+        "rows": table_columns.digest(taken.family, taken.rows),
+        "components": list(c.components),
+        "weights": plain(c.weights),
+        "covariance": str(c.covariance),
+        "prior": plain(c.prior),
+        "code": "" if c.family is None else _code(c.family),
+        "texts": [c.title, c.question, c.unit, dict(c.units), list(c.features)],
+        "dropped": taken.dropped,
+    }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,6 +197,9 @@ def _family(told: Any) -> tuple[Family | None, Kind | None]:
 
 def _names(n: int | None, given: Sequence[str] | None, labelled: Sequence[str] | None, rows: Any) -> list[str]:
     """What the components are called: as given, else as labels are, else by number."""
+    if isinstance(n, range | list | tuple | str):
+        raise TypeError(f"n_components is {shown(n)}; compare one number at a time, each under a name of its own")
+    n = None if n is None else component_number(n)
     names = list(given or labelled or [])
     if not names and n is None:
         n = int(rows.labels.max()) + 1
@@ -217,13 +215,6 @@ def _names(n: int | None, given: Sequence[str] | None, labelled: Sequence[str] |
             "of the two"
         )
     return names
-
-
-def _digest(family: Kind, rows: Any) -> str:
-    digest = hashlib.sha256(family.name.encode())
-    for array in (family.columns(rows), rows.counts, rows.labels):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _code(family: Family) -> str:

@@ -272,6 +272,8 @@ def _column(source: str, name: str, values: Any) -> Any:
 
 
 def _of_text(path: Path, separator: str | None, decimal: str | None) -> Table:
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is no file that can be read again; save it as one first")
     _refuse_beyond_memory(path, OF_TEXT * path.stat().st_size)
     raw = path.read_bytes()
     text = text_files.parsed(path.name, raw, separator, decimal)
@@ -293,9 +295,8 @@ def _of_arrow(path: Path, kind: str) -> Table:
         _refuse_beyond_memory(path, OF_COLUMNS * 8 * len(dataset.schema.names) * dataset.count_rows())
         found = dataset.to_table()
     except pyarrow.ArrowInvalid as error:
-        raise ValueError(
-            f"{path.name} is no {'Parquet' if kind == 'parquet' else 'Arrow'} file; write it again"
-        ) from error
+        told = "Parquet" if kind == "parquet" else "Arrow"
+        raise ValueError(f"{path.name} is no {told} file, nor a directory of such; name one that is") from error
     return _table(path.name, {name: found[name] for name in found.column_names}, found.column_names)
 
 

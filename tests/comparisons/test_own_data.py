@@ -112,6 +112,37 @@ def test_words_are_labels_empty_ones_unknown_and_names_of_components(people: Pat
     )
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [["f", None, "m", ""], np.array(["f", "", "m", "NA"]), pd.array(["f", pd.NA, "m", pd.NA], dtype="string")],
+)
+def test_labels_beside_the_data_are_words_too(labels: Any) -> None:
+    found = own.declared(np.array([1.0, 2.0, 4.0, 8.0]), labels=labels)
+    assert found.comparison.components == ("f", "m")
+    assert found.comparison.data(found.dataset).labels.tolist() == [0, -1, 1, -1]
+
+
+def test_labels_that_tell_every_row_apart_are_none(people: Path) -> None:
+    with pytest.raises(ValueError, match="column 'day' has another word in every row, so it tells no components"):
+        own.declared(people, columns="n", labels="day")
+
+
+def test_several_numbers_of_components_are_one_call_each(people: Path) -> None:
+    with pytest.raises(TypeError, match=r"n_components is range\(1, 3\); compare one number at a time"):
+        own.declared(people, columns="n", n_components=range(1, 3))  # type: ignore[arg-type]
+
+
+def test_a_noun_of_models_is_taken_as_it_is() -> None:
+    tosses = CoinTosses([1, 2], [3, 4])
+    assert own.declared(tosses, n_components=1).command == "comparisons.compare(CoinTosses, n_components=1)"
+    with pytest.raises(
+        ValueError, match=r"columns, labels and counts are in models.CoinTosses; leave the arguments out"
+    ):
+        own.declared(tosses, n_components=1, columns="heads")
+    with pytest.raises(ValueError, match=r"family is poissons but data is models.CoinTosses; leave the family out"):
+        own.declared(tosses, "poissons", 1)
+
+
 def test_names_of_components_are_matched_to_the_words_of_labels(people: Path) -> None:
     found = own.declared(people, columns="height", labels="sex", components=["male", "female"], missing="drop")
     assert found.comparison.data(found.dataset).labels.tolist() == [0, -1, 1, 0, 1]
@@ -283,7 +314,9 @@ def test_every_measurement_has_a_title_and_a_unit_of_its_own() -> None:
 
 
 def test_columns_of_a_family_are_not_guessed_by_their_order() -> None:
-    with pytest.raises(ValueError, match=re.escape("no column called heads, but number, h, n; say which it is")):
+    with pytest.raises(
+        ValueError, match=re.escape("has number, h, n, none called as coins call theirs (heads, tosses")
+    ):
         own.declared({"number": [1, 2], "h": [1, 2], "n": [3, 4]}, "coins", 2)
     asked = own.declared({"tosses": [3, 4], "heads": [1, 2]}, "coins", 2, columns=["tosses", "heads"])
     assert asked.comparison.data(asked.dataset).tosses.tolist() == [3, 4]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -198,3 +199,31 @@ def test_options_of_text_files_are_refused_for_others(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=re.escape(told)):
             read(path, **options)
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.feather", "folder"])
+def test_what_is_no_parquet_or_arrow_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if path.suffix:
+        path.write_text("h,w\n1,2\n")
+    else:
+        path.mkdir()
+        (path / "t.csv").write_text("h,w\n1,2\n")
+    with pytest.raises(ValueError, match=f"{name} is no (Parquet|Arrow) file, nor a directory of such"):
+        read(path)
+
+
+def test_a_directory_of_parquet_is_one_table(tmp_path: Path) -> None:
+    for part in (1, 2):
+        pd.DataFrame({"h": [1.0 * part, 2.0]}).to_parquet(tmp_path / f"{part}.parquet")
+    assert read(tmp_path).numbers("h").tolist() == [1.0, 2.0, 2.0, 2.0]
+
+
+def test_what_cannot_be_read_twice_is_refused() -> None:
+    reading, writing = os.pipe()
+    try:
+        with pytest.raises(ValueError, match="is no file that can be read again; save it as one first"):
+            read(f"/dev/fd/{reading}")
+    finally:
+        os.close(reading)
+        os.close(writing)
