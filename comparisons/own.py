@@ -123,7 +123,7 @@ def declared(
     names = _names(n_components, components, taken.components, rows)
     asked["n_components"] = len(names)
     stem = Path(data).stem if isinstance(data, str | Path) else "own-data"
-    one, units = taken.one_unit_or_several()
+    one, units = taken.one_unit_or_several() if unit is None else (unit, {})
     what = " and ".join(taken.features) or kind.name.capitalize()
     comparison = Comparison(
         name=name if name is not None else f"own-{stem}" if stem in catalogue.names() else stem,
@@ -131,7 +131,7 @@ def declared(
         question=question or f"Do EM and the posterior of {len(names)} {kind.name} agree on {taken.source}?",
         dataset=stem,
         description=" ".join([f"{rows.n} rows of {taken.source}.", *taken.notes]),
-        unit=one if unit is None else unit,
+        unit=one,
         units=units,
         data=_Given(rows),
         components=tuple(names),

@@ -305,6 +305,7 @@ def test_every_measurement_has_a_title_and_a_unit_of_its_own() -> None:
     }
     found = own.declared(values, n_components=1).comparison
     assert (found.features, found.unit, found.units) == (("height", "w", "mmol/L"), "", {"height": "cm"})
+    assert own.declared(values, n_components=1, unit="m").comparison.units == {}
     titled = {"stature (cm)": "height", "mass (kg)": "w"}
     asked = own.declared(values, n_components=1, columns=titled)
     assert asked.comparison.features == ("stature", "mass")
