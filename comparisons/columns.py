@@ -123,7 +123,8 @@ def chosen(
     if len(roles) == 1 and not kind.measures:
         (header,) = roles.values()
         units = {header: unit} if (unit := name_and_unit(header)[1]) else {}
-    told = [*table.notes, *notes, *of_labels, *left]
+    of_units = [f"Units: {', '.join(f'{name} in {unit}' for name, unit in units.items())}."] if units else []
+    told = [*table.notes, *notes, *of_units, *of_labels, *left]
     return Chosen(kind, rows, table.source, table.sha256, features, units, roles, words, table.n - len(kept), told)
 
 

@@ -275,7 +275,7 @@ def components(
     from comparisons.command import progress, terminal
     from comparisons.components import comparing, record
 
-    asked, command = own_data.one_asked(context, of, own, out or Path(RESULTS))
+    asked, command, seed = own_data.one_asked(context, of, own, out or Path(RESULTS), seed)
     try:
         with progress.stages() as show:
             found = comparing.compare(asked, most, seed=seed, out=out, progress=show, command=command)

@@ -229,19 +229,22 @@ def _each(options: dict[str, Any], settings: dict[str, Any], of_file: tuple[str,
     return found
 
 
-def one_asked(context: click.Context, names: Sequence[str], own: Mapping[str, Any], out: Path) -> tuple[Own | str, str]:
-    """The comparison whose number of components is asked for, or its name in the catalogue, and the command that asks for it."""
+def one_asked(
+    context: click.Context, names: Sequence[str], own: Mapping[str, Any], out: Path, seed: int
+) -> tuple[Own | str, str, int]:
+    """The comparison whose number of components is asked for, or its name in the catalogue; the command for it, and the seed."""
     if not names and own["data"] is None:
         raise click.UsageError("there is no NAME, and no --data; give one of them", context)
     if own["data"] is not None and own["n_components"] is None and own["labels"] is None:
         own = {**own, "n_components": numbers(2)}
     found = asked(context, names, own, out)
     if not found:
-        return names[0], f"comparisons components {names[0]}"
+        return names[0], f"comparisons components {names[0]}", seed
     last = found[-1]
     for name in names:
         _refuse_changed(context, name, last, out)
-    return last.own, last.command.replace("comparisons run", "comparisons components", 1)
+    command = last.command.replace("comparisons run", "comparisons components", 1)
+    return last.own, command, last.settings.get("seed", seed)
 
 
 def _refuse_changed(context: click.Context, name: str, each: Asked, out: Path) -> None:
@@ -250,7 +253,10 @@ def _refuse_changed(context: click.Context, name: str, each: Asked, out: Path) -
     from comparisons.results.files import directory_name
 
     if is_stored(name, out):
-        result = store.read(out / directory_name(name))
+        try:
+            result = store.read(out / directory_name(name))
+        except store.StoredResultError as error:
+            raise click.UsageError(str(error), context) from error
         if result.data.sha256 != each.own.dataset.sha256:
             raise click.UsageError(
                 f"{each.own.dataset.source} has changed since {name} was run; run it again: {each.command}", context
@@ -279,8 +285,9 @@ def compare_numbers(found: Sequence[Asked], out: Path, seed: int, *, fresh: bool
         command = of[-1].command.replace("comparisons run", "comparisons components", 1)
         with progress.stages() as show:
             places = [out / directory_name(each.name) for each in of]
+            own = of[-1].settings.get("seed", seed)
             compared.append(
-                comparing.compare_once(among, places, seed=seed, fresh=fresh, progress=show, command=command)
+                comparing.compare_once(among, places, seed=own, fresh=fresh, progress=show, command=command)
             )
     return compared
 

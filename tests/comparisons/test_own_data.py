@@ -310,6 +310,7 @@ def test_every_measurement_has_a_title_and_a_unit_of_its_own() -> None:
     asked = own.declared(values, n_components=1, columns=titled)
     assert asked.comparison.features == ("stature", "mass")
     assert asked.comparison.units == {"stature": "cm", "mass": "kg"}
+    assert "Units: stature in cm, mass in kg." in asked.notes
     alike = own.declared({"x (cm)": [1.0, 2.0, 4.0], "x (in)": [2.0, 1.0, 5.0]}, n_components=1).comparison
     assert (alike.features, alike.units) == (("x (cm)", "x (in)"), {})
 

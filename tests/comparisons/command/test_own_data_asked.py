@@ -64,7 +64,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
 
     def pretended(asked: Any, most: int | None = None, **options: Any) -> record.Components:
-        found.append((asked, most, options["command"]))
+        found.append((asked, most, options["command"], options["seed"]))
         made = stored_components()
         key = "" if isinstance(asked, str) else comparing._key(asked, asked.dataset.sha256, most or 0, options["seed"])
         return dataclasses.replace(made, provenance=dataclasses.replace(made.provenance, key=key))
@@ -83,7 +83,7 @@ def test_several_numbers_are_a_comparison_each_and_one_table(
         f"comparisons run --data people.csv --family gaussians --column height --components {k} --name people-{k}"
         for k in (2, 3, 4)
     ]
-    ((asked, most, command),) = compared
+    ((asked, most, command, _),) = compared
     assert (asked.comparison.n_components, most) == (4, 4)
     assert command.startswith("comparisons components --data people.csv")
     tables = {(folder / "results" / f"people-{k}" / record.FILE).read_text() for k in (2, 3, 4)}
@@ -129,7 +129,7 @@ def test_a_stored_result_is_asked_for_again_by_its_name(
     assert comparisons("run", "people").exit_code == 0
     assert (ran[0].name, ran[0].seed, ran[0].command) == ("people", 9, first.command)
     assert comparisons("components", "people").exit_code == 0
-    (asked, most, command) = compared[0]
+    (asked, most, command, _) = compared[0]
     assert (asked.comparison.n_components, most) == (2, None)
     assert command == first.command.replace(" run ", " components ")
     comparisons("run", "study.toml")
@@ -145,6 +145,9 @@ def test_a_result_of_another_version_is_run_again_by_its_name(folder: Path, ran:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 1}))
     assert comparisons("run", "study").exit_code == 0
     assert ran[0].command == "comparisons run study.toml"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 1}))
+    answer = comparisons("components", "study")
+    assert (answer.exit_code, "schema version 1" in answer.stderr) == (2, True)
     path.write_text("{")
     assert "the result of study in results is damaged" in comparisons("run", "study").stderr
 
@@ -163,7 +166,9 @@ def test_components_of_own_data_need_no_number(folder: Path, compared: list[tupl
     assert comparisons("components", "--data", "people.csv", "--column", "height").exit_code == 0
     assert compared[0][0].comparison.n_components == 2
     assert comparisons("components", "study.toml", "--max", "4").exit_code == 0
-    assert compared[1][1:] == (4, "comparisons components study.toml")
+    assert compared[1][1:] == (4, "comparisons components study.toml", 5)
+    assert comparisons("components", "study.toml", "--seed", "6").exit_code == 0
+    assert compared[2][3] == 6
 
 
 REFUSED: dict[str, tuple[list[str], str]] = {
