@@ -124,13 +124,14 @@ def compare(
 
     Parameters
     ----------
-    data : path of a CSV, TSV, Parquet or Arrow file, a pandas or polars DataFrame, a mapping of columns, numbers ``(n,)`` or
-        ``(n, d)``, or a noun of `models`
-    family : one of ``comparisons families``, or a `models.family.Family` of your own; by the names of the columns where None,
-        else measurements
-    n_components : number of components; where None as many as there are labels
-    columns : names of the columns, in the order of the family's, or by what each is of, as ``{"heads": "h", "tosses": "n"}``; by
-        their names where None, and of measurements all that hold numbers. A header's unit may be left out.
+    data : path of a CSV, TSV, Parquet or Arrow file, a DataFrame of pandas, polars or Arrow, a mapping of columns, numbers
+        ``(n,)`` or ``(n, d)``, or a noun of `models`
+    family : one of ``comparisons families``, or a `models.family.Family` of your own, which may be told as ``"FILE.py:NAME"``; by
+        the names of the columns where None, else measurements
+    n_components : number of components; where None as many as there are labels. Call once for each of several.
+    columns : names of the columns, in the order of the family's, or by what each is of, as ``{"heads": "h", "tosses": "n"}``, or
+        by titles with units, as ``{"height (cm)": "h1"}``; by their names where None, and of measurements all that hold numbers.
+        A header's unit may be left out.
     labels : the column that tells the component of some rows, or a value for each row: words, empty where unknown, or whole
         numbers from 0, -1 where unknown
     counts : the column that says how often each row was seen, or a number for each row
