@@ -37,6 +37,7 @@ from comparisons.summary import adequacy, verdict
 from em.mixture import Scale
 from em.uncertainty.curvature import Curvature
 from em.uncertainty.standard_errors import withheld_reason
+from em.uncertainty.wald import wald
 from models import LogPosterior
 from models.inputs import Floats
 
@@ -235,7 +236,7 @@ def _judged(
 
 def _thresholds(kind: Scale, points: adequacy.Points, error: float) -> list[float]:
     """Where probabilities of two routes are compared: EM's estimate and interval, else its mode; no draw decides."""
-    low, high = adequacy.wald(kind, points.maximum_likelihood, error)
+    low, high = wald(kind, points.maximum_likelihood, error)
     ends = [low, points.maximum_likelihood, high] if np.isfinite(error) else [points.best_mode]
     return [end for end in ends if np.isfinite(end)]
 

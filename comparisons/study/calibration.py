@@ -27,7 +27,7 @@ from comparisons.study.broken_pymc import jacobian_dropped, other_prior
 from comparisons.study.coins import CoinSetting
 from comparisons.study.gaussians import FORM, FORMS, UNIT_PRIOR, UNIT_PRIOR_2D, UNIT_PRIOR_3D, NormalSetting
 from comparisons.study.setting import Simulated, simulate
-from comparisons.summary import adequacy
+from em.uncertainty.wald import wald
 from models import CoinPrior, LogPosterior
 
 # Draws among which the truth is ranked, spread over all draws so that they hardly depend on each other.
@@ -161,7 +161,7 @@ def _covered(simulated: Simulated, seed: int) -> list[str]:
     estimate = quantities.of_parameters(problem, fit.parameters)
     told = []
     for name, value in truth.items():
-        low, high = adequacy.wald(problem.family.scale(name), estimate[name], errors[name])
+        low, high = wald(problem.family.scale(name), estimate[name], errors[name])
         held = "-" if not np.isfinite(low + high) else str(int(low <= value <= high))
         told.append(f"{problem.data.n}:{fit.status}:{name}={held}")
     return told

@@ -20,6 +20,7 @@ from comparisons.quantities import INTERVAL, unit_of
 from comparisons.results.result import Degree, Exact, Gap, PosteriorSummary, Quantity
 from comparisons.results.strict_json import number
 from em.mixture import Scale
+from em.uncertainty.wald import on_scale, slope, wald
 from models.inputs import Floats
 
 # Nominal 0.03: a summary whose tails hold a third or twice of that is off by more than a reader would forgive.
@@ -45,26 +46,6 @@ class Points:
     maximum_likelihood: float
     mode_from_it: float
     best_mode: float
-
-
-def wald(kind: Scale, value: float, error: float) -> tuple[float, float]:
-    """EM's interval of probability 94 %, on the scale on which the quantity has no bounds.
-
-    NaN without a standard error, and at a bound, where that scale has no such point.
-    """
-    z = 1.8807936081512509  # the 97th percentile of the standard normal
-    at_bound = value <= 0 if kind == "log" else kind == "logit" and not 0 < value < 1
-    if at_bound or not math.isfinite(error):
-        return math.nan, math.nan
-    with np.errstate(all="ignore"):
-        if kind == "logit":
-            centre, spread = float(on_scale(kind, value)), error * slope(kind, value)
-            low, high = (1 / (1 + np.exp(-(centre + sign * z * spread))) for sign in (-1, 1))
-        elif kind == "log":
-            low, high = (value * np.exp(sign * z * error * slope(kind, value)) for sign in (-1, 1))
-        else:
-            low, high = value - z * error, value + z * error
-    return float(low), float(high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,21 +219,6 @@ def of_draws(draws: Floats, kind: Scale, low: float, high: float, row: Any) -> P
         float(row["mcse_sd"]) / sd,
         float(row["ess_tail"]),
     )
-
-
-def on_scale(kind: Scale, values: Floats | float) -> Floats:
-    """Values of a quantity on the scale on which it has no bounds."""
-    values = np.asarray(values)
-    if kind == "logit":
-        return np.asarray(np.log(values / (1 - values)))
-    return np.asarray(np.log(values)) if kind == "log" else values
-
-
-def slope(kind: Scale, value: float) -> float:
-    """Derivative of `on_scale` at a value."""
-    if kind == "identity":
-        return 1.0
-    return 1 / value if kind == "log" else 1 / (value * (1 - value))
 
 
 def _problems(

@@ -20,6 +20,7 @@ from comparisons.families.mixtures import MixtureProblem
 from comparisons.posterior import importance
 from comparisons.problem import em_densities
 from comparisons.summary import adequacy
+from em.uncertainty.wald import wald
 from models import CoinTosses, LogPosterior, Measurements
 from models.gaussians.covariances import Covariance, CovarianceForm
 from models.inputs import Floats
@@ -79,7 +80,7 @@ def told(d: int, covariance: Covariance, power: int) -> Told:
     return Told(
         values,
         errors,
-        {name: adequacy.wald(p.family.scale(name), values[name], errors[name]) for name in values},
+        {name: wald(p.family.scale(name), values[name], errors[name]) for name in values},
         p.of_fit(fit),
         _in_errors(p, fit, None, np.where(units > 0, units, 1.0)),
         np.array(heights),

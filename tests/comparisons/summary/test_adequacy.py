@@ -27,8 +27,8 @@ from comparisons.summary.adequacy import (
     explained,
     judge,
     tail_fits,
-    wald,
 )
+from em.uncertainty.wald import wald
 from models import CoinTosses
 from tests.declared import declare
 
