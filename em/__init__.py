@@ -12,6 +12,7 @@ from em.search.optima import Mode
 from models.later import at_first_use
 
 if TYPE_CHECKING:
+    from em.read import read_fit
     from em.rows.bags import distinct_tosses
     from em.uncertainty.profile import profile_interval
     from em.uncertainty.quantities import Interval
@@ -31,6 +32,7 @@ __all__ = [
     "gaussian_mixture",
     "poisson_mixture",
     "profile_interval",
+    "read_fit",
     "sandwich",
 ]
 
@@ -44,6 +46,7 @@ __getattr__, __dir__ = at_first_use(
         "bootstrap": "em.uncertainty.resampling",
         "distinct_tosses": "em.rows.bags",
         "profile_interval": "em.uncertainty.profile",
+        "read_fit": "em.read",
         "sandwich": "em.uncertainty.robust",
     },
 )

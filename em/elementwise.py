@@ -18,14 +18,13 @@ from em.mixture import (
     block_diagonal,
     from_weight_coordinates,
     log_weights,
-    responsibilities,
     trusted,
     weight_basis,
     weight_coordinates,
     weight_prior_derivatives,
 )
 from em.rows.sample import SAMPLE, drawn, keys
-from models.inputs import Floats, Integers, read_only
+from models.inputs import Floats, Integers, instance_of, read_only
 from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
 
 
@@ -56,6 +55,8 @@ class ElementwiseMixture(ABC):
 
     Attributes
     ----------
+    kind : name of the family
+    noun : of `models`, what the data are: the outcome first, then the design, at last ``counts`` and ``labels``
     parameters : the noun of `models`, ``weights`` first
     domains : of its other fields, by name
     average : what the first of them, averaged over the mixture, is called, which has no labels
@@ -63,10 +64,12 @@ class ElementwiseMixture(ABC):
         are withheld, None where they are not, the ``covariance`` ``(p, p)`` of the estimates and their ``names``
     """
 
+    kind: str
+    noun: ClassVar[type[Any]]
     parameters: ClassVar[type[Any]]
     domains: ClassVar[dict[str, Domain]]
     errors: ClassVar[type[Any]]
-    in_memory = True
+    in_memory, rowless = True, False
     bounded, interpolated, unit = True, 0, 0.0
     average = ""
     likelihood_offset = offset = 0.0
@@ -105,12 +108,8 @@ class ElementwiseMixture(ABC):
         """See `em.mixture.Mixture.elsewhere`."""
 
     @abstractmethod
-    def drawn(self, parameters: Any, rows: Integers, components: Integers, random: np.random.Generator) -> Any:
-        """Data in the design of these rows, each from its component, without labels."""
-
-    @abstractmethod
-    def checked_data(self, data: Any) -> Any:
-        """Return data of this family, refuse others; TypeError."""
+    def drawn(self, published: Any, rows: Integers, components: Integers, random: np.random.Generator) -> Any:
+        """See `em.mixture.Mixture.drawn`."""
 
     @abstractmethod
     def log_densities(self, parameters: Any) -> Floats:
@@ -261,13 +260,34 @@ class ElementwiseMixture(ABC):
     def by_feature(self, directions: Floats) -> Floats:
         return directions
 
-    def responsibilities(self, data: Any, published: Any) -> Floats:
+    def of_rows(self, data: Any, published: Any, of: Callable[[Floats, Integers], Floats], columns: int) -> Floats:
+        instance_of("data", data, self.noun)
         there = copy(self)
-        there.data = self.checked_data(data)
-        there.counts, there.labels = data.counts, checked_labels(data.labels, self.n_components)
+        there.data, there.counts = data, data.counts
+        there.labels = checked_labels(data.labels, self.n_components)
         there._collect()
-        joint = log_weights(published.weights) + there.log_densities(published)
-        return responsibilities(joint, there.labels)[0]
+        return of(log_weights(published.weights) + there.log_densities(published), there.labels)
+
+    def design(self) -> tuple[Integers, Integers]:
+        own = [getattr(self.data, name) for name in _design_names(self.noun)]
+        by_row = np.column_stack([np.zeros(len(self.counts)), *own])
+        _, first, place = np.unique(by_row, axis=0, return_index=True, return_inverse=True)
+        counts = np.zeros(len(first), dtype=np.int64)
+        np.add.at(counts, place.ravel(), self.counts)
+        return first, counts
+
+    def kept(self) -> dict[str, Any]:
+        rows, counts = self.design()
+        return {name: getattr(self.data, name)[rows] for name in _design_names(self.noun)} | {"counts": counts}
+
+    @classmethod
+    def without_rows(cls, weights: MixtureWeights, kept: dict[str, Any], *own: Any) -> Self:
+        """The mixture of which this was ``kept``, over rows of the same design that nothing is known of."""
+        nothing = {cls.noun.__slots__[0]: np.zeros(len(kept["counts"]))}
+        make: Any = cls
+        mixture: Self = make(*own, cls.noun(**nothing, **kept), weights, None)
+        mixture.rowless = True
+        return mixture
 
     def _like(self, data: Any) -> Self:
         """The same problem of other data."""
@@ -284,6 +304,11 @@ class ElementwiseMixture(ABC):
 
     def standard_errors(self, _: Any, covariance: Floats, reason: str | None) -> Any:
         return self.errors(*self._split(np.sqrt(np.diag(covariance))), reason, covariance, tuple(self.names()))
+
+
+def _design_names(noun: type[Any]) -> tuple[str, ...]:
+    """What a row has beside its outcome, count and label."""
+    return tuple(noun.__slots__[1:-2])
 
 
 def _rows_of(data: Any, rows: slice | Integers, counts: Any = None, labels: Any = None) -> Any:

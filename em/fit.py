@@ -11,6 +11,7 @@ import numpy as np
 from em.ascent.acceleration import Acceleration
 from em.ascent.arrival import MOST_PARAMETERS
 from em.ascent.climb import MAX_ITERATIONS, Climb, climb
+from em.fitted import FittedMixture
 from em.mixture import Mixture, permuted_places
 from em.search.doubts import Doubt, doubts_of
 from em.search.optima import Mode, Optimum, Status, distinct_optima, judged_end, modes_of, same_optimum
@@ -57,7 +58,7 @@ class Path[P](Sequence[P]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit[P, E]:
+class Fit[P, E](FittedMixture):
     """A mixture fitted by maximising its log-likelihood, or its log posterior where a prior was given.
 
     Attributes
@@ -102,37 +103,17 @@ class Fit[P, E]:
     remaining: float
     _mixture: Mixture[P, Any]
 
-    def responsibilities(self, data: Any) -> Any:
-        """Posterior probability of each component for each row of ``data``, known labels respected.
-
-        Parameters
-        ----------
-        data : what was fitted or new rows: `models.CoinTosses`; or `models.Measurements`; or y as `em.gaussian_mixture`
-            takes it. Where a table was fitted, a table's columns go by the names of the fit, in any order and beside
-            others, its labels too, if it has that column; what has no names, on either side, goes by its places.
-
-        Returns
-        -------
-        ``(n, n_components)``, each row summing to 1: of Dask's rows a `dask.array.Array` that is not computed yet, else
-        an array in memory, for which files and mapped arrays are read a chunk at a time
-
-        Raises
-        ------
-        TypeError, ValueError
-            for a column that was fitted and is not there, with the nearest name that is; for another number of features;
-            and as the fit does for values and labels
-        """
-        return self._mixture.responsibilities(data, self.parameters)
-
     def __repr__(self) -> str:
         """The result, without the path to it."""
         return displayed(self, SHOWN)
 
 
 def checked_fit(fit: Any) -> None:
-    """Refuse what is no fit."""
+    """Refuse what is no fit, or one without the rows that were fitted."""
     if not isinstance(fit, Fit):
         raise TypeError(f"fit must be an em.Fit, as em.coin_mixture returns, but is {type(fit).__name__}")
+    if fit._mixture.rowless:
+        raise ValueError("fit was read from a file, which has no rows; fit them again, with start=fit.parameters")
 
 
 def checked_options(method: Method, acceleration: Acceleration, starting: Starts) -> None:

@@ -64,6 +64,7 @@ class GeneralMixture(ElementwiseMixture):
     """See `em.mixture.Mixture`; the family is a value, so parameters and domains are its own."""
 
     data: Rows
+    kind, noun = "own", Rows
     domains: dict[str, Domain]  # type: ignore[misc]
     parameters: type[Any]  # type: ignore[misc]
     errors: type[Any]  # type: ignore[misc]
@@ -80,13 +81,11 @@ class GeneralMixture(ElementwiseMixture):
         self.errors = self._of_family[family]
         super().__init__(data, weights, prior)
 
+    def kept(self) -> dict[str, Any]:
+        return super().kept() | {"family": self.family.name, "parameters": list(self.domains)}
+
     def _like(self, data: Any) -> GeneralMixture:
         return GeneralMixture(self.family, data, self.weights, self.prior)
-
-    def checked_data(self, data: Any) -> Rows:
-        instance_of("data", data, Rows)
-        rows: Rows = data
-        return rows
 
     def places(self) -> Floats:
         return self.data.y[:, None]
@@ -273,8 +272,8 @@ class GeneralMixture(ElementwiseMixture):
         middle = np.array([self.data.y[part].mean() for part in windows])
         yield self.log_densities(components), (middle / (self.data.y.std() or 1.0) * WINDOWS)[:, None]
 
-    def drawn(self, parameters: Any, rows: Integers, components: Integers, random: np.random.Generator) -> Rows:
-        chosen = {n: v[components] for n, v in self.named(parameters, over_rows=False).items()}
+    def drawn(self, published: Any, rows: Integers, components: Integers, random: np.random.Generator) -> Rows:
+        chosen = {n: v[components] for n, v in self.named(published, over_rows=False).items()}
         return Rows(self.family.scipy(**chosen).rvs(random_state=random))
 
 

@@ -52,7 +52,8 @@ class Mixture[P, S](Protocol):
     everything else: ``(p,)``. Constraints (weights sum to 1 or are held, covariances tied, diagonal or spherical) are
     linear in it: full = constant + ``basis`` @ free.
 
-    ``in_memory`` says that all rows are, so that they can be drawn again.
+    ``kind`` names the family. ``in_memory`` says that all rows are, so that they can be drawn again; ``rowless`` that there are
+    none, as the fit was read from a file.
     ``n`` counts all rows as often as they were seen, in a part too.
     ``average`` is what the first parameter, averaged over the mixture, is called as a quantity; empty where it is none.
     ``unit`` is the size whose rounding is that of any entry of the full vector that is smaller: 0 where each has its own.
@@ -64,9 +65,12 @@ class Mixture[P, S](Protocol):
     Where a shape begins with ``...``, many sets of parameters may be given at once, along leading axes.
     """
 
+    kind: str
     n: int
     n_components: int
+    weights: MixtureWeights
     in_memory: bool
+    rowless: bool
     groups: Integers
     labels: Integers
     counts: Integers
@@ -205,8 +209,17 @@ class Mixture[P, S](Protocol):
     def by_feature(self, directions: Floats) -> Floats:
         """``(p, m)`` directions in the full vector, as of the parameters of those ``names``, each feature in its own unit."""
 
-    def responsibilities(self, data: Any, published: P) -> Any:
-        """``(n, K)`` of the user's data, wherever they are, at published parameters."""
+    def of_rows(self, data: Any, published: P, of: Callable[[Floats, Integers], Floats], columns: int) -> Any:
+        """``(n, columns)`` what ``of`` says of logs of weight times density ``(n, K)``, and of labels, of the user's data."""
+
+    def design(self) -> tuple[Integers, Integers]:
+        """One row ``(m,)`` of each design there is, in an order of their own, and how many rows ``(m,)`` have it."""
+
+    def drawn(self, published: P, rows: Integers, components: Integers, random: np.random.Generator) -> Any:
+        """Data, as the family takes them, in the design of these rows, each from its component, without labels."""
+
+    def kept(self) -> dict[str, Any]:
+        """What the family's ``without_rows`` takes beside the weights, in lists, arrays and names; no outcome of a row."""
 
     def drawn_again(self, rows: Integers, counts: Integers) -> Self:
         """The same problem on some of its distinct rows, with other counts, in the same units."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -56,15 +56,11 @@ class PoissonStandardErrors:
 class PoissonMixture(ExponentialMixture):
     """Features are events and exposure; see `em.exponential.ExponentialMixture`."""
 
-    parameters, errors = PoissonParameters, PoissonStandardErrors
+    kind = "poissons"
+    noun, parameters, errors = EventCounts, PoissonParameters, PoissonStandardErrors
     domains: ClassVar[dict[str, Domain]] = {"rates": POSITIVE}
     average = "mean_rate"
     data: EventCounts
-
-    def checked_data(self, data: Any) -> EventCounts:
-        instance_of("data", data, EventCounts)
-        events: EventCounts = data
-        return events
 
     def places(self) -> Floats:
         return np.asarray((self.data.events / self.data.exposure)[:, None])
@@ -126,10 +122,10 @@ class PoissonMixture(ExponentialMixture):
         yield self.log_densities(components), 2 * np.sqrt(self.data.exposure.mean()) * tried[:, None]
 
     def drawn(
-        self, parameters: PoissonParameters, rows: Integers, components: Integers, random: np.random.Generator
+        self, published: PoissonParameters, rows: Integers, components: Integers, random: np.random.Generator
     ) -> EventCounts:
         exposure = self.data.exposure[rows]
-        return EventCounts(parameters.simulate(components, exposure, random), exposure)
+        return EventCounts(published.simulate(components, exposure, random), exposure)
 
 
 def poisson_mixture(

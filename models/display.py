@@ -1,9 +1,10 @@
-"""How values show themselves: field by field on one screen, arrays that are longer by their shape and range."""
+"""How values show themselves: field by field on one screen, arrays that are longer by their shape and range; and in notebooks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from html import escape
 from typing import Any
 
 from models.inputs import cut, some_of
@@ -14,6 +15,8 @@ WIDTH, LINES = 100, 24
 LONGEST_FIELD, FIELD_LINES = 80, 8
 # Entries of an array and of a list that are shown one by one.
 MOST_ENTRIES, MOST_ITEMS = 16, 6
+# Rows of a table in a notebook.
+MOST_ROWS = 40
 
 
 def displayed(value: Any, names: Iterable[str] = (), width: int = WIDTH) -> str:
@@ -52,6 +55,21 @@ def brief(value: Any) -> str:
     if hasattr(value, "item"):
         return repr(value.item())
     return f"<{type(value).__module__.partition('.')[0]}.{type(value).__name__}>"
+
+
+def as_html(title: str, sentences: Iterable[str], head: Sequence[str], rows: Sequence[Sequence[str]], more: str) -> str:
+    """Show a value in a notebook: sentences, and a table of at most `MOST_ROWS` rows, of which ``more`` says where all are."""
+    told = [f"<p><strong>{escape(title)}</strong></p>", *(f"<p>{escape(each)}</p>" for each in sentences)]
+    if rows:
+        names = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
+        body = "".join(
+            f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(each)}</td>" for each in cells)}</tr>'
+            for name, *cells in rows[:MOST_ROWS]
+        )
+        told.append(f"<table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>")
+    if len(rows) > MOST_ROWS:
+        told.append(f"<p>... and {len(rows) - MOST_ROWS} more rows in {escape(more)}</p>")
+    return f"<div>{''.join(told)}</div>"
 
 
 def _long(value: Any) -> bool:

@@ -24,7 +24,7 @@ FAMILIES = ("coins", "gaussians", "poissons")
 # What a package may import at all. All but NumPy and SciPy only inside functions, which the second table says.
 ALLOWED = {
     "models": {"models", "numpy", "scipy", "pymc", "pytensor", "arviz", "xarray"},
-    "em": {"em", "models", "numpy", "scipy", "numba", "rich", "dask", "pyarrow"},
+    "em": {"em", "models", "numpy", "scipy", "numba", "rich", "dask", "pyarrow", "pandas"},
 }
 AT_IMPORT = {"models": {"models", "numpy", "scipy"}, "em": {"em", "models", "numpy", "scipy"}}
 # Loaded inside a function when numba is needed, so that they may import it, and LLVM's builder with it, at their top.

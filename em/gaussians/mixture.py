@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import replace
+from dataclasses import astuple, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +24,7 @@ from em.gaussians.derivatives import (
 )
 from em.gaussians.moments import GaussianStatistics, statistics_of
 from em.gaussians.normal_rows import NormalRows
-from em.gaussians.results import GaussianStandardErrors, responsibilities_of, standard_errors_of
+from em.gaussians.results import GaussianStandardErrors, standard_errors_of, told_of_rows
 from em.gaussians.spread_ratio import ROUNDING as RATIO_ROUNDING
 from em.gaussians.spread_ratio import SpreadRatio
 from em.gaussians.steps import log_densities, log_prior, m_step
@@ -44,6 +44,7 @@ from models.gaussians.measurements import Measurements
 from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights, exchangeable_groups
+from models.tables import Columns
 
 # Widths of a component that is tried elsewhere, as shares of the data's spread.
 WIDTHS = (0.125, 0.25, 0.5, 1.0)
@@ -52,7 +53,9 @@ WIDTHS = (0.125, 0.25, 0.5, 1.0)
 class GaussianMixture(GaussianVectors):
     """The Gaussian family as the shared layers see it, in units of its own; see `em.mixture.Mixture`."""
 
-    in_memory = True
+    kind = "gaussians"
+    parameters, errors = GaussianParameters, GaussianStandardErrors
+    in_memory, rowless = True, False
     average = ""
 
     def __init__(
@@ -104,8 +107,6 @@ class GaussianMixture(GaussianVectors):
         if prior is not None:
             each = {"full": d + 1.0, "diagonal": 2.0, "spherical": 2.0 / d}[form.shape]
             self.offset -= self.units.log_volume * (k + each * (1 if form.tied else k))
-        self.lower = np.tril_indices(d)
-        self.entries = d * (d + 1) // 2
         # No entry of a full vector may be below these; for several features eigenvalues decide as well.
         self.least = np.repeat([0.0, -np.finfo(float).max], [k, self.n_parameters - k])
         if d == 1:
@@ -303,8 +304,37 @@ class GaussianMixture(GaussianVectors):
     def by_feature(self, directions: Floats) -> Floats:
         return self.units.entries_by_feature(directions, self.n_components)
 
-    def responsibilities(self, data: Any, published: GaussianParameters) -> Any:
-        return responsibilities_of(data, self.columns, self.units, published)
+    def of_rows(
+        self, data: Any, published: GaussianParameters, of: Callable[[Floats, Integers], Floats], columns: int
+    ) -> Any:
+        return told_of_rows(data, self.columns, self.units, published, of, columns)
+
+    def design(self) -> tuple[Integers, Integers]:
+        return np.zeros(1, dtype=np.int64), np.array([self.n])
+
+    def drawn(
+        self, published: GaussianParameters, rows: Integers, components: Integers, random: np.random.Generator
+    ) -> Measurements:
+        columns = None if self.columns is None else Columns(self.features)
+        return Measurements(published.simulate(components, random)).named(self.features, columns)
+
+    def kept(self) -> dict[str, Any]:
+        columns = None if self.columns is None else astuple(self.columns)
+        own = {"n": self.n, "form": astuple(self.form), "features": self.features, "columns": columns}
+        return own | {field.name: getattr(self.units, field.name) for field in fields(self.units)}
+
+    @classmethod
+    def without_rows(cls, weights: MixtureWeights, kept: dict[str, Any]) -> GaussianMixture:
+        """The mixture of which this was ``kept``: its units, and what vectors need."""
+        mixture: GaussianMixture = object.__new__(cls)
+        mixture.weights, mixture.n_components = weights, weights.n_components
+        mixture.rowless, mixture.n = True, kept["n"]
+        mixture.form, mixture.features = CovarianceForm(*kept["form"]), tuple(kept["features"])
+        mixture.columns = None if kept["columns"] is None else Columns(mixture.features, *kept["columns"][1:])
+        units: Any = (None if kept[each.name] is None else np.array(kept[each.name]) for each in fields(Units))
+        mixture.units = Units(*units)
+        mixture.d = len(mixture.features)
+        return mixture
 
     def drawn_again(self, rows: Integers, counts: Integers) -> GaussianMixture:
         return self._on(Measurements(self.inside[rows], counts, self.labels[rows]))

@@ -1,4 +1,4 @@
-"""What a fit of normals tells in the user's own units: standard errors, and responsibilities of any rows."""
+"""What a fit of normals tells in the user's own units: standard errors, and what parameters say of any rows."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 from em.gaussians.covariances import from_lower
 from em.gaussians.steps import log_densities
 from em.gaussians.units import Units
-from em.mixture import log_weights, responsibilities
+from em.mixture import log_weights
 from em.rows.chunks import Rows
 from em.rows.places import chunks_of
 from models.display import displayed
 from models.gaussians.measurements import Measurements
 from models.gaussians.nouns import GaussianParameters
-from models.inputs import Floats, names_of
+from models.inputs import Floats, Integers, names_of
 from models.mixtures import checked_labels
 from models.tables import Columns
 
@@ -69,20 +69,30 @@ def standard_errors_of(
     )
 
 
-def responsibilities_of(data: Any, columns: Columns | None, units: Units, published: GaussianParameters) -> Any:
-    """``(n, K)`` of the user's data, wherever they are; of a table the ``columns`` that were fitted, by their names."""
-    shares, d = partial(_shares, units=units, published=published), published.means.shape[1]
+def told_of_rows(
+    data: Any,
+    columns: Columns | None,
+    units: Units,
+    published: GaussianParameters,
+    of: Callable[[Floats, Integers], Floats],
+    told: int,
+) -> Any:
+    """``(n, told)`` what ``of`` says of the user's data, wherever they are; of a table the ``columns`` that were fitted.
+
+    See `em.mixture.Mixture.of_rows`; columns of a table go by their names.
+    """
+    of_some, d = partial(_told, units=units, published=published, of=of), published.means.shape[1]
     chunks = chunks_of(data, None, None, columns)
     if chunks is not None:
         _check_features(len(chunks.features), d)
-        return chunks.mapped(partial(_of_rows, of=shares), len(published.weights))
+        return chunks.mapped(partial(_of_rows, of=of_some), told)
     rows = data if isinstance(data, Measurements) else _measured(data, columns)
     if columns is not None and rows.columns is not None and rows.features != columns.features:
         places, _, _ = replace(columns, counts=None, labels=None).found_in(rows.features)
         order = [rows.features.index(name) for name in places]
         rows = Measurements(rows.y[:, order], rows.counts, rows.labels)
     _check_features(rows.d, d)
-    return shares(rows)
+    return of_some(rows)
 
 
 def _measured(data: Any, columns: Columns | None) -> Measurements:
@@ -99,10 +109,12 @@ def _check_features(d: int, fitted: int) -> None:
         raise ValueError(f"data has {d} features but the fit has {fitted}; give the features that were fitted")
 
 
-def _shares(data: Measurements, units: Units, published: GaussianParameters) -> Floats:
-    """``(n, K)`` responsibilities of rows in the user's units, known labels respected."""
-    joint = log_weights(published.weights) + log_densities(units.parameters(published), units.rows(data.y))
-    return responsibilities(joint, checked_labels(data.labels, len(published.weights)))[0]
+def _told(
+    data: Measurements, units: Units, published: GaussianParameters, of: Callable[[Floats, Integers], Floats]
+) -> Floats:
+    """What ``of`` says of rows in the user's units, densities too."""
+    density = log_densities(units.parameters(published), units.rows(data.y)) - units.log_volume
+    return of(log_weights(published.weights) + density, checked_labels(data.labels, len(published.weights)))
 
 
 def _of_rows(rows: Rows, of: Callable[[Measurements], Floats]) -> Floats:

@@ -25,8 +25,7 @@ class GaussianVectors:
 
     Attributes
     ----------
-    d, entries : features, and entries of a lower triangle
-    lower : rows and columns of these entries
+    d : features
     least : ``(p,)`` below which no number of a full vector may be
     ratio : what standard deviations may differ by, None where they are free
     """
@@ -35,11 +34,19 @@ class GaussianVectors:
     form: CovarianceForm
     n_components: int
     d: int
-    entries: int
     features: tuple[str, ...]
-    lower: tuple[Integers, Integers]
     least: Floats
     ratio: SpreadRatio | None
+
+    @cached_property
+    def lower(self) -> tuple[Integers, Integers]:
+        """Rows and columns of the entries of a lower triangle."""
+        return np.tril_indices(self.d)
+
+    @property
+    def entries(self) -> int:
+        """Entries of a lower triangle."""
+        return self.d * (self.d + 1) // 2
 
     @cached_property
     def basis(self) -> Floats:

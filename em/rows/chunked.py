@@ -162,19 +162,19 @@ class ChunkedGaussianMixture(GaussianMixture):
 
     def __init__(self, drawn: GaussianMixture, chunks: Chunks, extent: tuple[int, Floats]) -> None:
         vars(self).update(vars(drawn))
-        self.drawn, self.chunks, self.extent, self.keys = drawn, chunks, extent, None
+        self.sampled, self.chunks, self.extent, self.keys = drawn, chunks, extent, None
         # What goes to the chunks, and to the workers of a cluster: all but the rows.
-        self.rowless = drawn.part(slice(0))
-        self.rowless.extent, self.rowless.told = extent, None
+        self.sent = drawn.part(slice(0))
+        self.sent.extent, self.sent.told = extent, None
 
     def sample(self, seed: int) -> GaussianMixture:
-        return self.drawn
+        return self.sampled
 
     def part(self, rows: slice | Integers) -> GaussianMixture:
-        return self.drawn.part(rows)
+        return self.sampled.part(rows)
 
     def summed[T: Sum](self, of: Callable[[GaussianMixture], T]) -> T:
-        return self.chunks.summed(partial(_of_chunk, mixture=self.rowless, of=of))
+        return self.chunks.summed(partial(_of_chunk, mixture=self.sent, of=of))
 
     def _expected(self, parameters: GaussianParameters) -> GaussianStatistics:
         return self.summed(partial(_statistics, parameters=parameters))

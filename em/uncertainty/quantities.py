@@ -1,14 +1,15 @@
-"""Single numbers of the parameters by name: value, gradient, and the scale on which they have no bounds."""
+"""Single numbers of the parameters by name: value, error, gradient, and the scale on which they have no bounds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from em.mixture import Mixture, Scale
+from em.uncertainty.wald import wald
 from models.display import displayed
 from models.inputs import Floats, one_line, shown, some_of
 
@@ -78,6 +79,39 @@ class Quantity:
         return {"logit": FAR, "log": FAR_LOG, "identity": FAR_AWAY * self.unit}[self.scale]
 
 
+class Estimate(NamedTuple):
+    """One row of the table of a fit; see `em.Fit.table`."""
+
+    name: str
+    estimate: float
+    standard_error: float
+    low: float
+    high: float
+    scale: Scale
+
+
+def estimates(mixture: Mixture[Any, Any], parameters: Any, errors: Any) -> list[Estimate]:
+    """Every quantity of a fit, from its parameters, and its standard errors of the same shapes."""
+    vector, sizes, k = mixture.to_vector(parameters), mixture.to_vector(errors), mixture.n_components
+    told = list(zip(mixture.names(), vector, sizes, mixture.scales(), strict=True))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for name, place in _standard_deviations(mixture.names()).items():
+            deviation = np.sqrt(vector[place])
+            told.append((name, deviation, sizes[place] / (2 * deviation), "log"))
+    if mixture.average:
+        slope = np.zeros(len(vector))
+        slope[: 2 * k] = np.roll(vector[: 2 * k], k)
+        error = np.sqrt(slope @ errors.covariance @ slope)
+        told.append((mixture.average, vector[:k] @ vector[k : 2 * k], error, mixture.scales()[k]))
+    return [_estimate(name, float(value), float(error), scale) for name, value, error, scale in told]
+
+
+def _estimate(name: str, value: float, error: float, scale: Scale) -> Estimate:
+    # What is held fixed is its own interval, also at a bound.
+    low, high = (value, value) if error == 0 else wald(scale, value, error)
+    return Estimate(name, value, error, low, high, scale)
+
+
 def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
     """Read the name of a quantity.
 
@@ -90,7 +124,7 @@ def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
     if not isinstance(name, str):
         raise TypeError(f"name is {shown(name)} of type {type(name).__name__}; give one of {some_of(names)}")
     spread = float(mixture.points.std(axis=0).max())
-    variances = {f"standard_deviations{n[5:]}": _variance_of(n, names) for n in names if n.startswith("means")}
+    deviations = _standard_deviations(names)
 
     def entry(place: int, scale: Scale, unit: float = 1.0, power: float = 1.0) -> Quantity:
         gradient = mixture.by_feature(np.eye(len(names)))[place]
@@ -103,8 +137,8 @@ def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
             power,
         )
 
-    if name in variances:
-        return entry(names.index(variances[name]), "log", power=0.5)
+    if name in deviations:
+        return entry(deviations[name], "log", power=0.5)
     if name in names:
         place = names.index(name)
         scale = mixture.scales()[place]
@@ -118,14 +152,19 @@ def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
             return float(vector[:k] @ vector[k:])
 
         return Quantity(chance, lambda vector: vector[swapped], mixture.scales()[k], chance)
-    known = [*names, *variances, *([mixture.average] if mixture.average else [])]
+    known = [*names, *deviations, *([mixture.average] if mixture.average else [])]
     raise ValueError(f'name is "{one_line(name)}"; give one of {some_of(known)}')
 
 
-def _variance_of(mean: str, names: list[str]) -> str:
-    """The name of the variance that belongs to the name of a mean."""
-    inside = mean[len("means[") : -1]
-    if f"covariances[{inside}]" in names:
-        return f"covariances[{inside}]"
-    component, feature = inside.split(", ", 1)
-    return f"covariances[{component}, {feature}, {feature}]"
+def _standard_deviations(names: list[str]) -> dict[str, int]:
+    """Names of the standard deviations, where there are covariances, and the place of the variance of each."""
+    places = {name: place for place, name in enumerate(names)}
+    found = {}
+    for mean in names:
+        if mean.startswith("means["):
+            inside = mean[len("means[") : -1]
+            component, _, feature = inside.partition(", ")
+            variance = f"covariances[{component}, {feature}, {feature}]" if feature else f"covariances[{component}]"
+            if variance in places:
+                found[f"standard_deviations[{inside}]"] = places[variance]
+    return found
