@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from comparisons.own import Own
-    from comparisons.results.result import Result, SampledResult
+    from comparisons.results.result import Result
+    from comparisons.sampled import SampledResult
 
 __all__ = ["DEFAULT_SEED", "compare", "read", "run"]
 
@@ -50,7 +51,8 @@ def run(
     Returns
     -------
     SampledResult
-        Frozen; its fields are those of ``result.json``, and ``posterior`` holds the draws.
+        Frozen; its fields are those of ``result.json``, and ``posterior`` holds the draws. It has a ``table``, a ``plot()``, and
+        ``save(out)`` for one that was not written.
 
     Raises
     ------

@@ -31,10 +31,10 @@ from comparisons.results.result import (
     ModeFound,
     Provenance,
     Quantity,
-    SampledResult,
     Sampler,
 )
 from comparisons.results.strict_json import number
+from comparisons.sampled import SampledResult
 from comparisons.settings import checked_settings
 from comparisons.summary import curves, profiles, verdict
 from models.inputs import Floats

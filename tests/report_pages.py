@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from comparisons.results.report_data import GoodnessOfFit, Labels, ModelChecks, PredictiveChecks, PriorSensitivity
-from comparisons.results.result import Check, PosteriorSummary, SampledResult
+from comparisons.results.result import Check, PosteriorSummary
+from comparisons.sampled import SampledResult
 from tests.stored_results import geyser, two_coins
 
 VOID = {"meta", "link", "col", "br", "hr", "img", "input", "wbr"}

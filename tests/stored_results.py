@@ -32,9 +32,9 @@ from comparisons.results.result import (
     EMFit,
     ModeFound,
     Model,
-    SampledResult,
     Sampler,
 )
+from comparisons.sampled import SampledResult
 from tests.result_parts import binomial, model_checks, normal, provenance, quantity, tree
 
 type Floats = NDArray[np.float64]

@@ -153,7 +153,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "comparisons.engine_failures",
     ),
     ("comparisons.declaration",),
+    ("comparisons.components.record",),
+    ("comparisons.report",),
     ("comparisons.catalogue",),
+    ("comparisons.sampled",),
     ("comparisons.problem", "comparisons.capabilities"),
     ("comparisons.families",),
     (
@@ -167,7 +170,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("comparisons.checks", "comparisons.summary", "comparisons.labels", "comparisons.model_fit"),
     ("comparisons.judgement",),
     ("comparisons.pipeline", "comparisons.toml_files"),
-    ("comparisons.components", "comparisons.study", "comparisons.report"),
+    ("comparisons.components", "comparisons.study"),
     ("comparisons.command", "comparisons.__main__"),
 )
 

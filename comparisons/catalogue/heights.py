@@ -1,7 +1,5 @@
 """Heights with the sex hidden: two components that are not women and men."""
 
-import numpy as np
-
 import em
 from comparisons.catalogue.heights_labelled import heights_by_sex
 from comparisons.catalogue.one_normal import heights
@@ -18,12 +16,11 @@ def describe(parameters: GaussianParameters) -> str:
 
 def findings(fitted: Fitted) -> list[Finding]:
     """The modes, the sexes, and row 12."""
-    fit, n = fitted.maximum_likelihood, fitted.data.n
+    fit = fitted.maximum_likelihood
     labelled = heights_by_sex(fitted.dataset)
     by_sex = em.gaussian_mixture(labelled.y, labels=labelled.labels).parameters
     from_sexes = em.gaussian_mixture(fitted.data.y, start=by_sex)
     one = em.gaussian_mixture(fitted.data.y, n_components=1)
-    bic = [np.log(n) * p - 2 * value for p, value in ((2, one.log_likelihood), (5, fit.log_likelihood))]
     everyone = em.gaussian_mixture(fitted.dataset.columns["height"])
     regular = [m for m in everyone.modes if m.regular]
     with_row = (
@@ -39,9 +36,9 @@ def findings(fitted: Fitted) -> list[Finding]:
             f"inside a wide one. Started from the sexes themselves EM ends at {from_sexes.log_likelihood:.3f}, "
             f"{describe(from_sexes.parameters)}, {fit.log_likelihood - from_sexes.log_likelihood:.2f} nats lower with as many "
             f"parameters: the likelihood hardly chooses between them. By sex the estimate is {describe(by_sex)}. One normal for "
-            f"everybody has {one.log_likelihood:.3f}, and BIC prefers it ({bic[0]:.1f} against {bic[1]:.1f}; smaller is better; "
-            "a rough guide, as one component is a singular point of two). As the best mode is not the sexes the components are "
-            "numbered, not named; whether there are two at all is asked by "
+            f"everybody has {one.log_likelihood:.3f}, and BIC prefers it ({one.bic:.1f} against {fit.bic:.1f}; smaller is "
+            "better; a rough guide, as one component is a singular point of two). As the best mode is not the sexes the "
+            "components are numbered, not named; whether there are two at all is asked by "
             "`comparisons components heights`.",
         ),
         Finding(

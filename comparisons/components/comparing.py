@@ -215,11 +215,9 @@ def n_parameters(problem: MixtureProblem) -> int:
 
 def criteria(problem: MixtureProblem, fit: em.Fit[Any, Any]) -> Criteria:
     """AIC, BIC and ICL of a maximum-likelihood fit; n is the number of rows, or of bags."""
-    p, deviance = n_parameters(problem), -2 * fit.log_likelihood
     r = fit.responsibilities(problem.data)
     entropy = float(problem.data.counts @ entr(r).sum(axis=1))
-    bic = deviance + p * float(np.log(problem.data.n))
-    return Criteria(aic=deviance + 2 * p, bic=bic, icl=bic + 2 * entropy, entropy=entropy)
+    return Criteria(aic=fit.aic, bic=fit.bic, icl=fit.bic + 2 * entropy, entropy=entropy)
 
 
 def _reservation(problem: MixtureProblem, fit: em.Fit[Any, Any]) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from comparisons.quantity_names import variable_and_labels
+from comparisons.quantity_names import component_of, variable_and_labels
 
 if TYPE_CHECKING:
     import xarray
@@ -27,8 +27,7 @@ def draws_of(posterior: xarray.DataTree, name: str) -> Floats | None:
         return None
     values = dataset[variable]
     free: list[Any] = [dim for dim in values.dims if dim not in ("chain", "draw")]
-    # What components share has labels of features alone, which may be called as a component is.
-    shared = variable == "covariances" and len(labels) == 2
+    shared = component_of(name) is None
     for label in labels:
         eligible = [dim for dim in free if not (shared and dim == "component")]
         dim = next((dim for dim in eligible if label in [str(value) for value in values.coords[dim].values]), None)

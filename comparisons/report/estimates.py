@@ -1,4 +1,4 @@
-"""The table of quantities for other programs: every digit as CSV, rounded for print as LaTeX."""
+"""The table of quantities: every digit for other programs, rounded for print as LaTeX and for notebooks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 import re
 
-from comparisons.report.digits import MISSING, decimals_for, rounded
+from comparisons.report.digits import MISSING, decimals_for, percent, prose, rounded
 from comparisons.report.reservations import (
     END_MARK,
     MARK,
@@ -49,15 +49,17 @@ _LATEX = str.maketrans(
 
 def csv_table(result: Result) -> str:
     """Return one line for each quantity, with every digit; what does not exist is empty."""
-    text = io.StringIO()
-    writer: csv.DictWriter[str] | None = None
-    for quantity in readable(result):
-        row = _row(result, quantity)
-        if writer is None:
-            writer = csv.DictWriter(text, list(row), lineterminator="\n")
-            writer.writeheader()
-        writer.writerow({key: "" if value is None else value for key, value in row.items()})
+    text, told = io.StringIO(), rows(result)
+    if told:
+        writer = csv.DictWriter(text, list(told[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: "" if value is None else value for key, value in row.items()} for row in told)
     return text.getvalue()
+
+
+def rows(result: Result) -> list[dict[str, Number | str]]:
+    """All that is told of each quantity, by column; a number that does not exist is None, words are empty."""
+    return [_row(result, quantity) for quantity in readable(result)]
 
 
 def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
@@ -77,7 +79,7 @@ def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
         "se_ratio": quantity.se_ratio,
         "profile_low": quantity.profile_low,
         "profile_high": quantity.profile_high,
-        "profile_reason": quantity.profile_reason,
+        "profile_reason": quantity.profile_reason or "",
         "profile_coinciding": " and ".join(
             end for end, there in zip(("lower", "upper"), quantity.profile_coinciding, strict=True) if there
         ),
@@ -104,6 +106,27 @@ def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
         "reason": quantity.reason,
         "note": "; ".join(note for note, holds in notes.items() if holds),
     }
+
+
+def html_table(result: Result) -> str:
+    """Return the verdict, its summary and the table, rounded, for a notebook."""
+    from models.display import as_html  # a report loads neither engine
+
+    told = readable(result)
+    probability = percent(told[0].posterior.hdi_prob, 0) if told else ""
+    rows = []
+    for q in told:
+        decimals, mark = decimals_for(q.em_se, q.posterior.sd), MARK * em_on_ridge(result, q)
+        wald, hdi = (
+            f"{rounded(low, decimals)} to {rounded(high, decimals)}" if low is not None else MISSING
+            for low, high in ((q.em_low, q.em_high), (q.posterior.hdi_low, q.posterior.hdi_high))
+        )
+        numbers = [rounded(value, decimals) for value in (q.em_se, q.posterior.mean, q.posterior.sd)]
+        rows.append([q.name, rounded(q.em, decimals) + mark, numbers[0], wald, *numbers[1:], hdi, q.verdict])
+    sentences = [prose(result.summary), *([] if converged(result) else [NOT_CONVERGED])]
+    sentences += [f"{mark} {sentence}" for mark, sentence in footnotes(result).items() if mark == MARK]
+    head = ["", "EM", "SE", f"Wald {probability}", "Posterior mean", "SD", f"{probability} HDI", "Verdict"]
+    return as_html(f"{result.title}: {result.verdict}", sentences, head, rows, ".table")
 
 
 def latex_table(result: Result) -> str:

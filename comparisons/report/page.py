@@ -11,7 +11,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from comparisons.components import record
+from comparisons.components.record import FILE as COMPONENTS
+from comparisons.components.record import read as read_components
 from comparisons.report import digits, error_rates, estimates, reservations
 from comparisons.results import store
 from comparisons.results.files import directory_name, write_text
@@ -47,7 +48,7 @@ def write_report(directory: Path, *, own: bool) -> Path:
     from comparisons.report.surface import figures_of_surface
 
     result, posterior = store.read(directory), store.read_posterior(directory)
-    components, source = record.read(directory), _source(directory)
+    components, source = read_components(directory), _source(directory)
     with appearance.style():
         illustrations = [
             *figures_of_data(result, posterior),
@@ -124,8 +125,8 @@ def write_index(out: Path, order: Sequence[str]) -> Path:
 def _source(directory: Path) -> str:
     """Digest of all that a report is made from: the result, which names its draws, what else is stored, and the report's code."""
     digest = hashlib.sha256((directory / store.RESULT).read_bytes())
-    if (directory / record.FILE).exists():
-        digest.update((directory / record.FILE).read_bytes())
+    if (directory / COMPONENTS).exists():
+        digest.update((directory / COMPONENTS).read_bytes())
     for path in sorted(Path(__file__).parent.rglob("*")):
         if path.suffix in (".py", ".jinja", ".css"):
             digest.update(path.read_bytes())

@@ -1,4 +1,4 @@
-"""What a comparison comes to: the value that `comparisons.run` returns and ``result.json`` holds, field by field.
+"""What a comparison comes to: what ``result.json`` holds, field by field; `comparisons.sampled` has it with its draws.
 
 The dataclasses are the schema; msgspec writes them as strict JSON and refuses a file that does not fit them. A number
 that does not exist is null, and a reason stands beside it.
@@ -7,7 +7,7 @@ that does not exist is null, and a reason stands beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from comparisons.display import displayed, displayed_result
 from comparisons.results.report_data import Curves, Finding, Labels, ModelChecks, Surface
@@ -286,16 +286,3 @@ class Result:
         """The worst of its quantities where the verdict is `differ`, None else."""
         found = [q.degree for q in self.quantities if self.verdict == "differ" and q.degree is not None]
         return max(found, key=get_args(Degree.__value__).index, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class SampledResult(Result):
-    """A `Result` together with the draws, as `comparisons.run` returns it.
-
-    ``posterior``: an `xarray.DataTree` with the group ``posterior``, in canonical order and with the comparison's
-    component names, as stored in ``posterior.nc``.
-    """
-
-    __repr__ = displayed_result
-
-    posterior: Any = None

@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from comparisons.results.files import replacing, write_text
-from comparisons.results.result import SCHEMA_VERSION, Result, SampledResult
+from comparisons.results.result import SCHEMA_VERSION, Result
 from comparisons.results.strict_json import intact, sealed
 
 if TYPE_CHECKING:
@@ -57,7 +57,15 @@ class LaterRun:
         return f"The run of {self.started} crashed: {self.error}."
 
 
-def write(result: SampledResult, directory: Path | str) -> None:
+class Sampled(Protocol):
+    """A `Result` with its draws, as `comparisons.sampled.SampledResult`."""
+
+    @property
+    def posterior(self) -> Any:
+        """An `xarray.DataTree`."""
+
+
+def write(result: Sampled, directory: Path | str) -> None:
     """Store the result in its directory, ``DIR/<name>``, in place of an older one.
 
     Raises

@@ -20,7 +20,8 @@ from comparisons.families.mixtures import MixtureProblem
 from comparisons.judgement import Clock, Judgement
 from comparisons.posterior import nuts
 from comparisons.results import store
-from comparisons.results.result import Check, SampledResult
+from comparisons.results.result import Check
+from comparisons.sampled import SampledResult
 from comparisons.study.broken_em import with_fields
 from em.coins.mixture import CoinMixture
 from em.gaussians.mixture import GaussianMixture

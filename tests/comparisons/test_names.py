@@ -19,7 +19,8 @@ from comparisons.quantity_names import variable_and_labels
 from comparisons.report.draws import draws_of
 from comparisons.results import store
 from comparisons.results.files import directory_name
-from comparisons.results.result import Result, SampledResult
+from comparisons.results.result import Result
+from comparisons.sampled import SampledResult
 from tests.declared import Case
 from tests.stored_results import geyser
 

@@ -16,7 +16,8 @@ import pytest
 from comparisons import DEFAULT_SEED, datasets, pipeline
 from comparisons.posterior.nuts import _compiled
 from comparisons.results import provenance, store
-from comparisons.results.result import Result, SampledResult
+from comparisons.results.result import Result
+from comparisons.sampled import SampledResult
 
 pytestmark = pytest.mark.sampling
 

@@ -15,8 +15,9 @@ import xarray
 from comparisons import read
 from comparisons.results import store
 from comparisons.results.files import write_text
-from comparisons.results.result import SCHEMA_VERSION, Result, SampledResult
+from comparisons.results.result import SCHEMA_VERSION, Result
 from comparisons.results.store import NoStoredResult, StoredResultError
+from comparisons.sampled import SampledResult
 from tests.stored_results import geyser, two_coins
 
 
