@@ -139,7 +139,7 @@ class FittedMixture:
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion, smaller is better: ``-2 log_likelihood + 2 p`` with p free parameters."""
+        """Akaike's criterion, smaller is better: ``-2 log_likelihood + 2 p`` with p free parameters, under a prior as without."""
         return -2 * self.log_likelihood + 2 * self._free_parameters
 
     @property

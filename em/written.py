@@ -24,9 +24,9 @@ def write(fit: Any, path: str | os.PathLike[str]) -> None:
     mixture, own = fit._mixture, {each.name: getattr(fit, each.name) for each in fields(fit)}
     del own["_mixture"]
     own["path"] = fit.path._vectors
-    # Where it is withheld there is nothing in it.
-    withheld = {} if fit.standard_errors.reason is None else {"covariance": None}
-    own["standard_errors"] = _plain(fit.standard_errors) | withheld
+    errors = {each.name: getattr(fit.standard_errors, each.name) for each in fields(fit.standard_errors)}
+    # Where it is withheld there is nothing in it, of whatever size.
+    own["standard_errors"] = errors if errors["reason"] is None else errors | {"covariance": None}
     content = {
         "version": VERSION,
         "family": mixture.kind,
@@ -39,7 +39,7 @@ def write(fit: Any, path: str | os.PathLike[str]) -> None:
     whole = Path(path)
     unfinished = whole.with_name(f".{os.getpid()}-{whole.name}")
     try:
-        unfinished.write_text(json.dumps(record, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+        unfinished.write_text(json.dumps(record, allow_nan=False) + "\n", encoding="utf-8")
         unfinished.replace(whole)
     finally:
         unfinished.unlink(missing_ok=True)

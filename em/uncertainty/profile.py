@@ -58,7 +58,7 @@ def profile_interval(fit: Fit[Any, Any], name: str, probability: float = 0.94) -
     Raises
     ------
     ValueError
-        for a name that the fit does not have, or a probability outside of (0, 1)
+        for a name that the fit does not have, a probability outside of (0, 1), or a fit that was read from a file
     """
     checked_fit(fit)
     if not 0 < float(finite_array("probability", probability, (0,))) < 1:

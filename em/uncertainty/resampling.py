@@ -93,7 +93,7 @@ def bootstrap[E](
     Raises
     ------
     ValueError
-        for another kind, fewer than two replicates, or a fit of rows that are not in memory
+        for another kind, fewer than two replicates, or a fit of rows that are not in memory or that was read from a file
     """
     checked_fit(fit)
     if not isinstance(kind, str) or kind not in ("parametric", "nonparametric"):

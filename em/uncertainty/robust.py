@@ -31,6 +31,11 @@ def sandwich[E](fit: Fit[Any, E]) -> E:
     Returns
     -------
     Standard errors; NaN with the fit's own reason where its standard errors are withheld
+
+    Raises
+    ------
+    ValueError
+        for a fit that was read from a file
     """
     checked_fit(fit)
     mixture: Mixture[Any, Any] = fit._mixture
