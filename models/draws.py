@@ -50,7 +50,9 @@ def canonical_order(
     posterior: Any = draws["posterior"].to_dataset()
     own = [v for name, v in posterior.data_vars.items() if "component" in v.dims and name != "weights"]
     if "means" in posterior:
-        keys = list(np.moveaxis(posterior["means"].transpose("chain", "draw", "component", ...).values, -1, 0))
+        means = posterior["means"].transpose("chain", "draw", "component", ...).values
+        # Of one's own family they may be numbers, without features.
+        keys = list(np.moveaxis(means.reshape(*means.shape[:3], -1), -1, 0))
     elif own and own[0].ndim == len(("chain", "draw", "component")):
         keys = [own[0].transpose("chain", "draw", "component").values]
     else:

@@ -136,6 +136,20 @@ def test_canonical_order_compares_feature_by_feature_and_then_weights() -> None:
     np.testing.assert_array_equal(ordered["weights"], [[[0.3, 0.5, 0.2]]])
 
 
+def test_means_of_a_family_of_ones_own_have_no_features() -> None:
+    import arviz as az
+
+    draws = {
+        "means": np.array([[[3.0, 1.0, 2.0], [2.0, 2.0, 1.0]]]),
+        "sds": np.array([[[0.3, 0.1, 0.2], [0.5, 0.4, 0.1]]]),
+    }
+    weights = np.array([[[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]]])
+    dims = {name: ["component"] for name in ("means", "sds", "weights")}
+    ordered = ordered_draws(az.from_dict({"posterior": draws | {"weights": weights}}, dims=dims))
+    np.testing.assert_array_equal(ordered["means"], [[[1.0, 2.0, 3.0], [1.0, 2.0, 2.0]]])
+    np.testing.assert_array_equal(ordered["sds"], [[[0.1, 0.2, 0.3], [0.1, 0.4, 0.5]]])
+
+
 def test_canonical_order_leaves_components_that_are_told_apart_where_they_are() -> None:
     draws = {"head_probabilities": np.array([[[0.9, 0.8, 0.7, 0.1]]])}
     groups = np.array([0, 1, 1, 3])
