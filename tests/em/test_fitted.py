@@ -17,6 +17,7 @@ import em
 from comparisons.datasets import load
 from em.general import family_mixture
 from models import CoinTosses, EventCounts, Measurements
+from models.display import as_html
 from models.family import Rows
 from models.gaussians.covariances import Covariance
 from tests.fits import FITS, Fitted
@@ -250,6 +251,9 @@ def test_a_notebook_shows_names_as_words_and_says_what_is_withheld_and_doubted()
     page = Cells(em.gaussian_mixture(frame, 2)._repr_html_())
     assert "script" not in page.elements
     assert "means[1, <script>]" in page.words
+    words = [f"<{word}>" for word in ("title", "sentence", "head", "name", "cell", "more")]
+    everywhere = as_html(words[0], [words[1]], [words[2], ""], [[words[3], words[4]]] * 41, words[5])
+    assert set(Cells(everywhere).elements) == {"div", "p", "strong", "table", "thead", "tbody", "tr", "th", "td"}
     withheld = em.coin_mixture(CoinTosses([0, 0, 10], 10), 2)
     assert f"No standard errors: {withheld.standard_errors.reason}." in Cells(withheld._repr_html_()).words
     doubted = em.gaussian_mixture(load("galaxies").columns["velocity_km_s"], 4)
