@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from em.gaussians.covariances import from_lower
+from em.gaussians.patterns import marginal_log_densities
 from em.gaussians.steps import log_densities
 from em.gaussians.units import Units
 from em.mixture import log_weights, responsibilities
 from em.rows.chunks import Rows
 from em.rows.places import chunks_of
 from models.display import displayed
-from models.gaussians.measurements import Measurements
+from models.gaussians.measurements import Measurements, Missing
 from models.gaussians.nouns import GaussianParameters
 from models.inputs import Floats, names_of
 from models.mixtures import checked_labels
@@ -69,29 +70,31 @@ def standard_errors_of(
     )
 
 
-def responsibilities_of(data: Any, columns: Columns | None, units: Units, published: GaussianParameters) -> Any:
+def responsibilities_of(
+    data: Any, columns: Columns | None, units: Units, published: GaussianParameters, missing: Missing
+) -> Any:
     """``(n, K)`` of the user's data, wherever they are; of a table the ``columns`` that were fitted, by their names."""
     shares, d = partial(_shares, units=units, published=published), published.means.shape[1]
     chunks = chunks_of(data, None, None, columns)
     if chunks is not None:
         _check_features(len(chunks.features), d)
         return chunks.mapped(partial(_of_rows, of=shares), len(published.weights))
-    rows = data if isinstance(data, Measurements) else _measured(data, columns)
+    rows = data if isinstance(data, Measurements) else _measured(data, columns, missing)
     if columns is not None and rows.columns is not None and rows.features != columns.features:
         places, _, _ = replace(columns, counts=None, labels=None).found_in(rows.features)
         order = [rows.features.index(name) for name in places]
-        rows = Measurements(rows.y[:, order], rows.counts, rows.labels)
+        rows = Measurements(rows.y[:, order], rows.counts, rows.labels, missing="marginal")
     _check_features(rows.d, d)
     return shares(rows)
 
 
-def _measured(data: Any, columns: Columns | None) -> Measurements:
+def _measured(data: Any, columns: Columns | None, missing: Missing) -> Measurements:
     """Rows in memory, of a table those columns, with the labels that it has there."""
     names = names_of(data)
     if names is None or columns is None:
-        return Measurements(data)
+        return Measurements(data, missing=missing)
     features, _, labels = columns.found_in(names)
-    return Measurements(data[features], labels=None if labels is None else data[labels])
+    return Measurements(data[features], labels=None if labels is None else data[labels], missing=missing)
 
 
 def _check_features(d: int, fitted: int) -> None:
@@ -101,7 +104,11 @@ def _check_features(d: int, fitted: int) -> None:
 
 def _shares(data: Measurements, units: Units, published: GaussianParameters) -> Floats:
     """``(n, K)`` responsibilities of rows in the user's units, known labels respected."""
-    joint = log_weights(published.weights) + log_densities(units.parameters(published), units.rows(data.y))
+    if data.complete:
+        densities = log_densities
+    else:
+        units, densities = replace(units, turn=None, turn_back=None), marginal_log_densities
+    joint = log_weights(published.weights) + densities(units.parameters(published), units.rows(data.y))
     return responsibilities(joint, checked_labels(data.labels, len(published.weights)))[0]
 
 
