@@ -30,7 +30,7 @@ class Margin:
     ----------
     kind : whether it is counted or has a density
     name, unit : what it is called, and what stands at its axis
-    values : ``(n,)`` of the distinct rows
+    values : ``(n,)`` of the distinct rows, NaN where missing
     ties : share of rows equal to a value that counts as above it: half for measurements, since these are rounded
     most : value at and above which the distribution function is 1
     grid : ``(G,)`` where it is drawn

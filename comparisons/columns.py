@@ -9,23 +9,18 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from comparisons import families
 from comparisons.families.family import Family
+from comparisons.missing_rows import Missing, kept_rows
 from comparisons.tables import Table, name_and_unit, read
 from models.inputs import Integers, shown, some_of
 
-type Missing = Literal["refuse", "drop"]
-
 # How a noun begins a sentence about one of its rows.
 OF_ROW = re.compile(r"(\w+)\[(\d+)\] is ")
-
-
-class MissingCells(ValueError):
-    """Cells are missing; the message says in which columns, how many, and where the first is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +69,8 @@ def of_noun(data: Any, family: Family | None) -> Chosen:
     if family is not None and not isinstance(data, family.data):
         raise ValueError(f"family is {family.name} but data is {name}; leave the family out")
     kind = family or families.of(data)
-    return Chosen(kind, data, name, digest(kind, data), features=getattr(data, "features", ()))
+    told = kind.told_of(data)
+    return Chosen(kind, data, name, digest(kind, data), features=getattr(data, "features", ()), notes=told)
 
 
 def digest(family: Family, rows: Any) -> str:
@@ -105,7 +101,8 @@ def chosen(
     kind, roles, notes = _roles(table, family, columns, others)
     counted = table.header(counts) if isinstance(counts, str) else None
     _refuse_two_purposes(table, [*roles.values(), *([counted] if counted else [])], labels)
-    kept, left = _kept(table, [*roles.values(), *([counted] if counted else [])], missing)
+    all_known = _labels(table, labels, np.arange(table.n), components)[0] if missing == "marginal" else None
+    kept, left = kept_rows(table, list(roles.values()), counted, all_known, missing, kind)
     values = {}
     for role, header in roles.items():
         values[role], told = _values(table, kind, role, header, kept)
@@ -124,7 +121,7 @@ def chosen(
         (header,) = roles.values()
         units = {header: unit} if (unit := name_and_unit(header)[1]) else {}
     of_units = [f"Units: {', '.join(f'{name} in {unit}' for name, unit in units.items())}."] if units else []
-    told = [*table.notes, *notes, *of_units, *of_labels, *left]
+    told = [*table.notes, *notes, *of_units, *of_labels, *left, *kind.told_of(rows)]
     return Chosen(kind, rows, table.source, table.sha256, features, units, roles, words, table.n - len(kept), told)
 
 
@@ -249,26 +246,6 @@ def _values(table: Table, kind: Family, role: str, header: str, kept: Integers) 
     return np.array([float(told[words[row]]) for row in kept]), [] if plain else [
         f"In column {header!r} stands {means}."
     ]
-
-
-def _kept(table: Table, headers: Sequence[str], missing: Missing) -> tuple[Integers, list[str]]:
-    """Rows of which nothing is missing, and what was left out."""
-    empty = {header: rows for header in headers if len(rows := table.missing(header))}
-    every = np.arange(table.n)
-    if not empty:
-        return every, []
-    told = "; ".join(
-        f"column {header!r} has {len(rows)} missing value{'s' * (len(rows) > 1)}, the first in {table.place(int(rows[0]))}"
-        for header, rows in empty.items()
-    )
-    if missing == "refuse":
-        raise MissingCells(
-            f'{table.source}: {told}; fill them, or leave such rows out with missing="drop" (--missing drop)'
-        )
-    gone = np.unique(np.concatenate(list(empty.values())))
-    if len(gone) == table.n:
-        raise ValueError(f"{table.source}: {told}, so no row is complete; choose other columns")
-    return np.setdiff1d(every, gone), [f"{len(gone)} of {table.n} rows are left out: {told}."]
 
 
 def _labels(

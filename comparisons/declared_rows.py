@@ -21,7 +21,7 @@ class DeclaredRows:
 
     Attributes
     ----------
-    columns : ``(n, c)`` heads and tosses, or measurements
+    columns : ``(n, c)`` heads and tosses, or measurements; NaN where a cell is missing
     counts : ``(n,)`` how many times each row was seen
     labels : ``(n,)`` known component, -1 where unknown
     """
@@ -39,21 +39,23 @@ class DeclaredRows:
 
     @property
     def mean(self) -> Floats:
-        """``(c,)`` mean of each column; what is subtracted first loses no digits to an origin far away."""
-        first = self.columns[0]
-        return np.asarray(first + self.counts @ (self.columns - first) / self.counts.sum())
+        """``(c,)`` mean of what was seen of each column; what is subtracted first loses no digits to an origin far away."""
+        seen = ~np.isnan(self.columns)
+        first = self.columns[seen.argmax(axis=0), range(len(seen.T))]
+        return np.asarray(first + self.counts @ np.where(seen, self.columns - first, 0.0) / (self.counts @ seen))
 
     @property
     def spread(self) -> Floats:
         """``(c,)`` largest distance of each column from its mean, 1 where it is constant: a unit in which nothing overflows."""
-        widest = np.abs(self.columns - self.mean).max(axis=0)
+        widest = np.nanmax(np.abs(self.columns - self.mean), axis=0)
         return np.where(widest > 0, widest, 1.0)
 
 
 def differing_total(declared: DeclaredRows, got: DeclaredRows, names: list[str]) -> tuple[str, float, float] | None:
     """The first total of the declared rows that the others do not have: in words, declared and got; None where all are met.
 
-    Compared are, for each label, the number of rows, and the sums and sums of products of the columns about their means.
+    Compared are, for each label, the number of rows, and of the columns the number of values, and the sums and sums of products
+    about their means.
     """
     if got.columns.shape[1] != declared.columns.shape[1]:
         return "number of columns", float(declared.columns.shape[1]), float(got.columns.shape[1])
@@ -82,8 +84,10 @@ def _totals(
     """Each total in words, its value, and the sum of the sizes of its terms."""
     counts = np.where(rows.labels == label, rows.counts, 0.0)
     yield "number of rows", float(counts.sum()), float(counts.sum())
-    z = (rows.columns - origin) / unit
+    seen = ~np.isnan(rows.columns)
+    z = np.where(seen, (rows.columns - origin) / unit, 0.0)
     for a, first in enumerate(names):
+        yield f"number of values of {first}", float(counts @ seen[:, a]), float(counts.sum())
         yield f"sum of {first} about its mean", float(counts @ z[:, a]), float(counts.sum())
         for b, second in enumerate(names[: a + 1]):
             told = f"sum of squares of {first}" if a == b else f"sum of products of {second} and {first}"

@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from comparisons import catalogue, families
 from comparisons import columns as table_columns
-from comparisons.columns import Missing
 from comparisons.datasets import Dataset
 from comparisons.declaration import Comparison
 from comparisons.families import from_file
 from comparisons.families.family import Family as Kind
+from comparisons.missing_rows import Missing
 from comparisons.tables import read
 from models.family import Family
 from models.inputs import component_number, shown, some_of
@@ -100,14 +100,18 @@ def declared(
 ) -> Own:
     """Read own data and say what is compared; see `comparisons.compare`."""
     asked = {k: v for k, v in locals().items() if v is not None and not (isinstance(v, str) and DEFAULTS.get(k) == v)}
-    if missing not in ("refuse", "drop"):
-        raise ValueError(f'missing is {shown(missing)}; give "refuse" or "drop"')
+    if missing not in get_args(Missing.__value__):
+        raise ValueError(f'missing is {shown(missing)}; give "refuse", "drop" or "marginal"')
     if name in catalogue.names():
         raise ValueError(f"name is {shown(name)}, which is a comparison of the catalogue; give another one (--name)")
     own_family, kind = _family(family)
     if table_columns.is_noun(data, kind):
         if columns is not None or labels is not None or counts is not None:
             raise ValueError(f"columns, labels and counts are in models.{type(data).__name__}; leave the arguments out")
+        if missing != "refuse":
+            raise ValueError(
+                f"missing is for tables, and data are models.{type(data).__name__}; say there what is to be done"
+            )
         taken = table_columns.of_noun(data, kind)
     else:
         table = read(data, separator, decimal)

@@ -129,7 +129,11 @@ def template(own: Own, asked: Mapping[str, Any]) -> str:
         ("components", list(c.components), "what they are called"),
         ("weights", "free", 'or "equal", or numbers that are held'),
         ("covariance", "full", 'or "tied", "diagonal", "spherical", "tied-diagonal", "tied-spherical"'),
-        ("missing", "refuse", 'or "drop" rows of which a cell is missing'),
+        (
+            "missing",
+            "refuse",
+            'or "drop" rows of which a cell is missing; of gaussians also "marginal", which keeps them',
+        ),
         ("separator", ";", "between columns; recognised where left out"),
         ("decimal", ",", "mark; recognised where left out"),
         ("name", "", "of the directory of the result"),

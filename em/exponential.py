@@ -128,6 +128,12 @@ class ExponentialMixture(ElementwiseMixture):
         curved = self.natural_derivatives(parameters)[1]
         return _products((self.phi[1:-1] @ weighted), curved, "fk,kfqr->kqr")
 
+    def missing_cells(self, parameters: Any, weighted: Floats) -> Floats | float:
+        return 0.0
+
+    def sees_narrowest(self, parameters: Any) -> bool:
+        return True
+
     def informations(self, parameters: Any) -> Floats:
         missing, rows = missing_information(self, parameters)
         features = self.sums(self.e_step(parameters)).T

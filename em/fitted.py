@@ -44,7 +44,8 @@ class FittedMixture:
         data : what was fitted or new rows: `models.CoinTosses`, `models.EventCounts`, or the rows of a family of one's own;
             `models.Measurements`, or y as `em.gaussian_mixture` takes it. Where a table was fitted, a table's columns go by
             the names of the fit, in any order and beside others, its labels too, if it has that column; what has no names,
-            on either side, goes by its places.
+            on either side, goes by its places. Cells may be missing where some were in what was fitted, and of
+            `models.Measurements` that keep them.
 
         Returns
         -------

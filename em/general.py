@@ -241,6 +241,12 @@ class GeneralMixture(ElementwiseMixture):
                 found[:, a, b] = found[:, b, a] = corners / (4 * steps[a] * steps[b])
         return found
 
+    def missing_cells(self, parameters: Any, weighted: Floats) -> Floats | float:
+        return 0.0
+
+    def sees_narrowest(self, parameters: Any) -> bool:
+        return True
+
     def informations(self, parameters: Any) -> Floats:
         missing, rows = missing_information(self, parameters)
         own = -self.complete_hessian(parameters, self.e_step(parameters).r)

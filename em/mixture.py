@@ -125,6 +125,12 @@ class Mixture[P, S](Protocol):
     def complete_hessian(self, parameters: P, weighted: Floats) -> Floats:
         """``(K, q, q)`` second derivatives of the component log densities, summed with the weights ``(n, K)``."""
 
+    def missing_cells(self, parameters: P, weighted: Floats) -> Floats | float:
+        """``(K, q, q)`` information that is missing with cells of the rows, summed likewise; 0 where rows are whole."""
+
+    def sees_narrowest(self, parameters: P) -> NDArray[np.bool_] | bool:
+        """``(n, K)`` whether what was seen of a row shows the component's narrowest side; True where rows are whole."""
+
     def informations(self, parameters: P) -> Floats:
         """``(2, p, p)`` information of the rows by the full vector: of complete data, expected, and what of it is missing.
 

@@ -89,7 +89,9 @@ def as_array(table: Any) -> NDArray[Any]:
     return np.column_stack(arrays) if arrays else np.empty((len(table), 0))
 
 
-def finite_array(name: str, value: ArrayLike, dimensions: tuple[int, ...]) -> Floats:
+def finite_array(
+    name: str, value: ArrayLike, dimensions: tuple[int, ...], *, missing: bool = False, remedy: str = ""
+) -> Floats:
     """Return ``value`` as a new read-only float array.
 
     Parameters
@@ -97,6 +99,8 @@ def finite_array(name: str, value: ArrayLike, dimensions: tuple[int, ...]) -> Fl
     name : what the user calls the argument, for the message
     value : numbers; a DataFrame or Series is taken by its values, nullable ones too
     dimensions : the numbers of axes that are allowed, such as ``(1,)``
+    missing : take NaN, None and what is masked, all as NaN
+    remedy : what may be done about them beside dropping rows, for the message
 
     Raises
     ------
@@ -106,9 +110,12 @@ def finite_array(name: str, value: ArrayLike, dimensions: tuple[int, ...]) -> Fl
         if the array is ragged, has the wrong number of axes, is empty, masked, or holds NaN or infinity
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        raise ValueError(
-            f"{name} is a masked array with {np.ma.count_masked(value)} masked values; drop those rows first"
-        )
+        if not missing:
+            raise ValueError(
+                f"{name} is a masked array with {np.ma.count_masked(value)} masked values; drop those rows first{remedy}"
+            )
+        masked, value = np.ma.getmaskarray(value), np.array(value.data, dtype=object)
+        value[masked] = None
     try:
         array = np.asarray(value) if names_of(value) is None else as_array(value)
     except ValueError as error:
@@ -118,11 +125,17 @@ def finite_array(name: str, value: ArrayLike, dimensions: tuple[int, ...]) -> Fl
             f"{name} holds booleans where numbers belong; convert them with .astype(int) if 0 and 1 are meant"
         )
     if array.dtype.kind == "O":
-        missing = [index for index, item in np.ndenumerate(array) if item is None]
-        if missing:
+        absent = [index for index, item in np.ndenumerate(array) if item is None]
+        if absent and not missing:
             raise ValueError(
-                f"{name} holds {len(missing)} missing values, the first at {_place(missing[0])}; drop those rows first"
+                f"{name} holds {len(absent)} missing values, the first at {_place(absent[0])}; drop those rows first{remedy}"
             )
+        if absent:
+            array = array.copy()
+            for index in absent:
+                array[index] = np.nan
+            if all(_is_number(item) for item in array.ravel()):
+                array = array.astype(np.float64)
     if array.dtype.kind not in "iuf":
         raise TypeError(_not_numbers(name, array))
     if array.ndim not in dimensions:
@@ -132,14 +145,20 @@ def finite_array(name: str, value: ArrayLike, dimensions: tuple[int, ...]) -> Fl
     if array.size == 0:
         raise ValueError(f"{name} is empty (shape {array.shape}); give at least one row")
     array = np.array(array, dtype=np.float64)
-    bad = ~np.isfinite(array)
+    bad = np.isinf(array) if missing else ~np.isfinite(array)
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
-            f"{name} holds {int(bad.sum())} values that are NaN or infinite, the first at {_place(place)} "
-            f"({array[place]}); drop or correct those rows first"
+            f"{name} holds {int(bad.sum())} values that are {'infinite' if missing else 'NaN or infinite'}, the first at "
+            f"{_place(place)} ({array[place]}); drop or correct those rows first{'' if np.isinf(array).any() else remedy}"
         )
+    if missing:
+        array[np.isnan(array)] = np.nan  # all of the same bits
     return read_only(array)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _not_numbers(name: str, array: NDArray[Any]) -> str:

@@ -153,7 +153,7 @@ class LogPosterior:
             drawn = rows[random.choice(len(rows), size=self.shapes[place][0])]
             if "white_back" in self.model.named_vars:
                 back, location = (self.model[name].get_value() for name in ("white_back", "white_location"))
-                drawn = (drawn - location) @ back.T
+                drawn = (np.where(np.isnan(drawn), location, drawn) - location) @ back.T
             x[self._ends[place] - drawn.size : self._ends[place]] = drawn.ravel()
         if "head_probabilities" in self.names and "observed_heads" in self.model.named_vars:
             # Of 1e9 tosses with 3 heads a chance of 1/2 is too far away for any sampler to come from.

@@ -165,6 +165,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "comparisons.words",
         "comparisons.own",
         "comparisons.columns",
+        "comparisons.missing_rows",
     ),
     ("comparisons.posterior",),
     ("comparisons.checks", "comparisons.summary", "comparisons.labels", "comparisons.model_fit"),

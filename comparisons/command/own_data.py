@@ -64,7 +64,11 @@ OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option("--weights", type=click.Choice(["free", "equal"]), help="Of the components.  [default: free]"),
     click.option("--covariance", help="Form of the covariances.  [default: full]"),
     click.option("--name", help="Of the directory of the result.  [default: that of the file]"),
-    click.option("--missing", type=click.Choice(["refuse", "drop"]), help="Rows with empty cells.  [default: refuse]"),
+    click.option(
+        "--missing",
+        type=click.Choice(["refuse", "drop", "marginal"]),
+        help="Rows with empty cells; marginal keeps them.  [default: refuse]",
+    ),
     click.option("--separator", help="Between columns.  [default: recognised]"),
     click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark.  [default: recognised]"),
 )
@@ -313,7 +317,7 @@ def questions(out: Path) -> dict[str, str]:
 def write_toml(context: click.Context, /, file: Path, **own: Any) -> None:
     """Write FILE, a commented TOML file that asks for a comparison of your own data; run it with: comparisons run FILE."""
     from comparisons import toml_files
-    from comparisons.columns import MissingCells
+    from comparisons.missing_rows import MissingCells
     from comparisons.own import declared
 
     given = _given(own)

@@ -20,6 +20,7 @@ class FromColumns(ABC):
     in_words : roles that may be words, which only tell rows apart
     meanings : by role of what else may be words, the number that each stands for, in small letters
     columns_told : what columns there may be, in words
+    marginal : whether rows with missing cells have a density, that of what was seen
     """
 
     name: str
@@ -27,6 +28,7 @@ class FromColumns(ABC):
     in_words: tuple[str, ...] = ()
     meanings: ClassVar[dict[str, dict[str, int]]] = {}
     columns_told: str = ""
+    marginal: bool = False
 
     @property
     def measures(self) -> bool:
@@ -48,6 +50,10 @@ class FromColumns(ABC):
         if self.roles and self.roles[0] not in given:
             raise ValueError(f"{source} needs a column of {self.roles[0]} for {self.name}; name it in columns")
         return given
+
+    def told_of(self, data: Data) -> list[str]:
+        """What a reader has to know of the rows, a sentence each."""
+        return []
 
     @abstractmethod
     def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> Data:

@@ -55,7 +55,8 @@ class MixtureProblem(Setup, Problem):
     def observed(self) -> dict[str, list[Any]]:
         """Rows as fitted: distinct, with their counts, and with their labels where any is known."""
         values = self.family.columns(self.data)
-        columns = {name: values[:, j].tolist() for j, name in enumerate(self.family.column_names(self.comparison))}
+        names = self.family.column_names(self.comparison)
+        columns: dict[str, list[Any]] = {name: [number(v) for v in values[:, j]] for j, name in enumerate(names)}
         columns["counts"] = self.data.counts.tolist()
         if (self.data.labels >= 0).any():
             columns["labels"] = self.data.labels.tolist()

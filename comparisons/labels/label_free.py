@@ -161,7 +161,7 @@ def _distribution(problem: MixtureProblem, fit: em.Fit[Any, Any], posterior: xr.
     return [
         _at(margin.name, at, observed, margin.below(at, by_em), margin.below(at, draws))
         for margin in problem.margins()
-        for at, observed in _quantiles(margin.values, problem.data.counts, ties=margin.ties)
+        for at, observed in _quantiles(*_seen(margin.values, problem.data.counts), ties=margin.ties)
         if at < margin.most
     ]
 
@@ -171,6 +171,12 @@ def _at(variable: str, at: float, observed: float, by_em: Floats, by_draws: Floa
     return DistributionFunction(
         variable, at, observed, float(by_em), float(by_draws.mean()), float(low), float(high), INTERVAL
     )
+
+
+def _seen(values: Floats, counts: Integers) -> tuple[Floats, Integers]:
+    """Values that are not missing, and their counts."""
+    seen = ~np.isnan(values)
+    return values[seen], counts[seen]
 
 
 def _quantiles(values: Any, counts: Integers, *, ties: float) -> list[tuple[float, float]]:

@@ -91,11 +91,11 @@ def from_lower(entries: Floats, d: int) -> Floats:
     rows = entries.reshape(*entries.shape[:-1], entries.shape[-1] // q, q)
     if d == 1:
         return rows[..., None]
-    return rows[..., _places_of_lower(d)]
+    return rows[..., places_of_lower(d)]
 
 
 @cache
-def _places_of_lower(d: int) -> Integers:
+def places_of_lower(d: int) -> Integers:
     """``(d, d)`` where among the lower entries each entry of a symmetric matrix stands."""
     a, b = np.tril_indices(d)
     places = np.empty((d, d), dtype=np.int64)

@@ -9,14 +9,14 @@ from typing import Any
 
 from em.ascent.acceleration import Acceleration
 from em.fit import Fit, Method, checked_options, fit_mixture
-from em.gaussians.mixture import GaussianMixture
+from em.gaussians.missing import mixture_of
 from em.gaussians.results import GaussianStandardErrors
 from em.mixture import fitting_start, has_mode
 from em.progress import Progress
 from em.rows.places import chunks_of
 from em.search.starts import Starts
 from models.gaussians.covariances import Covariance, CovarianceForm
-from models.gaussians.measurements import measured
+from models.gaussians.measurements import Missing, measured
 from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.inputs import finite_array, instance_of
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
@@ -32,6 +32,7 @@ def gaussian_mixture(
     counts: Any = None,
     prior: GaussianPrior | None = None,
     *,
+    missing: Missing = "refuse",
     start: GaussianParameters | None = None,
     seed: int = 0,
     method: Method = "em",
@@ -52,6 +53,8 @@ def gaussian_mixture(
     labels : ``(n,)`` known component of each row, -1 where unknown; of a table also the name of a column
     counts : ``(n,)`` how many times each row was seen; of a table also the name of a column
     prior : maximise the log posterior under it; maximum likelihood where None
+    missing : what to do where cells of y are missing, as `models.Measurements` has it: ``"refuse"``, ``"drop"`` their rows, or
+        ``"marginal"``, keep these by the density of what was seen, right where cells are missing at random; for rows in memory
     start : where to start, its labelling kept; several starts and canonical order where None
     seed : of the random starts
     method : ``"em"``, or ``"nelder-mead"`` or ``"bfgs"`` to maximise the same objective directly
@@ -74,7 +77,8 @@ def gaussian_mixture(
     Raises
     ------
     TypeError, ValueError
-        for data that are not finite numbers, too few rows, constant or collinear columns, or arguments that do not fit
+        for data that are not finite numbers, or missing and refused; for too few rows, constant or collinear columns, or
+        arguments that do not fit
     ObjectiveDecreased
         if the objective falls beyond rounding
 
@@ -105,7 +109,8 @@ def gaussian_mixture(
 
     References
     ----------
-    McLachlan & Peel (2000), Finite Mixture Models; Fraley & Raftery (2007), Journal of Classification 24, 155.
+    McLachlan & Peel (2000), Finite Mixture Models; Fraley & Raftery (2007), Journal of Classification 24, 155; with missing
+    cells Ghahramani & Jordan (1994), NIPS 6, 120.
     """
     checked_options(method, acceleration, starts)
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
@@ -117,12 +122,17 @@ def gaussian_mixture(
     told = shown.step if progress else None
     options: dict[str, Any] = {"minimum_ratio": minimum_ratio, "standardise": standardise, "told": told}
     chunks = chunks_of(y, counts, labels)
+    if chunks is not None and missing != "refuse":
+        raise ValueError(
+            f"missing is {missing!r} but y is read in chunks, where no cell may be missing; give rows in memory, or fill "
+            "them first"
+        )
     if chunks is None:
-        data = measured(y, counts, labels)
+        data = measured(y, counts, labels, missing)
         enough_rows(data.n, n_components)
         checked_labels(data.labels, n_components)
         _check_numbers(data.d, data.columns, prior, start, treated, form)
-        mixture = GaussianMixture(data, treated, form, prior, **options)
+        mixture = mixture_of(data, treated, form, prior, **options)
     else:
         from em.rows.chunked import over_chunks
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from em.gaussians.covariances import (
     CovariancePrior,
@@ -40,7 +41,7 @@ from em.mixture import (
 from em.rows.sample import SAMPLE, drawn, keys
 from em.uncertainty.curvature import missing_information
 from models.gaussians.covariances import CovarianceForm
-from models.gaussians.measurements import Measurements
+from models.gaussians.measurements import Measurements, Missing
 from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights, exchangeable_groups
@@ -57,6 +58,8 @@ class GaussianMixture(GaussianVectors):
     parameters, errors = GaussianParameters, GaussianStandardErrors
     in_memory, rowless = True, False
     average = ""
+    # What its rows may have.
+    missing: Missing = "refuse"
 
     def __init__(
         self,
@@ -82,7 +85,7 @@ class GaussianMixture(GaussianVectors):
         self.d = d = distinct.d
         self.units = Units(np.zeros(d), np.ones(d))
         if standardise:
-            self.units = Units.of(summary.mean, summary.covariance, form.shape)
+            self.units = Units.of(summary.mean, summary.covariance, form.shape, turned=self.missing == "refuse")
         self.features, self.columns = distinct.features, distinct.columns
         self.keys = keys(distinct.labels, distinct.y) if len(distinct.y) > SAMPLE else None
         # Where rows come in chunks, how many there are in all and the largest size in each column.
@@ -132,9 +135,14 @@ class GaussianMixture(GaussianVectors):
         )
 
     @property
+    def whole(self) -> Floats:
+        """``(n, d)`` the rows, where cells are missing with what is expected there."""
+        return self.inside
+
+    @property
     def points(self) -> Floats:
         """``(n, d)`` the features of the rows, each in its own unit."""
-        return self.units.by_feature(self.inside)
+        return self.units.by_feature(self.whole)
 
     def _hold(self, inside: Floats, counts: Integers, labels: Integers) -> None:
         self.inside, self.counts, self.labels = inside, counts, labels
@@ -169,9 +177,9 @@ class GaussianMixture(GaussianVectors):
         return 0.0 if self.prior is None else log_prior(parameters, self.prior, self.weights, self.form)
 
     def rounding(self, parameters: GaussianParameters, statistics: GaussianStatistics) -> float:
-        natural, held_rows = self.rows.natural(parameters)[0], statistics.rows
+        held_rows = statistics.rows
         # A component that is empty has no finite log weight, and no row whose density could be rounded.
-        sizes = np.sqrt(np.where(held_rows[:, None] > 0, natural, 0.0) ** 2 @ self.rows.largest_squared) + self.d
+        sizes = self.rows.sizes(parameters, held_rows > 0) + self.d
         if self.form.shape == "full":
             # The error of a Cholesky factor is that of a covariance whose smallest variance is rounded.
             variances = np.linalg.eigvalsh(parameters.covariances)
@@ -194,6 +202,12 @@ class GaussianMixture(GaussianVectors):
         return np.stack(
             [normal_derivatives(p, lower_directions(self.d), (n, n), a, b)[1] for p, n, a, b in by_component]
         )
+
+    def missing_cells(self, parameters: GaussianParameters, weighted: Floats) -> Floats | float:
+        return 0.0
+
+    def sees_narrowest(self, parameters: GaussianParameters) -> NDArray[np.bool_] | bool:
+        return True
 
     def informations(self, parameters: GaussianParameters) -> Floats:
         products = self.rows.products(parameters)
@@ -255,12 +269,14 @@ class GaussianMixture(GaussianVectors):
         expected = responsibilities * self.counts[:, None]
         means = np.zeros((*responsibilities.shape[:-2], self.n_components, self.d))
         diagonal = self.form.shape != "full"
-        statistics = statistics_of(expected, np.nan, self.inside, means, diagonal=diagonal)
+        return self._started(statistics_of(expected, np.nan, self.inside, means, diagonal=diagonal), wide=wide)
+
+    def _started(self, statistics: GaussianStatistics, *, wide: bool) -> GaussianParameters:
         return m_step(statistics, self.start_prior if wide else self.prior, self.weights, self.form, self.ratio)
 
     def _white(self) -> Floats:
-        centre = np.average(self.inside, axis=0, weights=self.counts)
-        return (self.inside - centre) @ self.total_inverse_root.T
+        centre = np.average(self.whole, axis=0, weights=self.counts)
+        return (self.whole - centre) @ self.total_inverse_root.T
 
     def white(self) -> Floats | None:
         return self._white() if self.d > 1 and self.form.shape == "full" else None
@@ -268,15 +284,23 @@ class GaussianMixture(GaussianVectors):
     def elsewhere(self, random: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
         white = self._white()
         places = _some_rows(random, self.counts)
+        half_distances, constant, features = self._about(white, places)
+        for width in WIDTHS:
+            log_densities = half_distances * (-1 / width**2)
+            log_densities += constant - features * np.log(width)
+            yield log_densities, white[places] / width
+
+    def _about(self, white: Floats, places: Integers) -> tuple[Floats, Any, Any]:
+        """Half the squared distances ``(n, C)`` of rows from places, in standard deviations of the data.
+
+        The log density there of a normal of the data's own covariance, and how many features of each row it is of.
+        """
         squares = (white**2).sum(axis=1)
         half_distances = white @ -white[places].T
         half_distances += 0.5 * squares[:, None]
         half_distances += 0.5 * squares[places]
         constant = np.log(np.diagonal(self.total_inverse_root)).sum() - 0.5 * self.d * np.log(2 * np.pi)
-        for width in WIDTHS:
-            log_densities = half_distances * (-1 / width**2)
-            log_densities += constant - self.d * np.log(width)
-            yield log_densities, white[places] / width
+        return half_distances, constant, self.d
 
     def held(self, vector: Floats) -> Floats:
         if self.ratio is None:
@@ -307,7 +331,7 @@ class GaussianMixture(GaussianVectors):
     def of_rows(
         self, data: Any, published: GaussianParameters, of: Callable[[Floats, Integers], Floats], columns: int
     ) -> Any:
-        return told_of_rows(data, self.columns, self.units, published, of, columns)
+        return told_of_rows(data, self.columns, self.units, published, of, columns, self.missing)
 
     def design(self) -> tuple[Integers, Integers]:
         return np.zeros(1, dtype=np.int64), np.array([self.n])
@@ -320,7 +344,13 @@ class GaussianMixture(GaussianVectors):
 
     def kept(self) -> dict[str, Any]:
         columns = None if self.columns is None else astuple(self.columns)
-        own = {"n": self.n, "form": astuple(self.form), "features": self.features, "columns": columns}
+        own = {
+            "n": self.n,
+            "form": astuple(self.form),
+            "features": self.features,
+            "columns": columns,
+            "missing": self.missing,
+        }
         return own | {field.name: getattr(self.units, field.name) for field in fields(self.units)}
 
     @classmethod
@@ -328,7 +358,7 @@ class GaussianMixture(GaussianVectors):
         """The mixture of which this was ``kept``: its units, and what vectors need."""
         mixture: GaussianMixture = object.__new__(cls)
         mixture.weights, mixture.n_components = weights, weights.n_components
-        mixture.rowless, mixture.n = True, kept["n"]
+        mixture.rowless, mixture.n, mixture.missing = True, kept["n"], kept["missing"]
         mixture.form, mixture.features = CovarianceForm(*kept["form"]), tuple(kept["features"])
         mixture.columns = None if kept["columns"] is None else Columns(mixture.features, *kept["columns"][1:])
         units: Any = (None if kept[each.name] is None else np.array(kept[each.name]) for each in fields(Units))
@@ -337,7 +367,7 @@ class GaussianMixture(GaussianVectors):
         return mixture
 
     def drawn_again(self, rows: Integers, counts: Integers) -> GaussianMixture:
-        return self._on(Measurements(self.inside[rows], counts, self.labels[rows]))
+        return self._on(Measurements(self.inside[rows], counts, self.labels[rows], missing="marginal"))
 
     def simulated(
         self,

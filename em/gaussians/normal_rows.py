@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from em.gaussians.covariances import from_lower
+from em.gaussians.covariances import places_of_lower
 from em.gaussians.moments import GaussianStatistics, statistics_of
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, ROWS, Block, posterior_sums
 from em.mixture import AT_A_TIME
@@ -168,6 +168,12 @@ class NormalRows:
         roots = np.sqrt(entries[tight])[..., None] * np.eye(d) if inverse_roots is None else inverse_roots[tight]
         return theta, _Exact(tight, (constants + log_weights)[tight], roots)
 
+    def sizes(self, parameters: GaussianParameters, held: NDArray[np.bool_]) -> Floats:
+        """``(K,)`` root of the summed squares of the largest terms of a row's log density, 0 of components without rows."""
+        return np.asarray(
+            np.sqrt(np.where(held[:, None], self.natural(parameters)[0], 0.0) ** 2 @ self.largest_squared)
+        )
+
     def statistics(self, parameters: GaussianParameters) -> GaussianStatistics:
         """Expected moments of all rows about the means of the parameters, and the log-likelihood."""
         means, d = parameters.means, self.d
@@ -189,7 +195,7 @@ class NormalRows:
             squares = sums[..., d + 1 :] - means * (about_origin + first)
             second = squares[..., None] if d == 1 else squares[..., None] * np.eye(d)
         else:
-            second = from_lower(sums[..., d + 1 :].reshape(*sums.shape[:-2], -1), d)
+            second = sums[..., d + 1 :][..., places_of_lower(d)]
             second -= means[..., :, None] * about_origin[..., None, :]
             second -= first[..., :, None] * means[..., None, :]
         if exact is not None:

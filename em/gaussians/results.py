@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from em.gaussians.covariances import from_lower
+from em.gaussians.patterns import marginal_log_densities
 from em.gaussians.steps import log_densities
 from em.gaussians.units import Units
 from em.mixture import log_weights
 from em.rows.chunks import Rows
 from em.rows.places import chunks_of
 from models.display import displayed
-from models.gaussians.measurements import Measurements
+from models.gaussians.measurements import Measurements, Missing
 from models.gaussians.nouns import GaussianParameters
 from models.inputs import Floats, Integers, names_of
 from models.mixtures import checked_labels
@@ -76,6 +77,7 @@ def told_of_rows(
     published: GaussianParameters,
     of: Callable[[Floats, Integers], Floats],
     told: int,
+    missing: Missing,
 ) -> Any:
     """``(n, told)`` what ``of`` says of the user's data, wherever they are; of a table the ``columns`` that were fitted.
 
@@ -86,22 +88,22 @@ def told_of_rows(
     if chunks is not None:
         _check_features(len(chunks.features), d)
         return chunks.mapped(partial(_of_rows, of=of_some), told)
-    rows = data if isinstance(data, Measurements) else _measured(data, columns)
+    rows = data if isinstance(data, Measurements) else _measured(data, columns, missing)
     if columns is not None and rows.columns is not None and rows.features != columns.features:
         places, _, _ = replace(columns, counts=None, labels=None).found_in(rows.features)
         order = [rows.features.index(name) for name in places]
-        rows = Measurements(rows.y[:, order], rows.counts, rows.labels)
+        rows = Measurements(rows.y[:, order], rows.counts, rows.labels, missing="marginal")
     _check_features(rows.d, d)
     return of_some(rows)
 
 
-def _measured(data: Any, columns: Columns | None) -> Measurements:
+def _measured(data: Any, columns: Columns | None, missing: Missing) -> Measurements:
     """Rows in memory, of a table those columns, with the labels that it has there."""
     names = names_of(data)
     if names is None or columns is None:
-        return Measurements(data)
+        return Measurements(data, missing=missing)
     features, _, labels = columns.found_in(names)
-    return Measurements(data[features], labels=None if labels is None else data[labels])
+    return Measurements(data[features], labels=None if labels is None else data[labels], missing=missing)
 
 
 def _check_features(d: int, fitted: int) -> None:
@@ -113,7 +115,11 @@ def _told(
     data: Measurements, units: Units, published: GaussianParameters, of: Callable[[Floats, Integers], Floats]
 ) -> Floats:
     """What ``of`` says of rows in the user's units, densities too."""
-    density = log_densities(units.parameters(published), units.rows(data.y)) - units.log_volume
+    densities, volume = log_densities, np.broadcast_to(units.log_volume, data.y.shape[:1])
+    if not data.complete:
+        units, densities = replace(units, turn=None, turn_back=None), marginal_log_densities
+        volume = ~np.isnan(data.y) @ np.log(units.unit)
+    density = densities(units.parameters(published), units.rows(data.y)) - volume[:, None]
     return of(log_weights(published.weights) + density, checked_labels(data.labels, len(published.weights)))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.gaussians.covariances import CovarianceForm
-from models.gaussians.measurements import Measurements, collinear, covariance_of, fit_for
+from models.gaussians.measurements import Measurements, collinear, covariance_of, fit_for, mean_of
 from models.gaussians.nouns import GaussianPrior
 from models.inputs import Floats, Integers
 
@@ -31,7 +31,7 @@ class Summary:
     @classmethod
     def of(cls, data: Measurements) -> Summary:
         """Summarise rows in memory."""
-        return cls(data.n, np.average(data.y, axis=0, weights=data.counts), covariance_of(data), data.labels)
+        return cls(data.n, mean_of(data), covariance_of(data), data.labels)
 
     def of_full_rank(self, features: tuple[str, ...], form: CovarianceForm, prior: GaussianPrior | None) -> Summary:
         """The same where all columns vary and none is the combination of others; else with a covariance that takes its place.

@@ -35,11 +35,14 @@ class Units:
     turn_back: Floats | None = None
 
     @classmethod
-    def of(cls, mean: Floats, covariance: Floats, shape: Shape) -> Units:
-        """Units for data of this mean and covariance ``(d, d)``; one for all features where a common variance needs it."""
+    def of(cls, mean: Floats, covariance: Floats, shape: Shape, *, turned: bool = True) -> Units:
+        """Units for data of this mean and covariance ``(d, d)``; one for all features where a common variance needs it.
+
+        Only what has no cell missing can be ``turned``.
+        """
         exponents = np.rint(0.5 * np.log2(np.diag(covariance)))
         unit = np.exp2(np.full_like(exponents, exponents.max()) if shape == "spherical" else exponents)
-        if shape != "full" or len(unit) == 1:
+        if shape != "full" or len(unit) == 1 or not turned:
             return cls(mean, unit)
         turn = np.linalg.cholesky(covariance / unit / unit[:, None])
         return cls(mean, unit, turn, np.linalg.inv(turn))

@@ -47,8 +47,10 @@ class Sample:
 
     def __add__(self, other: Sample) -> Sample:
         """Draw from what two were drawn from."""
-        fields = ("y", "counts", "labels")
-        both = Measurements(*(np.concatenate([getattr(s.rows, f) for s in (self, other)]) for f in fields))
+        y, counts, labels = (
+            np.concatenate([getattr(s.rows, f) for s in (self, other)]) for f in ("y", "counts", "labels")
+        )
+        both = Measurements(y, counts, labels)
         added = Sample.of(both, self.seed)
         return Sample(added.rows, self.whole and other.whole and added.whole, self.seed)
 

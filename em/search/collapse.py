@@ -65,4 +65,11 @@ def _supports(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         # The others, with its weight divided among them; a row that is none of theirs is impossible without it.
         gains = np.where(shares < 1, np.log1p(-parameters.weights) - np.log1p(-shares), np.inf)
-    return np.stack([shares.sum(axis=0), mixture.counts @ shares, mixture.counts @ gains])
+    seen = mixture.sees_narrowest(parameters)
+    return np.stack(
+        [
+            np.where(seen, shares, 0.0).sum(axis=0),
+            mixture.counts @ shares,
+            mixture.counts @ np.where(seen, gains, 0.0),
+        ]
+    )

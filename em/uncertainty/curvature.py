@@ -8,6 +8,8 @@ score of row ``i`` and ``g_ik`` that of component ``k``,
 to which the Hessian of the log prior is added. All constraints are linear in the full vector, so the Hessian in the
 free coordinates is ``basis' Hessian basis``.
 
+Where cells of rows are missing ``f_k`` is the density of what was seen, and complete data have these cells too.
+
 Judged relative to the complete-data information, the eigenvalues are 1 - rate, with ``rate`` the linear rates at which
 EM converges: negative at a saddle, 0 on a ridge, whatever the units.
 """
@@ -157,6 +159,7 @@ def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     gradient, hessian, complete = derived = np.split(np.zeros((1 + 2 * p, p)), [1, p + 1])
     gradient[0] = counts @ rows
     curved = mixture.complete_hessian(parameters, r * counts[:, None])
+    whole = curved - mixture.missing_cells(parameters, r * counts[:, None])
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         complete[range(k), range(k)] = counts @ ratio / parameters.weights
     for j in range(k):
@@ -164,7 +167,7 @@ def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
         weighted = scores[:, j] * counts[:, None]
         block = np.ix_(own, own)
         hessian[block] += weighted.T @ rows[:, own] + curved[j]
-        complete[block] -= curved[j]
+        complete[block] -= whole[j]
         hessian[j, own] = ratio[:, j] @ weighted
         hessian[own, j] = hessian[j, own]
     hessian -= (rows * counts[:, None]).T @ rows

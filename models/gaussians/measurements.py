@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from models.display import displayed
 from models.gaussians.covariances import Shape
@@ -16,6 +16,9 @@ from models.tables import Columns
 
 # Ranges of a column whose squares, and those of a component ten digits narrower, are numbers of double precision.
 SMALLEST_RANGE, LARGEST_RANGE = 1e-152, 1e152
+
+REMEDY = ', as missing="drop" does, or keep them with missing="marginal"'
+type Missing = Literal["refuse", "drop", "marginal"]
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
@@ -27,9 +30,13 @@ class Measurements:
     y : ``(n,)`` or ``(n, d)``, an array or a DataFrame, in any units
     counts : ``(n,)`` how many such rows were seen, or the name of that column of y; 1 each where left out
     labels : ``(n,)`` index of the component, -1 where not known, or the name of that column of y; all unknown where left out
+    missing : what to do where cells of y are NaN, None or masked: ``"refuse"`` them; ``"drop"`` their rows; or ``"marginal"``,
+        keep these by the marginal density of the cells that were seen, which is right where cells are missing at random: whether
+        one is may depend on what was seen of its row, not on its own value (Rubin 1976, Biometrika 63, 581)
 
     Attributes
     ----------
+    y : NaN where a cell is missing
     features : names of the columns of y; of an array "1", "2", ...
     columns : what they and the counts and labels are called in the table that they came from; None where y was an array
 
@@ -38,7 +45,8 @@ class Measurements:
     TypeError
         if booleans, strings or other objects stand where numbers belong
     ValueError
-        if a value is NaN or infinite, lengths differ, or a column has no name or that of another
+        if a value is infinite, or missing and refused; if lengths differ, or a column has no name or that of another; if under
+        ``"marginal"`` a column has no value, or a row that was seen has neither a value nor a label and so says nothing
     """
 
     y: Floats
@@ -47,14 +55,27 @@ class Measurements:
     features: tuple[str, ...]
     columns: Columns | None
 
-    def __init__(self, y: ArrayLike, counts: ArrayLike | None = None, labels: ArrayLike | None = None) -> None:
+    def __init__(
+        self,
+        y: ArrayLike,
+        counts: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        missing: Missing = "refuse",
+    ) -> None:
+        if not isinstance(missing, str) or missing not in get_args(Missing.__value__):
+            raise ValueError(f'missing is {shown(missing)}; give "refuse", "drop" or "marginal"')
         y, counts, labels, columns = _columns_taken(y, counts, labels)
-        array = finite_array("y", y, (1, 2))
+        array = finite_array("y", y, (1, 2), missing=missing != "refuse", remedy=REMEDY)
         rows = array.reshape(len(array), -1)
-        object.__setattr__(self, "y", read_only(rows))
-        object.__setattr__(self, "counts", row_counts(counts, len(rows)))
-        object.__setattr__(self, "labels", row_labels(labels, len(rows)))
         features = columns.features if columns else tuple(str(j + 1) for j in range(rows.shape[1]))
+        seen, known = row_counts(counts, len(rows)), row_labels(labels, len(rows))
+        if missing == "drop":
+            rows, seen, known = _complete(rows, seen, known)
+        elif missing == "marginal":
+            _say_something(rows, seen, known)
+        object.__setattr__(self, "y", read_only(rows))
+        object.__setattr__(self, "counts", seen)
+        object.__setattr__(self, "labels", known)
         object.__setattr__(self, "features", features)
         object.__setattr__(self, "columns", columns)
 
@@ -70,12 +91,22 @@ class Measurements:
         """Number of features."""
         return int(self.y.shape[1])
 
+    @property
+    def observed(self) -> NDArray[np.bool_]:
+        """``(n, d)`` which cells were seen."""
+        return ~np.isnan(self.y)
+
+    @property
+    def complete(self) -> bool:
+        """Whether no cell is missing."""
+        return not np.isnan(self.y).any()
+
     def seen(self) -> Measurements:
         """The same data without the rows that were counted 0 times, which are not there."""
         if self.counts.all():
             return self
         kept = self.counts > 0
-        seen = Measurements(self.y[kept], counts=self.counts[kept], labels=self.labels[kept])
+        seen = Measurements(self.y[kept], self.counts[kept], self.labels[kept], missing="marginal")
         return seen.named(self.features, self.columns)
 
     def distinct(self) -> Measurements:
@@ -84,9 +115,12 @@ class Measurements:
         order = np.lexsort((*seen.y.T[::-1], seen.labels))
         labels, y = seen.labels[order], seen.y[order]
         first = np.ones(len(y), dtype=bool)
-        first[1:] = (labels[1:] != labels[:-1]) | (y[1:] != y[:-1]).any(axis=1)
+        differ = y[1:] != y[:-1]
+        if not self.complete:
+            differ &= ~(np.isnan(y[1:]) & np.isnan(y[:-1]))
+        first[1:] = (labels[1:] != labels[:-1]) | differ.any(axis=1)
         counts = np.add.reduceat(seen.counts[order], np.flatnonzero(first))
-        distinct = Measurements(y[first], counts=counts, labels=labels[first])
+        distinct = Measurements(y[first], counts, labels[first], missing="marginal")
         return distinct.named(self.features, self.columns)
 
     def named(self, features: tuple[str, ...], columns: Columns | None) -> Measurements:
@@ -96,18 +130,39 @@ class Measurements:
         return self
 
 
-def measured(y: Any, counts: Any = None, labels: Any = None) -> Measurements:
+def _complete(rows: Floats, counts: Integers, labels: Integers) -> tuple[Floats, Integers, Integers]:
+    """The rows of which no cell is missing, as some has to be."""
+    kept = ~np.isnan(rows).any(axis=1)
+    if not counts[kept].any():
+        raise ValueError(
+            'y has no row without a missing value; keep its rows with missing="marginal", or give fewer columns'
+        )
+    return rows[kept], counts[kept], labels[kept]
+
+
+def _say_something(rows: Floats, counts: Integers, labels: Integers) -> None:
+    """Refuse a row with neither value nor label."""
+    silent = np.flatnonzero(np.isnan(rows).all(axis=1) & (labels < 0) & (counts > 0))
+    if len(silent):
+        raise ValueError(
+            f"y has {len(silent)} rows with neither a value nor a label, the first at row {silent[0]}; they say nothing: leave "
+            "them out"
+        )
+
+
+def measured(y: Any, counts: Any = None, labels: Any = None, missing: Missing = "refuse") -> Measurements:
     """Rows as a user hands them in: `Measurements`, or what these are made of.
 
     Raises
     ------
     TypeError, ValueError
-        as `Measurements` does, and where counts or labels stand beside such as have their own
+        as `Measurements` does, and where counts, labels or missing stand beside such as have their own
     """
     if not isinstance(y, Measurements):
-        return Measurements(y, counts, labels)
-    if labels is not None or counts is not None:
-        raise ValueError("y is Measurements, which has labels and counts of its own; give them there, not beside it")
+        return Measurements(y, counts, labels, missing)
+    if labels is not None or counts is not None or missing != "refuse":
+        given = "labels and counts" if missing == "refuse" else "labels, counts and missing"
+        raise ValueError(f"y is Measurements, which has {given} of its own; give them there, not beside it")
     return y
 
 
@@ -137,19 +192,43 @@ def sample_covariance(data: Measurements) -> Floats:
         if n <= d, a column is constant, or columns are collinear; the message names the columns
     """
     covariance = covariance_of(data)
-    fit_for(covariance, np.average(data.y, axis=0, weights=data.counts), data.n, data.features, "full")
+    fit_for(covariance, mean_of(data), data.n, data.features, "full")
     return covariance
 
 
+def mean_of(data: Measurements) -> Floats:
+    """Return the mean ``(d,)`` of what was seen of each feature, or refuse one of which nothing was; ValueError."""
+    empty = np.flatnonzero(np.isnan(data.y[data.counts > 0]).all(axis=0))
+    if len(empty):
+        raise ValueError(f"column {shown(data.features[int(empty[0])])} of y has no value at all; leave it out")
+    return _mean(data.y, data.counts)
+
+
+def _mean(values: Floats, counts: Integers) -> Floats:
+    absent = np.isnan(values)
+    if not absent.any():
+        return np.asarray(np.average(values, axis=0, weights=counts))
+    return np.asarray(counts @ np.where(absent, 0.0, values) / (counts @ ~absent))
+
+
 def covariance_of(data: Measurements) -> Floats:
-    """Return the sample covariance ``(d, d)``, divisor n - 1, of full rank or not."""
-    low = data.y.min(axis=0)
+    """Return the sample covariance ``(d, d)``, divisor n - 1, of full rank or not.
+
+    Where cells are missing the variances are those of what was seen, and each covariance is the sum of products over the rows
+    that have both, by the root of the product of both divisors: with few such rows it is small, and the matrix is one always.
+    """
+    mean_of(data)
+    low, high = np.fmin.reduce(data.y), np.fmax.reduce(data.y)
     # Division by the range keeps squares of very large or small numbers from overflowing; what is subtracted first
     # loses no digits to an origin far away.
-    size = spread_of(low, data.y.max(axis=0), data.features)
+    size = spread_of(low, high, data.features)
     from_low = (data.y - low) / size
-    centred = from_low - np.average(from_low, axis=0, weights=data.counts)
-    return (centred * data.counts[:, None]).T @ centred / max(data.n - 1, 1) * size * size[:, None]
+    centred = from_low - _mean(from_low, data.counts)
+    absent = np.isnan(centred)
+    centred[absent] = 0.0
+    divisors = np.maximum(data.n - data.counts @ absent - 1, 1).astype(float)
+    products = (centred * data.counts[:, None]).T @ centred
+    return np.asarray(products / np.sqrt(divisors * divisors[:, None]) * size * size[:, None])
 
 
 def spread_of(low: Floats, high: Floats, features: Sequence[str]) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from models.gaussians.covariances import Covariance, CovarianceForm
-from models.gaussians.measurements import Measurements, measured
+from models.gaussians.measurements import Measurements, Missing, measured
 from models.inputs import (
     instance_of,
 )
@@ -27,6 +27,7 @@ def gaussian_mixture(
     labels: ArrayLike | None = None,
     counts: ArrayLike | None = None,
     prior: GaussianPrior | None = None,
+    missing: Missing = "refuse",
 ) -> pm.Model:
     """Build the PyMC model of a mixture of normal distributions.
 
@@ -42,6 +43,8 @@ def gaussian_mixture(
     labels : ``(n,)`` known component of each row, -1 where unknown; of a table also the name of a column
     counts : ``(n,)`` how many times each row was seen; of a table also the name of a column
     prior : `GaussianPrior.weakly_informative` where None
+    missing : what to do where cells of y are missing, as `Measurements` has it; with ``"marginal"`` the rows have the density of
+        what was seen, with the same free variables, and draws of ``y`` are of whole rows
 
     Returns
     -------
@@ -61,18 +64,19 @@ def gaussian_mixture(
     """
     import pymc as pm
 
+    from models.gaussians.marginal_distribution import marginal_diagonal_logp, marginal_full_logp
     from models.gaussians.normal_components import add_diagonal, add_full
     from models.gaussians.normal_distribution import diagonal_logp, diagonal_random, full_logp, full_random
     from models.gaussians.white import add_white
     from models.mixture_distribution import add_weights
 
-    data = measured(y, counts, labels)
+    data = measured(y, counts, labels, missing)
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
     enough_rows(data.n, n_components)
     checked_labels(data.labels, n_components)
     data = data.seen()
     if prior is None:
-        prior = GaussianPrior.weakly_informative(data.y, n_components, counts=data.counts)
+        prior = GaussianPrior.weakly_informative(data.y, n_components, data.counts, "marginal")
     instance_of("prior", prior, GaussianPrior)
     prior.checked(data.d, data.columns)
     k, d = n_components, data.d
@@ -81,17 +85,21 @@ def gaussian_mixture(
     coords = {"component": range(k), "feature": data.features, "feature_2": data.features}
     # Bounds need no checks: the transforms keep every value inside, and the graph compiles faster without.
     with pm.Model(coords=coords, check_bounds=False) as model:
-        observed = pm.Data("observed_y", np.array(data.y), shape=(None, d))
+        # PyMC fills in what is NaN in data that it is given; of a variable's value it asks nothing.
+        observed = pm.Data("observed_y", np.nan_to_num(data.y), shape=(None, d))
+        observed.set_value(np.array(data.y))
         seen = pm.Data("counts", data.counts.astype(float))
         known = pm.Data("labels", np.array(data.labels))
         w = add_weights(treated, prior.concentration, data.labels)
         white = add_white(data, form, prior)
         if form.shape == "full" and d > 1:
             parameters = add_full(k, form, prior, white)
-            logp, random, signature = full_logp, full_random, "(k),(k,d),(k,p),(d),(),()->(d)"
+            logp = full_logp if data.complete else marginal_full_logp
+            random, signature = full_random, "(k),(k,d),(k,p),(d),(),()->(d)"
         else:
             parameters = add_diagonal(k, form, prior, white)
-            logp, random, signature = diagonal_logp, diagonal_random, "(k),(k,d),(k,d),(d),(),()->(d)"
+            logp = diagonal_logp if data.complete else marginal_diagonal_logp
+            random, signature = diagonal_random, "(k),(k,d),(k,d),(d),(),()->(d)"
         pm.CustomDist(
             "y",
             w,

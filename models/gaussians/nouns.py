@@ -12,7 +12,10 @@ Diagonal and spherical covariances have independent inverse-gamma priors: ``Sigm
 ``sigma^2 ~ IG(nu / 2, tr(scale) / (2 d))``. For d = 1 the three are the same distribution. Tied covariances have the
 prior once.
 
-What it does not do: heavy tails, missing entries within a row, constrained orientations as in mclust's VEV and kin.
+A row of which cells are missing has the marginal density of those that were seen, as it is where cells are missing at random.
+
+What it does not do: heavy tails, cells whose missing depends on their own value, constrained orientations as in mclust's VEV and
+kin.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from numpy.typing import ArrayLike
 
 from models.display import displayed
 from models.gaussians.covariances import positive_definite, square_matrices
-from models.gaussians.measurements import Measurements, measured, sample_covariance
+from models.gaussians.measurements import Measurements, Missing, mean_of, measured, sample_covariance
 from models.inputs import (
     Floats,
     Integers,
@@ -174,7 +177,11 @@ class GaussianPrior:
 
     @classmethod
     def weakly_informative(
-        cls, y: ArrayLike | Measurements, n_components: int, counts: ArrayLike | None = None
+        cls,
+        y: ArrayLike | Measurements,
+        n_components: int,
+        counts: ArrayLike | None = None,
+        missing: Missing = "refuse",
     ) -> GaussianPrior:
         """Return the default prior, read off the data as Fraley & Raftery (2007) do.
 
@@ -197,11 +204,16 @@ class GaussianPrior:
         The prior uses the data once, to set its location and size. Where that matters (simulation studies), give fixed
         numbers instead.
 
+        Where cells are missing, mean and variances are those of what was seen of each feature, and cov(y) between two is the sum
+        of products over the rows that have both, by the root of the product of both divisors n - 1: positive definite, and
+        the more careful the fewer such rows there are.
+
         Parameters
         ----------
         y : ``(n,)`` or ``(n, d)``, an array or a DataFrame without columns of labels; or `Measurements`
         n_components : K
         counts : ``(n,)`` how many times each row was seen, or the name of that column of y
+        missing : as `Measurements` has it
 
         Raises
         ------
@@ -209,10 +221,10 @@ class GaussianPrior:
             if n <= d, a column is constant, or columns are collinear: the scale would be singular
         """
         k = component_number(n_components)
-        data = measured(y, counts).seen()
+        data = measured(y, counts, missing=missing).seen()
         covariance = sample_covariance(data)
         return cls(
-            mean=np.average(data.y, axis=0, weights=data.counts),
+            mean=mean_of(data),
             shrinkage=0.05,
             degrees_of_freedom=data.d + 4.0,
             scale=covariance / k ** (2 / data.d),

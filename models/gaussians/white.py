@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.gaussians.covariances import CovarianceForm
-from models.gaussians.measurements import Measurements, collinear, covariance_of
+from models.gaussians.measurements import Measurements, collinear, covariance_of, mean_of
 from models.inputs import Floats
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def add_white(data: Measurements, form: CovarianceForm, prior: GaussianPrior) ->
     """
     import pymc as pm
 
-    centre, factor = np.average(data.y, axis=0, weights=data.counts), spread_factor(data, form, prior)
+    centre, factor = mean_of(data), spread_factor(data, form, prior)
     per_unit = np.ldexp(1.0, -np.frexp(np.diag(factor))[1])
     return (
         pm.Data("per_unit", per_unit, shape=per_unit.shape),

@@ -184,7 +184,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"columns": ["height", "n"], "counts": "n", "missing": "drop"},
         "column 'n' of people.csv is named for two purposes",
     ),
-    ({"columns": "height", "missing": "omit"}, 'missing is \'omit\'; give "refuse" or "drop"'),
+    ({"columns": "height", "missing": "omit"}, 'missing is \'omit\'; give "refuse", "drop" or "marginal"'),
     ({"columns": "height", "family": "gaussian"}, "family is 'gaussian'; did you mean 'gaussians'?"),
     ({"columns": {"head": "n", "tosses": "n"}}, "which are no columns of one family"),
     ({"columns": "n", "family": "coins"}, "name heads and tosses, or heads and tails"),

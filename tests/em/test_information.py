@@ -161,6 +161,9 @@ class LinkageMixture:
         curved = -(cells[0] + cells[3]) / t**2 - (cells[1] + cells[2]) / (1 - t) ** 2
         return np.array([0.0, curved])[:, None, None]
 
+    def missing_cells(self, parameters: LinkageParameters, weighted: Floats) -> float:
+        return 0.0
+
     def prior_derivatives(self, _: LinkageParameters) -> tuple[Floats, Floats]:
         return np.zeros(4), np.zeros((4, 4))
 

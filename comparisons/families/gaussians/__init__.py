@@ -16,15 +16,18 @@ from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.family import Family, Setup
 from comparisons.families.gaussians import quantities, rows, third
-from comparisons.families.gaussians.words import of_rows_and_prior
+from comparisons.families.gaussians.words import OF_SEEN_CELLS, of_missing_cells, of_rows_and_prior
 from comparisons.names import distinct_names
 from comparisons.quantity_names import variable_and_labels
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from em.gaussians.missing import mixture_of
 from em.gaussians.mixture import GaussianMixture
+from em.gaussians.patterns import marginal_log_densities, marginal_log_likelihood
 from em.gaussians.steps import log_densities, log_likelihood, log_prior
 from em.mixture import Scale, has_mode
 from models import GaussianParameters, GaussianPrior, Measurements
 from models.gaussians.covariances import CovarianceForm
+from models.gaussians.measurements import covariance_of, mean_of
 from models.inputs import Floats, Integers, instance_of, shown
 
 if TYPE_CHECKING:
@@ -50,7 +53,11 @@ class Gaussians(Family):
     name = "gaussians"
     data, parameters, prior = Measurements, GaussianParameters, GaussianPrior
     variables = ("means", "covariances")
-    columns_told = "one or more of measurements, with names of their own; --covariance says what they share"
+    columns_told = (
+        "one or more of measurements, with names of their own; --covariance says what they share, --missing marginal keeps rows "
+        "of which some are missing"
+    )
+    marginal = True
     default_reason = WEAKLY_INFORMATIVE
     prior_numbers = ("shrinkage", "degrees_of_freedom", "mean", "scale")
     options = ("covariance",)
@@ -78,40 +85,45 @@ class Gaussians(Family):
         return data.y
 
     def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> Measurements:
-        return Measurements(np.column_stack(list(values.values())), counts, labels).named(tuple(values), None)
+        rows = Measurements(np.column_stack(list(values.values())), counts, labels, missing="marginal")
+        return rows.named(tuple(values), None)
 
     def column_names(self, comparison: Comparison) -> list[str]:
         return list(comparison.features)
 
     def with_columns(self, data: Measurements, columns: Floats, counts: Any, labels: Any) -> Measurements:
-        return Measurements(columns, counts, labels)
+        return Measurements(columns, counts, labels, missing="marginal")
+
+    def told_of(self, data: Measurements) -> list[str]:
+        return of_missing_cells(data)
 
     def row(self, problem: Setup, i: int) -> str:
         values = zip(problem.comparison.features, problem.data.y[i], strict=True)
-        return ", ".join(f"{feature} {value:.6g}" for feature, value in values)
+        return ", ".join(f"{feature} {'missing' if np.isnan(value) else f'{value:.6g}'}" for feature, value in values)
 
     def structure(self, problem: Setup) -> tuple[Any, ...]:
-        return problem.data.d, form(problem.comparison)
+        return problem.data.d, form(problem.comparison), problem.data.complete
 
     def fit(self, problem: Setup, **options: Any) -> em.Fit[Any, Any]:
         c = problem.comparison
         return em.gaussian_mixture(problem.data, c.n_components, c.covariance, c.weights, **options)
 
     def mixture(self, problem: Setup, prior: GaussianPrior | None, *, standardise: bool) -> GaussianMixture:
-        return GaussianMixture(problem.data, problem.weights, form(problem.comparison), prior, standardise=standardise)
+        return mixture_of(problem.data, problem.weights, form(problem.comparison), prior, standardise=standardise)
 
     def model(self, problem: Setup) -> pm.Model:
         c = problem.comparison
         return models.gaussian_mixture(problem.data, c.n_components, c.covariance, c.weights, prior=problem.prior)
 
     def log_likelihood(self, problem: Setup, parameters: GaussianParameters) -> float:
-        return log_likelihood(parameters, problem.data)
+        data = problem.data
+        return log_likelihood(parameters, data) if data.complete else marginal_log_likelihood(parameters, data)
 
     def log_prior(self, problem: Setup, parameters: GaussianParameters) -> float:
         return float(log_prior(parameters, problem.prior, problem.weights, form(problem.comparison)))
 
     def log_densities(self, data: Measurements, parameters: GaussianParameters) -> Floats:
-        return log_densities(parameters, data.y)
+        return (log_densities if data.complete else marginal_log_densities)(parameters, data.y)
 
     def to_pymc(self, problem: Setup, parameters: GaussianParameters) -> dict[str, Floats]:
         held = form(problem.comparison)
@@ -134,9 +146,11 @@ class Gaussians(Family):
 
     def random_parameters(self, problem: Setup, weights: Floats, random: np.random.Generator) -> GaussianParameters:
         k, held = problem.comparison.n_components, form(problem.comparison)
-        y, d = problem.data.y, problem.data.d
-        total = np.atleast_2d(np.cov(y.T, fweights=problem.data.counts))
-        means = y[random.choice(len(y), size=k)] + random.normal(size=(k, d)) * np.sqrt(np.diag(total))
+        y, d, total = problem.data.y, problem.data.d, covariance_of(problem.data)
+        rows = y[random.choice(len(y), size=k)]
+        means = np.where(np.isnan(rows), mean_of(problem.data), rows) + random.normal(size=(k, d)) * np.sqrt(
+            np.diag(total)
+        )
         covariances = np.empty((k, d, d))
         for j in range(k):
             root = np.linalg.cholesky(total) @ (np.eye(d) + 0.3 * np.tril(random.normal(size=(d, d)), -1))
@@ -150,7 +164,8 @@ class Gaussians(Family):
     def rows_of_em(self, problem: Setup, mixture: GaussianMixture) -> tuple[DeclaredRows, DeclaredRows]:
         told = problem.declared
         in_its_units = DeclaredRows.from_arrays(mixture.units.rows(told.columns), told.counts, told.labels)
-        return in_its_units, DeclaredRows.from_arrays(mixture.points, mixture.counts, mixture.labels)
+        held = mixture.units.by_feature(mixture.inside)
+        return in_its_units, DeclaredRows.from_arrays(held, mixture.counts, mixture.labels)
 
     def columns_of_pymc(self, values: dict[str, Any]) -> Floats:
         return np.asarray(values["observed_y"])
@@ -230,6 +245,9 @@ class Gaussians(Family):
             "replicates": "rounded as the data are, ",
             "prior": "weights, means and covariances",
         }
+        if not problem.data.complete:
+            found["distances"] = OF_SEEN_CELLS + found["distances"]
+            found["replicates"] += "with the same cells missing, "
         if problem.comparison.n_components == 1:
             return found
         several = any(name.startswith("covariances") for name in quantities.spreads(problem.comparison))
@@ -297,7 +315,9 @@ class Gaussians(Family):
     def simulated(
         self, data: Measurements, parameters: GaussianParameters, components: Integers, random: np.random.Generator
     ) -> Measurements:
-        return Measurements(parameters.simulate(components, random))
+        observed = np.repeat(data.observed, data.counts, axis=0)
+        drawn = np.where(observed, parameters.simulate(components, random), np.nan)
+        return Measurements(drawn, missing="marginal")
 
     def distances(
         self,
@@ -325,8 +345,9 @@ class Gaussians(Family):
     def _margin(self, problem: Setup, j: int, feature: str) -> Margin:
         """Where labels are known the weights are the labelled shares."""
         y = problem.data.y[:, j]
-        margin = 0.08 * np.ptp(y)
-        grid = np.linspace(y.min() - margin, y.max() + margin, GRID)
+        low, high = np.fmin.reduce(y), np.fmax.reduce(y)
+        margin = 0.08 * (high - low)
+        grid = np.linspace(low - margin, high + margin, GRID)
 
         def density(arrays: dict[str, Floats]) -> Floats:
             means, variances = arrays["means"][..., j, None], arrays["covariances"][..., j, j, None]

@@ -52,20 +52,28 @@ def prior_draws(
 def replicates(
     data: Measurements, every: Iterable[GaussianParameters], random: np.random.Generator
 ) -> Iterator[Measurements]:
-    """Draw one data set at each of the parameters, the labels that are known kept, rounded as the data are."""
-    origin, steps = data.y.min(axis=0), rounding_steps(data)
-    labels = np.repeat(data.labels, data.counts)
+    """Draw one data set at each of the parameters, known labels and missing cells kept, rounded as the data are."""
+    origin, steps = np.fmin.reduce(data.y), rounding_steps(data)
+    labels, observed = np.repeat(data.labels, data.counts), np.repeat(data.observed, data.counts, axis=0)
     for parameters in every:
         drawn = random.choice(parameters.n_components, size=len(labels), p=parameters.weights)
         component = np.where(labels < 0, drawn, labels)
         y = parameters.simulate(component, random)
         rounded = origin + np.rint((y - origin) / np.where(steps > 0, steps, 1.0)) * steps
-        yield Measurements(np.where(steps > 0, rounded, y), labels=labels)
+        drawn = np.where(observed, np.where(steps > 0, rounded, y), np.nan)
+        yield Measurements(drawn, labels=labels, missing="marginal")
+
+
+def values(data: Measurements, j: int) -> Floats:
+    """What was seen of a feature, sorted, each value as often as its row."""
+    seen = data.observed[:, j]
+    return np.sort(np.repeat(data.y[seen, j], data.counts[seen]))
 
 
 def rounding_steps(data: Measurements) -> Floats:
     """``(d,)`` the step of which all values of a feature are multiples apart, in any unit; 0 where they are not rounded."""
-    return np.array([_step(np.unique(column), data.n) for column in data.y.T])
+    columns = [values(data, j) for j in range(data.d)]
+    return np.array([_step(np.unique(column), len(column)) for column in columns])
 
 
 def _step(values: Floats, n: int) -> float:
@@ -100,8 +108,9 @@ def distances(
 
 
 def _marginal(data: Measurements, parameters: GaussianParameters, j: int) -> tuple[Floats, Floats, Floats]:
-    """Weights, means and standard deviations of a feature over all rows, known labels counted."""
-    shares = np.average(component_shares(parameters.weights, data.labels), axis=0, weights=data.counts)
+    """Weights, means and standard deviations of a feature over all rows that have it, known labels counted."""
+    counts = data.counts * data.observed[:, j]
+    shares = np.average(component_shares(parameters.weights, data.labels), axis=0, weights=counts)
     return shares, parameters.means[:, j], parameters.standard_deviations[:, j]
 
 
@@ -125,8 +134,7 @@ def at_scores(scores: Floats, shares: Floats, means: Floats, deviations: Floats)
 
 
 def _scores(data: Any, parameters: Any, j: int) -> Floats:
-    y = np.sort(np.repeat(data.y[:, j], data.counts))
-    return normal_scores(y, *_marginal(data, parameters, j))
+    return normal_scores(values(data, j), *_marginal(data, parameters, j))
 
 
 def anderson_darling(scores: Floats) -> float:
@@ -141,7 +149,7 @@ def _quantile_plot(feature: str, data: Any, parameters: Any, j: int, observed: F
     n = len(observed)
     ranks = np.unique(np.rint(np.linspace(0, n - 1, min(n, MOST_POINTS))).astype(int))
     marginal = _marginal(data, parameters, j)
-    values = np.sort(np.repeat(data.y[:, j], data.counts))[ranks]
+    at_ranks = values(data, j)[ranks]
     fitted = at_scores(ndtri((ranks + 0.5) / n), *marginal)
     low = high = np.zeros(0)
     outside = 0
@@ -151,14 +159,14 @@ def _quantile_plot(feature: str, data: Any, parameters: Any, j: int, observed: F
         low, high = centre - reach * spread, centre + reach * spread
         outside = int(((observed[ranks] < low) | (observed[ranks] > high)).sum())
         low, high = at_scores(low, *marginal), at_scores(high, *marginal)
-    return QuantilePlot(feature, fitted.tolist(), values.tolist(), low.tolist(), high.tolist(), BAND, outside)
+    return QuantilePlot(feature, fitted.tolist(), at_ranks.tolist(), low.tolist(), high.tolist(), BAND, outside)
 
 
 def statistics(features: Sequence[str], data: Measurements) -> dict[str, float]:
     """Shape, ends and the largest gap of each feature."""
     found: dict[str, float] = {}
     for j, feature in enumerate(features):
-        y = np.sort(np.repeat(data.y[:, j], data.counts))
+        y = values(data, j)
         z = (y - y.mean()) / y.std()
         found |= {
             f"skewness of {feature}": float((z**3).mean()),
@@ -172,12 +180,12 @@ def statistics(features: Sequence[str], data: Measurements) -> dict[str, float]:
 
 def distribution(problem: Setup, drawn: Sequence[Any], j: int, curve: Any) -> PredictiveCurve:
     """Share of rows at or below each point, so that no choice of bins comes in."""
-    y = problem.data.y[:, j]
-    grid = np.linspace(y.min(), y.max(), GRID)
+    y = values(problem.data, j)
+    grid = np.linspace(y[0], y[-1], GRID)
 
     def shares(data: Any) -> Floats:
-        values = np.sort(np.repeat(data.y[:, j], data.counts))
-        return np.searchsorted(values, grid, side="right") / len(values)
+        found = values(data, j)
+        return np.searchsorted(found, grid, side="right") / len(found)
 
     found: PredictiveCurve = curve(
         "distribution", problem.comparison.features[j], grid, shares(problem.data), np.array([shares(d) for d in drawn])

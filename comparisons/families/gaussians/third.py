@@ -19,23 +19,33 @@ def unit_of(rows: DeclaredRows) -> float:
 
 
 def normal(y: Floats, mean: Floats, covariance: Floats, unit: float) -> Floats:
-    """Log density ``(n,)`` of a normal distribution."""
-    root = np.linalg.cholesky(covariance / unit / unit)
-    normal = stats.multivariate_normal(cov=stats.Covariance.from_cholesky(root))
-    return np.asarray(np.atleast_1d(normal.logpdf((y - mean) / unit)) - len(mean) * np.log(unit))
+    """Log density ``(n,)`` of a normal distribution; of a row with cells missing that of the others, by their own normal."""
+    found, missing = np.zeros(len(y)), np.isnan(y)
+    for without in np.unique(missing, axis=0):
+        kept = np.flatnonzero(~without)
+        if len(kept):
+            rows = (missing == without).all(axis=1)
+            root = np.linalg.cholesky(covariance[np.ix_(kept, kept)] / unit / unit)
+            normal = stats.multivariate_normal(cov=stats.Covariance.from_cholesky(root))
+            found[rows] = normal.logpdf((y[np.ix_(rows, kept)] - mean[kept]) / unit) - len(kept) * np.log(unit)
+    return found
 
 
 def prior_numbers(problem: Setup) -> dict[str, Any]:
     """The default prior worked out from the declared rows."""
     c, rows = problem.comparison, problem.declared
-    d, k, n = len(c.features), len(c.components), rows.counts.sum()
+    d, k = len(c.features), len(c.components)
     z = (rows.columns - rows.mean) / rows.spread
+    seen = [np.isfinite(z[:, a]) for a in range(d)]
+    n = [rows.counts[there].sum() for there in seen]
+    # The mean is rounded; what it is off by is taken off.
+    z -= [rows.counts[there] @ z[there, a] / n[a] for a, there in enumerate(seen)]
     covariance = np.empty((d, d))
     for a in range(d):
         for b in range(d):
-            # The mean is rounded; what it is off by is taken from the sum of products.
-            products = rows.counts @ (z[:, a] * z[:, b]) - (rows.counts @ z[:, a]) * (rows.counts @ z[:, b]) / n
-            covariance[a, b] = products / (n - 1) * rows.spread[a] * rows.spread[b]
+            both = seen[a] & seen[b]
+            products = rows.counts[both] @ (z[both, a] * z[both, b])
+            covariance[a, b] = products / np.sqrt((n[a] - 1) * (n[b] - 1)) * rows.spread[a] * rows.spread[b]
     return {
         "concentration": 2.0,
         "mean": rows.mean,
@@ -70,7 +80,7 @@ def rounding(rows: DeclaredRows, parameters: GaussianParameters) -> float:
     worst = 0.0
     for mean, covariance in zip(parameters.means, parameters.covariances, strict=True):
         deviations = np.sqrt(np.diag(covariance))
-        distances = (((rows.columns - mean) / deviations) ** 2).sum(axis=1)
+        distances = np.nansum(((rows.columns - mean) / deviations) ** 2, axis=1)
         condition = np.linalg.cond(covariance / deviations / deviations[:, None])
         worst = max(worst, float(4 * eps * condition * (rows.counts @ (1 + distances))))
     return worst

@@ -5,7 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from comparisons.families.family import Setup
+from models import Measurements
 from models.gaussians.covariances import CovarianceForm
+
+# Of distances of features, where cells are missing.
+OF_SEEN_CELLS = (
+    "Where which cells are missing depends on other cells, the values that were seen are no sample of a margin, and a departure "
+    "may be of that. "
+)
+
+
+def of_missing_cells(data: Measurements) -> list[str]:
+    """What a report says of them, nothing where there are none."""
+    cells = int(data.counts @ (~data.observed).sum(axis=1))
+    if not cells:
+        return []
+    return [
+        f"{cells} of {data.n * data.d} cells are missing. Rows are kept by the marginal density of what was seen, which is right "
+        "where cells are missing at random."
+    ]
 
 
 def _number(value: float) -> str:
