@@ -6,17 +6,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from em.ascent.acceleration import Acceleration
+from em.fit import Fit, Method, checked_options, fit_mixture
 from em.mixture import (
     Scale,
     Sum,
     block_diagonal,
+    fitting_start,
     from_weight_coordinates,
+    has_mode,
     log_weights,
     responsibilities,
     trusted,
@@ -25,8 +29,10 @@ from em.mixture import (
     weight_prior_derivatives,
 )
 from em.rows.sample import SAMPLE, drawn, keys
-from models.inputs import Floats, Integers, read_only
-from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
+from em.search.starts import Starts
+from models.elementwise import asked
+from models.inputs import Floats, Integers, instance_of, read_only
+from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +62,18 @@ class ElementwiseMixture(ABC):
 
     Attributes
     ----------
-    parameters : the noun of `models`, ``weights`` first
+    rows, parameters, priors : the nouns of `models`; of parameters ``weights`` first
+    modal : numbers of a prior below 1 of which it has no mode
     domains : of its other fields, by name
     average : what the first of them, averaged over the mixture, is called, which has no labels
     errors : the same fields for standard errors, 0 where held fixed and NaN where withheld; then the ``reason`` why they
         are withheld, None where they are not, the ``covariance`` ``(p, p)`` of the estimates and their ``names``
     """
 
+    rows: ClassVar[type[Any]]
     parameters: ClassVar[type[Any]]
+    priors: ClassVar[type[Any]]
+    modal: ClassVar[tuple[str, ...]] = ("shape", "concentration")
     domains: ClassVar[dict[str, Domain]]
     errors: ClassVar[type[Any]]
     in_memory = True
@@ -109,10 +119,6 @@ class ElementwiseMixture(ABC):
         """Data in the design of these rows, each from its component, without labels."""
 
     @abstractmethod
-    def checked_data(self, data: Any) -> Any:
-        """Return data of this family, refuse others; TypeError."""
-
-    @abstractmethod
     def log_densities(self, parameters: Any) -> Floats:
         """``(..., n, K)`` log density of each row under each component, weights left out."""
 
@@ -125,6 +131,11 @@ class ElementwiseMixture(ABC):
         """Make ready what is asked of the rows in every step; called again for a part of them."""
 
     # What follows
+
+    def checked_data(self, data: Any) -> Any:
+        """Return data of this family, refuse others; TypeError."""
+        instance_of("data", data, self.rows)
+        return data
 
     def made(self, weights: Floats, *fields: Floats) -> Any:
         """Parameters, unchecked and along any leading axes."""
@@ -284,6 +295,54 @@ class ElementwiseMixture(ABC):
 
     def standard_errors(self, _: Any, covariance: Floats, reason: str | None) -> Any:
         return self.errors(*self._split(np.sqrt(np.diag(covariance))), reason, covariance, tuple(self.names()))
+
+
+class Options(TypedDict, total=False):
+    """How a mixture is fitted, as in `em.coin_mixture`."""
+
+    start: Any
+    seed: int
+    method: Method
+    acceleration: Acceleration
+    starts: Starts
+
+
+def fit_elementwise(
+    mixture: type[ElementwiseMixture],
+    name: str,
+    data: Any,
+    n_components: int,
+    weights: Weights,
+    prior: Any,
+    further: dict[str, Any],
+    **options: Unpack[Options],
+) -> Fit[Any, Any]:
+    """Fit a mixture of such a family, whose ``further`` arguments belong to data that are no noun yet.
+
+    Raises
+    ------
+    TypeError, ValueError
+        for what does not fit, or a prior without a mode
+    ObjectiveDecreased
+        if the objective falls beyond rounding
+    """
+    start, seed, method = options.get("start"), options.get("seed", 0), options.get("method", "em")
+    acceleration, starts = options.get("acceleration", "auto"), options.get("starts", "default")
+    checked_options(method, acceleration, starts)
+    given = {argument: value for argument, value in further.items() if value is not None}
+    if further and not isinstance(data, mixture.rows):
+        data = mixture.rows(data, **given)
+    elif given:
+        *others, last = further
+        raise ValueError(f"{name} has its {', '.join(others)} and {last}; leave the arguments of these names out")
+    treated = asked(name, data, mixture.rows, n_components, weights, prior, mixture.priors)
+    for number in mixture.modal if prior is not None else ():
+        has_mode(number, getattr(prior, number))
+    if start is not None:
+        instance_of("start", start, mixture.parameters)
+        fitting_start(start.weights, treated)
+    made: Any = mixture(data, treated, prior)
+    return fit_mixture(made, start=start, seed=seed, method=method, acceleration=acceleration, starting=starts)
 
 
 def _rows_of(data: Any, rows: slice | Integers, counts: Any = None, labels: Any = None) -> Any:

@@ -29,9 +29,10 @@ from em.mixture import (
 from em.search.starts import Starts
 from em.uncertainty.curvature import missing_information
 from models.display import displayed
+from models.elementwise import asked
 from models.family import Family, FamilyPrior, Rows
 from models.inputs import Floats, Integers, instance_of
-from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
+from models.mixtures import MixtureWeights, Weights
 
 DOMAINS = {"log": POSITIVE, "logit": PROBABILITY, "identity": REAL}
 # Steps of first and of second differences, relative to a parameter.
@@ -63,6 +64,7 @@ class Weighted:
 class GeneralMixture(ElementwiseMixture):
     """See `em.mixture.Mixture`; the family is a value, so parameters and domains are its own."""
 
+    rows, priors = Rows, FamilyPrior
     data: Rows
     domains: dict[str, Domain]  # type: ignore[misc]
     parameters: type[Any]  # type: ignore[misc]
@@ -82,11 +84,6 @@ class GeneralMixture(ElementwiseMixture):
 
     def _like(self, data: Any) -> GeneralMixture:
         return GeneralMixture(self.family, data, self.weights, self.prior)
-
-    def checked_data(self, data: Any) -> Rows:
-        instance_of("data", data, Rows)
-        rows: Rows = data
-        return rows
 
     def places(self) -> Floats:
         return self.data.y[:, None]
@@ -314,10 +311,7 @@ def family_mixture(
     """
     checked_options(method, acceleration, starts)
     instance_of("family", family, Family)
-    instance_of("rows", rows, Rows)
-    treated = MixtureWeights.of(weights, n_components)
-    enough_rows(rows.n, n_components)
-    checked_labels(rows.labels, n_components)
+    treated = asked("rows", rows, Rows, n_components, weights, prior, FamilyPrior)
     if start is not None:
         instance_of("start", start, family.kind)
         fitting_start(start.weights, treated)

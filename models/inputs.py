@@ -275,6 +275,6 @@ def row_labels(labels: ArrayLike | None, n: int) -> Integers:
 def instance_of(name: str, value: object, cls: type[Any]) -> None:
     """Refuse an argument of another type, naming the one that belongs there."""
     if not isinstance(value, cls):
-        fields = ", ".join(f"{field}=..." for field in cls.__slots__[:2])
+        first = ", ".join(f"{field.name}=..." for field in fields(cls)[:2])
         given = value.__name__ if isinstance(value, type) else type(value).__name__
-        raise TypeError(f"{name} must be models.{cls.__name__}, but is {given}; write {cls.__name__}({fields}, ...)")
+        raise TypeError(f"{name} must be models.{cls.__name__}, but is {given}; write {cls.__name__}({first}, ...)")

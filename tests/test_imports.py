@@ -38,6 +38,7 @@ NOUNS = {
         "gaussians.measurements",
         "gaussians.nouns",
         "poissons",
+        "elementwise",
         "inputs",
         "later",
         "display",

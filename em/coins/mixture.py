@@ -20,7 +20,7 @@ from em.mixture import AT_A_TIME, EPSILON, log_weights, trusted
 from em.uncertainty.curvature import missing_information
 from models.coins.nouns import CoinParameters, CoinPrior, CoinTosses
 from models.display import displayed
-from models.inputs import Floats, Integers, instance_of
+from models.inputs import Floats, Integers
 
 # A start is the M-step under one extra head, tail and bag per coin: from 0 or 1, where none starts, EM cannot leave.
 START = CoinPrior(heads=2.0, tails=2.0, concentration=2.0)
@@ -50,7 +50,8 @@ class CoinStandardErrors:
 class CoinMixture(ExponentialMixture):
     """Features are heads and tails; of many tosses deviances stand in for their products, which would lose digits."""
 
-    parameters, errors = CoinParameters, CoinStandardErrors
+    rows, parameters, priors, errors = CoinTosses, CoinParameters, CoinPrior, CoinStandardErrors
+    modal = ("heads", "tails", "concentration")
     domains: ClassVar[dict[str, Domain]] = {"head_probabilities": PROBABILITY}
     data: CoinTosses
     average = "chance_of_heads"
@@ -59,11 +60,6 @@ class CoinMixture(ExponentialMixture):
     def tosses(self) -> CoinTosses:
         """The distinct bags."""
         return self.data
-
-    def checked_data(self, data: Any) -> CoinTosses:
-        instance_of("data", data, CoinTosses)
-        tosses: CoinTosses = data
-        return tosses
 
     def places(self) -> Floats:
         return np.asarray((self.data.heads / self.data.tosses)[:, None])
