@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from em.ascent.climb import ObjectiveDecreased
 from em.coins.fit import coin_mixture
+from em.exponentials import exponential_mixture
 from em.fit import Fit
 from em.gaussians.fit import gaussian_mixture
 from em.poissons import poisson_mixture
@@ -28,6 +29,7 @@ __all__ = [
     "bootstrap",
     "coin_mixture",
     "distinct_tosses",
+    "exponential_mixture",
     "gaussian_mixture",
     "poisson_mixture",
     "profile_interval",

@@ -30,7 +30,7 @@ from em.mixture import (
 )
 from em.rows.sample import SAMPLE, drawn, keys
 from em.search.starts import Starts
-from models.elementwise import asked
+from models.elementwise import as_rows, asked
 from models.inputs import Floats, Integers, instance_of, read_only
 from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
 
@@ -62,7 +62,7 @@ class ElementwiseMixture(ABC):
 
     Attributes
     ----------
-    rows, parameters, priors : the nouns of `models`; of parameters ``weights`` first
+    noun, parameters, priors : the nouns of `models`; of parameters ``weights`` first
     modal : numbers of a prior below 1 of which it has no mode
     domains : of its other fields, by name
     average : what the first of them, averaged over the mixture, is called, which has no labels
@@ -70,7 +70,7 @@ class ElementwiseMixture(ABC):
         are withheld, None where they are not, the ``covariance`` ``(p, p)`` of the estimates and their ``names``
     """
 
-    rows: ClassVar[type[Any]]
+    noun: ClassVar[type[Any]]
     parameters: ClassVar[type[Any]]
     priors: ClassVar[type[Any]]
     modal: ClassVar[tuple[str, ...]] = ("shape", "concentration")
@@ -134,7 +134,7 @@ class ElementwiseMixture(ABC):
 
     def checked_data(self, data: Any) -> Any:
         """Return data of this family, refuse others; TypeError."""
-        instance_of("data", data, self.rows)
+        instance_of("data", data, self.noun)
         return data
 
     def made(self, weights: Floats, *fields: Floats) -> Any:
@@ -188,6 +188,9 @@ class ElementwiseMixture(ABC):
 
     def summed[T: Sum](self, of: Callable[[Self], T]) -> T:
         return of(self)
+
+    def further_missing(self, parameters: Any, weighted: Floats) -> Floats:
+        return np.zeros(())
 
     def own_coordinates(self, component: int) -> Integers:
         return np.arange(1, self.own_parameters + 1) * self.n_components + component
@@ -329,13 +332,8 @@ def fit_elementwise(
     start, seed, method = options.get("start"), options.get("seed", 0), options.get("method", "em")
     acceleration, starts = options.get("acceleration", "auto"), options.get("starts", "default")
     checked_options(method, acceleration, starts)
-    given = {argument: value for argument, value in further.items() if value is not None}
-    if further and not isinstance(data, mixture.rows):
-        data = mixture.rows(data, **given)
-    elif given:
-        *others, last = further
-        raise ValueError(f"{name} has its {', '.join(others)} and {last}; leave the arguments of these names out")
-    treated = asked(name, data, mixture.rows, n_components, weights, prior, mixture.priors)
+    data = as_rows(mixture.noun, name, data, **further)
+    treated = asked(name, data, mixture.noun, n_components, weights, prior, mixture.priors)
     for number in mixture.modal if prior is not None else ():
         has_mode(number, getattr(prior, number))
     if start is not None:

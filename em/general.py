@@ -64,7 +64,7 @@ class Weighted:
 class GeneralMixture(ElementwiseMixture):
     """See `em.mixture.Mixture`; the family is a value, so parameters and domains are its own."""
 
-    rows, priors = Rows, FamilyPrior
+    noun, priors = Rows, FamilyPrior
     data: Rows
     domains: dict[str, Domain]  # type: ignore[misc]
     parameters: type[Any]  # type: ignore[misc]

@@ -121,6 +121,9 @@ class Mixture[P, S](Protocol):
     def complete_hessian(self, parameters: P, weighted: Floats) -> Floats:
         """``(K, q, q)`` second derivatives of the component log densities, summed with the weights ``(n, K)``."""
 
+    def further_missing(self, parameters: P, weighted: Floats) -> Floats:
+        """``(K, q, q)``, or 0, information of each component's own parameters, missing with what is latent beside it."""
+
     def informations(self, parameters: P) -> Floats:
         """``(2, p, p)`` information of the rows by the full vector: of complete data, expected, and what of it is missing.
 

@@ -30,7 +30,7 @@ TRIED = 201
 class PoissonMixture(RateMixture):
     """Features are events and exposure; see `em.exponential.ExponentialMixture`."""
 
-    rows, parameters, priors = EventCounts, PoissonParameters, PoissonPrior
+    noun, parameters, priors = EventCounts, PoissonParameters, PoissonPrior
     data: EventCounts
 
     def places(self) -> Floats:

@@ -71,8 +71,9 @@ class RateMixture(ExponentialMixture):
         )
         events, exposure = statistics.features[..., 0] + more, statistics.features[..., 1] + over
         # Of a component without rows nothing is known: any rate serves, and that of all rows is returned.
-        otherwise = np.full(events.shape, self.data.rate)
-        rates = np.divide(events, exposure, out=otherwise, where=exposure > 0)
+        otherwise = np.where(events > 0, np.inf, self.data.rate)
+        with np.errstate(over="ignore"):
+            rates = np.divide(events, exposure, out=otherwise, where=exposure > 0)
         weights = mode_of_weights(statistics.rows, self.weights.fixed, concentration)
         return trusted(self.parameters, weights=weights, rates=rates)
 

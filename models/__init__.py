@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from models.coins.model import coin_mixture
 from models.coins.nouns import CoinParameters, CoinPrior, CoinTosses
+from models.exponentials import ExponentialParameters, ExponentialPrior, WaitingTimes, exponential_mixture
 from models.gaussians.measurements import Measurements
 from models.gaussians.model import gaussian_mixture
 from models.gaussians.nouns import GaussianParameters, GaussianPrior
@@ -23,6 +24,8 @@ __all__ = [
     "CoinPrior",
     "CoinTosses",
     "EventCounts",
+    "ExponentialParameters",
+    "ExponentialPrior",
     "GaussianParameters",
     "GaussianPrior",
     "LogPosterior",
@@ -30,8 +33,10 @@ __all__ = [
     "Measurements",
     "PoissonParameters",
     "PoissonPrior",
+    "WaitingTimes",
     "canonical_order",
     "coin_mixture",
+    "exponential_mixture",
     "find_map",
     "gaussian_mixture",
     "poisson_mixture",

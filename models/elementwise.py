@@ -150,6 +150,17 @@ class RatePrior:
         return [pm.Gamma("rates", alpha=shape, beta=rate, dims="component", shape=(n_components,))]
 
 
+def as_rows(noun: type[Any], name: str, data: Any, **further: ArrayLike | None) -> Any:
+    """Data as they are, or of a first column and ``further`` arguments, which a noun has already; ValueError."""
+    given = {argument: value for argument, value in further.items() if value is not None}
+    if further and not isinstance(data, noun):
+        return noun(data, **given)
+    if given:
+        *others, last = further
+        raise ValueError(f"{name} has its {', '.join(others)} and {last}; leave the arguments of these names out")
+    return data
+
+
 def asked(
     name: str, data: Any, noun: type[Any], n_components: int, weights: Weights, prior: Any, kind: type[Any]
 ) -> MixtureWeights:

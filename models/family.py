@@ -1,7 +1,7 @@
 """A family of one's own: densities by SciPy's and PyMC's names, priors of its parameters, and an M-step where there is one.
 
-    exponentials = Family(
-        "exponentials",
+    lifetimes = Family(
+        "lifetimes",
         data="y",
         parameters={"rates": Positive(prior=Gamma(2, 1))},
         scipy=lambda rates: stats.expon(scale=1 / rates),

@@ -185,6 +185,10 @@ class ElementwiseFamily(Family):
         values, place = np.unique(y, return_inverse=True)
         return values, np.cumsum(np.bincount(place, weights=data.counts)) / data.n
 
+    def most(self, data: Any) -> float:
+        """From where on the share of the rows up to a value is not known."""
+        return np.inf
+
     def distances(
         self, problem: Setup, fit: Any, refits: Sequence[tuple[Any, Any]], placed: Any
     ) -> tuple[list[Distance], list[QuantilePlot]]:
@@ -237,10 +241,11 @@ class ElementwiseFamily(Family):
             Margin(
                 kind="counts" if self.discrete else "density",
                 name=name,
-                unit=problem.comparison.unit or name,
+                unit=problem.comparison.unit or name if self.discrete else name,
                 values=y,
-                ties=0.0,
-                most=np.inf,
+                # Measurements are rounded.
+                ties=0.0 if self.discrete else 0.5,
+                most=self.most(data),
                 grid=grid,
                 observed=observed,
                 expected=expected,

@@ -50,7 +50,7 @@ class CoinStandardErrors:
 class CoinMixture(ExponentialMixture):
     """Features are heads and tails; of many tosses deviances stand in for their products, which would lose digits."""
 
-    rows, parameters, priors, errors = CoinTosses, CoinParameters, CoinPrior, CoinStandardErrors
+    noun, parameters, priors, errors = CoinTosses, CoinParameters, CoinPrior, CoinStandardErrors
     modal = ("heads", "tails", "concentration")
     domains: ClassVar[dict[str, Domain]] = {"head_probabilities": PROBABILITY}
     data: CoinTosses

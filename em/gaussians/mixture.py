@@ -186,6 +186,9 @@ class GaussianMixture(GaussianVectors):
     def scores(self, parameters: GaussianParameters) -> Floats:
         return normal_scores(self.inside, parameters.means, parameters.covariances)
 
+    def further_missing(self, parameters: GaussianParameters, weighted: Floats) -> Floats:
+        return np.zeros(())
+
     def complete_hessian(self, parameters: GaussianParameters, weighted: Floats) -> Floats:
         precisions = np.linalg.inv(parameters.covariances)
         moments = statistics_of(weighted, np.nan, self.inside, parameters.means)

@@ -157,6 +157,7 @@ def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     gradient, hessian, complete = derived = np.split(np.zeros((1 + 2 * p, p)), [1, p + 1])
     gradient[0] = counts @ rows
     curved = mixture.complete_hessian(parameters, r * counts[:, None])
+    further = np.broadcast_to(mixture.further_missing(parameters, r * counts[:, None]), curved.shape)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         complete[range(k), range(k)] = counts @ ratio / parameters.weights
     for j in range(k):
@@ -164,7 +165,7 @@ def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
         weighted = scores[:, j] * counts[:, None]
         block = np.ix_(own, own)
         hessian[block] += weighted.T @ rows[:, own] + curved[j]
-        complete[block] -= curved[j]
+        complete[block] += further[j] - curved[j]
         hessian[j, own] = ratio[:, j] @ weighted
         hessian[own, j] = hessian[j, own]
     hessian -= (rows * counts[:, None]).T @ rows
