@@ -6,6 +6,7 @@ from em.ascent.climb import ObjectiveDecreased
 from em.coins.fit import coin_mixture
 from em.exponentials import exponential_mixture
 from em.fit import Fit
+from em.gammas import gamma_mixture
 from em.gaussians.fit import gaussian_mixture
 from em.poissons import poisson_mixture
 from em.search.doubts import Doubt
@@ -30,6 +31,7 @@ __all__ = [
     "coin_mixture",
     "distinct_tosses",
     "exponential_mixture",
+    "gamma_mixture",
     "gaussian_mixture",
     "poisson_mixture",
     "profile_interval",

@@ -63,7 +63,7 @@ class ElementwiseMixture(ABC):
     Attributes
     ----------
     noun, parameters, priors : the nouns of `models`; of parameters ``weights`` first
-    modal : numbers of a prior below 1 of which it has no mode
+    modal : numbers of a prior, and below what it has no mode
     domains : of its other fields, by name
     average : what the first of them, averaged over the mixture, is called, which has no labels
     errors : the same fields for standard errors, 0 where held fixed and NaN where withheld; then the ``reason`` why they
@@ -73,7 +73,7 @@ class ElementwiseMixture(ABC):
     noun: ClassVar[type[Any]]
     parameters: ClassVar[type[Any]]
     priors: ClassVar[type[Any]]
-    modal: ClassVar[tuple[str, ...]] = ("shape", "concentration")
+    modal: ClassVar[dict[str, float]] = {"shape": 1.0, "concentration": 1.0}
     domains: ClassVar[dict[str, Domain]]
     errors: ClassVar[type[Any]]
     in_memory = True
@@ -334,8 +334,8 @@ def fit_elementwise(
     checked_options(method, acceleration, starts)
     data = as_rows(mixture.noun, name, data, **further)
     treated = asked(name, data, mixture.noun, n_components, weights, prior, mixture.priors)
-    for number in mixture.modal if prior is not None else ():
-        has_mode(number, getattr(prior, number))
+    for number, least in mixture.modal.items() if prior is not None else ():
+        has_mode(number, getattr(prior, number), least)
     if start is not None:
         instance_of("start", start, mixture.parameters)
         fitting_start(start.weights, treated)

@@ -339,12 +339,12 @@ def block_diagonal(*blocks: Floats) -> Floats:
     return matrix
 
 
-def has_mode(name: str, number: float) -> None:
+def has_mode(name: str, number: float, least: float = 1.0) -> None:
     """Refuse a prior whose density is infinite at a bound, so that the log posterior has no maximum."""
-    if number < 1:
+    if number < least:
         raise ValueError(
-            f"prior.{name} is {number:g}; below 1 the prior density is infinite at a bound and the posterior has no "
-            "mode: give at least 1 here, or sample the model instead"
+            f"prior.{name} is {number:g}; below {least:g} the prior density is infinite at a bound and the posterior has no "
+            f"mode: give at least {least:g} here, or sample the model instead"
         )
 
 

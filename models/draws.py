@@ -50,7 +50,8 @@ def canonical_order(
     posterior: Any = draws["posterior"].to_dataset()
     own = [v for name, v in posterior.data_vars.items() if "component" in v.dims and name != "weights"]
     if "means" in posterior:
-        keys = list(np.moveaxis(posterior["means"].transpose("chain", "draw", "component", ...).values, -1, 0))
+        means = posterior["means"].transpose("chain", "draw", "component", ...).values
+        keys = list(np.moveaxis(means, -1, 0)) if means.ndim > len(("chain", "draw", "component")) else [means]
     elif own and own[0].ndim == len(("chain", "draw", "component")):
         keys = [own[0].transpose("chain", "draw", "component").values]
     else:

@@ -60,6 +60,16 @@ class ExponentialParameters(ElementwiseParameters):
         self._hold(weights, rates=rates)
         self._none_below_0("rates")
 
+    @property
+    def means(self) -> Floats:
+        """``(K,)`` expected waits."""
+        return np.asarray(1 / self.rates)
+
+    @property
+    def deviations(self) -> Floats:
+        """``(K,)`` standard deviations of waits."""
+        return self.means
+
     def simulate(self, components: Integers, random: np.random.Generator) -> Floats:
         """Draw whole waits of these ``components`` ``(n,)``, counted from 0."""
         return np.asarray(random.exponential(1 / self.rates[components]))
@@ -92,10 +102,12 @@ def exponential_mixture(
     treated = asked("y", data, WaitingTimes, n_components, weights, prior, ExponentialPrior)
     prior = ExponentialPrior.weakly_informative(data) if prior is None else prior
 
+    some = bool(data.censored.any())
+
     def log_density(y: Any, censored: Any, rates: Any) -> Any:
         import pymc as pm
 
-        return log_density_of(pm.Exponential.dist(lam=rates), y, censored)
+        return log_density_of(pm.Exponential.dist(lam=rates), y, censored, some=some)
 
     def drawn(censored: Floats, rates: Floats, rng: np.random.Generator) -> Floats:
         return np.asarray(rng.exponential(1 / rates))

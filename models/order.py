@@ -61,7 +61,7 @@ class Order:
         groups : ``(K,)`` as `models.mixtures.exchangeable_groups` returns: only components of one group need an order
         """
         pairs = [(j, k) for j, k in itertools.combinations(range(len(parameters.weights)), 2) if groups[j] == groups[k]]
-        if not pairs or not hasattr(parameters, "means"):
+        if not pairs or not hasattr(parameters, "covariances"):
             return cls()
         d = parameters.means.shape[1]
         units = np.sqrt(np.diagonal(parameters.covariances, axis1=1, axis2=2).max(axis=0))

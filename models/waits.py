@@ -68,9 +68,18 @@ class Waits(CountedRows):
         return type(self)(np.minimum(waits, limits), waits > limits)  # type: ignore[call-arg]
 
 
-def log_density_of(base: Any, y: Any, censored: Any) -> Any:
-    """Of waits by a distribution of PyMC ``(K,)``: that of a wait that ended, the chance of a longer one where it had not."""
+def log_density_of(base: Any, y: Any, censored: Any, *, some: bool) -> Any:
+    """Of waits ``(n, 1)`` by a distribution of PyMC ``(K,)``: where one had not ended, the log probability that it is longer.
+
+    That is taken only where it is needed, if ``some`` are censored at all: of a gamma distribution its gradient is a series.
+    """
     import pymc as pm
     import pytensor.tensor as pt
 
-    return pm.logp(pm.Censored.dist(base, lower=None, upper=pt.switch(pt.eq(censored, 1), y, np.inf)), y)
+    density = pm.logp(base, y)
+    if not some:
+        return density
+    cut = pt.nonzero(pt.eq(censored[..., 0].flatten(), 1))[0]
+    limits = y[..., cut, :]
+    beyond = pm.logp(pm.Censored.dist(base, lower=None, upper=limits), limits)
+    return pt.set_subtensor(density[..., cut, :], beyond)

@@ -20,7 +20,7 @@ import models
 from comparisons import families
 
 ROOT = Path(__file__).parent.parent
-FAMILIES = ("coins", "gaussians", "poissons", "exponentials")
+FAMILIES = ("coins", "gaussians", "poissons", "exponentials", "gammas")
 # What a package may import at all. All but NumPy and SciPy only inside functions, which the second table says.
 ALLOWED = {
     "models": {"models", "numpy", "scipy", "pymc", "pytensor", "arviz", "xarray"},
@@ -39,6 +39,7 @@ NOUNS = {
         "gaussians.nouns",
         "poissons",
         "exponentials",
+        "gammas",
         "elementwise",
         "inputs",
         "later",
@@ -250,7 +251,7 @@ def test_there_are_no_circles() -> None:
 NAMES = "|".join(FAMILIES)
 OWN = re.compile(rf"(models|em|comparisons/study)/({NAMES})(/|\.py)|comparisons/(families|catalogue)/")
 QUESTION = re.compile(
-    r"isinstance\([^()]*\b(Coin|Gaussian|Poisson|Exponential|EventCounts|Measurements|WaitingTimes)\w*"
+    r"isinstance\([^()]*\b(Coin|Gaussian|Poisson|Exponential|Gamma|EventCounts|Measurements|WaitingTimes|PositiveTimes)\w*"
     rf"|[\"']({NAMES})[\"']"
 )
 

@@ -72,8 +72,8 @@ class ElementwiseFamily(Family):
             )
         if comparison.prior is not None:
             instance_of("prior", comparison.prior, self.prior)
-            for name in self.mixtures.modal:
-                has_mode(name, getattr(comparison.prior, name))
+            for name, least in self.mixtures.modal.items():
+                has_mode(name, getattr(comparison.prior, name), least)
         return comparison
 
     def default_prior(self, data: Any, n_components: int) -> Any:

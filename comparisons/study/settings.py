@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from comparisons.families import COINS, EXPONENTIALS, GAUSSIANS, POISSONS
+from comparisons.families import COINS, EXPONENTIALS, GAMMAS, GAUSSIANS, POISSONS
 from comparisons.families.family import Family
-from comparisons.study import coins, elementwise, exponentials, gaussians, poissons
+from comparisons.study import coins, elementwise, exponentials, gammas, gaussians, poissons
 
 _PARTS = {
     COINS.name: coins,
     GAUSSIANS.name: gaussians,
     POISSONS.name: poissons,
     EXPONENTIALS.name: exponentials,
+    GAMMAS.name: gammas,
 }
 
 CLEAN = tuple(setting for part in _PARTS.values() for setting in part.CLEAN)
