@@ -48,7 +48,7 @@ class WaitFamily(ElementwiseFamily, ABC):
             frozen = self.distribution(arrays)
             return np.asarray(np.where(censored == 1, frozen.logsf(y), frozen.logpdf(y)))
 
-    def structure(self, problem: Problem) -> tuple[Any, ...]:
+    def structure(self, problem: Setup) -> tuple[Any, ...]:
         return (bool(problem.data.censored.any()),)
 
     def unit_powers(self, comparison: Comparison) -> dict[str, int]:

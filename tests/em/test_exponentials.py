@@ -11,8 +11,8 @@ from scipy import integrate, stats
 import em
 import models
 from comparisons import datasets
-from comparisons.checks import third_density
 from comparisons.checks.same_density import same_density
+from comparisons.families import third_density
 from comparisons.problem import em_densities
 from em.exponentials import WaitMixture
 from em.uncertainty.curvature import curvature, derivatives

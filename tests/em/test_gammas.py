@@ -11,8 +11,8 @@ from scipy import stats
 
 import em
 from comparisons import datasets
-from comparisons.checks import third_density
 from comparisons.checks.same_density import same_density
+from comparisons.families import third_density
 from comparisons.problem import em_densities
 from em.gamma_tails import tail
 from em.gammas import GammaMixture
