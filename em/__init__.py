@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 from em.ascent.climb import ObjectiveDecreased
 from em.coins.fit import coin_mixture
+from em.exponentials import exponential_mixture
 from em.fit import Fit
+from em.gammas import gamma_mixture
 from em.gaussians.fit import gaussian_mixture
 from em.poissons import poisson_mixture
 from em.search.doubts import Doubt
@@ -29,6 +31,8 @@ __all__ = [
     "bootstrap",
     "coin_mixture",
     "distinct_tosses",
+    "exponential_mixture",
+    "gamma_mixture",
     "gaussian_mixture",
     "poisson_mixture",
     "profile_interval",

@@ -6,17 +6,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from em.ascent.acceleration import Acceleration
+from em.fit import Fit, Method, checked_options, fit_mixture
 from em.mixture import (
     Scale,
     Sum,
     block_diagonal,
+    fitting_start,
     from_weight_coordinates,
+    has_mode,
     log_weights,
     trusted,
     weight_basis,
@@ -24,8 +28,10 @@ from em.mixture import (
     weight_prior_derivatives,
 )
 from em.rows.sample import SAMPLE, drawn, keys
+from em.search.starts import Starts
+from models.elementwise import as_rows, asked
 from models.inputs import Floats, Integers, instance_of, read_only
-from models.mixtures import MixtureWeights, checked_labels, exchangeable_groups
+from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,8 @@ class ElementwiseMixture(ABC):
     ----------
     kind : name of the family
     noun : of `models`, what the data are: the outcome first, then the design, at last ``counts`` and ``labels``
-    parameters : the noun of `models`, ``weights`` first
+    parameters, priors : the other nouns of `models`; of parameters ``weights`` first
+    modal : numbers of a prior, and below what it has no mode
     domains : of its other fields, by name
     average : what the first of them, averaged over the mixture, is called, which has no labels
     errors : the same fields for standard errors, 0 where held fixed and NaN where withheld; then the ``reason`` why they
@@ -67,6 +74,8 @@ class ElementwiseMixture(ABC):
     kind: str
     noun: ClassVar[type[Any]]
     parameters: ClassVar[type[Any]]
+    priors: ClassVar[type[Any]]
+    modal: ClassVar[dict[str, float]] = {"shape": 1.0, "concentration": 1.0}
     domains: ClassVar[dict[str, Domain]]
     errors: ClassVar[type[Any]]
     in_memory, rowless = True, False
@@ -125,6 +134,11 @@ class ElementwiseMixture(ABC):
 
     # What follows
 
+    def checked_data(self, data: Any) -> Any:
+        """Return data of this family, refuse others; TypeError."""
+        instance_of("data", data, self.noun)
+        return data
+
     def made(self, weights: Floats, *fields: Floats) -> Any:
         """Parameters, unchecked and along any leading axes."""
         return trusted(self.parameters, weights=weights, **dict(zip(self.domains, fields, strict=True)))
@@ -176,6 +190,12 @@ class ElementwiseMixture(ABC):
 
     def summed[T: Sum](self, of: Callable[[Self], T]) -> T:
         return of(self)
+
+    def further_missing(self, parameters: Any, weighted: Floats) -> Floats | float:
+        return 0.0
+
+    def sees_narrowest(self, parameters: Any) -> bool:
+        return True
 
     def own_coordinates(self, component: int) -> Integers:
         return np.arange(1, self.own_parameters + 1) * self.n_components + component
@@ -269,23 +289,27 @@ class ElementwiseMixture(ABC):
         return of(log_weights(published.weights) + there.log_densities(published), there.labels)
 
     def design(self) -> tuple[Integers, Integers]:
-        own = [getattr(self.data, name) for name in _design_names(self.noun)]
+        own = [getattr(self.data, name) for name in self.design_names()]
         by_row = np.column_stack([np.zeros(len(self.counts)), *own])
         _, first, place = np.unique(by_row, axis=0, return_index=True, return_inverse=True)
         counts = np.zeros(len(first), dtype=np.int64)
         np.add.at(counts, place.ravel(), self.counts)
         return first, counts
 
+    def design_names(self) -> tuple[str, ...]:
+        """What a simulation has to know of a row: what it has beside its outcome, count and label."""
+        return tuple(self.noun.__slots__[1:-2])
+
     def kept(self) -> dict[str, Any]:
         rows, counts = self.design()
-        return {name: getattr(self.data, name)[rows] for name in _design_names(self.noun)} | {"counts": counts}
+        return {name: getattr(self.data, name)[rows] for name in self.design_names()} | {"counts": counts}
 
     @classmethod
     def without_rows(cls, weights: MixtureWeights, kept: dict[str, Any], *own: Any) -> Self:
         """The mixture of which this was ``kept``, over rows of the same design that nothing is known of."""
-        nothing = {cls.noun.__slots__[0]: np.zeros(len(kept["counts"]))}
+        nothing = {cls.noun.__slots__[0]: np.ones(len(kept["counts"]))}
         make: Any = cls
-        mixture: Self = make(*own, cls.noun(**nothing, **kept), weights, None)
+        mixture: Self = make(*own, cls.noun(**nothing | kept), weights, None)
         mixture.rowless = True
         return mixture
 
@@ -306,9 +330,47 @@ class ElementwiseMixture(ABC):
         return self.errors(*self._split(np.sqrt(np.diag(covariance))), reason, covariance, tuple(self.names()))
 
 
-def _design_names(noun: type[Any]) -> tuple[str, ...]:
-    """What a row has beside its outcome, count and label."""
-    return tuple(noun.__slots__[1:-2])
+class Options(TypedDict, total=False):
+    """How a mixture is fitted, as in `em.coin_mixture`."""
+
+    start: Any
+    seed: int
+    method: Method
+    acceleration: Acceleration
+    starts: Starts
+
+
+def fit_elementwise(
+    mixture: type[ElementwiseMixture],
+    name: str,
+    data: Any,
+    n_components: int,
+    weights: Weights,
+    prior: Any,
+    further: dict[str, Any],
+    **options: Unpack[Options],
+) -> Fit[Any, Any]:
+    """Fit a mixture of such a family, whose ``further`` arguments belong to data that are no noun yet.
+
+    Raises
+    ------
+    TypeError, ValueError
+        for what does not fit, or a prior without a mode
+    ObjectiveDecreased
+        if the objective falls beyond rounding
+    """
+    start, seed, method = options.get("start"), options.get("seed", 0), options.get("method", "em")
+    acceleration, starts = options.get("acceleration", "auto"), options.get("starts", "default")
+    checked_options(method, acceleration, starts)
+    data = as_rows(mixture.noun, name, data, **further)
+    treated = asked(name, data, mixture.noun, n_components, weights, prior, mixture.priors)
+    for number, least in mixture.modal.items() if prior is not None else ():
+        has_mode(number, getattr(prior, number), least)
+    if start is not None:
+        instance_of("start", start, mixture.parameters)
+        fitting_start(start.weights, treated)
+    made: Any = mixture(data, treated, prior)
+    return fit_mixture(made, start=start, seed=seed, method=method, acceleration=acceleration, starting=starts)
 
 
 def _rows_of(data: Any, rows: slice | Integers, counts: Any = None, labels: Any = None) -> Any:

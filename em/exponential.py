@@ -122,22 +122,16 @@ class ExponentialMixture(ElementwiseMixture):
 
     def scores(self, parameters: Any) -> Floats:
         slopes = self.natural_derivatives(parameters)[0]
-        return _products(self.phi[1:-1], slopes, "fn,kfq->nkq")
+        return products(self.phi[1:-1], slopes, "fn,kfq->nkq")
 
     def complete_hessian(self, parameters: Any, weighted: Floats) -> Floats:
         curved = self.natural_derivatives(parameters)[1]
-        return _products((self.phi[1:-1] @ weighted), curved, "fk,kfqr->kqr")
-
-    def missing_cells(self, parameters: Any, weighted: Floats) -> Floats | float:
-        return 0.0
-
-    def sees_narrowest(self, parameters: Any) -> bool:
-        return True
+        return products((self.phi[1:-1] @ weighted), curved, "fk,kfqr->kqr")
 
     def informations(self, parameters: Any) -> Floats:
         missing, rows = missing_information(self, parameters)
         features = self.sums(self.e_step(parameters)).T
-        own = -_products(features, self.natural_derivatives(parameters)[1], "fk,kfqr->kqr")
+        own = -products(features, self.natural_derivatives(parameters)[1], "fk,kfqr->kqr")
         # Of a component that is as good as empty it is as good as infinite.
         with np.errstate(over="ignore"):
             of_weights = np.diag(rows / parameters.weights**2)
@@ -153,7 +147,7 @@ class ExponentialMixture(ElementwiseMixture):
         return (self.weak() if wide else self).m_step(self.statistics(np.nan, weighted.sum(axis=-2), sums))
 
 
-def _products(features: Floats, derivatives: Floats, summed: str) -> Floats:
+def products(features: Floats, derivatives: Floats, summed: str) -> Floats:
     """Features times derivatives, summed; what never happened contributes nothing, also at a bound."""
     if np.isfinite(derivatives).all():
         return np.asarray(np.einsum(summed, features, derivatives))

@@ -29,9 +29,10 @@ from em.mixture import (
 from em.search.starts import Starts
 from em.uncertainty.curvature import missing_information
 from models.display import displayed
+from models.elementwise import asked
 from models.family import Family, FamilyPrior, Rows
 from models.inputs import Floats, Integers, instance_of
-from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
+from models.mixtures import MixtureWeights, Weights
 
 DOMAINS = {"log": POSITIVE, "logit": PROBABILITY, "identity": REAL}
 # Steps of first and of second differences, relative to a parameter.
@@ -63,6 +64,7 @@ class Weighted:
 class GeneralMixture(ElementwiseMixture):
     """See `em.mixture.Mixture`; the family is a value, so parameters and domains are its own."""
 
+    noun, priors = Rows, FamilyPrior
     data: Rows
     kind, noun = "own", Rows
     domains: dict[str, Domain]  # type: ignore[misc]
@@ -241,12 +243,6 @@ class GeneralMixture(ElementwiseMixture):
                 found[:, a, b] = found[:, b, a] = corners / (4 * steps[a] * steps[b])
         return found
 
-    def missing_cells(self, parameters: Any, weighted: Floats) -> Floats | float:
-        return 0.0
-
-    def sees_narrowest(self, parameters: Any) -> bool:
-        return True
-
     def informations(self, parameters: Any) -> Floats:
         missing, rows = missing_information(self, parameters)
         own = -self.complete_hessian(parameters, self.e_step(parameters).r)
@@ -319,10 +315,7 @@ def family_mixture(
     """
     checked_options(method, acceleration, starts)
     instance_of("family", family, Family)
-    instance_of("rows", rows, Rows)
-    treated = MixtureWeights.of(weights, n_components)
-    enough_rows(rows.n, n_components)
-    checked_labels(rows.labels, n_components)
+    treated = asked("rows", rows, Rows, n_components, weights, prior, FamilyPrior)
     if start is not None:
         instance_of("start", start, family.kind)
         fitting_start(start.weights, treated)

@@ -125,11 +125,14 @@ class Mixture[P, S](Protocol):
     def complete_hessian(self, parameters: P, weighted: Floats) -> Floats:
         """``(K, q, q)`` second derivatives of the component log densities, summed with the weights ``(n, K)``."""
 
-    def missing_cells(self, parameters: P, weighted: Floats) -> Floats | float:
-        """``(K, q, q)`` information that is missing with cells of the rows, summed likewise; 0 where rows are whole."""
-
     def sees_narrowest(self, parameters: P) -> NDArray[np.bool_] | bool:
         """``(n, K)`` whether what was seen of a row shows the component's narrowest side; True where rows are whole."""
+
+    def further_missing(self, parameters: P, weighted: Floats) -> Floats | float:
+        """``(K, q, q)``, or 0, information of each component's own parameters, missing with what is latent beside it.
+
+        That is with cells of the rows that are missing, or with ends of times that are censored; summed likewise.
+        """
 
     def informations(self, parameters: P) -> Floats:
         """``(2, p, p)`` information of the rows by the full vector: of complete data, expected, and what of it is missing.
@@ -355,12 +358,12 @@ def block_diagonal(*blocks: Floats) -> Floats:
     return matrix
 
 
-def has_mode(name: str, number: float) -> None:
+def has_mode(name: str, number: float, least: float = 1.0) -> None:
     """Refuse a prior whose density is infinite at a bound, so that the log posterior has no maximum."""
-    if number < 1:
+    if number < least:
         raise ValueError(
-            f"prior.{name} is {number:g}; below 1 the prior density is infinite at a bound and the posterior has no "
-            "mode: give at least 1 here, or sample the model instead"
+            f"prior.{name} is {number:g}; below {least:g} the prior density is infinite at a bound and the posterior has no "
+            f"mode: give at least {least:g} here, or sample the model instead"
         )
 
 

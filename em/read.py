@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from em.coins.mixture import CoinMixture
+from em.exponentials import WaitMixture
 from em.fit import Fit, Path
+from em.gammas import GammaMixture
 from em.gaussians.mixture import GaussianMixture
 from em.general import GeneralMixture
 from em.mixture import trusted
@@ -23,7 +25,9 @@ from models.family import Family
 from models.inputs import Floats, cut, instance_of, read_only
 from models.mixtures import MixtureWeights
 
-FAMILIES: dict[str, Any] = {each.kind: each for each in (CoinMixture, GaussianMixture, PoissonMixture)}
+FAMILIES: dict[str, Any] = {
+    each.kind: each for each in (CoinMixture, GaussianMixture, PoissonMixture, WaitMixture, GammaMixture)
+}
 
 
 def read_fit(path: str | os.PathLike[str], family: Family | None = None) -> Fit[Any, Any]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from models.coins.model import coin_mixture
 from models.coins.nouns import CoinParameters, CoinPrior, CoinTosses
+from models.exponentials import ExponentialParameters, ExponentialPrior, WaitingTimes, exponential_mixture
+from models.gammas import GammaParameters, GammaPrior, PositiveTimes, gamma_mixture
 from models.gaussians.measurements import Measurements
 from models.gaussians.model import gaussian_mixture
 from models.gaussians.nouns import GaussianParameters, GaussianPrior
@@ -23,6 +25,10 @@ __all__ = [
     "CoinPrior",
     "CoinTosses",
     "EventCounts",
+    "ExponentialParameters",
+    "ExponentialPrior",
+    "GammaParameters",
+    "GammaPrior",
     "GaussianParameters",
     "GaussianPrior",
     "LogPosterior",
@@ -30,9 +36,13 @@ __all__ = [
     "Measurements",
     "PoissonParameters",
     "PoissonPrior",
+    "PositiveTimes",
+    "WaitingTimes",
     "canonical_order",
     "coin_mixture",
+    "exponential_mixture",
     "find_map",
+    "gamma_mixture",
     "gaussian_mixture",
     "poisson_mixture",
 ]

@@ -1,7 +1,7 @@
 """A family of one's own: densities by SciPy's and PyMC's names, priors of its parameters, and an M-step where there is one.
 
-    exponentials = Family(
-        "exponentials",
+    lifetimes = Family(
+        "lifetimes",
         data="y",
         parameters={"rates": Positive(prior=Gamma(2, 1))},
         scipy=lambda rates: stats.expon(scale=1 / rates),
@@ -21,21 +21,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.display import displayed
-from models.inputs import (
-    Floats,
-    Integers,
-    distinct_rows,
-    finite_array,
-    one_each,
-    positive_number,
-    reordered,
-    row_counts,
-    row_labels,
-    weight_vector,
-)
-from models.mixture_distribution import add_weights, draw_components, mixture_log_density, take_components
-from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
+from models.elementwise import CountedRows, ElementwiseParameters, asked, elementwise_model
+from models.inputs import Floats, Integers, finite_array, positive_number
+from models.mixtures import Weights
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -171,8 +159,8 @@ class Real:
 type Parameter = Positive | Probability | Real
 
 
-@dataclass(frozen=True, slots=True, init=False, eq=False)
-class Rows:
+@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
+class Rows(CountedRows):
     """Numbers of one column.
 
     Parameters
@@ -187,52 +175,13 @@ class Rows:
     labels: Integers
 
     def __init__(self, y: ArrayLike, counts: ArrayLike | None = None, labels: ArrayLike | None = None) -> None:
-        numbers = finite_array("y", y, (1,))
-        object.__setattr__(self, "y", numbers)
-        object.__setattr__(self, "counts", row_counts(counts, len(numbers)))
-        object.__setattr__(self, "labels", row_labels(labels, len(numbers)))
-
-    __repr__ = displayed
-
-    @property
-    def n(self) -> int:
-        """Number of rows, each counted as often as it was seen."""
-        return int(self.counts.sum())
-
-    def seen(self) -> Rows:
-        """The same data without the rows that were counted 0 times, which are not there."""
-        kept = self.counts > 0
-        return Rows(self.y[kept], self.counts[kept], self.labels[kept])
-
-    def distinct(self) -> Rows:
-        """The same data as sorted distinct (label, y) with their counts: what row order cannot change."""
-        seen = self.seen()
-        unique, counts = distinct_rows(np.column_stack([seen.labels, seen.y]), seen.counts)
-        return Rows(unique[:, 1], counts, unique[:, 0].astype(np.int64))
+        self._hold(counts, labels, y=finite_array("y", y, (1,)))
 
 
-class FamilyParameters:
+class FamilyParameters(ElementwiseParameters):
     """Parameters of a mixture: ``weights`` ``(K,)`` and one array ``(K,)`` for each parameter of the family."""
 
-    weights: Floats
     family: ClassVar[Family]
-
-    @property
-    def n_components(self) -> int:
-        """Number of components."""
-        return len(self.weights)
-
-    @property
-    def order_keys(self) -> Floats:
-        """``(..., K, 2)`` what canonical order compares: the first parameter, then the weight."""
-        return np.stack([self._own()[0], self.weights], axis=-1)
-
-    def _own(self) -> list[Floats]:
-        return [getattr(self, each.name) for each in fields(self) if each.name != "weights"]  # type: ignore[arg-type]
-
-    def permuted(self, permutation: ArrayLike) -> Any:
-        """The same mixture with its components read in the order ``permutation``."""
-        return reordered(self, permutation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,11 +256,7 @@ class Family:
 
 
 def _checked(self: Any) -> None:
-    weights = weight_vector("weights", self.weights)
-    object.__setattr__(self, "weights", weights)
-    for each in fields(self):
-        if each.name != "weights":
-            object.__setattr__(self, each.name, one_each(each.name, getattr(self, each.name), weights))
+    self._hold(**{each.name: getattr(self, each.name) for each in fields(self)})
 
 
 def family_mixture(
@@ -337,50 +282,25 @@ def family_mixture(
     ValueError
         for rows fewer than components, or weights or labels that do not fit
     """
-    import pymc as pm
+    treated = asked("rows", rows, Rows, n_components, weights, prior, FamilyPrior)
+    prior, names = family.prior if prior is None else prior, tuple(family.parameters)
 
-    treated = MixtureWeights.of(weights, n_components)
-    enough_rows(rows.n, n_components)
-    checked_labels(rows.labels, n_components)
-    prior = family.prior if prior is None else prior
-    data, names = rows.seen(), tuple(family.parameters)
+    def variables() -> list[Any]:
+        import pymc as pm
 
-    def logp(y: Any, weights: Any, *rest: Any) -> Any:
-        import pytensor.tensor as pt
-
-        *own, counts, labels = rest
-        density = pm.logp(family.pymc(**dict(zip(names, own, strict=True))), y[..., None])
-        return mixture_log_density(pt.log(weights), density, counts, labels)
-
-    def random(weights: Any, *rest: Any, rng: Any = None, size: Any = None) -> Any:
-        *own, _, labels = rest
-        component = draw_components(weights, labels, size, rng)
-        chosen = {name: take_components(v, component, core=0) for name, v in zip(names, own, strict=True)}
-        return np.asarray(family.scipy(**chosen).rvs(random_state=rng), dtype=float)
-
-    with pm.Model(coords={"component": range(n_components)}, check_bounds=False) as model:
-        observed = pm.Data("observed_y", np.array(data.y))
-        counts = pm.Data("counts", data.counts.astype(float))
-        known = pm.Data("labels", np.array(data.labels))
-        w = add_weights(treated, prior.concentration, data.labels)
-        own = [
+        return [
             prior.parameters[name].pymc(
                 name, lambda n, v, of=name: pm.Data(f"prior_{of}_{n}", v), dims="component", shape=(n_components,)
             )
             for name in names
         ]
-        inside = ",".join(["(k)"] * (1 + len(names)))
-        pm.CustomDist(
-            family.data,
-            w,
-            *own,
-            counts,
-            known,
-            logp=logp,
-            random=random,
-            signature=f"{inside},(),()->()",
-            dtype="float64",
-            class_name="FamilyMixture",
-            observed=observed,
-        )
-    return model
+
+    def log_density(y: Any, *own: Any) -> Any:
+        import pymc as pm
+
+        return pm.logp(family.pymc(**dict(zip(names, own, strict=True))), y)
+
+    def drawn(*own: Any) -> Any:
+        return family.scipy(**dict(zip(names, own[:-1], strict=True))).rvs(random_state=own[-1])
+
+    return elementwise_model(rows, treated, prior.concentration, variables, log_density, drawn, family.data)

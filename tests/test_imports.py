@@ -20,7 +20,7 @@ import models
 from comparisons import families
 
 ROOT = Path(__file__).parent.parent
-FAMILIES = ("coins", "gaussians", "poissons")
+FAMILIES = ("coins", "gaussians", "poissons", "exponentials", "gammas")
 # What a package may import at all. All but NumPy and SciPy only inside functions, which the second table says.
 ALLOWED = {
     "models": {"models", "numpy", "scipy", "pymc", "pytensor", "arviz", "xarray"},
@@ -38,6 +38,9 @@ NOUNS = {
         "gaussians.measurements",
         "gaussians.nouns",
         "poissons",
+        "exponentials",
+        "gammas",
+        "elementwise",
         "inputs",
         "later",
         "display",
@@ -249,9 +252,11 @@ def test_there_are_no_circles() -> None:
 
 
 # Where a family may be named: its own files, the studies' populations and faults that are planted in it.
-OWN = re.compile(r"(models|em|comparisons/study)/(coins|gaussians|poissons)(/|\.py)|comparisons/(families|catalogue)/")
+NAMES = "|".join(FAMILIES)
+OWN = re.compile(rf"(models|em|comparisons/study)/({NAMES})(/|\.py)|comparisons/(families|catalogue)/")
 QUESTION = re.compile(
-    r"isinstance\([^()]*\b(Coin|Gaussian|Poisson|EventCounts|Measurements)\w*|[\"'](coins|gaussians|poissons)[\"']"
+    r"isinstance\([^()]*\b(Coin|Gaussian|Poisson|Exponential|Gamma|EventCounts|Measurements|WaitingTimes|PositiveTimes)\w*"
+    rf"|[\"']({NAMES})[\"']"
 )
 
 

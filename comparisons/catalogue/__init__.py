@@ -18,6 +18,7 @@ NAMES = (
     "two-coin-per-toss",
     "saxony-families",
     "death-notices",
+    "coal-intervals",
     "one-normal",
     "heights-labelled",
     "heights",

@@ -6,7 +6,9 @@ from typing import Any
 
 from comparisons.declaration import Comparison
 from comparisons.families.coins import COINS
+from comparisons.families.exponentials import EXPONENTIALS
 from comparisons.families.family import Family
+from comparisons.families.gammas import GAMMAS
 from comparisons.families.gaussians import GAUSSIANS
 from comparisons.families.mixtures import MixtureProblem
 from comparisons.families.own_family import of_family
@@ -14,9 +16,20 @@ from comparisons.families.poissons import POISSONS
 from models.family import FamilyParameters
 from models.mixtures import MixtureWeights, checked_labels, enough_rows
 
-__all__ = ["COINS", "FAMILIES", "GAUSSIANS", "POISSONS", "fitting", "of", "of_family", "problem"]
+__all__ = [
+    "COINS",
+    "EXPONENTIALS",
+    "FAMILIES",
+    "GAMMAS",
+    "GAUSSIANS",
+    "POISSONS",
+    "fitting",
+    "of",
+    "of_family",
+    "problem",
+]
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (COINS, GAUSSIANS, POISSONS)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (COINS, GAUSSIANS, POISSONS, EXPONENTIALS, GAMMAS)}
 
 
 def of(noun: Any) -> Family:

@@ -12,7 +12,7 @@ from unittest.mock import patch
 import numpy as np
 
 import em.ascent.climb
-import em.coins.fit
+import em.elementwise
 import em.gaussians.fit
 from comparisons.checks.best_mode import objective
 from comparisons.families.mixtures import MixtureProblem
@@ -89,7 +89,7 @@ class Fault:
                 stack.enter_context(patch.object(em.ascent.climb, "ROUNDING", np.inf))
                 # Broken steps may go round for ever.
                 bounded = partial(fit_mixture, max_iterations=MOST_STEPS)
-                for family in (em.coins.fit, em.gaussians.fit):
+                for family in (em.elementwise, em.gaussians.fit):
                     stack.enter_context(patch.object(family, "fit_mixture", bounded))
             if self.own_graph:
                 stack.enter_context(patch.object(nuts, "_compiled", _compiled.setdefault(self.name, {})))

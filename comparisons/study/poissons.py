@@ -1,15 +1,15 @@
-"""Poisson counts in the studies: populations, easy and hard on purpose, and what is broken of them alone."""
+"""Poisson counts in the studies: populations, easy and hard on purpose."""
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 
 from comparisons.study.setting import Setting
 from models import EventCounts, PoissonParameters, PoissonPrior
-from models.inputs import Floats, Integers
+from models.inputs import Integers
 
 # Rates of some 5, the middle half of them between 2.4 and 6.7.
 PRIOR = PoissonPrior(2.0, 0.4, 2.0)
@@ -68,42 +68,3 @@ PLANTED = (
         exposure=(0.5, 2.0),
     ),
 )
-
-
-def neighbour(columns: Floats) -> Floats:
-    """Three events more in the first row."""
-    changed = np.array(columns)
-    changed[0, 0] += 3
-    return changed
-
-
-def near(columns: Floats) -> Floats:
-    """By what rows are taken for one: their events, whatever their exposure."""
-    return columns[:, :1]
-
-
-def all_equal(p: PoissonParameters) -> PoissonParameters:
-    """Every component at the fit of a single one."""
-    return PoissonParameters(p.weights, np.full(len(p.weights), p.weights @ p.rates))
-
-
-def of_everyone(statistics: Any) -> Any:
-    """Statistics with which the M-step divides by all exposure instead of each component's."""
-    features = np.array(statistics.features)
-    features[..., 1] = features[..., 1].sum(axis=-1, keepdims=True)
-    return replace(statistics, features=features)
-
-
-def own_axes(mixture: Any) -> dict[str, int]:
-    """Where the component's axis stands in parameters of a component alone, counted from the end."""
-    return {"rates": 1}
-
-
-def other_prior(prior: PoissonPrior) -> PoissonPrior:
-    """One event more."""
-    return replace(prior, shape=prior.shape + 1)
-
-
-def prior_on_other_scale(prior: PoissonPrior) -> PoissonPrior:
-    """With which the mode is that of log rates."""
-    return other_prior(prior)

@@ -6,19 +6,25 @@ prior, else they are the hard case that the setting is named for.
 
 from __future__ import annotations
 
-from types import ModuleType
+from types import SimpleNamespace
 
-from comparisons.families import COINS, GAUSSIANS, POISSONS
+from comparisons.families import COINS, EXPONENTIALS, GAMMAS, GAUSSIANS, POISSONS
 from comparisons.families.family import Family
-from comparisons.study import coins, gaussians, poissons
+from comparisons.study import coins, elementwise, exponentials, gammas, gaussians, poissons
 
-_PARTS = {COINS.name: coins, GAUSSIANS.name: gaussians, POISSONS.name: poissons}
+_PARTS = {
+    COINS.name: coins,
+    GAUSSIANS.name: gaussians,
+    POISSONS.name: poissons,
+    EXPONENTIALS.name: exponentials,
+    GAMMAS.name: gammas,
+}
 
 CLEAN = tuple(setting for part in _PARTS.values() for setting in part.CLEAN)
 PLANTED = tuple(setting for part in _PARTS.values() for setting in part.PLANTED)
 SETTINGS = {setting.name: setting for setting in (*CLEAN, *PLANTED)}
 
 
-def part_of(family: Family) -> ModuleType:
-    """The family's own part of the studies."""
-    return _PARTS[family.name]
+def part_of(family: Family) -> SimpleNamespace:
+    """The family's own part of the studies; what it leaves out is that of numbers, one a component."""
+    return SimpleNamespace(**(vars(elementwise) | vars(_PARTS[family.name])))

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from em.ascent.acceleration import Acceleration
 from em.coins.mixture import CoinMixture, CoinStandardErrors
-from em.fit import Fit, Method, checked_options, fit_mixture
-from em.mixture import fitting_start, has_mode
+from em.elementwise import fit_elementwise
+from em.fit import Fit, Method
 from em.search.starts import Starts
 from models.coins.nouns import CoinParameters, CoinPrior, CoinTosses
-from models.inputs import instance_of
-from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
+from models.mixtures import Weights
 
 
 def coin_mixture(
@@ -58,17 +57,17 @@ def coin_mixture(
     ----------
     Do & Batzoglou (2008), Nature Biotechnology 26, 897.
     """
-    checked_options(method, acceleration, starts)
-    instance_of("tosses", tosses, CoinTosses)
-    treated = MixtureWeights.of(weights, n_components)
-    enough_rows(tosses.n, n_components)
-    checked_labels(tosses.labels, n_components)
-    if prior is not None:
-        instance_of("prior", prior, CoinPrior)
-        for name in ("heads", "tails", "concentration"):
-            has_mode(name, getattr(prior, name))
-    if start is not None:
-        instance_of("start", start, CoinParameters)
-        fitting_start(start.weights, treated)
-    mixture = CoinMixture(tosses, treated, prior)
-    return fit_mixture(mixture, start=start, seed=seed, method=method, acceleration=acceleration, starting=starts)
+    return fit_elementwise(
+        CoinMixture,
+        "tosses",
+        tosses,
+        n_components,
+        weights,
+        prior,
+        {},
+        start=start,
+        seed=seed,
+        method=method,
+        acceleration=acceleration,
+        starts=starts,
+    )

@@ -51,7 +51,8 @@ class CoinMixture(ExponentialMixture):
     """Features are heads and tails; of many tosses deviances stand in for their products, which would lose digits."""
 
     kind = "coins"
-    noun, parameters, errors = CoinTosses, CoinParameters, CoinStandardErrors
+    noun, parameters, priors, errors = CoinTosses, CoinParameters, CoinPrior, CoinStandardErrors
+    modal: ClassVar[dict[str, float]] = {"heads": 1.0, "tails": 1.0, "concentration": 1.0}
     domains: ClassVar[dict[str, Domain]] = {"head_probabilities": PROBABILITY}
     data: CoinTosses
     average = "chance_of_heads"

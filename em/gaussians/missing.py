@@ -139,7 +139,7 @@ class IncompleteGaussianMixture(GaussianMixture):
                 curved[j][np.ix_(each.entries, each.entries)] += own
         return curved
 
-    def missing_cells(self, parameters: GaussianParameters, weighted: Floats) -> Floats:
+    def further_missing(self, parameters: GaussianParameters, weighted: Floats) -> Floats:
         moments, directions = self._filled(weighted, parameters), lower_directions(self.d)
         by_component = zip(
             np.linalg.inv(parameters.covariances), moments.rows, moments.first, moments.second, strict=True

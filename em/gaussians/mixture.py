@@ -203,7 +203,7 @@ class GaussianMixture(GaussianVectors):
             [normal_derivatives(p, lower_directions(self.d), (n, n), a, b)[1] for p, n, a, b in by_component]
         )
 
-    def missing_cells(self, parameters: GaussianParameters, weighted: Floats) -> Floats | float:
+    def further_missing(self, parameters: GaussianParameters, weighted: Floats) -> Floats | float:
         return 0.0
 
     def sees_narrowest(self, parameters: GaussianParameters) -> NDArray[np.bool_] | bool:

@@ -159,7 +159,7 @@ def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     gradient, hessian, complete = derived = np.split(np.zeros((1 + 2 * p, p)), [1, p + 1])
     gradient[0] = counts @ rows
     curved = mixture.complete_hessian(parameters, r * counts[:, None])
-    whole = curved - mixture.missing_cells(parameters, r * counts[:, None])
+    whole = curved - mixture.further_missing(parameters, r * counts[:, None])
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         complete[range(k), range(k)] = counts @ ratio / parameters.weights
     for j in range(k):

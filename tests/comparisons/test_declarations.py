@@ -59,7 +59,7 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"components": ["A, b", "B"]}, ValueError, "components[0] is 'A, b', with a comma and a blank as between the labels"),
     ({"features": ["x"]}, ValueError, "features has 1 names but y has 2 columns; give one name per column, or none"),
     ({"features": ["HbA1c [%]", "glucose"]}, ValueError, "features[0] is 'HbA1c [%]' but column 1 of y is 'glucose [mmol/L]'"),
-    ({"data": FRAME}, TypeError, "data must be models.CoinTosses, models.Measurements or models.EventCounts, but is DataFrame"),
+    ({"data": FRAME}, TypeError, "data must be models.CoinTosses, models.Measurements, models.EventCounts"),
     ({"data": BAGS, "features": ["x"]}, ValueError, "features is x but tosses of coins have none; leave them out"),
     ({"data": BAGS, "prior": ONE}, TypeError, "prior must be models.CoinPrior, but is GaussianPrior"),
     ({"data": BAGS, "prior": CoinPrior(heads=0.5)}, ValueError, "prior.heads is 0.5; below 1"),

@@ -247,6 +247,18 @@ def test_events_have_an_exposure_where_there_is_one() -> None:
     assert found.comparison.data(found.dataset).exposure.tolist() == [1.0, 1.0]
 
 
+def test_waits_may_be_censored_by_a_column() -> None:
+    found = own.declared({"wait": [1.5, 4.0, 2.0], "censored": [0, 1, 0]}, n_components=1)
+    assert found.told["family"] == "exponentials"
+    rows = found.comparison.data(found.dataset)
+    assert (rows.y.tolist(), rows.censored.tolist()) == ([1.5, 4.0, 2.0], [0, 1, 0])
+    found = own.declared(
+        {"days": [1, 4], "cut": [0, 1]}, "exponentials", 1, columns={"wait": "days", "censored": "cut"}
+    )
+    assert found.comparison.data(found.dataset).censored.tolist() == [0, 1]
+    assert own.declared({"y": [1.5, 4.0, 2.0]}, n_components=1).told["family"] == "gaussians"
+
+
 def test_what_decides_a_comparison_changes_its_key(people: Path) -> None:
     options: dict[str, Any] = {"columns": "height", "missing": "drop", "n_components": 2}
     keys = {

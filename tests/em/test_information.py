@@ -156,6 +156,9 @@ class LinkageMixture:
         own = np.array([1 / t, -1 / (1 - t), -1 / (1 - t), 1 / t])
         return np.stack([np.zeros(4), own], axis=1)[:, :, None]
 
+    def further_missing(self, parameters: LinkageParameters, weighted: Floats) -> Floats:
+        return np.zeros(())
+
     def complete_hessian(self, parameters: LinkageParameters, weighted: Floats) -> Floats:
         t, cells = parameters.chance[1], weighted[:, 1]
         curved = -(cells[0] + cells[3]) / t**2 - (cells[1] + cells[2]) / (1 - t) ** 2

@@ -9,16 +9,13 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from comparisons.families.family import Setup
+from comparisons.families.rounding import rounding_step
 from comparisons.families.shares import component_shares
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from models import GaussianParameters, GaussianPrior, Measurements
 from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats
 
-# Steps between the two closest values: with many rows it is one, with few it may be more.
-MOST_PARTS = 10
-# Steps over the range of the data, above which rounding makes no difference to a distribution.
-MOST_VALUES = 10_000
 # Of a quantile plot.
 BAND = 0.95
 # Points of a quantile plot; more cannot be told apart.
@@ -73,22 +70,7 @@ def values(data: Measurements, j: int) -> Floats:
 def rounding_steps(data: Measurements) -> Floats:
     """``(d,)`` the step of which all values of a feature are multiples apart, in any unit; 0 where they are not rounded."""
     columns = [values(data, j) for j in range(data.d)]
-    return np.array([_step(np.unique(column), len(column)) for column in columns])
-
-
-def _step(values: Floats, n: int) -> float:
-    """Step of the sorted distinct values of ``n`` rows; rounding that has made no two values equal is of no account."""
-    if len(values) in (1, n):
-        return 0.0
-    smallest = float(np.diff(values).min())
-    for parts in range(1, MOST_PARTS + 1):
-        step = smallest / parts
-        multiples = (values - values[0]) / step
-        if multiples[-1] > MOST_VALUES:
-            break
-        if np.abs(multiples - np.rint(multiples)).max() < 1e-6:
-            return step
-    return 0.0
+    return np.array([rounding_step(np.unique(column), len(column)) for column in columns])
 
 
 def distances(

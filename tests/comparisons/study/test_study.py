@@ -103,7 +103,7 @@ def test_plans_have_every_setting_and_no_replicate_twice() -> None:
     sizes = dict.fromkeys(FAMILIES, 0)
     for task in campaign.plan("clean", 100, 1):
         sizes[settings.SETTINGS[task.setting].family] += 1
-    assert sizes == {"coins": 800, "gaussians": 800, "poissons": 240}
+    assert sizes == {"coins": 800, "gaussians": 800, "poissons": 240, "exponentials": 240, "gammas": 240}
 
 
 def test_every_form_in_one_two_and_three_features_is_simulated_soundly() -> None:
