@@ -10,17 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from em.gaussians.covariances import (
-    CovariancePrior,
-    from_lower,
-    lower_directions,
-)
+from em.gaussians.covariances import CovariancePrior, from_lower
 from em.gaussians.derivatives import (
     component_prior_derivatives,
     information_missing,
     information_of_rows,
     normal_derivatives,
     normal_scores,
+    own_places,
 )
 from em.gaussians.moments import GaussianStatistics, statistics_of
 from em.gaussians.normal_rows import NormalRows
@@ -190,10 +187,8 @@ class GaussianMixture(GaussianVectors):
     def complete_hessian(self, parameters: GaussianParameters, weighted: Floats) -> Floats:
         precisions = np.linalg.inv(parameters.covariances)
         moments = statistics_of(weighted, np.nan, self.inside, parameters.means)
-        by_component = zip(precisions, moments.rows, moments.first, moments.second, strict=True)
-        return np.stack(
-            [normal_derivatives(p, lower_directions(self.d), (n, n), a, b)[1] for p, n, a, b in by_component]
-        )
+        sizes = moments.rows, moments.rows
+        return normal_derivatives(precisions, sizes, moments.first, moments.second)[1]
 
     def informations(self, parameters: GaussianParameters) -> Floats:
         products = self.rows.products(parameters)
@@ -228,13 +223,11 @@ class GaussianMixture(GaussianVectors):
         if self.prior is not None:
             concentration = self.prior.concentration
             gradient[:k], hessian[:k, :k] = weight_prior_derivatives(parameters.weights, self.weights, concentration)
-            by_component = component_prior_derivatives(
-                parameters.means, parameters.covariances, self.prior, self.form, lower_directions(self.d)
+            means, covariances = parameters.means, parameters.covariances
+            own = own_places(k, self.d)
+            gradient[own], hessian[own[:, :, None], own[:, None, :]] = component_prior_derivatives(
+                means, covariances, self.prior, self.form
             )
-            for j, (first, second) in enumerate(zip(*by_component, strict=True)):
-                own = self.own_coordinates(j)
-                gradient[own] = first
-                hessian[np.ix_(own, own)] = second
         return gradient, hessian
 
     def spreads(self, parameters: GaussianParameters) -> Floats:
