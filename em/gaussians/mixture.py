@@ -346,6 +346,9 @@ class GaussianMixture(GaussianVectors):
         """The same problem on other rows, in the units of these."""
         return GaussianMixture(inside, self.weights, self.form, self.prior, standardise=False)
 
+    def doubt_of_derivatives(self, parameters: GaussianParameters, covariance: Floats) -> str | None:
+        return None
+
     def standard_errors(
         self, parameters: GaussianParameters, covariance: Floats, reason: str | None
     ) -> GaussianStandardErrors:

@@ -6,9 +6,9 @@ overlap, the best maximum often gives one row a component of its own, at a bound
 centres drawn far apart, rows given to the nearest), *random rows* (K rows as centres, each row shared by its distance to
 them), *random responsibilities* (each row shared at random) and, of two components, one *elsewhere* (`em.search.split_and_merge`:
 both merged, and one put where the likelihood rises most). Of more components such starts are made of the optima that the others
-lead to, and last the best optimum is *shaken*: an M-step from it with every row weighted at random. Under a prior one component is also left without rows, at the prior's own mode. Measured with four components on the
-galaxies data, where the best mode is hard to find: 60 starts of a kind reached it 5 times by k-means++, 20 times by random rows,
-once by random responsibilities.
+lead to, and last the best optimum is *shaken*: an M-step from it with every row weighted at random. Under a prior one component
+is also left without rows, at the prior's own mode. Measured with four components on the galaxies data, where the best mode is
+hard to find: 60 starts of a kind reached it 5 times by k-means++, 20 times by random rows, once by random responsibilities.
 """
 
 from __future__ import annotations

@@ -164,14 +164,15 @@ def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     curved = mixture.complete_hessian(parameters, r * counts[:, None])
     own = _own_places(mixture)
     blocks = own[:, :, None], own[:, None, :]
-    weighted = np.moveaxis(scores * counts[:, None, None], 0, 2)
-    hessian[blocks] = weighted @ np.moveaxis(rows[:, own], 0, 1) + curved
-    complete[blocks] = -curved
     by_weight = np.arange(k)[:, None], own
-    hessian[by_weight] = hessian.T[by_weight] = (weighted @ ratio.T[:, :, None])[..., 0]
+    with np.errstate(over="ignore"):  # at a spike
+        weighted = np.moveaxis(scores * counts[:, None, None], 0, 2)
+        hessian[blocks] = weighted @ np.moveaxis(rows[:, own], 0, 1) + curved
+        complete[blocks] = -curved
+        hessian[by_weight] = hessian.T[by_weight] = (weighted @ ratio.T[:, :, None])[..., 0]
+        hessian -= (rows * counts[:, None]).T @ rows
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         complete[range(k), range(k)] = counts @ ratio / parameters.weights
-    hessian -= (rows * counts[:, None]).T @ rows
     return derived
 
 
