@@ -36,7 +36,7 @@ from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeabl
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """Where a parameter may be, its ends included, and the scale on which it has none."""
+    """Where a parameter may be, its ends included, and the scale on which it has none; with two derivatives by that scale."""
 
     scale: Scale
     low: float
@@ -44,6 +44,7 @@ class Domain:
     unbounded: Callable[[Floats], Floats]
     bounded: Callable[[Floats], Floats]
     slope: Callable[[Floats], Floats]
+    bend: Callable[[Floats], Floats]
 
     @property
     def ends(self) -> list[float]:
@@ -51,9 +52,9 @@ class Domain:
         return [end for end in (self.low, self.high) if np.isfinite(end)]
 
 
-PROBABILITY = Domain("logit", 0.0, 1.0, logit, expit, lambda p: p * (1 - p))
-POSITIVE = Domain("log", 0.0, np.inf, np.log, np.exp, lambda x: x)
-REAL = Domain("identity", -np.inf, np.inf, lambda x: x, lambda x: x, np.ones_like)
+PROBABILITY = Domain("logit", 0.0, 1.0, logit, expit, lambda p: p * (1 - p), lambda p: p * (1 - p) * (1 - 2 * p))
+POSITIVE = Domain("log", 0.0, np.inf, np.log, np.exp, lambda x: x, lambda x: x)
+REAL = Domain("identity", -np.inf, np.inf, lambda x: x, lambda x: x, np.ones_like, np.zeros_like)
 
 
 class ElementwiseMixture(ABC):
@@ -253,7 +254,7 @@ class ElementwiseMixture(ABC):
         return np.full(parameters.weights.shape, np.inf)
 
     def spread_ratios(self, parameters: Any) -> Floats:
-        return self.spreads(parameters)
+        return np.full(parameters.weights.shape, np.inf)
 
     def within_ratio(self, least: float, parameters: Any) -> tuple[Self, Any]:
         return self, parameters
@@ -325,6 +326,9 @@ class ElementwiseMixture(ABC):
     ) -> Self:
         data = self.drawn(parameters, rows, components, random)
         return self._like(_rows_of(data, slice(None), labels=labels))
+
+    def doubt_of_derivatives(self, parameters: Any, covariance: Floats) -> str | None:
+        return None
 
     def standard_errors(self, _: Any, covariance: Floats, reason: str | None) -> Any:
         return self.errors(*self._split(np.sqrt(np.diag(covariance))), reason, covariance, tuple(self.names()))

@@ -211,6 +211,8 @@ def fit_mixture(
         named = replace(judged, direction=mixture.by_feature(judged.direction[:, None])[:, 0])
     reason = withheld_reason(best.status, named, tuple(mixture.names()))
     covariance = covariance_of(judged, reason, len(places))
+    if reason is None and (reason := mixture.doubt_of_derivatives(final, covariance)) is not None:
+        covariance = covariance_of(None, reason, len(places))
     log_posterior = None if mixture.prior is None else float(best.objective + mixture.offset)
     return Fit(
         parameters=mixture.published(final),

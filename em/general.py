@@ -1,20 +1,23 @@
 """Mixtures of any family that has a log density: EM with a weighted M-step, closed or numerical, and numerical derivatives.
 
 Slower than `em.exponential`, and right for whatever has densities: the E-step weights every row, the M-step maximises the
-weighted log density of each component, by the family's own formula or by BFGS on the scale without bounds, and never ends lower
-than it began. Derivatives of log densities are central differences.
+weighted log density of each component, by the family's own formula or by Newton's method on the scale without bounds, and never
+ends lower than it began. Derivatives of log densities are central differences; see `em.differences`. Standard errors are withheld
+where such differences in steps of twice the length say something else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, make_dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from em.ascent.acceleration import Acceleration
+from em.differences import STEP, Function, expanded, maximised, right_steps
 from em.elementwise import POSITIVE, PROBABILITY, REAL, Domain, ElementwiseMixture
 from em.fit import Fit, Method, checked_options, fit_mixture
 from em.mixture import (
@@ -27,7 +30,7 @@ from em.mixture import (
     responsibilities,
 )
 from em.search.starts import Starts
-from em.uncertainty.curvature import missing_information
+from em.uncertainty.curvature import derivatives, missing_information
 from models.display import displayed
 from models.elementwise import asked
 from models.family import Family, FamilyPrior, Rows
@@ -35,8 +38,17 @@ from models.inputs import Floats, Integers, instance_of
 from models.mixtures import MixtureWeights, Weights
 
 DOMAINS = {"log": POSITIVE, "logit": PROBABILITY, "identity": REAL}
-# Steps of first and of second differences, relative to a parameter.
+# Farthest from 0 that a parameter is taken to be on the scale without bounds: there a probability is at its bound to rounding,
+# and a component of a continuous family has collapsed.
+FARTHEST = {"log": 100.0, "logit": 30.0, "identity": np.inf}
+# Numbers of which the densities are asked at a time.
+NUMBERS = 2**20
+# Relative steps of differences of the prior.
 FIRST, SECOND = EPSILON ** (1 / 3), EPSILON**0.25
+# Least rows that a component is taken to have where a step is sought.
+LEAST_ROWS = 1e-3
+# Share of a standard error by which it may differ with steps of twice the length.
+UNCERTAIN = 0.01
 # Windows of the sorted rows in which a component is tried.
 WINDOWS = 24
 
@@ -70,6 +82,7 @@ class GeneralMixture(ElementwiseMixture):
     domains: dict[str, Domain]  # type: ignore[misc]
     parameters: type[Any]  # type: ignore[misc]
     errors: type[Any]  # type: ignore[misc]
+    step = STEP
     _of_family: ClassVar[dict[Family, type[Any]]] = {}
 
     def __init__(self, family: Family, data: Rows, weights: MixtureWeights, prior: FamilyPrior | None) -> None:
@@ -82,6 +95,23 @@ class GeneralMixture(ElementwiseMixture):
             )
         self.errors = self._of_family[family]
         super().__init__(data, weights, prior)
+        self._priors = self._densities_of(prior)
+        self.discrete = not hasattr(
+            _kind_of(family.scipy(**dict(zip(self.domains, self._prior_means(), strict=True)))), "pdf"
+        )
+        self.bounded, self.interpolated = (
+            prior is not None or self.discrete,
+            0 if self.discrete else self.own_parameters,
+        )
+
+    def _with_prior(self, prior: FamilyPrior | None) -> GeneralMixture:
+        other = copy(self)
+        other.prior, other._priors = prior, self._densities_of(prior)
+        return other
+
+    def _densities_of(self, prior: FamilyPrior | None) -> list[Callable[[Floats], Floats]]:
+        """Log densities of the parameters, made once: SciPy takes longer to make a distribution than to ask it."""
+        return [] if prior is None else [prior.parameters[name].scipy().logpdf for name in self.domains]
 
     def kept(self) -> dict[str, Any]:
         return super().kept() | {"family": self.family.name, "parameters": list(self.domains)}
@@ -112,10 +142,30 @@ class GeneralMixture(ElementwiseMixture):
         """``(..., n, K)`` by parameters that broadcast over rows; -inf where a row is impossible."""
         with np.errstate(all="ignore"):
             distribution = self.family.scipy(**named)
-            discrete = not hasattr(getattr(distribution, "dist", distribution), "pdf")
             y = self.data.y[:, None]
-            values = distribution.logpmf(y) if discrete else distribution.logpdf(y)
+            values = distribution.logpmf(y) if self.discrete else distribution.logpdf(y)
         return np.where(np.isnan(values), -np.inf, values)
+
+    def exists(self, vector: Floats) -> NDArray[np.bool_]:
+        there = super().exists(vector)
+        if not self.discrete:
+            for values, domain in zip(self._split(vector)[1:], self.domains.values(), strict=True):
+                if domain.scale == "log":
+                    ends = np.exp([-FARTHEST["log"], FARTHEST["log"]])
+                    there &= ((values > ends[0]) & (values < ends[1])).all(axis=-1)
+        return there
+
+    def bounds(self) -> list[tuple[int, float]]:
+        scales = self.scales()
+        return [(j, end) for j, end in super().bounds() if self.discrete or scales[j] != "log"]
+
+    def spreads(self, parameters: Any) -> Floats:
+        """Of a normal with the highest density that a component has on a row; inf for counts, which have probabilities."""
+        if self.discrete:
+            return super().spreads(parameters)
+        with np.errstate(all="ignore"):
+            width = np.exp(-self.log_densities(parameters).max(axis=-2)) / np.sqrt(2 * np.pi)
+        return np.asarray(width / (self.data.y.std() or 1.0))
 
     def e_step(self, parameters: Any) -> Weighted:
         joint = log_weights(parameters.weights)[..., None, :] + self.log_densities(parameters)
@@ -123,19 +173,15 @@ class GeneralMixture(ElementwiseMixture):
         return Weighted((rows @ self.counts)[()], r * self.counts[:, None], self.to_vector(parameters))
 
     def m_step(self, statistics: Weighted) -> Any:
-        if statistics.r.ndim > 2:
-            many = statistics.r.shape[:-2]
-            flat = statistics.r.reshape(-1, *statistics.r.shape[-2:])
-            vectors = statistics.before.reshape(len(flat), -1)
-            each = [self.m_step(Weighted(np.nan, r, v)) for r, v in zip(flat, vectors, strict=True)]
-            stacked = [
-                np.stack(v).reshape(*many, -1) for v in zip(*([p.weights, *self.fields(p)] for p in each), strict=True)
-            ]
-            return self.made(*stacked)
+        r = statistics.r
         concentration = 1.0 if self.prior is None else self.prior.concentration
-        weights = mode_of_weights(statistics.r.sum(axis=0), self.weights.fixed, concentration)
+        weights = mode_of_weights(r.sum(axis=-2), self.weights.fixed, concentration)
         if self.family.m_step is None:
             return self.made(weights, *self._maximised(statistics))
+        each = [self._by_formula(one) for one in r.reshape(-1, *r.shape[-2:])]
+        return self.made(weights, *(np.stack(v).reshape(weights.shape) for v in zip(*each, strict=True)))
+
+    def _by_formula(self, r: Floats) -> list[Floats]:
         priors = (
             {n: each.prior.flat() for n, each in self.family.parameters.items()}
             if self.prior is None
@@ -143,50 +189,77 @@ class GeneralMixture(ElementwiseMixture):
         )
         given: Any = next(iter(priors.values())) if len(priors) == 1 else priors
         with np.errstate(all="ignore"):
-            found = self.family.m_step(self.data.y, statistics.r, given)
+            found = self.family.m_step(self.data.y, r, given)  # type: ignore[misc]
         fields = [np.asarray(found[name], dtype=float) for name in self.domains]
-        otherwise = [float(each.prior.scipy().mean()) for each in self.family.parameters.values()]
         # Of a component without rows and without a prior nothing is known; the mean of the family's prior serves.
-        return self.made(weights, *(np.where(np.isfinite(v), v, o) for v, o in zip(fields, otherwise, strict=True)))
+        return [np.where(np.isfinite(v), v, o) for v, o in zip(fields, self._prior_means(), strict=True)]
+
+    def _prior_means(self) -> list[float]:
+        return [float(each.prior.scipy().mean()) for each in self.family.parameters.values()]
 
     def _maximised(self, statistics: Weighted) -> list[Floats]:
-        """The parameters of each component that maximise its weighted log density, from those before."""
-        from scipy.optimize import minimize
+        """``(..., K)`` each, that maximise the weighted log density of each component, from those before."""
+        n, k, q = *statistics.r.shape[-2:], self.own_parameters
+        # Each component of each run is a function of its own.
+        r = np.moveaxis(statistics.r, -2, 0).reshape(n, -1)
+        before = np.moveaxis(statistics.before.reshape(-1, 1 + q, k)[:, 1:], 1, 0).reshape(q, -1)
+        if np.isnan(before).any():
+            before = np.where(np.isnan(before), np.array(self._prior_means())[:, None], before)
+        at, some = self._unbounded(list(before)), max(NUMBERS // (n * (1 + 2 * q * (q + 1))), 1)
+        for start in range(0, r.shape[1], some):
+            few = slice(start, start + some)
+            at[:, few] = self._maxima(r[:, few], at[:, few])
+        return [v.reshape(*statistics.r.shape[:-2], k) for v in self._bounded(at)]
 
-        domains, k = list(self.domains.values()), self.n_components
-        means = np.array([float(each.prior.scipy().mean()) for each in self.family.parameters.values()])
-        vector = statistics.before.reshape(1 + len(domains), k)[1:]
-        before = np.where(np.isnan(vector), means[:, None], vector)
-        found = before.copy()
-        for component in range(k):
-            r = statistics.r[:, component]
-            if not r.sum():
-                continue
+    def _maxima(self, r: Floats, at: Floats) -> Floats:
+        def of_some(which: Integers) -> Function:
+            return self._weighted(r[:, which], self._priors)
 
-            def falling(x: Floats, r: Floats = r) -> float:
-                own = [d.bounded(x[j : j + 1]) for j, d in enumerate(domains)]
-                density = self.log_density({n: v[None] for n, v in zip(self.domains, own, strict=True)})[:, 0]
-                value = -float(r @ np.where(r > 0, density, 0.0)) - float(np.sum(self._log_priors(own)))
-                return value if np.isfinite(value) else 1e300
+        return maximised(of_some, at, self._rows(r), self._first_steps(at))
 
-            start = np.array(
-                [d.unbounded(v[component : component + 1])[0] for d, v in zip(domains, before, strict=True)]
-            )
-            ended = minimize(falling, start, method="BFGS", options={"gtol": 1e-9})
-            if ended.fun <= falling(start):
-                found[:, component] = [d.bounded(ended.x[j : j + 1])[0] for j, d in enumerate(domains)]
-        return list(found)
+    def _unbounded(self, fields: list[Floats]) -> Floats:
+        """``(q, ...)`` on the scales without bounds."""
+        with np.errstate(divide="ignore"):
+            own = [
+                np.clip(d.unbounded(v), -FARTHEST[d.scale], FARTHEST[d.scale])
+                for v, d in zip(fields, self.domains.values(), strict=True)
+            ]
+        return np.stack(own)
 
-    def _log_priors(self, own: list[Floats]) -> list[Floats]:
-        if self.prior is None:
-            return [np.zeros_like(own[0])]
-        named = zip(self.domains, own, strict=True)
-        return [self.prior.parameters[name].scipy().logpdf(v) for name, v in named]
+    def _bounded(self, at: Floats) -> list[Floats]:
+        return [d.bounded(v) for v, d in zip(at, self.domains.values(), strict=True)]
+
+    def _rows(self, r: Floats) -> Floats:
+        return np.maximum(r.sum(axis=-2), LEAST_ROWS)
+
+    def _first_steps(self, at: Floats) -> Floats:
+        """``(q, ...)`` from which steps of differences are sought: of a number without a scale, in units of the data."""
+        unit = self.data.y.std() or 1.0
+        units = np.array([unit if d.scale == "identity" else 1.0 for d in self.domains.values()])
+        return np.broadcast_to(self.step * units.reshape(-1, *(1,) * (at.ndim - 1)), at.shape)
+
+    def _by_row(self, points: Floats) -> Floats:
+        """``(m, ..., n, K)`` log densities at points ``(m, q, ..., K)`` on the scales without bounds."""
+        own = self._bounded(np.moveaxis(points, 1, 0))
+        return self.log_density({name: v[..., None, :] for name, v in zip(self.domains, own, strict=True)})
+
+    def _weighted(self, r: Floats, priors: list[Callable[[Floats], Floats]] | None = None) -> Function:
+        """Sums of log densities with expected counts ``(..., n, K)``, with log priors where these are given."""
+
+        def of(points: Floats) -> Floats:
+            with np.errstate(all="ignore"):
+                total = np.einsum("...nk,...nk->...k", np.where(r > 0, self._by_row(points), 0.0), r)
+                if priors:
+                    own = self._bounded(np.moveaxis(points, 1, 0))
+                    total = total + sum(p(v) for p, v in zip(priors, own, strict=True))
+            return np.asarray(total)
+
+        return of
 
     def log_prior(self, parameters: Any) -> Floats | float:
         if self.prior is None:
             return 0.0
-        own = sum(self._log_priors(self.fields(parameters)))
+        own = sum(p(v) for p, v in zip(self._priors, self.fields(parameters), strict=True))
         total: Floats = np.asarray(own).sum(axis=-1) + log_dirichlet(
             parameters.weights, self.weights.fixed, self.prior.concentration
         )
@@ -195,9 +268,7 @@ class GeneralMixture(ElementwiseMixture):
     def own_prior_derivatives(self, parameters: Any) -> tuple[Floats, Floats]:
         q, k = self.own_parameters, self.n_components
         first, second = np.zeros((k, q)), np.zeros((k, q, q))
-        own = zip(self.domains, self.fields(parameters), strict=True)
-        for j, (name, values) in enumerate(own):
-            density = self.prior.parameters[name].scipy().logpdf
+        for j, (density, values) in enumerate(zip(self._priors, self.fields(parameters), strict=True)):
             h, wide = FIRST * np.maximum(np.abs(values), FIRST), SECOND * np.maximum(np.abs(values), SECOND)
             first[:, j] = (density(values + h) - density(values - h)) / (2 * h)
             second[:, j, j] = (density(values + wide) - 2 * density(values) + density(values - wide)) / wide**2
@@ -207,41 +278,39 @@ class GeneralMixture(ElementwiseMixture):
         size = np.abs(np.where(statistics.r > 0, self.log_densities(parameters), 0.0) * statistics.r).sum()
         return float(EPSILON * (abs(statistics.log_likelihood) + self.n + size))
 
-    def _moved(self, parameters: Any, steps: Floats) -> Floats:
-        """``(n, K)`` log densities with each parameter moved by its steps ``(q, K)``, kept within its domain."""
-        moved = [
-            np.clip(v + step, d.low, d.high)
-            for v, step, d in zip(self.fields(parameters), steps, self.domains.values(), strict=True)
-        ]
-        return self.log_density({n: v[None, :] for n, v in zip(self.domains, moved, strict=True)})
-
-    def _steps(self, parameters: Any, relative: float) -> Floats:
-        """``(q, K)`` steps of differences of this relative size."""
-        return relative * np.maximum(np.abs(np.array(self.fields(parameters))), relative)
-
     def scores(self, parameters: Any) -> Floats:
-        steps, found = self._steps(parameters, FIRST), []
-        for j in range(self.own_parameters):
-            one = np.zeros_like(steps)
-            one[j] = steps[j]
-            found.append((self._moved(parameters, one) - self._moved(parameters, -one)) / (2 * steps[j]))
-        return np.stack(found, axis=-1)
+        at, r = self._unbounded(self.fields(parameters)), self.e_step(parameters).r
+        steps = right_steps(self._weighted(r), at, self._rows(r), self._first_steps(at), self.step)
+        with np.errstate(all="ignore"):
+            first = expanded(self._by_row, at, steps)[1] / steps[:, None]
+        return np.moveaxis(first / self._slopes(at)[:, None], 0, -1)
 
     def complete_hessian(self, parameters: Any, weighted: Floats) -> Floats:
-        q, steps = self.own_parameters, self._steps(parameters, SECOND)
-        found = np.empty((self.n_components, q, q))
+        at, of = self._unbounded(self.fields(parameters)), self._weighted(weighted)
+        steps = right_steps(of, at, self._rows(weighted), self._first_steps(at), self.step)
+        slopes, q = self._slopes(at), len(at)
+        with np.errstate(all="ignore"):
+            _, first, second = expanded(of, at, steps)
+            second /= steps * steps[:, None]
+            bends = np.stack([d.bend(v) for v, d in zip(self._bounded(at), self.domains.values(), strict=True)])
+            second[range(q), range(q)] -= first / steps * bends / slopes
+            return np.moveaxis(second / (slopes * slopes[:, None]), -1, 0)
 
-        def height(move: Floats) -> Floats:
-            density = self._moved(parameters, move)
-            return np.asarray((np.where(weighted > 0, density, 0.0) * weighted).sum(axis=0))
+    def _slopes(self, at: Floats) -> Floats:
+        return np.stack([d.slope(v) for v, d in zip(self._bounded(at), self.domains.values(), strict=True)])
 
-        for a in range(q):
-            for b in range(a + 1):
-                u, v = np.zeros_like(steps), np.zeros_like(steps)
-                u[a], v[b] = steps[a], steps[b]
-                corners = height(u + v) - height(u - v) - height(v - u) + height(-u - v)
-                found[:, a, b] = found[:, b, a] = corners / (4 * steps[a] * steps[b])
-        return found
+    def doubt_of_derivatives(self, parameters: Any, covariance: Floats) -> str | None:
+        other = copy(self)
+        other.step = 2 * self.step
+        change = derivatives(other, parameters)[1] - derivatives(self, parameters)[1]
+        # A variance of x times a change of information by y is a variance that is off by x y of itself.
+        share = 0.5 * float(np.abs(np.linalg.eigvals(covariance @ change)).max())
+        if share <= UNCERTAIN:
+            return None
+        return (
+            f"the log density is not smooth enough for numerical derivatives: in steps of twice the length a standard error "
+            f"differs by {100 * share:.2g} %"
+        )
 
     def informations(self, parameters: Any) -> Floats:
         missing, rows = missing_information(self, parameters)
@@ -251,10 +320,7 @@ class GeneralMixture(ElementwiseMixture):
         return np.stack([block_diagonal(of_weights, self._of_components(own)), missing])
 
     def start_from(self, responsibilities: Floats, *, wide: bool = True) -> Any:
-        maker = self
-        if wide:
-            maker = copy(self)
-            maker.prior = self.family.prior
+        maker = self._with_prior(self.family.prior) if wide else self
         return maker.m_step(Weighted(np.nan, responsibilities * self.counts[:, None], self._nowhere(responsibilities)))
 
     def _nowhere(self, r: Floats) -> Floats:
@@ -267,8 +333,8 @@ class GeneralMixture(ElementwiseMixture):
         r = np.zeros((len(order), len(windows)))
         for j, part in enumerate(windows):
             r[part, j] = self.counts[part]
-        tried = copy(self)
-        tried.n_components, tried.prior = len(windows), self.family.prior
+        tried = self._with_prior(self.family.prior)
+        tried.n_components = len(windows)
         tried.weights = MixtureWeights.of("equal", len(windows))
         components = tried.m_step(Weighted(np.nan, r, tried._nowhere(r)))
         middle = np.array([self.data.y[part].mean() for part in windows])
@@ -277,6 +343,11 @@ class GeneralMixture(ElementwiseMixture):
     def drawn(self, published: Any, rows: Integers, components: Integers, random: np.random.Generator) -> Rows:
         chosen = {n: v[components] for n, v in self.named(published, over_rows=False).items()}
         return Rows(self.family.scipy(**chosen).rvs(random_state=random))
+
+
+def _kind_of(distribution: Any) -> Any:
+    """What a frozen distribution is of."""
+    return getattr(distribution, "dist", distribution)
 
 
 def family_mixture(

@@ -238,6 +238,9 @@ class Mixture[P, S](Protocol):
     ) -> Self:
         """The same problem on rows drawn anew from these components, in the design of its ``rows`` and the same units."""
 
+    def doubt_of_derivatives(self, parameters: P, covariance: Floats) -> str | None:
+        """Why second derivatives are too uncertain for standard errors, where they are; their ``(p, p)`` covariance is given."""
+
     def standard_errors(self, parameters: P, covariance: Floats, reason: str | None) -> Any:
         """The covariance of the full vector, ``(p, p)``, as the family's standard errors in the user's own units."""
 

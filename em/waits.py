@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from models.inputs import Integers
-from models.waits import Waits
 
 
 class WatchedWaits:
@@ -21,5 +20,4 @@ class WatchedWaits:
 
     def drawn(self, published: Any, rows: Integers, components: Integers, random: np.random.Generator) -> Any:
         """See `em.mixture.Mixture.drawn`."""
-        watched: Waits = self.data.taken(rows)
-        return watched.again(published.simulate(components, random), random)
+        return self.data.taken(rows).again(published.simulate(components, random), random)

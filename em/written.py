@@ -1,4 +1,6 @@
-"""A fit as JSON: all that is public of it, and what its family keeps of the mixture; no outcome of any row.
+"""A fit as JSON: all that is public of it, and what its family keeps of the mixture.
+
+Of rows that is no outcome, but of waits some of which were censored how long each was watched.
 
 The JSON is strict: what is no number is a word, as "nan". A digest of it all is its last field, so that what is read is what
 was written.

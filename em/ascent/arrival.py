@@ -51,6 +51,7 @@ class Arrival:
         self.judged: Curvature | None = None
         self.rate = self.remaining = math.nan
         self._plain: list[int] = []
+        self._gaps: dict[int, float] = {}
         self._measured = self._next_look = 0
         self._looked = False
 
@@ -68,7 +69,8 @@ class Arrival:
         if len(self.points[-1]) > MOST_PARAMETERS or self.mixture.constrained(parameters):
             return self.remaining <= max(CHANGE, rounding)
         self._next_look = self._next_look or last + last // 10 + 10
-        if last < self._next_look and (self._looked or not self.remaining <= NATS):
+        # Where no two plain steps were made there is no estimate, and the curvature is asked at once.
+        if last < self._next_look and (self._looked or self.remaining > NATS):
             return False
         if collapsed(self.mixture, parameters, NEVER_REGULAR):
             # About to collapse.
@@ -79,20 +81,28 @@ class Arrival:
 
     def _estimate(self, rounding: float) -> None:
         """Aitken's estimates from the last plain steps and the points at which they were made."""
-        recent = self._plain[-LOOK_BACK:]
-        if len(recent) < 2:
+        number = len(self._plain)
+        if number < 2:
             return
-        before = np.array([self.points[k - 1] for k in recent])
-        steps = np.array([self.points[k] for k in recent]) - before
-        apart = np.linalg.norm(np.diff(before, axis=0), axis=1)
-        bends = np.linalg.norm(np.diff(steps, axis=0), axis=1)
-        gap = float(np.divide(bends, apart, out=np.ones_like(bends), where=apart > 0).min())
-        self.rate = max(1 - gap, 0.0)
+        recent = range(max(number - LOOK_BACK, 0) + 1, number)
+        self._gaps = {j: self._gaps[j] if j in self._gaps else self._gap(j) for j in recent}
+        self.rate = max(1 - min(self._gaps.values()), 0.0)
         k = self._measured
-        measured = self.points[k] - self.points[k - 1]
+        measured, step = self._step(k), self._step(self._plain[-1])
         gain = max(self.trace[k] - self.trace[k - 1], rounding)
-        shorter = float(steps[-1] @ steps[-1]) / max(float(measured @ measured), TINY)
+        shorter = float(step @ step) / max(float(measured @ measured), TINY)
         self.remaining = gain * shorter * self.rate**2 / (1 - self.rate**2) if self.rate < 1 else math.inf
+
+    def _step(self, k: int) -> Floats:
+        return self.points[k] - self.points[k - 1]
+
+    def _gap(self, j: int) -> float:
+        """Change of the step between two plain steps, the one before and the ``j``-th, over the way between their points."""
+        before, after = self._plain[j - 1], self._plain[j]
+        apart = self.points[after - 1] - self.points[before - 1]
+        bend = self._step(after) - self._step(before)
+        length = math.sqrt(apart @ apart)
+        return math.sqrt(bend @ bend) / length if length > 0 else 1.0
 
     def _wait(self, judged: Curvature | None) -> int:
         """Steps until the curvature is worth another look: as many as the rate says, but not many more for a long run."""

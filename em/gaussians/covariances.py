@@ -77,12 +77,13 @@ def log_component_prior(means: Floats, covariances: Floats, prior: GaussianPrior
     return np.asarray((shapes[..., :1] if form.tied else shapes).sum(axis=-1) + locations.sum(axis=-1))
 
 
+@cache
 def lower_directions(d: int) -> Floats:
     """``(q, d, d)`` what one unit of each lower entry adds to a symmetric matrix, q = d (d + 1) / 2."""
     a, b = np.tril_indices(d)
     directions = np.zeros((len(a), d, d))
     directions[np.arange(len(a)), a, b] = directions[np.arange(len(a)), b, a] = 1.0
-    return directions
+    return read_only(directions)
 
 
 def from_lower(entries: Floats, d: int) -> Floats:

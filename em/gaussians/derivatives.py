@@ -5,19 +5,22 @@ In the full vector the weights come first, then the means of one component after
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from em.gaussians.covariances import CovariancePrior, lower_directions
 from em.mixture import block_diagonal
 from models.gaussians.covariances import CovarianceForm
 from models.gaussians.nouns import GaussianParameters, GaussianPrior
-from models.inputs import Floats, Integers
+from models.inputs import Floats, Integers, read_only
 
 
-def own_coordinates(k: int, d: int, component: int) -> Integers:
-    """``(d + q,)`` places of a component's mean and lower entries in the full vector."""
-    q = d * (d + 1) // 2
-    return np.concatenate([k + component * d + np.arange(d), k + k * d + component * q + np.arange(q)])
+@cache
+def own_places(k: int, d: int) -> Integers:
+    """``(K, d + q)`` places of the components' means and lower entries in the full vector."""
+    q, component = d * (d + 1) // 2, np.arange(k)[:, None]
+    return read_only(np.hstack([k + component * d + np.arange(d), k + k * d + component * q + np.arange(q)]))
 
 
 def normal_scores(y: Floats, means: Floats, covariances: Floats) -> Floats:
@@ -48,45 +51,45 @@ def score_features(means: Floats, covariances: Floats) -> Floats:
 
 
 def normal_derivatives(
-    precision: Floats, directions: Floats, sizes: tuple[float, float], first: Floats, second: Floats
+    precisions: Floats, sizes: tuple[Floats, Floats], first: Floats, second: Floats
 ) -> tuple[Floats, Floats]:
-    """Gradient and Hessian by (mean, lower entries of Sigma) of a sum of normal log densities given its moments.
+    """Gradients and Hessians by (mean, lower entries of Sigma) of sums of normal log densities given their moments.
 
-    ``sizes`` are how often the log determinant and how often the squared distance of the mean is counted;
-    ``directions`` ``(q, d, d)`` is what one unit of each entry adds to Sigma. From
-    d log f = u'dmu + tr((uu' - P) dSigma) / 2 with u = P (y - mu), differentiated once more.
+    Each of the K sums has its ``sizes``, how often the log determinant and how often the squared distance of the mean is
+    counted: ``(K,)`` both. From d log f = u'dmu + tr((uu' - P) dSigma) / 2 with u = P (y - mu), differentiated once more.
     """
+    k, d = first.shape
     determinants, located = sizes
-    turned = precision @ directions
-    moved = precision @ second
-    scatter = np.einsum("sab,ba->s", turned, moved)
-    gradient = np.concatenate([precision @ first, 0.5 * (scatter - determinants * np.trace(turned, axis1=1, axis2=2))])
-    mixed = -np.einsum("sab,b->as", turned, precision @ first)
-    traces = turned.reshape(len(turned), -1)  # of products of two, as one product of matrices
-    curved = traces @ (0.5 * determinants * turned - turned @ moved).swapaxes(1, 2).reshape(len(turned), -1).T
-    return gradient, np.block([[-located * precision, mixed], [mixed.T, curved]])
+    turned = precisions[:, None] @ lower_directions(d)  # of one unit of each entry
+    moved, pulled = precisions @ second, (precisions @ first[..., None])[..., 0]
+    traces = turned.reshape(k, -1, d * d)  # of products of two, as one product of matrices
+    scatter = (traces @ moved.swapaxes(1, 2).reshape(k, -1, 1))[..., 0]
+    gradients = [pulled, 0.5 * (scatter - determinants[:, None] * np.trace(turned, axis1=2, axis2=3))]
+    bends = 0.5 * determinants[:, None, None, None] * turned - turned @ moved[:, None]
+    hessians = np.empty((k, d + turned.shape[1], d + turned.shape[1]))
+    hessians[:, :d, :d] = -located[:, None, None] * precisions
+    hessians[:, d:, :d] = -(turned @ pulled[:, None, :, None])[..., 0]
+    hessians[:, :d, d:] = hessians[:, d:, :d].swapaxes(1, 2)
+    hessians[:, d:, d:] = traces @ bends.swapaxes(2, 3).reshape(k, -1, d * d).swapaxes(1, 2)
+    return np.concatenate(gradients, axis=1), hessians
 
 
 def component_prior_derivatives(
-    means: Floats, covariances: Floats, prior: GaussianPrior, form: CovarianceForm, directions: Floats
+    means: Floats, covariances: Floats, prior: GaussianPrior, form: CovarianceForm
 ) -> tuple[Floats, Floats]:
     """Gradient ``(K, d + q)`` and Hessian ``(K, d + q, d + q)`` of `log_component_prior`, component by component.
 
     A covariance that is tied has its prior once, with the first component.
     """
     covariance_prior = CovariancePrior.of(prior, form, means.shape[1])
-    gradients, hessians = [], []
-    for j, precision in enumerate(np.linalg.inv(covariances)):
-        difference = prior.mean - means[j]
-        first, second = prior.shrinkage * difference, prior.shrinkage * np.outer(difference, difference)
-        determinants = 1.0
-        if j == 0 or not form.tied:
-            second, determinants = second + covariance_prior.scatter, 1.0 + covariance_prior.exponent
-        sizes = (determinants, prior.shrinkage)
-        gradient, hessian = normal_derivatives(precision, directions, sizes, first, second)
-        gradients.append(gradient)
-        hessians.append(hessian)
-    return np.stack(gradients), np.stack(hessians)
+    once = np.full(len(means), 1.0)
+    if form.tied:
+        once[1:] = 0.0
+    difference = prior.mean - means
+    second = prior.shrinkage * (difference[:, :, None] * difference[:, None, :])
+    second += once[:, None, None] * covariance_prior.scatter
+    sizes = 1.0 + once * covariance_prior.exponent, np.full(len(means), prior.shrinkage)
+    return normal_derivatives(np.linalg.inv(covariances), sizes, prior.shrinkage * difference, second)
 
 
 def information_of_rows(parameters: GaussianParameters, rows: Floats, divisors: Floats, located: Floats) -> Floats:
@@ -95,12 +98,14 @@ def information_of_rows(parameters: GaussianParameters, rows: Floats, divisors: 
     There are ``(K,)`` ``rows``; they count ``divisors`` times for the covariances and ``located`` times for the means.
     """
     k, d = parameters.means.shape
-    directions, nowhere = lower_directions(d), np.zeros(d)
-    information = block_diagonal(np.diag(rows / parameters.weights**2), np.zeros((k * (d + len(directions)),) * 2))
-    for j, precision in enumerate(np.linalg.inv(parameters.covariances)):
-        own = own_coordinates(k, d, j)
-        sizes, second = (divisors[j], located[j]), divisors[j] * parameters.covariances[j]
-        information[np.ix_(own, own)] = -normal_derivatives(precision, directions, sizes, nowhere, second)[1]
+    own, precisions = own_places(k, d), np.linalg.inv(parameters.covariances)
+    turned = precisions[:, None] @ lower_directions(d)
+    flat = turned.reshape(k, -1, d * d)
+    products = flat @ turned.swapaxes(2, 3).reshape(k, -1, d * d).swapaxes(1, 2)  # traces of products of two
+    information = np.zeros((k + own.size,) * 2)
+    information[range(k), range(k)] = rows / parameters.weights**2
+    information[own[:, :d, None], own[:, None, :d]] = located[:, None, None] * precisions
+    information[own[:, d:, None], own[:, None, d:]] = 0.5 * divisors[:, None, None] * products
     return information
 
 
@@ -112,9 +117,9 @@ def information_missing(parameters: GaussianParameters, products: Floats) -> Flo
     (k, d), f = parameters.means.shape, products.shape[-1]
     by_features = np.zeros((k * f, k, f))  # full vector, component, feature
     own = score_features(parameters.means, parameters.covariances)
-    for j in range(k):
-        by_features[j, j, 0] = 1 / parameters.weights[j]
-        by_features[own_coordinates(k, d, j), j] = own[j]
+    component = np.arange(k)
+    by_features[component, component, 0] = 1 / parameters.weights
+    by_features[own_places(k, d), component[:, None]] = own
     scores = by_features.reshape(k * f, k * f)
     variances = block_diagonal(*products.sum(axis=1)) - np.moveaxis(products, 2, 1).reshape(k * f, k * f)
     return np.asarray(scores @ variances @ scores.T)

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from em.gaussians.covariances import lower_directions
 from em.gaussians.derivatives import normal_derivatives, normal_scores
 from em.gaussians.mixture import GaussianMixture
 from em.gaussians.moments import GaussianStatistics, statistics_of
@@ -132,20 +131,16 @@ class IncompleteGaussianMixture(GaussianMixture):
         for each, seen in self._moments(weighted, parameters):
             if not len(each.seen):
                 continue
-            marginal, directions = each.marginal(parameters), lower_directions(len(each.seen))
-            for j, precision in enumerate(np.linalg.inv(marginal.covariances)):
-                sizes = seen.rows[j], seen.rows[j]
-                own = normal_derivatives(precision, directions, sizes, seen.first[j], seen.second[j])[1]
-                curved[j][np.ix_(each.entries, each.entries)] += own
+            precisions, sizes = np.linalg.inv(each.marginal(parameters).covariances), (seen.rows, seen.rows)
+            own = normal_derivatives(precisions, sizes, seen.first, seen.second)[1]
+            curved[:, each.entries[:, None], each.entries] += own
         return curved
 
     def further_missing(self, parameters: GaussianParameters, weighted: Floats) -> Floats:
-        moments, directions = self._filled(weighted, parameters), lower_directions(self.d)
-        by_component = zip(
-            np.linalg.inv(parameters.covariances), moments.rows, moments.first, moments.second, strict=True
-        )
-        whole = [normal_derivatives(p, directions, (n, n), a, b)[1] for p, n, a, b in by_component]
-        return self.complete_hessian(parameters, weighted) - np.stack(whole)
+        moments = self._filled(weighted, parameters)
+        precisions, sizes = np.linalg.inv(parameters.covariances), (moments.rows, moments.rows)
+        whole = normal_derivatives(precisions, sizes, moments.first, moments.second)[1]
+        return self.complete_hessian(parameters, weighted) - whole
 
     def _moments(
         self, expected: Floats, parameters: GaussianParameters

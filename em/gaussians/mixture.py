@@ -11,17 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from em.gaussians.covariances import (
-    CovariancePrior,
-    from_lower,
-    lower_directions,
-)
+from em.gaussians.covariances import CovariancePrior, from_lower
 from em.gaussians.derivatives import (
     component_prior_derivatives,
     information_missing,
     information_of_rows,
     normal_derivatives,
     normal_scores,
+    own_places,
 )
 from em.gaussians.moments import GaussianStatistics, statistics_of
 from em.gaussians.normal_rows import NormalRows
@@ -198,10 +195,8 @@ class GaussianMixture(GaussianVectors):
     def complete_hessian(self, parameters: GaussianParameters, weighted: Floats) -> Floats:
         precisions = np.linalg.inv(parameters.covariances)
         moments = statistics_of(weighted, np.nan, self.inside, parameters.means)
-        by_component = zip(precisions, moments.rows, moments.first, moments.second, strict=True)
-        return np.stack(
-            [normal_derivatives(p, lower_directions(self.d), (n, n), a, b)[1] for p, n, a, b in by_component]
-        )
+        sizes = moments.rows, moments.rows
+        return normal_derivatives(precisions, sizes, moments.first, moments.second)[1]
 
     def further_missing(self, parameters: GaussianParameters, weighted: Floats) -> Floats | float:
         return 0.0
@@ -242,13 +237,11 @@ class GaussianMixture(GaussianVectors):
         if self.prior is not None:
             concentration = self.prior.concentration
             gradient[:k], hessian[:k, :k] = weight_prior_derivatives(parameters.weights, self.weights, concentration)
-            by_component = component_prior_derivatives(
-                parameters.means, parameters.covariances, self.prior, self.form, lower_directions(self.d)
+            means, covariances = parameters.means, parameters.covariances
+            own = own_places(k, self.d)
+            gradient[own], hessian[own[:, :, None], own[:, None, :]] = component_prior_derivatives(
+                means, covariances, self.prior, self.form
             )
-            for j, (first, second) in enumerate(zip(*by_component, strict=True)):
-                own = self.own_coordinates(j)
-                gradient[own] = first
-                hessian[np.ix_(own, own)] = second
         return gradient, hessian
 
     def spreads(self, parameters: GaussianParameters) -> Floats:
@@ -382,6 +375,9 @@ class GaussianMixture(GaussianVectors):
     def _on(self, inside: Measurements) -> GaussianMixture:
         """The same problem on other rows, in the units of these."""
         return GaussianMixture(inside, self.weights, self.form, self.prior, standardise=False)
+
+    def doubt_of_derivatives(self, parameters: GaussianParameters, covariance: Floats) -> str | None:
+        return None
 
     def standard_errors(
         self, parameters: GaussianParameters, covariance: Floats, reason: str | None

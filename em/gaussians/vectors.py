@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from em.gaussians.covariances import free_entries, from_lower, from_root_coordinates, root_coordinates
-from em.gaussians.derivatives import own_coordinates
+from em.gaussians.derivatives import own_places
 from em.gaussians.spread_ratio import SpreadRatio
 from em.mixture import Scale, block_diagonal, from_weight_coordinates, trusted, weight_basis, weight_coordinates
 from models.gaussians.covariances import CovarianceForm
@@ -58,7 +58,7 @@ class GaussianVectors:
         return self.n_components * (1 + self.d + self.entries)
 
     def own_coordinates(self, component: int) -> Integers:
-        return own_coordinates(self.n_components, self.d, component)
+        return np.asarray(own_places(self.n_components, self.d)[component])
 
     def bounds(self) -> list[tuple[int, float]]:
         return []

@@ -15,7 +15,7 @@ from em.mixture import Mixture, evaluated, row_posteriors
 from em.search.collapse import NEVER_REGULAR, collapsed
 from em.search.optima import SAME_OBJECTIVE, Optimum, judged_end, same_optimum
 from em.search.search import SAME_ROWS, Found, search
-from em.search.starts import REARRANGED, Starts, start_apart, starts_from
+from em.search.starts import REARRANGED, Starts, shaken_starts, start_apart, starts_from
 from em.uncertainty.curvature import curvature_near_rest
 from models.inputs import Floats
 
@@ -59,7 +59,7 @@ def explored(
     steps: int,
     before: tuple[list[Run], Floats] | None = None,
 ) -> tuple[list[Run], Floats, int]:
-    """Where the ``starts`` lead, and others that are made from the best optima, until all of the best were rearranged.
+    """Where the ``starts`` lead, and others that are made from the best optima, until all of these were tried.
 
     A search goes on from runs, and the starts of these, that were made ``before``.
 
@@ -70,6 +70,7 @@ def explored(
     runs, vectors = ([], starts[:0]) if before is None else before
     given_up: list[Found] = []
     tried: list[Optimum] = []
+    shaken: list[Optimum] = []
     evaluations = 0
     for _ in range(ROUNDS):
         known = [r.optimum.rows for r in runs if r.optimum.regular]
@@ -80,11 +81,15 @@ def explored(
         runs += runs_of(mixture, climbs[len(runs) :])
         vectors = np.concatenate([vectors, starts])
         evaluations += made + finishing
-        best = [o for o in _to_rearrange(runs, how) if not any(same_optimum(o, other) for other in tried)]
-        if not best or (any(r.optimum.regular for r in runs) and not any(o.regular for o in best)):
-            break  # one spike after the other leads nowhere
-        tried += best
-        starts = starts_from(mixture, [o.parameters for o in best], random, how)
+        best = [o for o in _to_rearrange(runs, how) if not _among(o, tried)]
+        some_regular, starts = any(r.optimum.regular for r in runs), starts[:0]
+        if best and (best[0].regular or not some_regular):  # one spike after the other leads nowhere
+            tried += best
+            starts = starts_from(mixture, [o.parameters for o in best], random, how)
+        if not len(starts):
+            still = [o for o in _best_regular(runs, REARRANGED[how].shaken) if not _among(o, shaken)]
+            shaken += still
+            starts = shaken_starts(mixture, [o.parameters for o in still], random)
         if not len(starts):
             break
     if not any(r.optimum.regular for r in runs):
@@ -97,21 +102,28 @@ def explored(
 
 def _to_rearrange(runs: list[Run], how: Starts) -> list[Optimum]:
     """The best regular optima, and the best that have collapsed: their other components may be where they should."""
-    regular, collapsed, _ = REARRANGED[how]
+    regular, collapsed = REARRANGED[how][:2]
     if not any(r.optimum.regular for r in runs):
         collapsed = regular
-    optima = [r.optimum for r in sorted(runs, key=rank, reverse=True)]
-    of_regular = _distinct([o for o in optima if o.regular], regular)
-    return of_regular + _distinct([o for o in optima if o.status == "collapsed"], collapsed)
+    spikes = [r.optimum for r in sorted(runs, key=rank, reverse=True) if r.optimum.status == "collapsed"]
+    return _best_regular(runs, regular) + _distinct(spikes, collapsed)
+
+
+def _best_regular(runs: list[Run], number: int) -> list[Optimum]:
+    return _distinct([r.optimum for r in sorted(runs, key=rank, reverse=True) if r.optimum.regular], number)
 
 
 def _distinct(optima: list[Optimum], number: int) -> list[Optimum]:
     """The first of them, as many as that, none of which is another again."""
     first: list[Optimum] = []
     for optimum in optima:
-        if len(first) < number and not any(same_optimum(optimum, other) for other in first):
+        if len(first) < number and not _among(optimum, first):
             first.append(optimum)
     return first
+
+
+def _among(optimum: Optimum, others: list[Optimum]) -> bool:
+    return any(same_optimum(optimum, other) for other in others)
 
 
 def from_sample(mixture: Mixture[Any, Any], runs: list[Run], before: Sequence[Found] = ()) -> list[Found]:

@@ -99,9 +99,9 @@ class Curvature:
 def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats, Floats]:
     """Gradient ``(p,)``, Hessian ``(p, p)`` and complete-data information ``(p, p)`` of the objective, full vector."""
     p = mixture.n_parameters
-    gradient, hessian, complete = np.split(mixture.summed(partial(_of_rows, parameters=parameters)), [1, p + 1])
+    of_rows = mixture.summed(partial(_of_rows, parameters=parameters))
     by_prior, prior_hessian = mixture.prior_derivatives(parameters)
-    return gradient[0] + by_prior, hessian + prior_hessian, complete - prior_hessian
+    return of_rows[0] + by_prior, of_rows[1 : p + 1] + prior_hessian, of_rows[p + 1 :] - prior_hessian
 
 
 def parts(mixture: Mixture[Any, Any]) -> Iterator[Mixture[Any, Any]]:
@@ -142,9 +142,13 @@ def row_scores(mixture: Mixture[Any, Any], parameters: Any) -> RowScores:
     own = np.where(ratio[:, :, None] > 0, mixture.scores(parameters), 0.0)
     full = np.zeros((len(r), mixture.n_parameters))
     full[:, : mixture.n_components] = ratio
-    for j in range(mixture.n_components):
-        full[:, mixture.own_coordinates(j)] = r[:, j : j + 1] * own[:, j]
+    full[:, _own_places(mixture)] = r[:, :, None] * own
     return RowScores(full, r, ratio, own)
+
+
+def _own_places(mixture: Mixture[Any, Any]) -> Integers:
+    """``(K, q)`` places of the components' own parameters in the full vector."""
+    return np.array([mixture.own_coordinates(j) for j in range(mixture.n_components)])
 
 
 def _of_rows(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
@@ -156,28 +160,29 @@ def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     """The same of rows that are few enough to hold their scores."""
     k, counts, p = mixture.n_components, mixture.counts, mixture.n_parameters
     rows, r, ratio, scores = row_scores(mixture, parameters)
-    gradient, hessian, complete = derived = np.split(np.zeros((1 + 2 * p, p)), [1, p + 1])
-    gradient[0] = counts @ rows
+    derived = np.zeros((1 + 2 * p, p))
+    gradient, hessian, complete = derived[0], derived[1 : p + 1], derived[p + 1 :]
+    gradient[:] = counts @ rows
     curved = mixture.complete_hessian(parameters, r * counts[:, None])
-    whole = curved - mixture.further_missing(parameters, r * counts[:, None])
+    own = _own_places(mixture)
+    blocks = own[:, :, None], own[:, None, :]
+    by_weight = np.arange(k)[:, None], own
+    with np.errstate(over="ignore"):  # at a spike
+        weighted = np.moveaxis(scores * counts[:, None, None], 0, 2)
+        hessian[blocks] = weighted @ np.moveaxis(rows[:, own], 0, 1) + curved
+        complete[blocks] = mixture.further_missing(parameters, r * counts[:, None]) - curved
+        hessian[by_weight] = hessian.T[by_weight] = (weighted @ ratio.T[:, :, None])[..., 0]
+        hessian -= (rows * counts[:, None]).T @ rows
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         complete[range(k), range(k)] = counts @ ratio / parameters.weights
-    for j in range(k):
-        own = mixture.own_coordinates(j)
-        weighted = scores[:, j] * counts[:, None]
-        block = np.ix_(own, own)
-        hessian[block] += weighted.T @ rows[:, own] + curved[j]
-        complete[block] -= whole[j]
-        hessian[j, own] = ratio[:, j] @ weighted
-        hessian[own, j] = hessian[j, own]
-    hessian -= (rows * counts[:, None]).T @ rows
-    return np.concatenate(derived)
+    return derived
 
 
 def missing_information(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats]:
     """``(p, p)`` information that is missing with the components, and ``(K,)`` expected rows of each, of the rows in memory."""
     p, k = mixture.n_parameters, mixture.n_components
-    _, hessian, complete = np.split(_of_rows(mixture, parameters), [1, p + 1])
+    of_rows = _of_rows(mixture, parameters)
+    hessian, complete = of_rows[1 : p + 1], of_rows[p + 1 :]
     return hessian + complete, np.diag(complete)[:k] * parameters.weights**2
 
 

@@ -105,3 +105,103 @@ def test_what_is_no_family_is_refused() -> None:
     with pytest.raises(ValueError, match="rates has 1 values but weights has 2"):
         OWN.kind([0.5, 0.5], [1.0])
     assert isinstance(OWN.prior, FamilyPrior)
+
+
+WAITS = np.concatenate([np.random.default_rng(1).exponential(scale, 60) for scale in (1.0, 8.0)])
+
+
+def exponentials(scipy: Any = lambda rates: stats.expon(scale=1 / rates), m_step: Any = None) -> Family:
+    return Family("waits", "y", {"rates": Positive(prior=Gamma(2.0, 1.0))}, scipy, stats.expon, m_step)
+
+
+def of_exponentials(y: Any, r: Any, prior: Any) -> dict[str, Any]:
+    return {"rates": (r.sum(0) + prior.alpha - 1) / (r.T @ y + prior.beta)}
+
+
+@pytest.mark.parametrize("prior", [None, exponentials().prior])
+def test_without_an_m_step_it_has_the_optimum_and_standard_errors_of_a_closed_one(prior: FamilyPrior | None) -> None:
+    closed_form, numerical = (
+        family_mixture(exponentials(m_step=m), Rows(WAITS), prior=prior) for m in (of_exponentials, None)
+    )
+    assert numerical.status == closed_form.status == "converged"
+    assert numerical.log_likelihood == pytest.approx(closed_form.log_likelihood, abs=1e-8)
+    assert numerical.evaluations < 1.1 * closed_form.evaluations
+    np.testing.assert_allclose(numerical.parameters.rates, closed_form.parameters.rates, rtol=1e-6)
+    # By hand: the rows' scores are r_ik (1 / rate - y) and r_ik / w_k, and those of a component bend by -1 / rate^2.
+    w, rates = numerical.parameters.weights, numerical.parameters.rates
+    joint = w * rates * np.exp(-rates * WAITS[:, None])
+    r = joint / joint.sum(axis=1, keepdims=True)
+    own = 1 / rates - WAITS[:, None]
+    scores = np.column_stack([r[:, 0] / w[0] - r[:, 1] / w[1], r * own])
+    missing = np.zeros((3, 3))
+    missing[1:, 1:] = np.diag((r * own**2 - r / rates**2).sum(axis=0))
+    missing[0, 1:] = missing[1:, 0] = (r * own / w * [1, -1]).sum(axis=0)
+    information = scores.T @ scores - missing
+    if prior is not None:
+        # Gamma(2, 1) bends by -1 / rate^2; the weights have one row more each.
+        information += np.diag([(1 / w**2).sum(), *(1 / rates**2)])
+    expected = np.sqrt(np.diag(np.linalg.inv(information)))[1:]
+    np.testing.assert_allclose(numerical.standard_errors.rates, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("prior", [False, True])
+def test_a_numerical_m_step_never_lowers_what_it_maximises(prior: bool) -> None:
+    family = Family(
+        "students",
+        "y",
+        {"places": Real(Normal(0.0, 10.0)), "widths": Positive(Gamma(2.0, 1.0)), "freedoms": Positive(Gamma(2.0, 0.1))},
+        lambda places, widths, freedoms: stats.t(freedoms, places, widths),
+        stats.t,
+    )
+    random = np.random.default_rng(4)
+    mixture = GeneralMixture(family, Rows(random.standard_t(4, 60) * 3), FREE, family.prior if prior else None)
+    for _ in range(20):
+        r = random.dirichlet([0.5, 0.5], size=60)
+        weights = random.dirichlet([2.0, 2.0])
+        before = family.kind(
+            weights, random.normal(scale=5, size=2), random.gamma(2, size=2), random.gamma(2, 5, size=2)
+        )
+        after = mixture.m_step(Weighted(np.nan, r, mixture.to_vector(before)))
+
+        def objective(at: Any, r: Any = r) -> Any:
+            return mixture._weighted(r, mixture._priors)(mixture._unbounded(mixture.fields(at))[None])[0]
+
+        assert (objective(after) >= objective(before) - 1e-12 * np.abs(objective(before))).all()
+        again = mixture.m_step(Weighted(np.nan, r, mixture.to_vector(after)))
+        np.testing.assert_allclose(objective(again), objective(after), rtol=0, atol=1e-5)
+
+
+def test_standard_errors_are_withheld_where_the_density_is_noisy() -> None:
+    class Noisy:
+        def __init__(self, rates: Any) -> None:
+            self.smooth, self.noise = stats.expon(scale=1 / rates), 5e-7 * np.sin(1e8 * rates)
+
+        def pdf(self, y: Any) -> Any:
+            return np.exp(self.logpdf(y))
+
+        def logpdf(self, y: Any) -> Any:
+            return self.smooth.logpdf(y) + self.noise
+
+    start = exponentials().kind([0.5, 0.5], [0.1, 1.0])
+    smooth, noisy = (
+        family_mixture(f, Rows(WAITS), prior=f.prior, start=f.kind(start.weights, start.rates))
+        for f in (exponentials(), exponentials(Noisy))
+    )
+    assert smooth.standard_errors.reason is None
+    np.testing.assert_allclose(noisy.parameters.rates, smooth.parameters.rates, rtol=0.05)
+    assert "not smooth enough for numerical derivatives" in noisy.standard_errors.reason
+    assert np.isnan(noisy.standard_errors.rates).all()
+
+
+def test_a_component_that_closes_in_on_one_row_has_collapsed() -> None:
+    family = Family(
+        "students",
+        "y",
+        {"places": Real(Normal(0.0, 10.0)), "widths": Positive(Gamma(2.0, 1.0))},
+        lambda places, widths: stats.t(4, places, widths),
+        stats.t,
+    )
+    y = np.append(np.random.default_rng(2).standard_t(4, 40), 9.0)
+    fit = family_mixture(family, Rows(y), start=family.kind([0.95, 0.05], [0.0, 9.0], [1.0, 0.01]))
+    assert fit.status == "collapsed"
+    assert fit.standard_errors.reason is not None

@@ -200,6 +200,9 @@ class LinkageMixture:
     def published(self, parameters: LinkageParameters) -> LinkageParameters:
         return parameters
 
+    def doubt_of_derivatives(self, parameters: LinkageParameters, covariance: Floats) -> str | None:
+        return None
+
     def standard_errors(self, _: LinkageParameters, covariance: Floats, reason: str | None) -> Any:
         assert reason is None
         return np.sqrt(np.diag(covariance))

@@ -12,8 +12,10 @@ import em
 import em.search.starts
 from benchmarks.hard_sets import hard_set_of_many_features
 from benchmarks.search import SAME, true_value
+from em.ascent.climb import climb
 from em.gaussians.mixture import GaussianMixture
 from em.search.partitions import CUTS, about_centres, line_partitions, telling_directions
+from em.search.starts import shaken_starts
 from models import Measurements
 from models.gaussians.covariances import Covariance, CovarianceForm
 from models.inputs import Floats
@@ -55,6 +57,16 @@ def test_the_default_search_finds_what_the_true_clusters_lead_to(number: int) ->
     fit = em.gaussian_mixture(drawn.y, drawn.k, drawn.covariance, acceleration="squarem")
     assert fit.status == "converged"
     assert fit.log_likelihood > true_value(drawn) - SAME
+
+
+def test_an_optimum_a_few_rows_below_another_is_left_when_it_is_shaken() -> None:
+    drawn = hard_set_of_many_features(105)
+    fit = em.gaussian_mixture(drawn.y, drawn.k, drawn.covariance, acceleration="squarem")
+    best, lower = [mode for mode in fit.modes if mode.regular][:2]
+    mixture = fit._mixture
+    starts = shaken_starts(mixture, [mixture.from_published(lower.parameters)], np.random.default_rng(0))
+    ends = [climb(mixture, mixture.from_vector(start), "squarem").trace[-1] for start in starts]
+    assert max(ends) + mixture.likelihood_offset == pytest.approx(best.log_likelihood, abs=SAME)
 
 
 def test_rows_in_another_order_and_other_units_are_searched_alike() -> None:
