@@ -36,6 +36,8 @@ from models.mixtures import Weights
 TRIED, NARROWER = 61, (1.0, 2.0, 4.0, 8.0)
 # Shapes between which the M-step looks; beyond there is no width left.
 SMALLEST, LARGEST, STEPS = 1e-8, 1e15, 100
+# Change of the logarithm of a shape.
+SETTLED = 1e-9
 # Stands for the time that waits take of which none ends.
 ENDLESS = 1e250
 
@@ -211,7 +213,8 @@ class GammaMixture(WatchedWaits, ExponentialMixture):
                 newton = t - slope / (a * bend)
                 inside = (newton >= low) & (newton <= high) & (bend < 0)
                 before, t = t, np.where(inside, newton, (low + high) / 2)
-                if (np.abs(t - before) <= 4 * EPSILON * np.maximum(np.abs(t), 1)).all():
+                # After such a step of Newton's method what is left is its square.
+                if (np.abs(t - before) <= np.where(inside, SETTLED, 4 * EPSILON)).all():
                     break
             # Equal waits have no width.
             shapes = np.where(

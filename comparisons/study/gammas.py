@@ -16,7 +16,7 @@ CALIBRATED, SHOW_LITTLE = 0.3, ()
 CLEAN = (
     WaitSetting("gammas-free", 120, "Shapes, rates and weights from the prior.", PRIOR, share=SHARE),
     WaitSetting("gammas-few", 40, "Few rows.", PRIOR, share=SHARE),
-    WaitSetting("gammas-censored", 120, "Some half are censored.", PRIOR, watched=2.0, share=SHARE),
+    WaitSetting("gammas-censored", 120, "Some quarter are censored.", PRIOR, watched=4.0, share=SHARE),
     WaitSetting("gammas-equal", 120, "Equal weights.", PRIOR, weights="equal", share=SHARE),
     WaitSetting("gammas-labelled", 80, "A third labelled.", PRIOR, labelled=1 / 3, share=SHARE),
     WaitSetting(
