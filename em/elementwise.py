@@ -14,21 +14,10 @@ from scipy.special import expit, logit
 
 from em.ascent.acceleration import Acceleration
 from em.fit import Fit, Method, checked_options, fit_mixture
-from em.mixture import (
-    Scale,
-    Sum,
-    block_diagonal,
-    fitting_start,
-    from_weight_coordinates,
-    has_mode,
-    log_weights,
-    trusted,
-    weight_basis,
-    weight_coordinates,
-    weight_prior_derivatives,
-)
+from em.mixture import Scale, Sum, block_diagonal, fitting_start, has_mode, log_weights, trusted
 from em.rows.sample import SAMPLE, drawn, keys
 from em.search.starts import Starts
+from em.weights import from_weight_coordinates, weight_basis, weight_coordinates, weight_prior_derivatives
 from models.elementwise import as_rows, asked
 from models.inputs import Floats, Integers, instance_of, read_only
 from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups

@@ -25,8 +25,9 @@ from em.exponential import ExponentialMixture, Sums, products
 from em.fit import Fit
 from em.gamma_tails import Tail, tail
 from em.kernel import blocks_of
-from em.mixture import EPSILON, log_dirichlet, log_weights, mode_of_weights, responsibilities, trusted
+from em.mixture import EPSILON, log_weights, responsibilities, trusted
 from em.waits import WatchedWaits
+from em.weights import log_dirichlet, mode_of_weights
 from models.display import displayed
 from models.gammas import GammaParameters, GammaPrior, PositiveTimes
 from models.inputs import Floats

@@ -20,17 +20,10 @@ from em.ascent.acceleration import Acceleration
 from em.differences import STEP, Function, expanded, maximised, right_steps
 from em.elementwise import POSITIVE, PROBABILITY, REAL, Domain, ElementwiseMixture
 from em.fit import Fit, Method, checked_options, fit_mixture
-from em.mixture import (
-    EPSILON,
-    block_diagonal,
-    fitting_start,
-    log_dirichlet,
-    log_weights,
-    mode_of_weights,
-    responsibilities,
-)
+from em.mixture import EPSILON, block_diagonal, fitting_start, log_weights, responsibilities
 from em.search.starts import Starts
 from em.uncertainty.curvature import derivatives, missing_information
+from em.weights import log_dirichlet, mode_of_weights
 from models.display import displayed
 from models.elementwise import asked
 from models.family import Family, FamilyPrior, Rows

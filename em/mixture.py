@@ -289,66 +289,6 @@ def log_weights(weights: Floats) -> Floats:
         return np.asarray(np.log(weights))
 
 
-def mode_of_weights(component_counts: Floats, fixed: Floats | None, concentration: float) -> Floats:
-    """Mode of the Dirichlet posterior of the weights ``(K,)`` given expected counts, or the values they are held at."""
-    if fixed is not None:
-        return fixed if component_counts.ndim == 1 else np.broadcast_to(fixed, component_counts.shape)
-    mode = component_counts + (concentration - 1)
-    return np.asarray(mode / np.add.reduce(mode, axis=-1, keepdims=True))
-
-
-def log_dirichlet(weights: Floats, fixed: Floats | None, concentration: float) -> Floats | float:
-    """``(...)`` log density of the symmetric Dirichlet at the weights, by their first K - 1; 0 where they are held."""
-    if fixed is not None:
-        return 0.0
-    from scipy.special import gammaln
-
-    k = weights.shape[-1]
-    constant = float(gammaln(k * concentration) - k * gammaln(concentration))
-    if concentration == 1:  # flat, also where a weight is 0
-        return constant
-    return np.asarray(constant + (concentration - 1) * log_weights(weights).sum(axis=-1))
-
-
-def weight_prior_derivatives(weights: Floats, treated: MixtureWeights, concentration: float) -> tuple[Floats, Floats]:
-    """Gradient ``(K,)`` and Hessian ``(K, K)`` of `log_dirichlet`, as if all weights were free coordinates."""
-    extra = concentration - 1 if treated.free else 0.0
-    if extra == 0:
-        return np.zeros_like(weights), np.zeros((len(weights),) * 2)
-    with np.errstate(divide="ignore"):
-        return extra / weights, np.diag(-extra / weights**2)
-
-
-def weight_basis(k: int, fixed: Floats | None) -> Floats:
-    """``(K, K - 1)`` directions in which weights move while they sum to 1; none where they are held."""
-    if fixed is not None:
-        return np.zeros((k, 0))
-    return np.vstack([np.eye(k - 1), -np.ones(k - 1)])
-
-
-def weight_coordinates(weights: Floats, fixed: Floats | None, *, unbounded: bool) -> Floats:
-    """Weights ``(..., K)`` as the coordinates of an optimiser: all but the last, or their log ratios to it; none where held."""
-    if fixed is not None:
-        return np.zeros((*weights.shape[:-1], 0))
-    return np.asarray(np.log(weights[..., :-1] / weights[..., -1:]) if unbounded else weights[..., :-1])
-
-
-def from_weight_coordinates(x: Floats, fixed: Floats | None, *, unbounded: bool) -> tuple[Floats, Floats]:
-    """Weights ``(..., K)`` and their Jacobian ``(..., K, K - 1)`` by `weight_coordinates`."""
-    many = x.shape[:-1]
-    if fixed is not None:
-        return np.broadcast_to(fixed, (*many, len(fixed))), np.zeros((*many, len(fixed), 0))
-    basis = weight_basis(x.shape[-1] + 1, None)
-    if not unbounded:
-        return np.concatenate([x, 1 - x.sum(axis=-1, keepdims=True)], axis=-1), np.broadcast_to(
-            basis, (*many, *basis.shape)
-        )
-    logs = np.concatenate([x, np.zeros((*many, 1))], axis=-1)
-    ratios = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    weights = ratios / ratios.sum(axis=-1, keepdims=True)
-    return weights, (weights[..., None] * (np.eye(len(basis)) - weights[..., None, :]))[..., :-1]
-
-
 def block_diagonal(*blocks: Floats) -> Floats:
     """Matrices ``(..., rows, columns)`` with the blocks along their diagonal; blocks without columns keep their rows."""
     many = np.broadcast_shapes(*(b.shape[:-2] for b in blocks))

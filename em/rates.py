@@ -18,7 +18,8 @@ from scipy.special import gammaln, xlogy
 
 from em.elementwise import POSITIVE, Domain
 from em.exponential import ExponentialMixture, Sums
-from em.mixture import log_dirichlet, mode_of_weights, trusted
+from em.mixture import trusted
+from em.weights import log_dirichlet, mode_of_weights
 from models.display import displayed
 from models.inputs import Floats
 

@@ -16,7 +16,8 @@ import numpy as np
 from scipy.special import betaln, gammaln, xlog1py, xlogy
 
 from em.coins.binomials import FEW_TOSSES, deviances, largest_log_probability
-from em.mixture import log_dirichlet, log_weights, mode_of_weights, responsibilities, trusted
+from em.mixture import log_weights, responsibilities, trusted
+from em.weights import log_dirichlet, mode_of_weights
 from models.coins.nouns import CoinParameters, CoinPrior, CoinTosses
 from models.inputs import Floats
 from models.mixtures import MixtureWeights

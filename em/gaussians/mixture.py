@@ -29,14 +29,10 @@ from em.gaussians.steps import log_densities, log_prior, m_step
 from em.gaussians.summary import Summary
 from em.gaussians.units import Units
 from em.gaussians.vectors import NO_WIDTH, GaussianVectors
-from em.mixture import (
-    AT_A_TIME,
-    EPSILON,
-    Sum,
-    weight_prior_derivatives,
-)
+from em.mixture import AT_A_TIME, EPSILON, Sum
 from em.rows.sample import SAMPLE, drawn, keys
 from em.uncertainty.curvature import missing_information
+from em.weights import weight_prior_derivatives
 from models.gaussians.covariances import CovarianceForm
 from models.gaussians.measurements import Measurements, Missing
 from models.gaussians.nouns import GaussianParameters, GaussianPrior

@@ -19,7 +19,8 @@ import numpy as np
 from em.gaussians.covariances import CovariancePrior, log_component_prior, project
 from em.gaussians.moments import GaussianStatistics, statistics_of
 from em.gaussians.spread_ratio import SpreadRatio
-from em.mixture import log_dirichlet, log_weights, mode_of_weights, responsibilities, trusted
+from em.mixture import log_weights, responsibilities, trusted
+from em.weights import log_dirichlet, mode_of_weights
 from models.gaussians.covariances import CovarianceForm
 from models.gaussians.measurements import Measurements
 from models.gaussians.nouns import GaussianParameters, GaussianPrior

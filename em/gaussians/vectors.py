@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from em.gaussians.covariances import free_entries, from_lower, from_root_coordinates, root_coordinates
 from em.gaussians.derivatives import own_places
 from em.gaussians.spread_ratio import SpreadRatio
-from em.mixture import Scale, block_diagonal, from_weight_coordinates, trusted, weight_basis, weight_coordinates
+from em.mixture import Scale, block_diagonal, trusted
+from em.weights import from_weight_coordinates, weight_basis, weight_coordinates
 from models.gaussians.covariances import CovarianceForm
 from models.gaussians.nouns import GaussianParameters
 from models.inputs import Floats, Integers
