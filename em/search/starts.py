@@ -77,14 +77,14 @@ def starts(mixture: Mixture[Any, Any], random: np.random.Generator, how: Starts 
     white = mixture.white()
     if white is not None:
         shares = chain(shares, white_partitions(mixture, white, random))
-    vectors = _with_bounds(mixture, _started(mixture, shares))
+    vectors = _with_bounds(mixture, _there(mixture, _started(mixture, shares)))
     if k == 2:
         vectors = np.concatenate([vectors, _empty_starts(mixture, [np.full((n, k), 0.5)])])
     if mixture.points.shape[1] > 1 or not mixture.interpolated:
         return vectors
     # Between clusters far apart a tenth of the data's own variance is no small width: there they keep their own.
     apart = _started(mixture, [np.eye(k)[gap_partition(mixture.points[:, 0], k)]], wide=False)
-    return np.concatenate([vectors, apart[mixture.exists(apart)]])
+    return np.concatenate([vectors, _there(mixture, apart)])
 
 
 def starts_from(mixture: Mixture[Any, Any], optima: list[Any], random: np.random.Generator, how: Starts) -> Floats:
@@ -94,7 +94,7 @@ def starts_from(mixture: Mixture[Any, Any], optima: list[Any], random: np.random
         return np.empty((0, mixture.n_parameters))
     shares = [row_posteriors(mixture, parameters)[0] for parameters in optima]
     moved = chain(*(rearranged(mixture, r, k * REARRANGED[how].starts, random) for r in shares))
-    return np.concatenate([_started(mixture, moved), _empty_starts(mixture, shares)])
+    return np.concatenate([_there(mixture, _started(mixture, moved)), _empty_starts(mixture, shares)])
 
 
 def shaken_starts(mixture: Mixture[Any, Any], optima: list[Any], random: np.random.Generator) -> Floats:
@@ -110,6 +110,11 @@ def shaken_starts(mixture: Mixture[Any, Any], optima: list[Any], random: np.rand
     return _started(mixture, (r * random.exponential(size=(n, 1)) for r in shares for _ in range(several)))
 
 
+def _there(mixture: Mixture[Any, Any], vectors: Floats) -> Floats:
+    """Those starts that have parameters: an M-step of one's own may know no prior, and end in a spike where a row is alone."""
+    return vectors[mixture.exists(vectors)]
+
+
 def _empty_starts(mixture: Mixture[Any, Any], several: Iterable[Floats]) -> Floats:
     """Full vectors ``(number, p)`` of starts with a component that has no rows, the others as in ``several`` responsibilities.
 
@@ -118,7 +123,7 @@ def _empty_starts(mixture: Mixture[Any, Any], several: Iterable[Floats]) -> Floa
     if mixture.prior is None:
         return np.empty((0, mixture.n_parameters))
     vectors = _started(mixture, chain(*(emptied(mixture, shares) for shares in several)), wide=False)
-    return vectors[(vectors[:, : mixture.n_components] > 0).all(axis=1) & mixture.exists(vectors)]
+    return _there(mixture, vectors[(vectors[:, : mixture.n_components] > 0).all(axis=1)])
 
 
 def start_apart(mixture: Mixture[Any, Any], parameters: Any, random: np.random.Generator) -> Floats:
@@ -126,7 +131,7 @@ def start_apart(mixture: Mixture[Any, Any], parameters: Any, random: np.random.G
     shares = row_posteriors(mixture, parameters)[0]
     pairs = coinciding_pairs(mixture, parameters, shares)
     starts = _started(mixture, rearranged(mixture, shares, 1, random, pairs, wide=False), wide=False)
-    return starts[mixture.exists(starts)]
+    return _there(mixture, starts)
 
 
 def _started(mixture: Mixture[Any, Any], shares: Iterable[Floats], *, wide: bool = True) -> Floats:
