@@ -16,7 +16,7 @@ from comparisons import own
 from comparisons.command import own_data
 from comparisons.command.command_line import main
 from comparisons.families import FAMILIES
-from comparisons.tables import name_and_unit, read
+from comparisons.tables import read
 from models import CoinTosses, Measurements
 
 # As people have them: a byte order mark or none, separators, decimal marks, an empty line at the end.
@@ -60,19 +60,6 @@ def test_parquet_and_arrow_are_read_where_pyarrow_is(tmp_path: Path) -> None:
         table = read(path)
         assert table.numbers("height")[[0, 2]].tolist() == [1.5, 2.5]
         assert table.words("sex") == ["f", "m", None]
-
-
-@pytest.mark.parametrize(
-    ("header", "expected"),
-    [
-        ("height (cm)", ("height", "cm")),
-        ("Größe [m²]", ("Größe", "m²")),
-        ("mmol/L", ("mmol/L", "")),
-        (" weight ", ("weight", "")),
-    ],
-)
-def test_a_unit_is_taken_off_a_header(header: str, expected: tuple[str, str]) -> None:
-    assert name_and_unit(header) == expected
 
 
 PEOPLE = "height (cm);sex;day;n\n" + "".join(

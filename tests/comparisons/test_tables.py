@@ -227,3 +227,16 @@ def test_what_cannot_be_read_twice_is_refused() -> None:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("height (cm)", ("height", "cm")),
+        ("Größe [m²]", ("Größe", "m²")),
+        ("mmol/L", ("mmol/L", "")),
+        (" weight ", ("weight", "")),
+    ],
+)
+def test_a_unit_is_taken_off_a_header(header: str, expected: tuple[str, str]) -> None:
+    assert tables.name_and_unit(header) == expected
