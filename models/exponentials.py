@@ -107,7 +107,7 @@ def exponential_mixture(
     def log_density(y: Any, censored: Any, rates: Any) -> Any:
         import pymc as pm
 
-        return log_density_of(pm.Exponential.dist(lam=rates), y, censored, some=some)
+        return log_density_of(pm.Exponential.dist(lam=rates), y, censored, (lambda t: -rates * t) if some else None)
 
     def drawn(censored: Floats, rates: Floats, rng: np.random.Generator) -> Floats:
         return np.asarray(rng.exponential(1 / rates))

@@ -170,8 +170,11 @@ def gamma_mixture(
 
     def log_density(y: Any, censored: Any, shapes: Any, rates: Any) -> Any:
         import pymc as pm
+        import pytensor.tensor as pt
 
-        return log_density_of(pm.Gamma.dist(alpha=shapes, beta=rates), y, censored, some=some)
+        base = pm.Gamma.dist(alpha=shapes, beta=rates)
+        survival = (lambda t: pt.log(pt.gammaincc(shapes, rates * t))) if some else None
+        return log_density_of(base, y, censored, survival)
 
     def drawn(censored: Floats, shapes: Floats, rates: Floats, rng: np.random.Generator) -> Floats:
         return np.asarray(rng.gamma(shapes, 1 / rates))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -68,18 +69,18 @@ class Waits(CountedRows):
         return type(self)(np.minimum(waits, limits), waits > limits)  # type: ignore[call-arg]
 
 
-def log_density_of(base: Any, y: Any, censored: Any, *, some: bool) -> Any:
+def log_density_of(base: Any, y: Any, censored: Any, log_survival: Callable[[Any], Any] | None) -> Any:
     """Of waits ``(n, 1)`` by a distribution of PyMC ``(K,)``: where one had not ended, the log probability that it is longer.
 
-    That is taken only where it is needed, if ``some`` are censored at all: of a gamma distribution its gradient is a series.
+    That is ``log_survival`` of the waits, which is taken where it is needed only, and not at all where it is None: of a gamma
+    distribution its gradient is a series. `pymc.Censored` takes it from the distribution function, of which near 1 no
+    gradient is left.
     """
     import pymc as pm
     import pytensor.tensor as pt
 
     density = pm.logp(base, y)
-    if not some:
+    if log_survival is None:
         return density
     cut = pt.nonzero(pt.eq(censored[..., 0].flatten(), 1))[0]
-    limits = y[..., cut, :]
-    beyond = pm.logp(pm.Censored.dist(base, lower=None, upper=limits), limits)
-    return pt.set_subtensor(density[..., cut, :], beyond)
+    return pt.set_subtensor(density[..., cut, :], log_survival(y[..., cut, :]))

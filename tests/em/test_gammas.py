@@ -189,3 +189,21 @@ def test_the_default_prior_is_worked_out_again_from_the_rows() -> None:
     problem = declare(rows(6, False))
     numbers = third_density.prior_numbers(problem)
     assert {name: getattr(problem.prior, name) for name in numbers} == pytest.approx(numbers)
+
+
+def test_the_gradient_of_censored_waits_exists_wherever_chains_start() -> None:
+    """A sampler that meets no number on its way diverges."""
+    random = np.random.default_rng(1)
+    y, limits = np.concatenate([random.gamma(2, 1, 60), random.gamma(6, 3, 60)]), random.uniform(2, 40, 120)
+    density = LogPosterior(declare(PositiveTimes(np.minimum(y, limits), y > limits), prior=PRIOR).model())
+    for seed in range(5):
+        x = density.spread_out_start(np.random.default_rng(seed))
+        step = np.random.default_rng([seed, 1]).normal(size=len(x))
+        value, gradient = density.value_and_gradient(x)
+        assert np.isfinite(value)
+
+        def along(t: float, x: Any = x, step: Any = step) -> float:
+            return density.value_and_gradient(x + t * step)[0]
+
+        by_differences = (along(1e-5) - along(-1e-5)) / 2e-5
+        assert gradient @ step == pytest.approx(by_differences, rel=1e-6, abs=1e-5)
