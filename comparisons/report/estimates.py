@@ -103,9 +103,16 @@ def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
         "gap_averaging": gap.averaging if gap else None,
         "gap_total": gap.total if gap else None,
         "verdict": quantity.verdict,
+        "degree": quantity.degree or "",
+        "instead": quantity.instead or "",
         "reason": quantity.reason,
         "note": "; ".join(note for note, holds in notes.items() if holds),
     }
+
+
+def _verdict(judged: Quantity | Result) -> str:
+    """With the degree of a difference."""
+    return f"{judged.verdict}, {judged.degree}" if judged.degree else judged.verdict
 
 
 def html_table(result: Result) -> str:
@@ -122,7 +129,7 @@ def html_table(result: Result) -> str:
             for low, high in ((q.em_low, q.em_high), (q.posterior.hdi_low, q.posterior.hdi_high))
         )
         numbers = [rounded(value, decimals) for value in (q.em_se, q.posterior.mean, q.posterior.sd)]
-        rows.append([q.name, rounded(q.em, decimals) + mark, numbers[0], wald, *numbers[1:], hdi, q.verdict])
+        rows.append([q.name, rounded(q.em, decimals) + mark, numbers[0], wald, *numbers[1:], hdi, _verdict(q)])
     sentences = [prose(result.summary), *([] if converged(result) else [NOT_CONVERGED])]
     sentences += [f"{mark} {sentence}" for mark, sentence in footnotes(result).items() if mark == MARK]
     head = ["", "EM", "SE", f"Wald {probability}", "Posterior mean", "SD", f"{probability} HDI", "Verdict"]
@@ -145,7 +152,7 @@ def latex_table(result: Result) -> str:
         rf"  \caption{{{latex(result.title)}: maximum likelihood by EM with standard errors and {probability} "
         rf"Wald and profile-likelihood intervals, "
         rf"posterior mode (MAP), and posterior mean, standard deviation and {probability} highest-density intervals (HDI) "
-        rf"from {result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {latex(result.verdict)}."
+        rf"from {result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {latex(_verdict(result))}."
         rf"{latex(notes)}}}",
         rf"  \label{{tab:{_key(result.name)}}}\medskip",
         r"  \begin{tabular}{lrrccrrrcl}",
@@ -192,7 +199,7 @@ def _latex_row(result: Result, quantity: Quantity) -> str:
         cell(summary.mean),
         cell(summary.sd),
         interval(summary.hdi_low, summary.hdi_high),
-        latex(quantity.verdict),
+        latex(_verdict(quantity)),
     ]
     return " & ".join(cells) + r" \\"
 

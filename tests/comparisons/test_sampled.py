@@ -25,7 +25,7 @@ each_result = pytest.mark.parametrize("result", [make() for make in RESULTS.valu
 @each_result
 def test_the_table_is_that_of_the_file(result: SampledResult) -> None:
     assert result.table.to_csv(lineterminator="\n") == csv_table(result)
-    words = {"profile_reason", "profile_coinciding", "scale", "verdict", "reason", "note"}
+    words = {"profile_reason", "profile_coinciding", "scale", "verdict", "degree", "instead", "reason", "note"}
     assert not result.table[list(words)].isna().any(axis=None)
     assert {dtype.kind for dtype in result.table.drop(columns=list(words)).dtypes} == {"f"}
 

@@ -15,7 +15,7 @@ import pytest
 from comparisons.report import is_current, reservations, write_index, write_report
 from comparisons.report.appearance import shown
 from comparisons.report.digits import decimals_for, prose, rounded, significant
-from comparisons.report.estimates import latex, latex_table
+from comparisons.report.estimates import csv_table, latex, latex_table
 from comparisons.results import store
 from comparisons.summary import adequacy
 from tests.report_pages import NOTHING_TO_TELL_APART, RESULTS, page
@@ -212,6 +212,24 @@ def test_csv_holds_every_digit_and_nothing_for_what_does_not_exist(out: Path, na
     for row, quantity in zip(rows, quantities, strict=True):
         assert row["em"] == ("" if quantity.em is None else repr(float(quantity.em)))
         assert row["hdi_high"] == ("" if quantity.posterior.hdi_high is None else repr(quantity.posterior.hdi_high))
+
+
+def test_the_degree_of_a_difference_is_told_wherever_the_verdict_is(tmp_path: Path) -> None:
+    one, other = two_coins().quantities
+    slight = replace(one, verdict="differ", degree="slight")
+    marked = replace(other, verdict="differ", degree="marked", instead="profile")
+    result = replace(two_coins(), verdict="differ", quantities=[slight, marked])
+    assert result.degree == "marked"
+    assert replace(result, verdict="wrong").degree is None
+    store.write(result, tmp_path)
+    told = " ".join(write_report(tmp_path).read_text(encoding="utf-8").split())
+    assert '<span class="degree">marked</span></h2>' in told
+    assert "differ</span> slight: " in told
+    assert "Verdict: differ, marked." in latex_table(result)
+    assert "differ, slight" in latex_table(result)
+    assert "differ, slight" in result._repr_html_()
+    rows = list(csv.DictReader(io.StringIO(csv_table(result))))
+    assert [(row["degree"], row["instead"]) for row in rows] == [("slight", ""), ("marked", "profile")]
 
 
 def test_latex_has_a_row_of_equal_length_for_each_quantity(out: Path, name: str) -> None:
