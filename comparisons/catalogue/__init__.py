@@ -55,7 +55,7 @@ def declaration(name: str) -> Comparison:
     """
     if not isinstance(name, str) or name not in NAMES:
         near = difflib.get_close_matches(str(name)[:200], NAMES, n=1, cutoff=0.5)
-        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(NAMES)}"
+        meant = f"did you mean {near[0]!r}?" if near else f"`comparisons list` tells all {len(NAMES)}"
         raise UnknownComparison(f"there is no comparison {_quoted(name)}; {meant}")
     comparison: Comparison = import_module(f"comparisons.catalogue.{name.replace('-', '_')}").COMPARISON
     return comparison

@@ -10,16 +10,20 @@ import numpy as np
 import pytest
 
 from comparisons import families, own, toml_files
-from models import CoinPrior, GaussianPrior, PoissonPrior
+from models import CoinPrior, ExponentialPrior, GammaPrior, GaussianPrior, PoissonPrior
 
 TABLES: dict[str, str] = {
     "coins": "heads,tosses,coin,n\n" + "".join(f"{k % 6},{5 + k % 3},{'AB'[k % 2]},{1 + k % 3}\n" for k in range(12)),
     "gaussians": "y (mm);x;coin;n\n" + "".join(f"{k % 7},5;{k * k % 5};{'AB'[k % 2]};{1 + k % 3}\n" for k in range(12)),
+    "exponentials": "wait,censored,coin,n\n" + "".join(f"{1 + k}.5,{k % 2},{'AB'[k % 2]},1\n" for k in range(12)),
+    "gammas": "wait,coin,n\n" + "".join(f"{1 + k % 7}.5,{'AB'[k % 2]},1\n" for k in range(12)),
     "poissons": "events,exposure,coin,n\n" + "".join(f"{k},{1 + k % 3}.5,{'AB'[k % 2]},1\n" for k in range(12)),
 }
 PRIORS: dict[str, Any] = {
     "coins": CoinPrior(heads=2.0, tails=1.5),
     "gaussians": GaussianPrior([3.0], 0.1, 5.0, [[1 / 3]]),
+    "exponentials": ExponentialPrior(shape=2.0, rate=1 / 3),
+    "gammas": GammaPrior(shape_shape=3.0, shape_rate=0.3, rate_shape=2.0, rate_rate=1 / 3),
     "poissons": PoissonPrior(shape=2.0, rate=1 / 3),
 }
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -43,7 +47,9 @@ def files(folder: Path) -> Path:
 @pytest.mark.parametrize("family", TABLES)
 def test_what_is_written_asks_for_the_same_comparison(family: str, kind: str, tmp_path: Path) -> None:
     columns: Any = {"gaussians": ["y"]}.get(family)
-    options = {"n_components": 2, "columns": columns} | OPTIONS.get(kind, {})
+    # Waits are guessed to be exponential.
+    asked_for: Any = {"gammas": "gammas"}.get(family)
+    options = {"n_components": 2, "columns": columns, "family": asked_for} | OPTIONS.get(kind, {})
     if kind == "prior":
         options["prior"] = PRIORS[family]
     if family == "gaussians" and kind == "covariance":
@@ -60,7 +66,9 @@ def test_what_is_written_asks_for_the_same_comparison(family: str, kind: str, tm
 
 @pytest.mark.parametrize("family", TABLES)
 def test_every_comment_that_is_taken_off_is_read(family: str, tmp_path: Path) -> None:
-    asked = own.declared(files(tmp_path) / f"{family}.csv", name="study", n_components=2, labels="coin", counts="n")
+    asked = own.declared(
+        files(tmp_path) / f"{family}.csv", name="study", n_components=2, labels="coin", counts="n", family=family
+    )
     path = tmp_path / "study.toml"
     text = toml_files.template(asked, asked.asked | {"data": f"{family}.csv"})
     path.write_text(re.sub(r"^# (?=\[|\w+ = )(?!separator|decimal|name|labels|counts)", "", text, flags=re.MULTILINE))
@@ -84,7 +92,7 @@ PEOPLE = 'data = "coins.csv"\n'
         (PEOPLE + "\nprior = 3\n", "study.toml, line 3: prior is 3; give a table"),
         (
             PEOPLE + "[prior]\nheads = 1.0\n",
-            "study.toml, line 2: prior needs one of coins, gaussians, poissons as family",
+            "study.toml, line 2: prior needs one of coins, gaussians, poissons, exponentials, gammas as family",
         ),
         (PEOPLE + 'family = "poissons"\n[prior]\nshape = -1.0\nrate = 1.0\n', "line 3: prior of poissons: shape is -1"),
         (
