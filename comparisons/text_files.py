@@ -86,7 +86,13 @@ def parsed(name: str, raw: bytes, separator: str | None, decimal: str | None) ->
         separator = _separator(lines[:LOOKED_AT])
         if separator != ONE_COLUMN:
             notes.append(f"Columns of {name} are separated by {SEPARATORS[separator]}.")
-    headers, rows, places = _rows(name, text, separator)
+    headers, rows, places, nothing = _rows(name, text, separator)
+    # Blank lines at the end are how files end.
+    nothing = [(line, cells) for line, cells in nothing if cells > 1 or line < places[-1]]
+    if nothing:
+        notes.append(
+            f"Lines of {name} with nothing in any column are left out: {len(nothing)}, first line {nothing[0][0]}."
+        )
     unnamed = [j for j, header in enumerate(headers) if not header]
     if unnamed:
         told = some_of(j + 1 for j in unnamed)
@@ -100,11 +106,14 @@ def parsed(name: str, raw: bytes, separator: str | None, decimal: str | None) ->
     return Text(columns, places, found, decimal is not None, notes)
 
 
-def _rows(name: str, text: str, separator: str) -> tuple[list[str], list[list[str]], tuple[int, ...]]:
-    """Headers, cells by row, and lines."""
+def _rows(
+    name: str, text: str, separator: str
+) -> tuple[list[str], list[list[str]], tuple[int, ...], list[tuple[int, int]]]:
+    """Headers, cells by row, and lines; and lines with nothing in any of so many columns."""
     reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=separator == " ")
     rows: list[list[str]] = []
     places: list[int] = []
+    nothing: list[tuple[int, int]] = []
     headers: list[str] = []
     begun = 1
     try:
@@ -114,6 +123,7 @@ def _rows(name: str, text: str, separator: str) -> tuple[list[str], list[list[st
                 # Blanks at the end of a line separate nothing.
                 row.pop()
             if not any(cell.strip() for cell in row):
+                nothing += [(line, len(row))] if headers else []
                 continue
             if not headers:
                 headers = [each.strip() for each in row]
@@ -133,7 +143,7 @@ def _rows(name: str, text: str, separator: str) -> tuple[list[str], list[list[st
         ) from error
     if not rows:
         raise ValueError(f"{name} has no rows under its header; give one line for each observation")
-    return headers, rows, tuple(places)
+    return headers, rows, tuple(places), nothing
 
 
 def _decoded(name: str, raw: bytes) -> tuple[str, str]:

@@ -230,6 +230,21 @@ def test_what_cannot_be_read_twice_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a;b\n1;2\n;\n3;4\n;\n", "Lines of x.csv with nothing in any column are left out: 2, first line 3."),
+        ("a\n1\n\n3\n\n", "Lines of x.csv with nothing in any column are left out: 1, first line 3."),
+        ("a;b\n1;2\n3;4\n\n", ""),
+    ],
+)
+def test_lines_without_anything_are_left_out_and_told(text: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    table = read(tmp_path / "x.csv")
+    assert table.n == 2
+    assert [note for note in table.notes if "nothing" in note] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
     ("header", "expected"),
     [
         ("height (cm)", ("height", "cm")),
