@@ -173,7 +173,11 @@ def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tu
         if found and (family is not None or _is_complete(kind, found)):
             complete = kind.complete(found, table.source)
             why = "" if family else f" The family is {kind.name}, by these."
-            return kind, complete, [f"Columns are taken by their names: {some_of(found.values())}.{why}"]
+            notes = [f"Columns are taken by their names: {some_of(found.values())}.{why}"]
+            rest = [header for header in there if header not in found.values()]
+            if rest:
+                notes.append(f"Columns left out: {some_of(rest)}. {kind.name.capitalize()} take {kind.columns_told}.")
+            return kind, complete, notes
     kind = _measuring() if family is None else family
     why_not = {header: table.why_not_numeric(header) for header in there}
     headers = [header for header in there if why_not[header] is None]

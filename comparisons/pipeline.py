@@ -252,8 +252,10 @@ def _surface(problem: Problem, fit: Fit, values: dict[str, Floats], table: list[
         low, high = np.quantile(values[q.name], [0.005, 0.995])
         pad = 0.05 * (high - low)
         low, high = min(low, estimate[q.name]) - pad, max(high, estimate[q.name]) + pad
+        if problem.scale(q.name) != "identity":
+            low = max(low, 0.0)
         if problem.scale(q.name) == "logit":
-            low, high = max(low, 0.0), min(high, 1.0)
+            high = min(high, 1.0)
         reach[q.name] = (float(low), float(high))
 
     def vary(changed: dict[str, float]) -> Parameters:

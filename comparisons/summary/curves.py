@@ -65,9 +65,11 @@ def surface(problem: Problem, log_likelihood: Any, reach: dict[str, tuple[float,
     grids = []
     for name in pair:
         low, high = reach[name]
+        # Off the bounds by a small share of what is shown, however rare an event is.
+        if problem.scale(name) != "identity":
+            low = max(low, 1e-4 * high)
         if problem.scale(name) == "logit":
-            # Off the bounds by a small share of what is shown, however rare an event is.
-            low, high = max(low, 1e-4 * high), min(high, 1 - 1e-4 * (1 - low))
+            high = min(high, 1 - 1e-4 * (1 - low))
         grids.append(np.linspace(low, high, SURFACE_GRID))
     top = log_likelihood(vary({}))
     values = [

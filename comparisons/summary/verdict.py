@@ -108,13 +108,18 @@ def _summary(judged: list[Quantity], once: str, status: str, modes: Modes, *, un
 
 def advice(quantities: list[Quantity]) -> str | None:
     """What to report of a comparison that differs; None where nothing does."""
-    kinds = {
-        "EM's estimates and intervals, which differ slightly, for": [q for q in quantities if q.degree == "slight"],
-        "EM's profile-likelihood intervals for": [q for q in quantities if q.instead == "profile"],
-        "the posterior of": [q for q in quantities if q.instead == "posterior"],
-    }
-    told = [f"{what} {some_of([q.name for q in those])}" for what, those in kinds.items() if those]
-    return f"What to report: {'; '.join(told)}." if told else None
+    slight = [q.name for q in quantities if q.degree == "slight"]
+    profile = [q.name for q in quantities if q.instead == "profile"]
+    posterior = [q.name for q in quantities if q.instead == "posterior"]
+    if not (slight or profile or posterior):
+        return None
+    others = [f"EM's profile-likelihood interval of {some_of(profile)}"] if profile else []
+    others += [f"the posterior of {some_of(posterior)}"] if posterior else []
+    if len(profile) + len(posterior) == len(quantities):
+        return f"What to report: {' and '.join(others)}."
+    off = f" Those of {some_of(slight)} are slightly off." if slight else ""
+    rest = " of all others" if others else ""
+    return f"What to report: {'; '.join([*others, f"EM's estimates and intervals{rest}"])}.{off}"
 
 
 def of_labels(components: Sequence[str], quantities: list[Quantity], labels: Labels) -> str | None:

@@ -234,6 +234,11 @@ def test_events_have_an_exposure_where_there_is_one() -> None:
     assert found.comparison.data(found.dataset).exposure.tolist() == [1.0, 1.0]
 
 
+def test_columns_that_a_family_does_not_take_are_told() -> None:
+    asked = own.declared({"wait": [3.0, 1.0, 5.0, 2.0], "event": [1, 1, 0, 1]}, n_components=1)
+    assert any("Columns left out: event. Exponentials take wait, and censored" in note for note in asked.notes)
+
+
 def test_waits_may_be_censored_by_a_column() -> None:
     found = own.declared({"wait": [1.5, 4.0, 2.0], "censored": [0, 1, 0]}, n_components=1)
     assert found.told["family"] == "exponentials"

@@ -132,8 +132,15 @@ def test_what_to_report_is_told_by_quantity() -> None:
         ]
     )
     assert told == (
-        "What to report: EM's estimates and intervals, which differ slightly, for means[2]; EM's profile-likelihood intervals "
-        "for means[3]; the posterior of means[4]."
+        "What to report: EM's profile-likelihood interval of means[3]; the posterior of means[4]; EM's estimates and intervals "
+        "of all others. Those of means[2] are slightly off."
+    )
+    slight = dataclasses.replace(quantity("differ", name="means[2]"), degree="slight")
+    assert verdict.advice([slight, quantity("agree")]) == (
+        "What to report: EM's estimates and intervals. Those of means[2] are slightly off."
+    )
+    assert verdict.advice([dataclasses.replace(quantity("differ"), instead="posterior")]) == (
+        "What to report: the posterior of means[1]."
     )
     assert verdict.advice([quantity("agree")]) is None
 
