@@ -271,10 +271,30 @@ def tasks(found: Sequence[Asked], out: Path, settings: Mapping[str, Any], *, fre
     """What there is to run, under these settings where none were told."""
     from comparisons.command.processes import Task
 
+    for each in found:
+        _tell_replaced(each, out)
     return [
         Task(each.name, out, **{**settings, **each.settings}, fresh=fresh, own=each.options, command=each.command)
         for each in found
     ]
+
+
+def _tell_replaced(each: Asked, out: Path) -> None:
+    """Say where a stored result of this name is of other data, or of other columns of them."""
+    from comparisons.results import store
+    from comparisons.results.files import directory_name
+
+    try:
+        before = store.read(out / directory_name(each.name))
+    except store.StoredResultError:
+        return
+    dataset, beside = each.own.dataset, {"counts", "labels"}
+    now = (dataset.sha256, each.own.comparison.description, each.own.told["family"], {*dataset.columns} - beside)
+    if (before.data.sha256, before.data.description, before.model.family, {*before.data.columns} - beside) != now:
+        click.echo(
+            f"{each.name}: the stored result is of other data or columns and will be replaced; --name keeps both.",
+            err=True,
+        )
 
 
 def compare_numbers(found: Sequence[Asked], out: Path, seed: int, *, fresh: bool) -> list[Components]:

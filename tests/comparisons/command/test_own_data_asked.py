@@ -139,6 +139,14 @@ def test_a_stored_result_is_asked_for_again_by_its_name(
     assert "people.csv has changed since people was run" in comparisons("components", "people").stderr
 
 
+def test_a_result_of_other_data_is_not_replaced_in_silence(folder: Path, ran: list[Task]) -> None:
+    asked = ("run", "--data", "people.csv", "--column", "height", "--components", "2")
+    assert "will be replaced" not in comparisons(*asked).stderr
+    # What is stored now is of five bags of tosses.
+    assert "people: the stored result is of other data or columns and will be replaced" in comparisons(*asked).stderr
+    assert "will be replaced" not in comparisons(*asked, "--name", "other").stderr
+
+
 def test_a_result_of_another_version_is_run_again_by_its_name(folder: Path, ran: list[Task]) -> None:
     comparisons("run", "study.toml")
     path = folder / "results" / "study" / store.RESULT
