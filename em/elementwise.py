@@ -124,11 +124,6 @@ class ElementwiseMixture(ABC):
 
     # What follows
 
-    def checked_data(self, data: Any) -> Any:
-        """Return data of this family, refuse others; TypeError."""
-        instance_of("data", data, self.noun)
-        return data
-
     def made(self, weights: Floats, *fields: Floats) -> Any:
         """Parameters, unchecked and along any leading axes."""
         return trusted(self.parameters, weights=weights, **dict(zip(self.domains, fields, strict=True)))

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
+from em.uncertainty.curvature import derivatives
 from models.inputs import Floats
 
 
@@ -49,3 +51,26 @@ def root_of(covariance: Floats) -> Floats:
     values, vectors = np.linalg.eigh(covariance / scale / scale[:, None])
     kept = values > 1e-12
     return np.asarray(scale[:, None] * vectors[:, kept] * np.sqrt(values[kept]))
+
+
+def derivatives_are_those_of(height: Callable[[Floats], float], mixture: Any, parameters: Any, share: float) -> None:
+    """See that objective, gradient and Hessian of a mixture are those of a function of its full vector.
+
+    Steps are ``share`` of each free direction long.
+    """
+    vector = mixture.to_vector(parameters)
+    objective = float(mixture.e_step(parameters).log_likelihood + mixture.log_prior(parameters))
+    assert objective == pytest.approx(height(vector))
+    gradient, hessian, _ = derivatives(mixture, parameters)
+    for column in mixture.basis.T:
+        step = column * share
+
+        def along(t: Any, step: Any = step) -> float:
+            return height(vector + t * step)
+
+        def turned(t: Any, step: Any = step) -> Any:
+            return derivatives(mixture, mixture.from_vector(vector + t * step))[0] @ mixture.basis
+
+        unit = np.ones(1)
+        assert gradient @ step == pytest.approx(float(slope(along, unit)), rel=1e-5)
+        np.testing.assert_allclose(hessian @ step @ mixture.basis, slope(turned, unit), rtol=1e-5, atol=1e-5)

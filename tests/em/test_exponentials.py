@@ -16,11 +16,11 @@ from comparisons.families import third_density
 from comparisons.problem import em_densities
 from em.exponentials import WaitMixture
 from em.mixture import row_posteriors
-from em.uncertainty.curvature import curvature, derivatives
+from em.uncertainty.curvature import curvature
 from models import ExponentialParameters, ExponentialPrior, LogPosterior, WaitingTimes
 from models.mixtures import MixtureWeights
 from tests.declared import declare
-from tests.differences import slope
+from tests.differences import derivatives_are_those_of
 
 PRIOR = ExponentialPrior(1.7, 2.6, 1.4)
 
@@ -85,21 +85,7 @@ def test_densities_and_derivatives_are_those_of_scipy(prior: ExponentialPrior | 
             own += stats.dirichlet([prior.concentration] * 2).logpdf(w / w.sum())
         return float(one.counts @ by_row + own)
 
-    vector = one.to_vector(parameters)
-    assert float(one.e_step(parameters).log_likelihood + one.log_prior(parameters)) == pytest.approx(height(vector))
-    gradient, hessian, _ = derivatives(one, parameters)
-    for column in one.basis.T:
-        step = column / 10
-
-        def along(t: Any, step: Any = step) -> float:
-            return height(vector + t * step)
-
-        def turned(t: Any, step: Any = step) -> Any:
-            return derivatives(one, one.from_vector(vector + t * step))[0] @ one.basis
-
-        unit = np.ones(1)
-        assert gradient @ step == pytest.approx(float(slope(along, unit)), rel=1e-5)
-        np.testing.assert_allclose(hessian @ step @ one.basis, slope(turned, unit), rtol=1e-5, atol=1e-5)
+    derivatives_are_those_of(height, one, parameters, 1 / 10)
 
 
 def test_the_rest_of_a_censored_wait_is_what_integration_says() -> None:
