@@ -361,12 +361,15 @@ def show(context: click.Context, name: str, out: Path) -> None:
     type=DIRECTORY,
     default="study",
     show_default=True,
-    help="Directory of the table; OUT.md tells what it comes to.",
+    help="Directory of the tables, one folder a family; OUT.md tells what it comes to.",
 )
+@click.option("--family", help="Whose populations: one of comparisons families.  [default: all]")
 @click.option("--scheduler", metavar="ADDRESS", help="Of a dask.distributed cluster. [default: this machine's cores]")
 @click.option("--json", "as_json", is_flag=True, help="Print the rates as JSON.")
-def study(study: str, replicates: int | None, seed: int, out: Path, scheduler: str | None, as_json: bool) -> None:
-    """Run the whole pipeline on many simulated data sets: a row for each in OUT, and a summary with figures in OUT.md.
+def study(
+    study: str, replicates: int | None, seed: int, out: Path, family: str | None, scheduler: str | None, as_json: bool
+) -> None:
+    """Run the whole pipeline on many simulated data sets: a row for each in OUT/FAMILY, a summary with figures in OUT.md.
 
     clean: sound engines, where no verdict may be "wrong". faults: one fault planted at a time, which should be found and its
     engine named. curves: how small a fault in the draws is still seen. calibration: ranks of the truth in the posterior, and
@@ -377,19 +380,24 @@ def study(study: str, replicates: int | None, seed: int, out: Path, scheduler: s
 
     from comparisons.command import terminal
     from comparisons.command.progress import counted
+    from comparisons.families import FAMILIES
     from comparisons.study import campaign, summary
 
+    if family not in (None, *FAMILIES):
+        raise click.UsageError(f"--family is {family!r}; there are {', '.join(FAMILIES)}")
     number = campaign.REPLICATES[study] if replicates is None else replicates
     kind = cast(campaign.Study, study)
     try:
         with counted(f"study {study}") as progress:
-            ended = campaign.run(kind, out, replicates=number, seed=seed, scheduler=scheduler, progress=progress)
+            ended = campaign.run(
+                kind, out, replicates=number, seed=seed, family=family, scheduler=scheduler, progress=progress
+            )
     except campaign.StudyError as error:
         raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:
         click.echo(f"Interrupted; what is in {out} is kept, and the same command goes on from there.", err=True)
         sys.exit(INTERRUPTED)
-    terminal.print_study(kind, ended, as_json=as_json)
+    terminal.print_study(kind, out, ended, as_json=as_json)
     click.echo(f"Summary: {summary.write(out)}", err=True)
     sys.exit(CRASHED if ended.crashed else 0)
 

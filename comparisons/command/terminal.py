@@ -23,6 +23,8 @@ from comparisons.results.result import Quantity, Result
 from comparisons.results.strict_json import Number
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -94,15 +96,15 @@ def print_result(result: Result, later: LaterRun | None = None) -> None:
     )
 
 
-def print_study(study: str, ended: Ended, *, as_json: bool) -> None:
-    """Print the rates that a study came to, and what crashed."""
+def print_study(study: str, out: Path, ended: Ended, *, as_json: bool) -> None:
+    """Print the rates of all tables of a study in ``out``, and what crashed now."""
     import msgspec
 
     from comparisons.study import rates
 
     for task, error in ended.crashed.items():
         print(f"{task.setting}, seed {task.seed}{task.fault and f', {task.fault}'}: crashed: {error}", file=sys.stderr)
-    rows = rates.read(ended.path)
+    rows = rates.read(out, study)
     if study == "calibration":
         found: Any = rates.calibration(rows)
     else:
@@ -110,7 +112,7 @@ def print_study(study: str, ended: Ended, *, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return
-    print(f"{ended.path}: {ended.rows} rows", file=sys.stderr)
+    print(f"{out}: {ended.rows} rows", file=sys.stderr)
     for table in _rates(found):
         _console().print(table)
 

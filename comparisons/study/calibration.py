@@ -24,11 +24,10 @@ from comparisons.posterior import nuts
 from comparisons.posterior.nuts import canonical, described, log_likelihoods, sample, spread_places
 from comparisons.problem import em_densities
 from comparisons.study.broken_pymc import jacobian_dropped, other_prior
-from comparisons.study.coins import CoinSetting
-from comparisons.study.gaussians import FORM, FORMS, UNIT_PRIOR, UNIT_PRIOR_2D, UNIT_PRIOR_3D, NormalSetting
 from comparisons.study.setting import Simulated, simulate
+from comparisons.study.settings import CALIBRATION
 from em.uncertainty.wald import wald
-from models import CoinPrior, LogPosterior
+from models import LogPosterior
 
 # Draws among which the truth is ranked, spread over all draws so that they hardly depend on each other.
 RANKED = 99
@@ -36,24 +35,6 @@ DRAWS, CHAINS = 1000, 4
 TARGET_ACCEPT = 0.9
 # Rows on which EM's intervals are tried.
 SIZES = (20, 50, 100, 200, 500)
-
-SETTINGS = {
-    setting.name: setting
-    for setting in (
-        # Longer bags outweigh the prior: no change of it would show. With a uniform prior a dropped Jacobian leaves nothing
-        # that can be normalised: one coin goes to 0 where the other explains all heads.
-        CoinSetting("sbc-coins-equal", 20, "Two coins.", CoinPrior(1.5, 1.5), weights="equal", tosses=(1, 3)),
-        CoinSetting("sbc-coins-free", 20, "Two coins, weights free.", CoinPrior(1.5, 1.5, 2.0), tosses=(1, 3)),
-        NormalSetting("sbc-normals", 20, "Two normals.", UNIT_PRIOR),
-        NormalSetting("sbc-normals-plane", 20, "Two features.", UNIT_PRIOR_2D),
-        *(
-            NormalSetting(f"sbc-normals-{where}-{form}", 20, f"{form} covariances.", prior, covariance=form, share=FORM)
-            for where, prior in (("line", UNIT_PRIOR), ("plane", UNIT_PRIOR_2D), ("space", UNIT_PRIOR_3D))
-            for form in FORMS
-            if where == "space" or form != "full"
-        ),
-    )
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +73,7 @@ FAULTS = ("prior-changed", "jacobian-dropped")
 
 def calibrated(setting_name: str, seed: int, fault: str = "") -> CalibrationRow:
     """Draw a truth, rank it among the posterior draws, and try EM's intervals on it."""
-    setting = SETTINGS[setting_name]
+    setting = CALIBRATION[setting_name]
     simulated = simulate(setting, seed)
     problem = simulated.problem
     began = time.process_time()

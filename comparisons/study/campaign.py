@@ -26,7 +26,7 @@ from comparisons.settings import SINGLE_THREADED
 from comparisons.study import calibration, faults, replicate, settings
 from comparisons.study.calibration import CalibrationRow
 from comparisons.study.replicate import Row
-from comparisons.study.setting import simulate
+from comparisons.study.setting import Setting, simulate
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -64,13 +64,12 @@ class Task:
 class Ended:
     """What came of a study: rows in the table, and replicates that crashed now, with their errors."""
 
-    path: Path
     rows: int
     crashed: dict[Task, str]
 
 
-def plan(study: Study, replicates: int, seed: int) -> list[Task]:
-    """All replicates of a study, in the order of their seeds: an interruption leaves all settings alike."""
+def plan(study: Study, replicates: int, seed: int, family: str | None = None) -> list[Task]:
+    """All replicates of a study, of one family or of all, by their seeds: an interruption leaves all settings alike."""
     tasks: list[Task] = []
     if study == "clean":
         tasks += [Task(s.name, seed + j) for s in settings.CLEAN for j in range(max(1, round(s.share * replicates)))]
@@ -86,7 +85,7 @@ def plan(study: Study, replicates: int, seed: int) -> list[Task]:
             for j in range(replicates)
         ]
     else:
-        for name, simulated in calibration.SETTINGS.items():
+        for name, simulated in settings.CALIBRATION.items():
             part = settings.part_of(families.FAMILIES[simulated.family])
             number = max(1, round(simulated.share * round(part.CALIBRATED * replicates)))
             # A changed prior and a dropped Jacobian are the same in every form.
@@ -94,13 +93,18 @@ def plan(study: Study, replicates: int, seed: int) -> list[Task]:
                 as_many = not fault or fault in part.SHOW_LITTLE
                 count = number if as_many else round(BROKEN_SHARE * number)
                 tasks += [Task(name, seed + j, fault) for j in range(count)]
-    return sorted(tasks, key=lambda task: task.seed)
+    return sorted((t for t in tasks if family in (None, setting_of(t).family)), key=lambda task: task.seed)
+
+
+def setting_of(task: Task) -> Setting:
+    """The population of a replicate."""
+    found: Setting = (settings.SETTINGS | settings.CALIBRATION)[task.setting]
+    return found
 
 
 def graph(task: Task) -> tuple[Any, ...]:
     """What decides which graphs a replicate compiles: those that agree in it are best run by one process."""
-    setting = settings.SETTINGS.get(task.setting) or calibration.SETTINGS[task.setting]
-    problem = simulate(setting, task.seed).problem
+    problem = simulate(setting_of(task), task.seed).problem
     fault = faults.FAULTS.get(task.fault)
     own = task.fault if fault is None or fault.own_graph else ""
     return (*problem.structure, own)
@@ -117,28 +121,36 @@ def run(
     *,
     replicates: int,
     seed: int,
+    family: str | None = None,
     scheduler: str | None,
     progress: Callable[[int, int], None],
 ) -> Ended:
-    """Run what is missing of a study and append it to ``out/<study>.csv``.
+    """Run what is missing of a study and append it to ``out/<family>/<study>.csv``.
 
     Parameters
     ----------
     replicates : see ``REPLICATES``
     seed : of the first replicate; the others follow
+    family : whose populations; all where None
     scheduler : address of a `dask.distributed` scheduler; a cluster of this machine's cores where None
     progress : told how many replicates are done, of how many
 
     Raises
     ------
     StudyError
-        if the table there was made by other sources, or dask.distributed is not installed
+        if a table there was made by other sources, or dask.distributed is not installed
     """
-    out.mkdir(parents=True, exist_ok=True)
-    table = _Table(out / f"{study}.csv", CalibrationRow if study == "calibration" else Row)
-    tasks = plan(study, replicates, seed)
-    _claim(out / f"{study}.json", table.path, study, replicates, seed)
-    done = table.done()
+    tasks = plan(study, replicates, seed, family)
+    tables = {
+        name: _Table(out / name / f"{study}.csv", CalibrationRow if study == "calibration" else Row)
+        for name in dict.fromkeys(setting_of(task).family for task in tasks)
+    }
+    command = f"comparisons study {study} --replicates {replicates} --seed {seed}" + (
+        f" --family {family}" if family else ""
+    )
+    for table in tables.values():
+        _claim(table.path, study, command)
+    done = {task for table in tables.values() for task in table.done()}
     missing = [task for task in tasks if task not in done]
     progress(len(tasks) - len(missing), len(tasks))
     commit = provenance.git_commit() or ""
@@ -158,10 +170,10 @@ def run(
                         else replicate.crashed(task.setting, task.seed, task.fault, error)
                     )
                 if row is not None:
-                    table.append(row if study == "calibration" else replace(row, commit=commit))
+                    tables[row.family].append(row if study == "calibration" else replace(row, commit=commit))
                 done_now += 1
                 progress(len(tasks) - len(missing) + done_now, len(tasks))
-    return Ended(table.path, len(done) + len(table.appended), crashed)
+    return Ended(sum(len(table.done()) for table in tables.values()), crashed)
 
 
 def _results(client: Client, study: Study, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any, str]]:
@@ -237,7 +249,6 @@ class _Table:
     def __init__(self, path: Path, kind: type[Any]) -> None:
         self.path, self._kind = path, kind
         self._columns = [f.name for f in fields(kind)]
-        self.appended: list[Any] = []
 
     def done(self) -> set[Task]:
         """Replicates whose rows are there already."""
@@ -254,7 +265,6 @@ class _Table:
             if new:
                 writer.writerow(self._columns)
             writer.writerow([getattr(row, name) for name in self._columns])
-        self.appended.append(row)
 
 
 def _simulating() -> str:
@@ -266,11 +276,13 @@ def _simulating() -> str:
     return digest.hexdigest()
 
 
-def _claim(path: Path, table: Path, study: Study, replicates: int, seed: int) -> None:
+def _claim(table: Path, study: Study, command: str) -> None:
     """Write down what makes the table, or refuse to go on with one that other sources made."""
+    path = table.with_suffix(".json")
+    path.parent.mkdir(parents=True, exist_ok=True)
     key = provenance.key(f"study {study}", _simulating(), {})
     made = {
-        "command": f"comparisons study {study} --replicates {replicates} --seed {seed}",
+        "command": command,
         "git_commit": provenance.git_commit(),
         "versions": provenance.versions(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -112,6 +112,13 @@ CLEAN = (
     CoinSetting("coins-counted", 40, "Bags that were seen up to five times.", FLAT, repeated=5, share=RARE),
 )
 
+CALIBRATION = (
+    # Longer bags outweigh the prior: no change of it would show. With a uniform prior a dropped Jacobian leaves nothing that
+    # can be normalised: one coin goes to 0 where the other explains all heads.
+    CoinSetting("sbc-coins-equal", 20, "Two coins.", CoinPrior(1.5, 1.5), weights="equal", tosses=(1, 3)),
+    CoinSetting("sbc-coins-free", 20, "Two coins, weights free.", CoinPrior(1.5, 1.5, 2.0), tosses=(1, 3)),
+)
+
 PLANTED = (
     CoinSetting(
         "coins-repeated",

@@ -21,6 +21,10 @@ CLEAN = (
         "exponentials-apart", 200, "Default prior.", None, ExponentialParameters([0.5, 0.5], [0.1, 2.0]), share=SHARE
     ),
 )
+CALIBRATION = (
+    WaitSetting("sbc-exponentials", 20, "Two rates.", PRIOR),
+    WaitSetting("sbc-exponentials-censored", 20, "Two rates; some half are censored.", PRIOR, watched=2.0),
+)
 PLANTED = (
     WaitSetting(
         "exponentials-repeated",

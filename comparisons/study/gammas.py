@@ -23,6 +23,10 @@ CLEAN = (
         "gammas-apart", 150, "Default prior.", None, GammaParameters([0.4, 0.6], [30, 60], [15, 12]), share=SHARE
     ),
 )
+CALIBRATION = (
+    WaitSetting("sbc-gammas", 20, "Two shapes and rates.", PRIOR),
+    WaitSetting("sbc-gammas-censored", 20, "Two of both; some quarter are censored.", PRIOR, watched=4.0),
+)
 PLANTED = (
     WaitSetting(
         "gammas-repeated",

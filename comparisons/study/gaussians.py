@@ -177,6 +177,17 @@ CLEAN = (
     *_of_every_form(),
 )
 
+CALIBRATION = (
+    NormalSetting("sbc-normals", 20, "Two normals.", UNIT_PRIOR),
+    NormalSetting("sbc-normals-plane", 20, "Two features.", UNIT_PRIOR_2D),
+    *(
+        NormalSetting(f"sbc-normals-{where}-{form}", 20, f"{form} covariances.", prior, covariance=form, share=FORM)
+        for where, prior in (("line", UNIT_PRIOR), ("plane", UNIT_PRIOR_2D), ("space", UNIT_PRIOR_3D))
+        for form in FORMS
+        if where == "space" or form != "full"
+    ),
+)
+
 PLANTED = (
     NormalSetting(
         "normals-repeated",

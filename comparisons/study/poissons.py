@@ -57,6 +57,11 @@ CLEAN = (
     ),
 )
 
+CALIBRATION = (
+    PoissonSetting("sbc-poissons", 20, "Two rates.", PRIOR),
+    PoissonSetting("sbc-poissons-exposed", 20, "Two rates, exposures from 1/2 to 3.", PRIOR, exposure=(0.5, 3.0)),
+)
+
 PLANTED = (
     PoissonSetting(
         "poissons-repeated",

@@ -82,10 +82,13 @@ class FaultRates:
     by: dict[str, int]
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """Rows of a table as text by column, in an order that does not depend on who was ready first."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return sorted(csv.DictReader(file), key=lambda row: (row["fault"], row["setting"], int(row["seed"])))
+def read(directory: Path, study: str) -> list[dict[str, str]]:
+    """Rows of all families' tables as text by column, in an order that does not depend on who was ready first."""
+    rows = []
+    for path in directory.glob(f"*/{study}.csv"):
+        with path.open(newline="", encoding="utf-8") as file:
+            rows += list(csv.DictReader(file))
+    return sorted(rows, key=lambda row: (row["fault"], row["setting"], int(row["seed"])))
 
 
 def clean(rows: list[dict[str, str]]) -> list[CleanRates]:

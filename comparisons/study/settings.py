@@ -23,6 +23,7 @@ _PARTS = {
 CLEAN = tuple(setting for part in _PARTS.values() for setting in part.CLEAN)
 PLANTED = tuple(setting for part in _PARTS.values() for setting in part.PLANTED)
 SETTINGS = {setting.name: setting for setting in (*CLEAN, *PLANTED)}
+CALIBRATION = {setting.name: setting for part in _PARTS.values() for setting in part.CALIBRATION}
 
 
 def part_of(family: Family) -> SimpleNamespace:

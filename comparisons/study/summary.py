@@ -6,6 +6,7 @@ written again after every study from whatever tables are there, each with the co
 
 from __future__ import annotations
 
+import csv
 import json
 import shlex
 from collections.abc import Sequence
@@ -46,19 +47,17 @@ def write(directory: Path) -> Path:
     """Write the page beside ``directory``, its figures into it, and the rates as JSON."""
     parts = [_introduction(directory)]
     quoted: dict[str, Any] = {}
-    if (directory / "clean.csv").exists():
-        found = rates.clean(rates.read(directory / "clean.csv"))
-        parts.append(_clean(directory, found, rates.not_reached(rates.read(directory / "clean.csv"))))
+    if rows := rates.read(directory, "clean"):
+        found = rates.clean(rows)
+        parts.append(_clean(directory, found, rates.not_reached(rows)))
         quoted["clean"] = [_quoted_clean(each) for each in found if each.name.startswith("all ")]
-    if (directory / "faults.csv").exists():
-        rows = rates.read(directory / "faults.csv")
+    if rows := rates.read(directory, "faults"):
         planted = rates.planted(rows)
         parts.append(_faults(directory, planted, rows))
         quoted["faults"] = _quoted_faults(planted)
-    if (directory / "curves.csv").exists():
-        parts.append(_curves(directory, rates.curves(rates.read(directory / "curves.csv"))))
-    if (directory / "calibration.csv").exists():
-        rows = rates.read(directory / "calibration.csv")
+    if rows := rates.read(directory, "curves"):
+        parts.append(_curves(directory, rates.curves(rows)))
+    if rows := rates.read(directory, "calibration"):
         parts.append(_calibration(directory, rows, rates.calibration(rows)))
     write_text(directory / RATES, json.dumps(quoted, indent=2) + "\n")
     return write_text(directory.with_suffix(".md"), "\n".join(parts))
@@ -67,8 +66,8 @@ def write(directory: Path) -> Path:
 def _introduction(directory: Path) -> str:
     return f"""# How often is the verdict wrong?
 
-Written by `comparisons study` from the tables in `{directory.name}/`; each section names its command. Every number is a
-count of simulated data sets with its exact (Clopper–Pearson) 95 % interval. As published a study has
+Written by `comparisons study` from the tables in `{directory.name}/`, one folder a family; each section names its
+commands. Every number is a count of simulated data sets with its exact (Clopper–Pearson) 95 % interval. As published a study has
 {REPLICATES["clean"]} clean data sets times the share of each setting, {REPLICATES["faults"]} for each fault whose effect
 depends on chance, and {REPLICATES["calibration"]} simulations in each calibration setting of coins; a smaller number is what
 has been run so far. Priors and populations are numbers fixed beforehand, in the files of the families in `comparisons/study/`.
@@ -76,18 +75,28 @@ has been run so far. Priors and populations are numbers fixed beforehand, in the
 
 
 def _made(directory: Path, study: Study) -> str:
-    made = json.loads((directory / f"{study}.json").read_text(encoding="utf-8"))
-    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
-    words = shlex.split(made["command"])
-    asked = dict(pairwise(words))
-    planned = len(plan(study, int(asked["--replicates"]), int(asked["--seed"])))
-    rows = len(rates.read(directory / f"{study}.csv"))
+    """What made the families' tables, a line for each command and commit."""
+    made: dict[tuple[str, str, str], list[str]] = {}
+    planned = there = 0
+    for path in sorted(directory.glob(f"*/{study}.json")):
+        one, family = json.loads(path.read_text(encoding="utf-8")), path.parent.name
+        versions = ", ".join(f"{name} {version}" for name, version in one["versions"].items())
+        made.setdefault((one["command"], one["git_commit"], versions), []).append(family)
+        words = shlex.split(one["command"])
+        asked = dict(pairwise(words))
+        planned += len(plan(study, int(asked["--replicates"]), int(asked["--seed"]), family))
+        with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+            there += sum(1 for _ in csv.DictReader(file))
+    lines = [
+        f"* {', '.join(families)}: `{command} --out docs/{directory.name}` at commit `{commit}` ({versions})"
+        for (command, commit, versions), families in made.items()
+    ]
     missing = (
         ""
-        if rows == planned
-        else f" Of {planned} replicates {planned - rows} are missing: not reached, or ended with an error."
+        if there == planned
+        else f"Of {planned} replicates {planned - there} are missing: not reached, or ended with an error.\n\n"
     )
-    return f"`{made['command']} --out docs/{directory.name}` at commit `{made['git_commit']}` ({versions}).{missing}"
+    return "\n".join(lines) + "\n\n" + missing
 
 
 def _rate(rate: Rate) -> str:
@@ -114,7 +123,7 @@ def _clean(directory: Path, found: list[CleanRates], not_reached: list[NotReache
     ]
     return f"""## Clean data: false alarms
 
-{_made(directory, "clean")} Both engines are right in every data set, so `wrong` is a false alarm. Boundaries, coinciding
+{_made(directory, "clean")}Both engines are right in every data set, so `wrong` is a false alarm. Boundaries, coinciding
 coins and overlapping components are common here and no faults.
 
 {_table(["setting", "what it is", "agree", "differ", "inconclusive", "wrong", "wrong or inconclusive by"], rows)}
@@ -155,7 +164,7 @@ def _faults(directory: Path, found: list[FaultRates], table: list[dict[str, str]
     one_step = [[what, f"`{where}`", why] for what, where, why in ONE_STEP]
     return f"""## Planted faults: detection
 
-{_made(directory, "faults")} One fault at a time, none told to a check; EM's own guard against a falling objective is off.
+{_made(directory, "faults")}One fault at a time, none told to a check; EM's own guard against a falling objective is off.
 "Changes anything" follows a rule that knows nothing of the checks: a fault in EM counts where one of its two estimates is
 lower than sound EM's by more than {SAME_HEIGHT:g} nats or reports a height that is not its own; one in the sampler
 says itself whether it had any effect. Detected: the verdict is `wrong`, or, for the sampler, `inconclusive` with the
@@ -181,7 +190,7 @@ def _curves(directory: Path, found: list[CurvePoint]) -> str:
     rows = [[words[each.curve], each.family, f"{each.size:g}", _rate(each.detected)] for each in found]
     return f"""## Draws that are slightly wrong: from which size on is it seen?
 
-{_made(directory, "curves")} The log density of every draw is made right after it was moved, so that only the distribution
+{_made(directory, "curves")}The log density of every draw is made right after it was moved, so that only the distribution
 of the draws is wrong. A size of 0 is no fault: what is detected there is a false alarm.
 
 {_table(["what is wrong", "family", "size", "detected"], rows)}
@@ -217,7 +226,7 @@ def _calibration(directory: Path, rows: list[dict[str, str]], found: Calibration
     ]
     return f"""## Calibration: the PyMC models, and EM's intervals
 
-{_made(directory, "calibration")} Parameters are drawn from the prior, 20 rows from the model, and the truth is ranked among
+{_made(directory, "calibration")}Parameters are drawn from the prior, 20 rows from the model, and the truth is ranked among
 99 posterior draws, both in canonical order. The p-value is of the whole distribution function of the ranks (simultaneous
 band), the smallest over all quantities times their number. With a fault ({", ".join(CALIBRATION_FAULTS)}) it has to be small.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import importlib
 import json
@@ -35,7 +34,7 @@ def row(**changed: Any) -> dict[str, str]:
     return fields | {name: str(value) for name, value in changed.items()}
 
 
-@pytest.mark.parametrize("setting", [*settings.SETTINGS.values(), *calibration.SETTINGS.values()], ids=lambda s: s.name)
+@pytest.mark.parametrize("setting", [*settings.SETTINGS.values(), *settings.CALIBRATION.values()], ids=lambda s: s.name)
 def test_a_seed_gives_the_same_data_and_the_next_seed_others(setting: Setting) -> None:
     def data(seed: int) -> Any:
         problem = simulate(setting, seed).problem
@@ -106,6 +105,15 @@ def test_plans_have_every_setting_and_no_replicate_twice() -> None:
     assert sizes == {"coins": 800, "gaussians": 800, "poissons": 240, "exponentials": 240, "gammas": 240}
 
 
+@pytest.mark.parametrize("study", ["clean", "faults", "curves", "calibration"])
+def test_a_study_of_one_family_is_its_part_of_the_study_of_all(study: campaign.Study) -> None:
+    everything = campaign.plan(study, 20, 1)
+    parts = {family: campaign.plan(study, 20, 1, family) for family in FAMILIES}
+    assert all(campaign.setting_of(task).family == family for family, part in parts.items() for task in part)
+    assert sorted(map(repr, everything)) == sorted(repr(task) for part in parts.values() for task in part)
+    assert all(parts.values()) or study in ("curves", "faults")
+
+
 def test_every_form_in_one_two_and_three_features_is_simulated_soundly() -> None:
     found = set()
     for setting in settings.CLEAN:
@@ -156,7 +164,7 @@ def test_a_study_resumes_where_it_was_and_tells_what_crashed(
     monkeypatch.setattr(settings, "CLEAN", tuple(dataclasses.replace(s, share=1.0) for s in settings.CLEAN[:2]))
     first, _ = run(tmp_path, scheduler, 2)
     assert (first.rows, first.crashed) == (4, {})
-    assert {r["commit"] for r in rates.read(first.path)} == {provenance.git_commit() or ""}
+    assert {r["commit"] for r in rates.read(tmp_path, "clean")} == {provenance.git_commit() or ""}
     ended, told = run(tmp_path, scheduler, 4)
     assert told[0] == (4, 8)
     assert told[-1] == (8, 8)
@@ -164,13 +172,12 @@ def test_a_study_resumes_where_it_was_and_tells_what_crashed(
     assert {(t.setting, t.seed): e for t, e in ended.crashed.items()} == {
         (s.name, 12): "ArithmeticError: no number" for s in settings.CLEAN
     }
-    with ended.path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rates.read(tmp_path, "clean")
     assert len({(r["setting"], r["seed"]) for r in rows}) == len(rows) == 8
     assert [r["reason"] for r in rows if r["verdict"] == "crashed"] == ["ArithmeticError: no number"] * 2
     again, _ = run(tmp_path, scheduler, 4)
     assert (again.rows, again.crashed) == (8, {})
-    made = json.loads((tmp_path / "clean.json").read_text())
+    made = json.loads((tmp_path / "coins" / "clean.json").read_text())
     assert made["command"] == "comparisons study clean --replicates 4 --seed 10"
 
 
@@ -282,9 +289,9 @@ def test_the_reports_quote_the_published_rates() -> None:
 def test_the_published_page_is_what_the_published_tables_come_to(tmp_path: Path) -> None:
     source = ROOT / "docs" / "calibration"
     copied = tmp_path / "calibration"
-    copied.mkdir()
-    for path in (*source.glob("*.csv"), *source.glob("*.json")):
-        (copied / path.name).write_bytes(path.read_bytes())
+    for path in (*source.glob("*/*.csv"), *source.glob("*/*.json")):
+        (copied / path.parent.name).mkdir(parents=True, exist_ok=True)
+        (copied / path.parent.name / path.name).write_bytes(path.read_bytes())
     page = summary.write(copied)
     assert page.read_text() == source.with_suffix(".md").read_text()
     assert json.loads((copied / summary.RATES).read_text()) == json.loads((source / summary.RATES).read_text())
