@@ -18,27 +18,23 @@ from comparisons import families
 from comparisons.families.mixtures import MixtureProblem
 from comparisons.problem import em_densities
 from comparisons.study import settings
-from em.coins.mixture import CoinMixture
-from em.gaussians.mixture import GaussianMixture
 from em.search.optima import Mode
 
-MIXTURES = (CoinMixture, GaussianMixture)
 # Log densities times this leave responsibilities of 0 and 1.
 STRETCH = 1e6
 # Nats by which a step still raises the objective in a fit that is stopped by a common tolerance.
 STILL_GAINED = 1e-4
 
 
-def steps_replaced(name: str, broken: Callable[..., Any]) -> list[Any]:
-    """Both families' ``name`` replaced by ``broken``, which is given the sound method first."""
-    return [patch.object(kind, name, _around(getattr(kind, name), broken)) for kind in MIXTURES]
+def steps_replaced(problem: MixtureProblem, name: str, broken: Callable[..., Any]) -> list[Any]:
+    """Method ``name`` of EM's mixture replaced by ``broken``, which is given the sound one first."""
+    kind = type(problem.mixture(None))
+    sound = getattr(kind, name)
 
-
-def _around(sound: Callable[..., Any], broken: Callable[..., Any]) -> Callable[..., Any]:
     def replaced(self: Any, *arguments: Any, **options: Any) -> Any:
         return broken(sound, self, *arguments, **options)
 
-    return replaced
+    return [patch.object(kind, name, replaced)]
 
 
 def with_fields(parameters: Any, **fields: Any) -> Any:
@@ -56,7 +52,7 @@ def divides_by_n(problem: MixtureProblem, plant: Any) -> list[Any]:
         wrong = sound(self, settings.part_of(problem.family).of_everyone(statistics))
         return with_fields(wrong, weights=sound(self, statistics).weights)
 
-    return steps_replaced("m_step", m_step)
+    return steps_replaced(problem, "m_step", m_step)
 
 
 def forgets_weights(problem: MixtureProblem, plant: Any) -> list[Any]:
@@ -65,7 +61,7 @@ def forgets_weights(problem: MixtureProblem, plant: Any) -> list[Any]:
     def e_step(sound: Any, self: Any, parameters: Any) -> Any:
         return sound(self, with_fields(parameters, weights=np.full_like(parameters.weights, 1 / self.n_components)))
 
-    return steps_replaced("e_step", e_step)
+    return steps_replaced(problem, "e_step", e_step)
 
 
 def weights_not_updated(problem: MixtureProblem, plant: Any) -> list[Any]:
@@ -75,7 +71,7 @@ def weights_not_updated(problem: MixtureProblem, plant: Any) -> list[Any]:
         parameters = sound(self, statistics)
         return with_fields(parameters, weights=np.full_like(parameters.weights, 1 / self.n_components))
 
-    return steps_replaced("m_step", m_step)
+    return steps_replaced(problem, "m_step", m_step)
 
 
 def hard_assignment(problem: MixtureProblem, plant: Any) -> list[Any]:
@@ -109,7 +105,7 @@ def divides_by_n_minus_1(problem: MixtureProblem, plant: Any) -> list[Any]:
         rows = np.maximum(own, 1.5)
         return with_fields(parameters, covariances=parameters.covariances * (rows / (rows - 1))[..., None, None])
 
-    return steps_replaced("m_step", m_step)[1:]
+    return steps_replaced(problem, "m_step", m_step)
 
 
 def sd_for_variance(problem: MixtureProblem, plant: Any) -> list[Any]:
@@ -119,7 +115,7 @@ def sd_for_variance(problem: MixtureProblem, plant: Any) -> list[Any]:
         parameters = sound(self, statistics)
         return with_fields(parameters, covariances=np.sqrt(np.maximum(parameters.covariances, 0)))
 
-    return steps_replaced("m_step", m_step)[1:]
+    return steps_replaced(problem, "m_step", m_step)
 
 
 def pooled_unweighted(problem: MixtureProblem, plant: Any) -> list[Any]:
@@ -132,16 +128,16 @@ def pooled_unweighted(problem: MixtureProblem, plant: Any) -> list[Any]:
         pooled = np.broadcast_to(own.mean(axis=-3, keepdims=True), own.shape).copy()
         return with_fields(parameters, covariances=pooled)
 
-    return steps_replaced("m_step", m_step)[1:]
+    return steps_replaced(problem, "m_step", m_step)
 
 
-def other_data(change: Callable[[Any], Any]) -> list[Any]:
-    """Both families built on data that are not what was given."""
+def other_data(problem: MixtureProblem, change: Callable[[Any], Any]) -> list[Any]:
+    """EM's mixture built on data that are not what was given."""
 
     def init(sound: Any, self: Any, data: Any, *arguments: Any, **options: Any) -> None:
         sound(self, change(data.distinct()), *arguments, **options)
 
-    return steps_replaced("__init__", init)
+    return steps_replaced(problem, "__init__", init)
 
 
 def with_rows(data: Any, columns: Any = None, counts: Any = None, labels: Any = None) -> Any:
@@ -164,12 +160,12 @@ def one_number_of_tosses(problem: MixtureProblem, plant: Any) -> list[Any]:
     def longest(data: Any) -> Any:
         return with_rows(data, np.column_stack([data.heads, np.full_like(data.tosses, data.tosses.max())]))
 
-    return other_data(longest)[:1]
+    return other_data(problem, longest)
 
 
 def counts_ignored(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Every distinct row once."""
-    return other_data(lambda data: with_rows(data, counts=np.ones_like(data.counts)))
+    return other_data(problem, lambda data: with_rows(data, counts=np.ones_like(data.counts)))
 
 
 def half_the_data(problem: MixtureProblem, plant: Any) -> list[Any]:
@@ -178,7 +174,7 @@ def half_the_data(problem: MixtureProblem, plant: Any) -> list[Any]:
     def half(data: Any) -> Any:
         return some_rows(data, slice(0, (len(data.counts) + 1) // 2))
 
-    return other_data(half)
+    return other_data(problem, half)
 
 
 def reported(change: Callable[..., Any]) -> list[Any]:
@@ -270,7 +266,7 @@ def no_binomial_coefficient(problem: MixtureProblem, plant: Any) -> list[Any]:
         return dataclasses.replace(statistics, log_likelihood=statistics.log_likelihood - terms @ tosses.counts)
 
     without = [patch.object(module, "log_densities", log_densities) for module in (em.coins.steps, em.coins.mixture)]
-    return [*without, *steps_replaced("e_step", e_step)[:1]]
+    return [*without, *steps_replaced(problem, "e_step", e_step)]
 
 
 def prior_forgotten(problem: MixtureProblem, plant: Any) -> list[Any]:
@@ -293,7 +289,7 @@ def prior_forgotten(problem: MixtureProblem, plant: Any) -> list[Any]:
             mixed[name] = values
         return with_fields(parameters, **mixed)
 
-    return steps_replaced("m_step", m_step)
+    return steps_replaced(problem, "m_step", m_step)
 
 
 def mode_on_other_scale(problem: MixtureProblem, plant: Any) -> list[Any]:
@@ -306,7 +302,7 @@ def mode_on_other_scale(problem: MixtureProblem, plant: Any) -> list[Any]:
         other.prior = settings.part_of(problem.family).prior_on_other_scale(self.prior)
         return sound(other, statistics)
 
-    return steps_replaced("m_step", m_step)
+    return steps_replaced(problem, "m_step", m_step)
 
 
 def stale_fit(problem: MixtureProblem, plant: Any) -> list[Any]:

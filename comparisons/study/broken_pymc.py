@@ -10,11 +10,12 @@ from unittest.mock import patch
 
 import numpy as np
 
-import models.coins.model
 import models.gaussians.normal_distribution
+import models.mixture_distribution
 from comparisons.families.mixtures import MixtureProblem
 from comparisons.study import settings
 from comparisons.study.broken_em import some_rows
+from comparisons.study.replaced import everywhere
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -54,15 +55,11 @@ def sd_for_variance(problem: MixtureProblem, plant: Any) -> list[Any]:
 def weights_not_normalised(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Weights that sum to the number of components."""
     shift = float(np.log(problem.comparison.n_components))
-    found = []
-    for module in (models.coins.model, models.gaussians.normal_distribution):
-        sound = module.mixture_log_density
 
-        def density(log_weights: Any, *rest: Any, sound: Any = sound) -> Any:
-            return sound(log_weights + shift, *rest)
+    def density(sound: Any, log_weights: Any, *rest: Any) -> Any:
+        return sound(log_weights + shift, *rest)
 
-        found.append(patch.object(module, "mixture_log_density", density))
-    return found
+    return everywhere(models.mixture_distribution.mixture_log_density, density)
 
 
 def _model(change: Callable[[pm.Model, MixtureProblem], None]) -> list[Any]:
@@ -77,19 +74,20 @@ def _model(change: Callable[[pm.Model, MixtureProblem], None]) -> list[Any]:
     return [patch.object(MixtureProblem, "model", model)]
 
 
-def _locations(model: pm.Model) -> Any:
-    """``(K,)`` of the first feature."""
-    return model["head_probabilities"] if "head_probabilities" in model.named_vars else model["means"][:, 0]
+def _locations(model: pm.Model, problem: MixtureProblem) -> Any:
+    """``(K,)`` the first number of each component."""
+    variable = model[problem.family.variables[0]]
+    return variable[(slice(None), *[0] * (variable.ndim - 1))]
 
 
 def potential(problem: MixtureProblem, plant: Any) -> list[Any]:
     """A potential that pulls the locations towards each other, a tenth of a nat for each unit squared."""
 
-    def add(model: pm.Model, _: MixtureProblem) -> None:
+    def add(model: pm.Model, problem: MixtureProblem) -> None:
         import pymc as pm
 
         with model:
-            pm.Potential("pull", -0.1 * (_locations(model) ** 2).sum())
+            pm.Potential("pull", -0.1 * (_locations(model, problem) ** 2).sum())
 
     return _model(add)
 
@@ -97,12 +95,12 @@ def potential(problem: MixtureProblem, plant: Any) -> list[Any]:
 def ordering(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Components have to ascend, by a potential without the K! that belongs to it."""
 
-    def add(model: pm.Model, _: MixtureProblem) -> None:
+    def add(model: pm.Model, problem: MixtureProblem) -> None:
         import pymc as pm
         import pytensor.tensor as pt
 
         with model:
-            places = _locations(model)
+            places = _locations(model, problem)
             pm.Potential("ascending", pt.switch(pt.all(places[1:] > places[:-1]), 0.0, -np.inf))
 
     return _model(add)

@@ -197,7 +197,7 @@ def tails_cut(problem: MixtureProblem, plant: Any) -> list[Any]:
     def cut(sound: Any, asked: MixtureProblem, density: Any, *rest: Any) -> Any:
         tree = sound(asked, density, *rest)
         posterior = nuts.canonical(asked, tree, exchangeable(density.model))
-        name = "means" if "means" in posterior else "head_probabilities"
+        name = asked.family.variables[0]
         values = posterior[name].values.reshape(*posterior[name].shape[:2], -1)[..., 0]
         low, high = np.quantile(values, [CUT, 1 - CUT])
         random = np.random.default_rng(0)
@@ -275,7 +275,7 @@ def one_parameter_permuted(problem: MixtureProblem, plant: Any) -> list[Any]:
 
     def permuted(asked: MixtureProblem, tree: Any, groups: Any) -> Any:
         posterior = sound(asked, tree, groups)
-        name = "means" if "means" in posterior else "head_probabilities"
+        name = asked.family.variables[0]
         values = posterior[name]
         return posterior.assign({name: (values.dims, values.values[:, :, ::-1].copy())})
 

@@ -12,6 +12,7 @@ import em.search.runs
 import em.search.starts
 import em.uncertainty.curvature
 from comparisons.families.mixtures import MixtureProblem
+from comparisons.study import settings
 from comparisons.study.broken_em import moved_to, reported, steps_replaced, with_fields
 from comparisons.study.replaced import everywhere
 
@@ -83,13 +84,12 @@ def lowers(problem: MixtureProblem, plant: Any) -> list[Any]:
 
     def m_step(sound: Any, self: Any, statistics: Any) -> Any:
         parameters = sound(self, statistics)
-        name = "means" if hasattr(parameters, "means") else "head_probabilities"
+        name = problem.family.variables[0]
         values = getattr(parameters, name)
-        axis = -2 if name == "means" else -1
-        centre = values.mean(axis=axis, keepdims=True)
+        centre = values.mean(axis=-settings.part_of(problem.family).own_axes(self)[name], keepdims=True)
         return with_fields(parameters, **{name: centre + 0.9 * (values - centre)})
 
-    return steps_replaced("m_step", m_step)
+    return steps_replaced(problem, "m_step", m_step)
 
 
 def information_times(factor: float) -> Callable[[MixtureProblem, Any], list[Any]]:

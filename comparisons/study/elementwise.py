@@ -9,10 +9,13 @@ import numpy as np
 
 from models.inputs import Floats
 
+# Outcomes this near to each other, in the units of the settings, are taken for one.
+NEAR = 0.5
+
 
 def near(columns: Floats) -> Floats:
     """By what rows are taken for one: what was observed, whatever stands beside it."""
-    return columns[:, :1]
+    return np.round(columns[:, :1] / NEAR)
 
 
 def neighbour(columns: Floats) -> Floats:

@@ -14,6 +14,7 @@ from typing import Any
 from comparisons.results.result import Engine
 from comparisons.study import broken_comparison, broken_em, broken_pymc, broken_sampler, broken_search
 from comparisons.study.fault import Fault, Planting
+from comparisons.study.settings import PARTS
 
 
 def _em(name: str, words: str, settings: tuple[str, ...], patches: Planting, **options: Any) -> Fault:
@@ -48,6 +49,11 @@ T, M = "normals-tied-apart", "normals-three-clusters"
 # Forms of covariance that hold something back.
 D, PT = "normals-plane-diagonal-apart", "normals-plane-tied-apart"
 PLANE = (D, PT)
+# Where any family shows what is broken in all of them, and the plane where each form may.
+FAMILIES = tuple(part.PLANTED[0].name for part in PARTS.values())
+EVERY = (*(name for name in FAMILIES if name != N), N, *PLANE)
+# Rows of more than one column.
+MANY = tuple(name for name in EVERY if name != N)
 # What an observed information is taken times.
 FACTORS = (0.5, 1.2, 2.0)
 
@@ -55,15 +61,15 @@ ALL = (
     _em(
         "divides-by-n",
         "The M-step divides by n instead of the responsibilities' sum.",
-        (C, N, *PLANE),
+        EVERY,
         broken_em.divides_by_n,
     ),
-    _em("forgets-weights", "The E-step forgets the weights.", (C, N, *PLANE), broken_em.forgets_weights),
-    _em("weights-not-updated", "The weights are never updated.", (C, N, *PLANE), broken_em.weights_not_updated),
+    _em("forgets-weights", "The E-step forgets the weights.", EVERY, broken_em.forgets_weights),
+    _em("weights-not-updated", "The weights are never updated.", EVERY, broken_em.weights_not_updated),
     _em(
         "hard-assignment",
         "Rows are assigned wholly to their likeliest component.",
-        (C, N, *PLANE),
+        EVERY,
         broken_em.hard_assignment,
     ),
     _em("variance-n-minus-1", "Variances are divided by n_k - 1.", (N, *PLANE), broken_em.divides_by_n_minus_1),
@@ -78,62 +84,58 @@ ALL = (
     _em(
         "counts-ignored",
         "Rows that were seen several times count once.",
-        (C, N, *PLANE, "normals-overlap"),
+        (*EVERY, "normals-overlap"),
         broken_em.counts_ignored,
     ),
-    _em("half-the-data", "The last half of the data is ignored.", (C, N, *PLANE), broken_em.half_the_data),
+    _em("half-the-data", "The last half of the data is ignored.", EVERY, broken_em.half_the_data),
     _em(
         "stopped-early",
         "EM stops after three steps and says that it has converged.",
-        (C, N, *PLANE),
+        EVERY,
         broken_em.stopped_early,
     ),
-    _em("saddle", "The saddle of equal components is reported.", (C, N, *PLANE), broken_em.at_the_saddle),
+    _em("saddle", "The saddle of equal components is reported.", EVERY, broken_em.at_the_saddle),
     _em("lesser-mode", "A lesser mode is reported.", (M, "normals-nested"), broken_em.lesser_mode, kind="statistical"),
     _em(
         "late-log-likelihood",
         "The log-likelihood is from before the last M-step that raised it by 1e-4 nats.",
-        (C, N, *PLANE),
+        EVERY,
         broken_em.late_log_likelihood,
     ),
     _em("no-binomial-coefficient", "The binomial coefficient is dropped.", (C,), broken_em.no_binomial_coefficient),
     _em(
         "prior-forgotten",
         "MAP-EM forgets the prior in one component.",
-        (C, N, *PLANE, "coins-informed"),
+        (*EVERY, "coins-informed"),
         broken_em.prior_forgotten,
     ),
-    _em(
-        "mode-on-other-scale", "MAP-EM finds the mode on another scale.", (C, N, *PLANE), broken_em.mode_on_other_scale
-    ),
-    _pymc(
-        "other-prior", "The prior is not the declared one.", (C, N, *PLANE), broken_pymc.other_prior, own_graph=False
-    ),
+    _em("mode-on-other-scale", "MAP-EM finds the mode on another scale.", EVERY, broken_em.mode_on_other_scale),
+    _pymc("other-prior", "The prior is not the declared one.", EVERY, broken_pymc.other_prior, own_graph=False),
     _pymc(
         "sd-for-variance",
         "The variance is used as a standard deviation.",
         (N, D),
         broken_pymc.sd_for_variance,
     ),
-    _pymc("row-dropped", "One observation is dropped.", (C, N, *PLANE), broken_pymc.row_dropped, own_graph=False),
-    _pymc("weights-not-normalised", "Weights sum to K.", (C, N, *PLANE), broken_pymc.weights_not_normalised),
+    _pymc("row-dropped", "One observation is dropped.", EVERY, broken_pymc.row_dropped, own_graph=False),
+    _pymc("weights-not-normalised", "Weights sum to K.", EVERY, broken_pymc.weights_not_normalised),
     _sampler(
         "lesser-mode", "All chains sit in a lesser mode.", (M,), broken_sampler.in_lesser_mode, kind="statistical"
     ),
-    _sampler("frozen-chain", "One chain never moves.", (C, N, *PLANE), broken_sampler.frozen_chain),
-    _sampler("copied-chain", "One chain is a copy of another.", (C, N, *PLANE), broken_sampler.copied_chain),
-    _sampler("few-draws", "Each chain has 25 draws.", (C, N, *PLANE), broken_sampler.few_draws, kind="statistical"),
+    _sampler("frozen-chain", "One chain never moves.", EVERY, broken_sampler.frozen_chain),
+    _sampler("copied-chain", "One chain is a copy of another.", EVERY, broken_sampler.copied_chain),
+    _sampler("few-draws", "Each chain has 25 draws.", EVERY, broken_sampler.few_draws, kind="statistical"),
     _sampler(
         "tails-cut",
         "The outer 5 % on either side of one parameter are cut.",
-        (C, N, *PLANE),
+        EVERY,
         broken_sampler.tails_cut,
         kind="statistical",
     ),
     _sampler(
         "neighbouring-data",
         "The draws are from data with one row changed.",
-        (C, N, *PLANE),
+        EVERY,
         broken_sampler.neighbouring_data,
     ),
     _sampler(
@@ -147,7 +149,7 @@ ALL = (
         _em(
             f"information-times-{factor:g}",
             f"Standard errors are of an information {factor:g} times what it is.",
-            (C, N, *PLANE),
+            EVERY,
             broken_search.information_times(factor),
             kind="deterministic",
         )
@@ -156,7 +158,7 @@ ALL = (
     _em(
         "complete-data-errors",
         "Standard errors are of complete data, as if the components were seen.",
-        (C, N, *PLANE),
+        EVERY,
         broken_search.complete_data_information,
     ),
     _em(
@@ -175,7 +177,7 @@ ALL = (
     _em(
         "one-start",
         "A search starts where all components are equal, and only there.",
-        (C, N, *PLANE),
+        EVERY,
         broken_search.one_start,
     ),
     _em(
@@ -188,16 +190,16 @@ ALL = (
     _em(
         "lowers-its-objective",
         "An M-step lowers the objective, and EM's guard stops it.",
-        (C, N, *PLANE),
+        EVERY,
         broken_search.lowers,
         guarded=True,
     ),
-    _pymc("potential", "The model has a potential that was not declared.", (C, N, *PLANE), broken_pymc.potential),
-    _pymc("jacobian-dropped", "Transforms have no Jacobian.", (C, N, *PLANE), broken_pymc.jacobian_dropped),
+    _pymc("potential", "The model has a potential that was not declared.", EVERY, broken_pymc.potential),
+    _pymc("jacobian-dropped", "Transforms have no Jacobian.", EVERY, broken_pymc.jacobian_dropped),
     _pymc(
         "ordering",
         "Components have to ascend, without the K! that belongs to it.",
-        (C, N, *PLANE),
+        EVERY,
         broken_pymc.ordering,
     ),
     _pymc(
@@ -206,44 +208,41 @@ ALL = (
         ("coins-equal-apart", T),
         broken_pymc.weights_left_free,
     ),
-    _sampler(
-        "shifted-copies", "All chains are the first, begun elsewhere.", (C, N, *PLANE), broken_sampler.shifted_copy
-    ),
-    _sampler("reversed-copy", "One chain is another one backwards.", (C, N, *PLANE), broken_sampler.reversed_copy),
+    _sampler("shifted-copies", "All chains are the first, begun elsewhere.", EVERY, broken_sampler.shifted_copy),
+    _sampler("reversed-copy", "One chain is another one backwards.", EVERY, broken_sampler.reversed_copy),
     _comparison(
         "one-parameter-permuted",
         "One parameter of the components is permuted alone.",
-        (C, N, *PLANE),
+        EVERY,
         broken_sampler.one_parameter_permuted,
         or_else=("sampler",),
     ),
     _comparison(
         "stale-fit",
         "EM's stored result is of data that have changed since.",
-        (C, N, *PLANE),
+        EVERY,
         broken_em.stale_fit,
         or_else=("em",),
     ),
-    _comparison(
-        "labels-rotated", "Components of the draws are read one off.", (C, N, *PLANE), broken_comparison.labels_rotated
-    ),
+    _comparison("labels-rotated", "Components of the draws are read one off.", EVERY, broken_comparison.labels_rotated),
     _comparison(
         "errors-of-others",
         "The table prints the standard errors of other quantities.",
-        (C, N, *PLANE),
+        EVERY,
         broken_comparison.errors_of_others,
     ),
     _shared(
         "rows-merged",
         "Bags of equal heads, or rows near each other, are one.",
-        (C, N, *PLANE),
+        EVERY,
         broken_comparison.merges_rows,
     ),
+    _shared("counts-dropped", "Both engines count each distinct row once.", EVERY, broken_comparison.drops_counts),
     _shared(
-        "counts-dropped", "Both engines count each distinct row once.", (C, N, *PLANE), broken_comparison.drops_counts
-    ),
-    _shared(
-        "columns-sorted-apart", "Each column is sorted by itself.", (C, *PLANE), broken_comparison.sorts_columns_apart
+        "columns-sorted-apart",
+        "Each column is sorted by itself.",
+        MANY,
+        broken_comparison.sorts_columns_apart,
     ),
     _shared(
         "wrong-shrinkage",
@@ -251,7 +250,7 @@ ALL = (
         ("normals-default-prior", "normals-plane-default-prior"),
         broken_comparison.wrong_shrinkage,
     ),
-    _shared("wrong-order", "Components descend.", (C, N, *PLANE), broken_comparison.wrong_canonical_order),
+    _shared("wrong-order", "Components descend.", EVERY, broken_comparison.wrong_canonical_order),
     _shared(
         "variances-for-deviations",
         "Variances are called standard deviations, or the other way round.",

@@ -12,7 +12,7 @@ from comparisons.families import COINS, EXPONENTIALS, GAMMAS, GAUSSIANS, POISSON
 from comparisons.families.family import Family
 from comparisons.study import coins, elementwise, exponentials, gammas, gaussians, poissons
 
-_PARTS = {
+PARTS = {
     COINS.name: coins,
     GAUSSIANS.name: gaussians,
     POISSONS.name: poissons,
@@ -20,12 +20,12 @@ _PARTS = {
     GAMMAS.name: gammas,
 }
 
-CLEAN = tuple(setting for part in _PARTS.values() for setting in part.CLEAN)
-PLANTED = tuple(setting for part in _PARTS.values() for setting in part.PLANTED)
+CLEAN = tuple(setting for part in PARTS.values() for setting in part.CLEAN)
+PLANTED = tuple(setting for part in PARTS.values() for setting in part.PLANTED)
 SETTINGS = {setting.name: setting for setting in (*CLEAN, *PLANTED)}
-CALIBRATION = {setting.name: setting for part in _PARTS.values() for setting in part.CALIBRATION}
+CALIBRATION = {setting.name: setting for part in PARTS.values() for setting in part.CALIBRATION}
 
 
 def part_of(family: Family) -> SimpleNamespace:
     """The family's own part of the studies; what it leaves out is that of numbers, one a component."""
-    return SimpleNamespace(**(vars(elementwise) | vars(_PARTS[family.name])))
+    return SimpleNamespace(**(vars(elementwise) | vars(PARTS[family.name])))

@@ -77,26 +77,24 @@ has been run so far. Priors and populations are numbers fixed beforehand, in the
 def _made(directory: Path, study: Study) -> str:
     """What made the families' tables, a line for each command and commit."""
     made: dict[tuple[str, str, str], list[str]] = {}
-    planned = there = 0
+    planned = missing = 0
     for path in sorted(directory.glob(f"*/{study}.json")):
         one, family = json.loads(path.read_text(encoding="utf-8")), path.parent.name
         versions = ", ".join(f"{name} {version}" for name, version in one["versions"].items())
         made.setdefault((one["command"], one["git_commit"], versions), []).append(family)
         words = shlex.split(one["command"])
         asked = dict(pairwise(words))
-        planned += len(plan(study, int(asked["--replicates"]), int(asked["--seed"]), family))
+        asked_for = len(plan(study, int(asked["--replicates"]), int(asked["--seed"]), family))
         with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-            there += sum(1 for _ in csv.DictReader(file))
+            missing += max(0, asked_for - sum(1 for _ in csv.DictReader(file)))
+        planned += asked_for
     lines = [
         f"* {', '.join(families)}: `{command} --out docs/{directory.name}` at commit `{commit}` ({versions})"
         for (command, commit, versions), families in made.items()
     ]
-    missing = (
-        ""
-        if there == planned
-        else f"Of {planned} replicates {planned - there} are missing: not reached, or ended with an error.\n\n"
-    )
-    return "\n".join(lines) + "\n\n" + missing
+    if missing:
+        lines.append(f"\nOf {planned} replicates {missing} are missing: not reached, or ended with an error.")
+    return "\n".join(lines) + "\n\n"
 
 
 def _rate(rate: Rate) -> str:

@@ -85,6 +85,24 @@ def test_the_rule_for_what_a_fault_in_em_changes(name: str) -> None:
     assert fault.changed(problem, broken, plant, 1) == (not unchanged)
 
 
+# Of every family some, and of all faults that any family can have each in one of them; steps of gammas are slow.
+IN_TURN = [
+    (fault.name, [name for name in faults.FAMILIES if not name.startswith("gammas")][j % (len(faults.FAMILIES) - 1)])
+    for j, fault in enumerate(
+        f for f in faults.ALL if f.in_em and not f.guarded and set(faults.FAMILIES) <= set(f.settings)
+    )
+]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("name", "setting"), IN_TURN, ids=str)
+def test_what_is_broken_in_every_family_changes_its_fit(name: str, setting: str) -> None:
+    problem, fault = simulate(settings.SETTINGS[setting], 1).problem, faults.FAULTS[name]
+    with fault.planted(problem) as plant:
+        broken = fault.estimates(problem, 1)
+    assert fault.changed(problem, broken, plant, 1)
+
+
 def test_sound_estimates_change_nothing() -> None:
     fault = faults.FAULTS["em-divides-by-n"]
     problem = simulate(settings.SETTINGS["coins-repeated"], 1).problem
@@ -97,8 +115,8 @@ def test_plans_have_every_setting_and_no_replicate_twice() -> None:
         assert len(tasks) == len(set(tasks))
         assert expected in (None, len(tasks))
     planted = campaign.plan("faults", 30, 1)
-    assert sum(task.fault == "em-saddle" for task in planted) == 4 * campaign.DETERMINISTIC
-    assert sum(task.fault == "sampler-tails-cut" for task in planted) in (30, 32)
+    assert sum(task.fault == "em-saddle" for task in planted) == len(faults.EVERY) * campaign.DETERMINISTIC
+    assert 30 <= sum(task.fault == "sampler-tails-cut" for task in planted) < 30 + len(faults.EVERY)
     sizes = dict.fromkeys(FAMILIES, 0)
     for task in campaign.plan("clean", 100, 1):
         sizes[settings.SETTINGS[task.setting].family] += 1
@@ -111,7 +129,7 @@ def test_a_study_of_one_family_is_its_part_of_the_study_of_all(study: campaign.S
     parts = {family: campaign.plan(study, 20, 1, family) for family in FAMILIES}
     assert all(campaign.setting_of(task).family == family for family, part in parts.items() for task in part)
     assert sorted(map(repr, everything)) == sorted(repr(task) for part in parts.values() for task in part)
-    assert all(parts.values()) or study in ("curves", "faults")
+    assert all(parts.values()) or study == "curves"
 
 
 def test_every_form_in_one_two_and_three_features_is_simulated_soundly() -> None:
