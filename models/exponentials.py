@@ -72,7 +72,9 @@ class ExponentialParameters(ElementwiseParameters):
 
     def simulate(self, components: Integers, random: np.random.Generator) -> Floats:
         """Draw whole waits of these ``components`` ``(n,)``, counted from 0."""
-        return np.asarray(random.exponential(1 / self.rates[components]))
+        with np.errstate(divide="ignore"):
+            scales = 1 / self.rates[components]
+        return np.asarray(random.exponential(scales))
 
 
 @dataclass(frozen=True, slots=True)

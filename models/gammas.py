@@ -88,7 +88,9 @@ class GammaParameters(ElementwiseParameters):
 
     def simulate(self, components: Integers, random: np.random.Generator) -> Floats:
         """Draw whole waits of these ``components`` ``(n,)``, counted from 0."""
-        return np.asarray(random.gamma(self.shapes[components], 1 / self.rates[components]))
+        with np.errstate(divide="ignore"):
+            scales = 1 / self.rates[components]
+        return np.asarray(random.gamma(self.shapes[components], scales))
 
 
 @dataclass(frozen=True, slots=True)

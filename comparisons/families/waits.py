@@ -64,8 +64,9 @@ class WaitFamily(ElementwiseFamily, ABC):
         return float(data.y[data.censored == 1].min(initial=np.inf))
 
     def statistics(self, comparison: Comparison, data: Any) -> dict[str, float]:
-        cut = {"share of waits censored": float(data.counts @ data.censored / data.n)} if data.censored.any() else {}
-        return super().statistics(comparison, data) | cut
+        return super().statistics(comparison, data) | {
+            "share of waits censored": float(data.counts @ data.censored / data.n)
+        }
 
     def structurally_unidentified(self, problem: Setup) -> str | None:
         return None if (problem.data.censored == 0).any() else "no wait was seen to end, so all may last for ever"

@@ -27,7 +27,10 @@ def predictive_checks(
     drawn = list(simulation.replicates(draws, random))
     observed = simulation.statistics()
     every = [simulation.statistics(data) for data in drawn]
-    found = [_placed(name, value, np.array([each[name] for each in every])) for name, value in observed.items()]
+    of_replicates = {name: np.array([each[name] for each in every]) for name in observed}
+    # What is the same in every replicate and in the data says nothing.
+    telling = [name for name, value in observed.items() if (of_replicates[name] != value).any()]
+    found = [_placed(name, observed[name], of_replicates[name]) for name in telling or observed]
     curves = simulation.predictive_curves(drawn, _curve)
     return PredictiveChecks(_sentence(found, len(drawn)), found, curves, len(drawn), INTERVAL)
 

@@ -91,7 +91,8 @@ def climb(
     parameters = start
     points = [mixture.to_vector(start)]
     statistics, value = _evaluate(mixture, start)
-    if not np.isfinite(value):
+    # At a bound the prior may have no density where the data have one: a step of EM leaves it.
+    if not np.isfinite(statistics.log_likelihood):
         raise ValueError("the start gives the data probability 0; move its probabilities off 0 and 1")
     trace = [value]
     ahead, arrival = extrapolation(acceleration, mixture, settled=settled), Arrival(mixture, points, trace)

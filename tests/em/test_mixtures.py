@@ -22,7 +22,16 @@ from em.gaussians.mixture import GaussianMixture
 from em.mixture import Mixture, responsibilities
 from em.search.starts import starts
 from em.uncertainty.curvature import curvature, derivatives
-from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, GaussianPrior, Measurements
+from models import (
+    CoinParameters,
+    CoinPrior,
+    CoinTosses,
+    ExponentialPrior,
+    GaussianParameters,
+    GaussianPrior,
+    Measurements,
+    WaitingTimes,
+)
 from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats
 from models.mixtures import MixtureWeights, canonical_permutation, exchangeable_groups
@@ -304,3 +313,17 @@ EMPTY = [(problem, point) for problem in FEW for point in [emptied(problem)] if 
 def test_rounding_is_a_number_where_a_component_is_empty(problem: Problem, point: Any) -> None:
     size = problem.mixture.rounding(point, problem.mixture.e_step(point))
     assert 0 < size < 1e-10 * abs(objective(problem.mixture, point))
+
+
+def test_a_step_leaves_a_bound_where_the_prior_has_no_density() -> None:
+    tosses = CoinTosses([0, 0, 0, 7, 8], 10)
+    waits = WaitingTimes([1, 2, 3, 0.5, 50, 60], censored=[0, 0, 0, 0, 1, 1])
+    for fit in (
+        em.coin_mixture(tosses, 2, prior=CoinPrior(2, 2, 2), start=CoinParameters([0.6, 0.4], [0, 0.75])),
+        em.exponential_mixture(
+            waits, 2, prior=ExponentialPrior(2, 2, 2), start=em.exponential_mixture(waits, 2).parameters
+        ),
+    ):
+        assert fit.trace[0] == -np.inf
+        assert np.isfinite(fit.trace[1:]).all()
+        assert fit.status == "converged"

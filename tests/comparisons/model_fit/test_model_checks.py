@@ -18,7 +18,15 @@ from comparisons.families.mixtures import MixtureProblem
 from comparisons.model_fit import goodness_of_fit, posterior_predictive, power_scaling
 from comparisons.model_fit.model_checks import NOT_CONVERGED, model_checks
 from comparisons.results.report_data import GoodnessOfFit
-from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, Measurements
+from models import (
+    CoinParameters,
+    CoinPrior,
+    CoinTosses,
+    ExponentialParameters,
+    GaussianParameters,
+    Measurements,
+    WaitingTimes,
+)
 from tests.declared import declare
 
 RANDOM = np.random.default_rng(7)
@@ -359,3 +367,22 @@ def test_a_refit_that_is_narrow_is_no_fit() -> None:
     # Two rows with a component to themselves: a maximum, as every likelihood of this kind has many.
     narrow = GaussianParameters([30 / 32, 2 / 32], [0.0, 8.0005], [1.0, 1e-6])
     assert problem.simulation.refitted(problem.data, [narrow]) is None
+
+
+def test_replicates_without_a_censored_wait_are_checked_like_others() -> None:
+    problem = declare(WaitingTimes([1, 2, 3, 0.5, 50], censored=[0, 0, 0, 0, 1]))
+    simulation = problem.simulation
+    assert simulation is not None
+    short, whole = ExponentialParameters([1.0], [3.0]), WaitingTimes([1, 2, 3, 0.5, 50])
+    found = posterior_predictive.predictive_checks(simulation, [short] * 3, np.random.default_rng(1)).statistics
+    (cut,) = [each for each in found if each.name == "share of waits censored"]
+    assert (cut.observed, cut.high) == (0.2, 0.0)
+    # Of waits none of which was censored it is 0 in every replicate too, and not told.
+    simulation = declare(whole).simulation
+    assert simulation is not None
+    found = posterior_predictive.predictive_checks(simulation, [short] * 3, np.random.default_rng(1)).statistics
+    assert "share of waits censored" not in [each.name for each in found]
+    # All waits of a component may last for ever.
+    assert np.isinf(
+        ExponentialParameters([0.5, 0.5], [0.0, 1.0]).simulate(np.zeros(3, int), np.random.default_rng(1))
+    ).all()
