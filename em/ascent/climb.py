@@ -18,6 +18,10 @@ type Ending = Literal["converged", "collapsed", "iteration limit"]
 
 # Plain EM on the slowest reference problem (a binomial mixture at rate 0.999) takes about 20,000.
 MAX_ITERATIONS = 200_000
+# Steps after which a bound is tried that a parameter creeps to, and again after twice as many.
+CREPT = 256
+# What is left of the way to the bound then, of that after half of the steps.
+CREEPS = 0.75
 # The objective may fall by so many roundings of all that it is made of, and by no more.
 ROUNDING = 64.0
 
@@ -96,10 +100,13 @@ def climb(
         raise ValueError("the start gives the data probability 0; move its probabilities off 0 and 1")
     trace = [value]
     ahead, arrival = extrapolation(acceleration, mixture, settled=settled), Arrival(mixture, points, trace)
-    taken = refused = 0
+    taken = refused = looks = 0
 
     def ended(ending: Ending) -> Climb:
-        evaluations, judged = len(trace) + refused + ahead.looks, arrival.judged if ending == "converged" else None
+        evaluations, judged = (
+            len(trace) + refused + ahead.looks + looks,
+            arrival.judged if ending == "converged" else None,
+        )
         return Climb(points, trace, ending, evaluations, taken, refused, judged, arrival.rate, arrival.remaining)
 
     while len(trace) <= max_iterations:
@@ -111,6 +118,9 @@ def climb(
             jump = _no_worse(mixture, guess, trace[-1] + (_next_gain(trace) if ahead.demanding else 0.0))
             ahead.learn(taken=jump is not None)
             taken, refused = taken + (jump is not None), refused + (jump is None)
+        if len(trace) >= CREPT and len(trace) & (len(trace) - 1) == 0:
+            bounded, looked = _at_bound(mixture, points[len(points) // 2], following, trace[-1])
+            jump, looks = bounded or jump, looks + looked
         if jump is not None:
             following, parameters, statistics, value = jump
         elif mixture.exists(following):
@@ -131,6 +141,28 @@ def _evaluate(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, float]:
     return statistics, float(value)
 
 
+type _Guess = tuple[Floats, Any, Any, float]
+
+
+def _at_bound(mixture: Mixture[Any, Any], before: Floats, point: Floats, least: float) -> tuple[_Guess | None, int]:
+    """The point with a parameter at the bound that it creeps towards, where the objective rises on all of the way; E-steps made.
+
+    Where less is known of what is latent the nearer the bound is, steps shorten as fast as the way that is left: EM halves it
+    with twice as many steps, and never arrives.
+    """
+    best, looks = None, 0
+    for place, bound in mixture.bounds():
+        left, there = abs(point[place] - bound), point.copy()
+        if not 0 < left < CREEPS * abs(before[place] - bound):
+            continue
+        there[place] = (point[place] + bound) / 2
+        half = _no_worse(mixture, there.copy(), least)
+        there[place] = bound
+        found = half and _no_worse(mixture, there, half[-1])
+        best, looks = found or best, looks + 1 + (half is not None)
+    return best, looks
+
+
 def _next_gain(trace: list[float]) -> float:
     """What the next EM step would gain, were gains to go on in the ratio of the last two: what a guess has to gain too."""
     last = trace[-1] - trace[-2]
@@ -138,7 +170,7 @@ def _next_gain(trace: list[float]) -> float:
     return max(last, 0.0) * last / before if before > 0 else 0.0
 
 
-def _no_worse(mixture: Mixture[Any, Any], guess: Floats, least: float) -> tuple[Floats, Any, Any, float] | None:
+def _no_worse(mixture: Mixture[Any, Any], guess: Floats, least: float) -> _Guess | None:
     """A guess with its parameters, statistics and objective; None where it has none or the objective is below, but for rounding.
 
     Near the end what a guess gains is less than the rounding of the objective, and half of all guesses would be refused.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 
 import em
 from comparisons.datasets import load
-from models import CoinTosses
+from models import CoinTosses, ExponentialParameters, WaitingTimes
 from tests.problems import COVARIANCES
 
 
@@ -52,3 +53,19 @@ def test_a_plateau_under_a_ratio_is_given_up() -> None:
         fit.parameters.covariances / np.cov(y.T), fit.parameters.covariances[0, 0, 0] / np.cov(y.T)[0, 0]
     )
     assert fit.evaluations < 20_000
+
+
+@pytest.mark.parametrize("acceleration", [None, "squarem"])
+def test_a_parameter_that_creeps_to_its_bound_arrives(acceleration: Any) -> None:
+    # All long waits were cut short: the nearer their rate is to 0, the less is known of when they end.
+    waits = WaitingTimes([0.2, 0.5, 0.5, 1, 1, 1.5, 2, 3, 20, 30], censored=[0] * 8 + [1] * 2)
+    found = em.exponential_mixture(waits, 2)
+    start = ExponentialParameters([0.4, 0.6], [0.05, 0.5])
+    crept = em.exponential_mixture(waits, 2, start=start, acceleration=acceleration)
+    assert (crept.status, crept.parameters.rates[0]) == ("boundary", 0)
+    assert crept.log_likelihood == pytest.approx(found.log_likelihood, abs=1e-9)
+    assert np.diff(crept.trace).min() >= -1e-12
+    # A component that comes near its bound and leaves it again is not held there.
+    inside = em.exponential_mixture(WaitingTimes([*waits.y, 60.0], censored=[*waits.censored, 0]), 2, start=start)
+    assert inside.status == "converged"
+    assert inside.parameters.rates[0] > 0.005
