@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 
 from em.ascent.acceleration import Acceleration
 from em.fit import Fit, Method, checked_options, fit_mixture
-from em.mixture import Scale, Sum, block_diagonal, fitting_start, has_mode, log_weights, trusted
+from em.mixture import REPLAY_STEPS, Scale, Sum, block_diagonal, fitting_start, has_mode, log_weights, trusted
 from em.rows.sample import SAMPLE, drawn, keys
 from em.search.starts import Starts
 from em.weights import from_weight_coordinates, weight_basis, weight_coordinates, weight_prior_derivatives
@@ -68,7 +68,7 @@ class ElementwiseMixture(ABC):
     modal: ClassVar[dict[str, float]] = {"shape": 1.0, "concentration": 1.0}
     domains: ClassVar[dict[str, Domain]]
     errors: ClassVar[type[Any]]
-    in_memory, rowless = True, False
+    in_memory, rowless, replay_steps = True, False, REPLAY_STEPS
     bounded, interpolated, unit = True, 0, 0.0
     average = ""
     likelihood_offset = offset = 0.0

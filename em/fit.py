@@ -24,9 +24,7 @@ from models.mixtures import canonical_permutation
 
 type Method = Literal["em", "nelder-mead", "bfgs"]
 
-# Plain steps in which the way to the best optimum is shown; the slowest reference problem takes a third of them.
-REPLAY_STEPS = 30_000
-# Starts from which that is tried.
+# Starts from which the way to the best optimum is tried in plain steps.
 REPLAYED = 3
 # What a fit shows of itself.
 SHOWN = ("parameters", "log_likelihood", "log_posterior", "status", "iterations", "standard_errors", "modes")
@@ -262,7 +260,7 @@ def _replayed(
     """
     evaluations = 0
     for start in reached:
-        whole = run(start, REPLAY_STEPS)
+        whole = run(start, mixture.replay_steps)
         evaluations += whole.evaluations
         if whole.ending == "iteration limit":
             break

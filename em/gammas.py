@@ -25,7 +25,7 @@ from em.exponential import ExponentialMixture, Sums, products
 from em.fit import Fit
 from em.gamma_tails import Tail, tail
 from em.kernel import blocks_of
-from em.mixture import EPSILON, log_weights, responsibilities, trusted
+from em.mixture import DEAR_STEPS, EPSILON, log_weights, responsibilities, trusted
 from em.waits import WatchedWaits
 from em.weights import log_dirichlet, mode_of_weights
 from models.display import displayed
@@ -111,6 +111,7 @@ class GammaMixture(WatchedWaits, ExponentialMixture):
             np.sqrt(np.average((logs - np.average(logs, weights=self.counts)) ** 2, weights=self.counts)) or 1.0
         )
         if len(self.cut):
+            self.replay_steps = DEAR_STEPS
             ended = self.data.censored == 0
             kept = self.unknown & ended
             self.blocks = blocks_of(self.phi[:, kept], self.counts[kept].astype(float))

@@ -20,7 +20,7 @@ from em.ascent.acceleration import Acceleration
 from em.differences import STEP, Function, expanded, maximised, right_steps
 from em.elementwise import POSITIVE, PROBABILITY, REAL, Domain, ElementwiseMixture
 from em.fit import Fit, Method, checked_options, fit_mixture
-from em.mixture import EPSILON, block_diagonal, fitting_start, log_weights, responsibilities
+from em.mixture import DEAR_STEPS, EPSILON, REPLAY_STEPS, block_diagonal, fitting_start, log_weights, responsibilities
 from em.search.starts import Starts
 from em.uncertainty.curvature import derivatives, missing_information
 from em.weights import log_dirichlet, mode_of_weights
@@ -87,6 +87,7 @@ class GeneralMixture(ElementwiseMixture):
                 "StandardErrors", told, frozen=True, eq=False, namespace={"__repr__": displayed}
             )
         self.errors = self._of_family[family]
+        self.replay_steps = DEAR_STEPS if family.m_step is None else REPLAY_STEPS
         super().__init__(data, weights, prior)
         self._priors = self._densities_of(prior)
         self.discrete = not hasattr(

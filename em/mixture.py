@@ -24,6 +24,11 @@ AT_A_TIME = 2**17
 EPSILON = float(np.finfo(float).eps)
 
 
+# Of steps of microseconds; the slowest reference problem takes a third of them.
+REPLAY_STEPS = 30_000
+# The same of steps of milliseconds.
+DEAR_STEPS = 1000
+
 type Scale = Literal["identity", "log", "logit"]
 
 
@@ -54,7 +59,8 @@ class Mixture[P, S](Protocol):
 
     ``kind`` names the family. ``in_memory`` says that all rows are, so that they can be drawn again; ``rowless`` that there are
     none, as the fit was read from a file.
-    ``n`` counts all rows as often as they were seen, in a part too.
+    ``n`` counts all rows as often as they were seen, in a part too. ``replay_steps`` are the plain steps that a path is
+    worth.
     ``average`` is what the first parameter, averaged over the mixture, is called as a quantity; empty where it is none.
     ``unit`` is the size whose rounding is that of any entry of the full vector that is smaller: 0 where each has its own.
     ``bounded`` says that the objective is, so that no optimum is spurious for being narrow. A component has
@@ -70,6 +76,7 @@ class Mixture[P, S](Protocol):
     n_components: int
     weights: MixtureWeights
     in_memory: bool
+    replay_steps: int
     rowless: bool
     groups: Integers
     labels: Integers

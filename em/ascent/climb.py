@@ -20,8 +20,6 @@ type Ending = Literal["converged", "collapsed", "iteration limit"]
 MAX_ITERATIONS = 200_000
 # Steps after which a bound is tried that a parameter creeps to, and again after twice as many.
 CREPT = 256
-# What is left of the way to the bound then, of that after half of the steps.
-CREEPS = 0.75
 # The objective may fall by so many roundings of all that it is made of, and by no more.
 ROUNDING = 64.0
 
@@ -153,7 +151,7 @@ def _at_bound(mixture: Mixture[Any, Any], before: Floats, point: Floats, least: 
     best, looks = None, 0
     for place, bound in mixture.bounds():
         left, there = abs(point[place] - bound), point.copy()
-        if not 0 < left < CREEPS * abs(before[place] - bound):
+        if not 0 < left < abs(before[place] - bound):
             continue
         there[place] = (point[place] + bound) / 2
         half = _no_worse(mixture, there.copy(), least)

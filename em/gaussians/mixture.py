@@ -29,7 +29,7 @@ from em.gaussians.steps import log_densities, log_prior, m_step
 from em.gaussians.summary import Summary
 from em.gaussians.units import Units
 from em.gaussians.vectors import NO_WIDTH, GaussianVectors
-from em.mixture import AT_A_TIME, EPSILON, Sum
+from em.mixture import AT_A_TIME, EPSILON, REPLAY_STEPS, Sum
 from em.rows.sample import SAMPLE, drawn, keys
 from em.uncertainty.curvature import missing_information
 from em.weights import weight_prior_derivatives
@@ -49,7 +49,7 @@ class GaussianMixture(GaussianVectors):
 
     kind = "gaussians"
     parameters, errors = GaussianParameters, GaussianStandardErrors
-    in_memory, rowless = True, False
+    in_memory, rowless, replay_steps = True, False, REPLAY_STEPS
     average = ""
     # What its rows may have.
     missing: Missing = "refuse"

@@ -134,7 +134,8 @@ def row_scores(mixture: Mixture[Any, Any], parameters: Any) -> RowScores:
     log_densities = mixture.log_densities(parameters)
     r, row_log_likelihood = responsibilities(log_weights(parameters.weights) + log_densities, labels)
     # r / w, written so that a weight may be 0; a labelled row counts its own component only.
-    ratio = np.exp(log_densities - row_log_likelihood[:, None])
+    with np.errstate(over="ignore"):
+        ratio = np.exp(log_densities - row_log_likelihood[:, None])
     known = np.flatnonzero(labels >= 0)
     ratio[known] = 0.0
     ratio[known, labels[known]] = 1.0 / parameters.weights[labels[known]]
