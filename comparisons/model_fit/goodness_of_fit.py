@@ -75,7 +75,7 @@ def _sentence(simulation: Simulation, n: int, distances: list[Distance], left_ou
     free = distances[0].degrees_of_freedom
     freedom_told = "" if free is None else f" on {free} degrees of freedom"
     collapsed = f", {left_out} more left out because a component collapsed" if left_out else ""
-    rival = simulation.rival() if departing else ""
+    rival = simulation.rival()
     instead = f" Another model of these data: comparisons run {rival}." if rival else ""
     few = f" With {n} bags only a gross misfit could show." if free is not None and n < FEW_BAGS else ""
     return (

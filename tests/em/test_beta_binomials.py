@@ -154,7 +154,7 @@ def test_pymc_em_and_the_third_density_are_one_also_with_a_mode_at_the_bound(pri
     assert (fit.parameters.correlations == 0).any() == (prior is not PRIOR)
     check = same_density(problem, density, [problem.fit(None), fit], np.random.default_rng(1))
     assert check.outcome == "pass", check.explanation
-    behind = fit.log_posterior - find_map(density, starts=3).log_posterior
+    behind = fit.trace[-1] - find_map(density, starts=3).log_posterior
     # Where PyMC takes the limit its density is a step, by the slope times so small a correlation, which stops its optimiser.
     assert -1e-6 < behind < (1e-6 if prior is PRIOR else 1e-6 * prior.uncorrelated)
     point = problem.random_parameters(np.random.default_rng(2))
