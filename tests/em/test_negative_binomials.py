@@ -267,3 +267,12 @@ def test_bad_numbers_and_priors_are_named() -> None:
         NegativeBinomialParameters([0.5, 0.5], [1, 2], [0, -1])
     with pytest.raises(ValueError, match=r"prior.dispersion_shape is 0.5; below 1 the prior density is infinite"):
         em.negative_binomial_mixture(quine(), prior=NegativeBinomialPrior(2.0, 1.0, 1.0, 0.5))
+
+
+def test_a_fit_is_read_as_it_was_written(tmp_path: Path) -> None:
+    fit = em.negative_binomial_mixture(rows(4, True))
+    fit.write(tmp_path / "fit.json")
+    again = em.read_fit(tmp_path / "fit.json")
+    np.testing.assert_array_equal(again.parameters.dispersions, fit.parameters.dispersions)
+    np.testing.assert_array_equal(again.predict(rows(5, False)), fit.predict(rows(5, False)))
+    assert again.simulate(7, seed=1).events.tolist() == fit.simulate(7, seed=1).events.tolist()
