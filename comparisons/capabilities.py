@@ -149,6 +149,10 @@ class Simulation(ABC):
     ) -> tuple[list[Distance], list[QuantilePlot]]:
         """Distances of the data from the fit and of replicates from their own, ``placed`` among these."""
 
+    def rival(self) -> str:
+        """Name of a comparison of the catalogue with another model of the same data; none where empty."""
+        return ""
+
     @abstractmethod
     def departure(self, departing: list[int]) -> str:
         """What departs from the fitted model, or shows no departure, by the places of the distances that do."""

@@ -91,8 +91,11 @@ class Comparison(Declaration):
         separates them better, see `models.order.Order`); where rows are labelled, by label
     n_components, weights, covariance : as in `em.coin_mixture` and `em.gaussian_mixture`
     features : names of the columns of measurements, in their order; left out, those of the data. None for coins.
-    family : `models.family.Family` where it is one of somebody's own
+    family : `models.family.Family` where it is one of somebody's own; the name of one of ``comparisons families`` where that is
+        not the first whose data these are
     prior : numbers, or None for the default of the family, made from the data
+    rival : name of a comparison of the catalogue with another model of the same data, which `comparisons components` holds
+        against this one
 
     Raises
     ------
@@ -106,6 +109,7 @@ class Comparison(Declaration):
     features: Sequence[str] = ()
     prior: Any = None
     family: Any = None
+    rival: str = ""
 
     def __post_init__(self) -> None:
         # Without super(): a class with slots is made anew.

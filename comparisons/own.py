@@ -143,7 +143,7 @@ def declared(
         covariance=covariance,
         features=taken.features,
         prior=prior,
-        family=own_family,
+        family=kind.name if own_family is None and families.of(rows) is not kind else own_family,
         prior_reason=kind.default_reason if prior is None else "Given with the data.",
     )
     try:
@@ -168,7 +168,7 @@ def _told(comparison: Comparison, taken: table_columns.Chosen) -> dict[str, Any]
         "weights": plain(c.weights),
         "covariance": str(c.covariance),
         "prior": plain(c.prior),
-        "code": "" if c.family is None else _code(c.family),
+        "code": _code(c.family) if isinstance(c.family, Family) else "",
         "texts": [c.title, c.question, c.unit, dict(c.units), list(c.features)],
         "dropped": taken.dropped,
     }

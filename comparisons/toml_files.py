@@ -16,6 +16,7 @@ from comparisons import families
 from comparisons.families import from_file
 from comparisons.own import Own, declared, plain
 from comparisons.settings import checked_settings
+from models.family import Family
 from models.inputs import shown
 
 # Keys beside those of `comparisons.own.declared`, of the run.
@@ -117,7 +118,8 @@ def _place(path: Path, text: str, key: str) -> str:
 def template(own: Own, asked: Mapping[str, Any]) -> str:
     """A commented file that asks for this comparison, in these words; what it leaves to the defaults is there as a comment."""
     c = own.comparison
-    family = families.of_family(c.family) if c.family is not None else families.FAMILIES[own.told["family"]]
+    own_family = isinstance(c.family, Family)
+    family = families.of_family(c.family) if own_family else families.FAMILIES[own.told["family"]]
     # A key, what stands there as a comment where it is not asked for, and what it is.
     lines: list[tuple[str, Any, str]] = [
         ("data", "", "beside this file"),
@@ -151,7 +153,7 @@ def template(own: Own, asked: Mapping[str, Any]) -> str:
             continue
         line = f"{'' if key in asked else '# '}{key} = {_toml(asked.get(key, value))}"
         told.append(f"{line:<42}  # {comment}")
-    prior = {} if c.family is not None else plain(own.prior)
+    prior = {} if own_family else plain(own.prior)
     if prior:
         off = "" if "prior" in asked else "# "
         told += ["", f"{off}[prior]", *(f"{off}{key} = {_toml(value)}" for key, value in prior.items())]

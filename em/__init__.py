@@ -3,11 +3,13 @@
 from typing import TYPE_CHECKING
 
 from em.ascent.climb import ObjectiveDecreased
+from em.beta_binomials import beta_binomial_mixture
 from em.coins.fit import coin_mixture
 from em.exponentials import exponential_mixture
 from em.fit import Fit
 from em.gammas import gamma_mixture
 from em.gaussians.fit import gaussian_mixture
+from em.negative_binomials import negative_binomial_mixture
 from em.poissons import poisson_mixture
 from em.search.doubts import Doubt
 from em.search.optima import Mode
@@ -28,12 +30,14 @@ __all__ = [
     "Interval",
     "Mode",
     "ObjectiveDecreased",
+    "beta_binomial_mixture",
     "bootstrap",
     "coin_mixture",
     "distinct_tosses",
     "exponential_mixture",
     "gamma_mixture",
     "gaussian_mixture",
+    "negative_binomial_mixture",
     "poisson_mixture",
     "profile_interval",
     "read_fit",

@@ -71,6 +71,7 @@ class ElementwiseMixture(ABC):
     in_memory, rowless, replay_steps = True, False, REPLAY_STEPS
     bounded, interpolated, unit = True, 0, 0.0
     average = ""
+    limits: ClassVar[dict[str, dict[float, str]]] = {}
     likelihood_offset = offset = 0.0
 
     def __init__(self, data: Any, weights: MixtureWeights, prior: Any) -> None:

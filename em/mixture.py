@@ -11,7 +11,7 @@ responsibility there, and its part of the log-likelihood is ``log w_k + log f_k`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,7 @@ class Mixture[P, S](Protocol):
     ``n`` counts all rows as often as they were seen, in a part too. ``replay_steps`` are the plain steps that a path is
     worth.
     ``average`` is what the first parameter, averaged over the mixture, is called as a quantity; empty where it is none.
+    ``limits`` says of parameters by name what a component is at one of their ends, where that has a name.
     ``unit`` is the size whose rounding is that of any entry of the full vector that is smaller: 0 where each has its own.
     ``bounded`` says that the objective is, so that no optimum is spurious for being narrow. A component has
     ``own_parameters`` that are free beside its weight, and goes through ``interpolated`` rows whatever they are, 0 where it
@@ -89,6 +90,7 @@ class Mixture[P, S](Protocol):
     likelihood_offset: float
     offset: float
     average: str
+    limits: ClassVar[dict[str, dict[float, str]]]
 
     @property
     def points(self) -> Floats:

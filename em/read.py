@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from em.beta_binomials import BetaBinomialMixture
 from em.coins.mixture import CoinMixture
 from em.exponentials import WaitMixture
 from em.fit import Fit, Path
@@ -17,6 +18,7 @@ from em.gammas import GammaMixture
 from em.gaussians.mixture import GaussianMixture
 from em.general import GeneralMixture
 from em.mixture import trusted
+from em.negative_binomials import NegativeBinomialMixture
 from em.poissons import PoissonMixture
 from em.search.doubts import Doubt
 from em.search.optima import Mode
@@ -26,7 +28,16 @@ from models.inputs import Floats, cut, instance_of, read_only
 from models.mixtures import MixtureWeights
 
 FAMILIES: dict[str, Any] = {
-    each.kind: each for each in (CoinMixture, GaussianMixture, PoissonMixture, WaitMixture, GammaMixture)
+    each.kind: each
+    for each in (
+        CoinMixture,
+        GaussianMixture,
+        PoissonMixture,
+        WaitMixture,
+        GammaMixture,
+        NegativeBinomialMixture,
+        BetaBinomialMixture,
+    )
 }
 
 

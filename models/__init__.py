@@ -5,6 +5,7 @@ Importing this package loads no PyMC; building or reading a model does.
 
 from typing import TYPE_CHECKING
 
+from models.beta_binomials import BetaBinomialParameters, BetaBinomialPrior, beta_binomial_mixture
 from models.coins.model import coin_mixture
 from models.coins.nouns import CoinParameters, CoinPrior, CoinTosses
 from models.exponentials import ExponentialParameters, ExponentialPrior, WaitingTimes, exponential_mixture
@@ -13,6 +14,11 @@ from models.gaussians.measurements import Measurements
 from models.gaussians.model import gaussian_mixture
 from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.later import at_first_use
+from models.negative_binomials import (
+    NegativeBinomialParameters,
+    NegativeBinomialPrior,
+    negative_binomial_mixture,
+)
 from models.poissons import EventCounts, PoissonParameters, PoissonPrior, poisson_mixture
 
 if TYPE_CHECKING:
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
     from models.posterior import LogPosterior
 
 __all__ = [
+    "BetaBinomialParameters",
+    "BetaBinomialPrior",
     "CoinParameters",
     "CoinPrior",
     "CoinTosses",
@@ -34,16 +42,20 @@ __all__ = [
     "LogPosterior",
     "Maximum",
     "Measurements",
+    "NegativeBinomialParameters",
+    "NegativeBinomialPrior",
     "PoissonParameters",
     "PoissonPrior",
     "PositiveTimes",
     "WaitingTimes",
+    "beta_binomial_mixture",
     "canonical_order",
     "coin_mixture",
     "exponential_mixture",
     "find_map",
     "gamma_mixture",
     "gaussian_mixture",
+    "negative_binomial_mixture",
     "poisson_mixture",
 ]
 

@@ -26,6 +26,7 @@ def declare(
     weights: Weights = "free",
     covariance: Covariance = "full",
     prior: Any = None,
+    family: str | None = None,
 ) -> MixtureProblem:
     """The problem that a comparison with these options would be."""
     comparison = Comparison(
@@ -41,6 +42,7 @@ def declare(
         covariance=covariance,
         features=list(getattr(data, "features", ())),
         prior=prior,
+        family=family,
     )
     return families.problem(comparison, data)
 

@@ -1,33 +1,18 @@
 """Boys in families of Saxony (Geissler 1889): the classic binomial mixture, and a slow problem for EM."""
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import betaln, gammaln
 
 import em
 from comparisons.datasets import Dataset
 from comparisons.declaration import UNIFORM, Comparison, Fitted
 from comparisons.results.report_data import Finding
 from models import CoinPrior, CoinTosses
-from models.inputs import Floats
 
 
 def families(dataset: Dataset) -> CoinTosses:
     """Boys among the first twelve children, counted by families."""
     columns = dataset.columns
     return CoinTosses(heads=columns["boys"], tosses=columns["children"], counts=columns["families"])
-
-
-def beta_binomial(data: CoinTosses) -> float:
-    """Highest log-likelihood of chances that follow a beta distribution."""
-    h, t = data.heads, data.tosses
-    coefficients = gammaln(t + 1) - gammaln(h + 1) - gammaln(t - h + 1)
-
-    def falling(x: Floats) -> float:
-        a, b = np.exp(x)
-        return -float(data.counts @ (coefficients + betaln(h + a, t - h + b) - betaln(a, b)))
-
-    return -float(minimize(falling, np.array([3.0, 3.0]), method="Nelder-Mead", options={"fatol": 1e-9}).fun)
 
 
 def findings(fitted: Fitted) -> list[Finding]:
@@ -38,7 +23,7 @@ def findings(fitted: Fitted) -> list[Finding]:
     change = np.diff(fit.trace)
     early = int(np.argmax(change < 1e-6)) + 1
     short = abs(fit.path[early].weights[0] - fit.parameters.weights[0])
-    spread = beta_binomial(data)
+    spread = em.beta_binomial_mixture(data, n_components=1)
     return [
         Finding(
             "One chance of a boy, or two",
@@ -46,8 +31,8 @@ def findings(fitted: Fitted) -> list[Finding]:
             f"{one.log_likelihood:.4f}, two components {fit.log_likelihood:.5f}: families differ more than twelve tosses of "
             f"one coin would. (Twice the gain, {2 * (fit.log_likelihood - one.log_likelihood):.1f}, has no chi-squared "
             "distribution: one chance lies on the edge of two.) Two chances are one way to say so, not the only one: a beta "
-            f"distribution of chances, with one parameter fewer, has log-likelihood {spread:.3f}. The verdict is about two fits "
-            "of the mixture, not about the mixture.",
+            f"distribution of chances, with one parameter fewer, has log-likelihood {spread.log_likelihood:.3f}; that is the "
+            "comparison saxony-overdispersed. The verdict is about two fits of the mixture, not about the mixture.",
         ),
         Finding(
             "A test of stop rules",
@@ -68,6 +53,7 @@ COMPARISON = Comparison(
     unit="boys among twelve children",
     data=families,
     components=("1", "2"),
+    rival="saxony-overdispersed",
     prior=CoinPrior(),
     prior_reason=UNIFORM,
     findings=findings,

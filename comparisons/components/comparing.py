@@ -17,7 +17,15 @@ import em
 from comparisons import DEFAULT_SEED, catalogue, datasets, families
 from comparisons.components import conclusions, likelihood_ratio, marginal, record
 from comparisons.components.marginal import Marginal
-from comparisons.components.record import SCHEMA_VERSION, Candidate, Components, Criteria
+from comparisons.components.record import (
+    SCHEMA_VERSION,
+    BayesFactor,
+    Candidate,
+    Components,
+    Criteria,
+    LikelihoodRatio,
+    Rival,
+)
 from comparisons.declaration import Comparison
 from comparisons.families.mixtures import MixtureProblem
 from comparisons.own import Own, key_of
@@ -73,8 +81,11 @@ def compare(
     base = refuse(comparison, dataset, most)
     started, began = datetime.now(UTC), time.perf_counter()
     problems = [with_components(base, k) for k in range(1, most + 1)]
-    candidates, seconds = _candidates(problems, seed, progress)
-    chosen = conclusions.choices(candidates)
+    candidates, found, seconds = _candidates(problems, seed, progress)
+    chosen, rival = conclusions.choices(candidates), None
+    if comparison.rival and comparison.n_components <= most:
+        progress(f"rival {comparison.rival}", 0, 0)
+        rival = _rival(comparison, found[comparison.n_components - 1], base.family.name, seed)
     model = problems[-1].in_words()
     components = Components(
         schema_version=SCHEMA_VERSION,
@@ -88,7 +99,11 @@ def compare(
         minimum_ratio=MINIMUM_RATIO,
         candidates=candidates,
         choices=chosen,
-        conclusions=conclusions.sentences(candidates, chosen, free=comparison.weights == "free"),
+        conclusions=[
+            *conclusions.sentences(candidates, chosen, free=comparison.weights == "free"),
+            *([] if rival is None else [conclusions.against(candidates[rival.against - 1], rival)]),
+        ],
+        rival=rival,
         provenance=provenance.made(
             f"{told} --max {most} --seed {seed}",
             seed,
@@ -163,10 +178,46 @@ def with_components(problem: MixtureProblem, k: int) -> MixtureProblem:
     return MixtureProblem(problem.family, named, problem.data, problem.prior, problem.declared)
 
 
+def _rival(comparison: Comparison, own: Marginal, family: str, seed: int) -> Rival:
+    """The other model as it is declared, by the same criteria, of rows in the same order."""
+    other = catalogue.declaration(comparison.rival)
+    problem = families.problem(other, other.data(datasets.load(other.dataset)))
+    fit, k = problem.fit(None, seed=seed), other.n_components
+    found = marginal.marginal(problem, problem.fit(problem.prior, seed=seed), np.random.default_rng((seed, k)))
+    # What is changed in one prior is no part of the other.
+    factor = marginal.bayes_factor(replace(own, under={}), replace(found, under={}))
+    candidate = _candidate(problem, fit, found, own, factor, None)
+    return Rival(other.name, problem.family.name, family, comparison.n_components, problem.in_words().prior, candidate)
+
+
+def _candidate(
+    problem: MixtureProblem,
+    fit: em.Fit[Any, Any],
+    found: Marginal,
+    smaller: Marginal | None,
+    factor: BayesFactor | None,
+    ratio: LikelihoodRatio | None,
+) -> Candidate:
+    return Candidate(
+        n_components=problem.comparison.n_components,
+        status=fit.status,
+        log_likelihood=fit.log_likelihood,
+        n_parameters=n_parameters(problem),
+        smallest_ratio=families.of(fit.parameters).standard_deviation_ratio(fit.parameters),
+        reservation=_reservation(problem, fit),
+        criteria=criteria(problem, fit),
+        evidence=marginal.evidence(found),
+        leave_one_out=marginal.leave_one_out(found, smaller, problem.data.counts),
+        bayes_factor=factor,
+        likelihood_ratio=ratio,
+    )
+
+
 def _candidates(
     problems: list[MixtureProblem], seed: int, progress: Callable[[str, int, int], None]
-) -> tuple[list[Candidate], dict[str, float]]:
+) -> tuple[list[Candidate], list[Marginal], dict[str, float]]:
     candidates: list[Candidate] = []
+    every: list[Marginal] = []
     seconds: dict[str, float] = {}
     smaller: tuple[MixtureProblem, em.Fit[Any, Any], Marginal] | None = None
     for k, problem in enumerate(problems, start=1):
@@ -187,25 +238,11 @@ def _candidates(
                 progress(stage, done, likelihood_ratio.SAMPLES)
 
             ratio = likelihood_ratio.bootstrap(smaller[0], problem, smaller[1], for_samples, one_more)
-        counts = problem.data.counts
-        candidates.append(
-            Candidate(
-                n_components=k,
-                status=fit.status,
-                log_likelihood=fit.log_likelihood,
-                n_parameters=n_parameters(problem),
-                smallest_ratio=families.of(fit.parameters).standard_deviation_ratio(fit.parameters),
-                reservation=_reservation(problem, fit),
-                criteria=criteria(problem, fit),
-                evidence=marginal.evidence(found),
-                leave_one_out=marginal.leave_one_out(found, None if smaller is None else smaller[2], counts),
-                bayes_factor=factor,
-                likelihood_ratio=ratio,
-            )
-        )
+        candidates.append(_candidate(problem, fit, found, None if smaller is None else smaller[2], factor, ratio))
+        every.append(found)
         smaller = (problem, fit, found)
         seconds[f"K = {k}"] = round(time.perf_counter() - began, 3)
-    return candidates, seconds
+    return candidates, every, seconds
 
 
 def n_parameters(problem: MixtureProblem) -> int:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 
-from comparisons.components.record import Candidate, LikelihoodRatio
+from comparisons.components.record import Candidate, LikelihoodRatio, Rival
 from comparisons.report.digits import ratio
 from comparisons.results.strict_json import Number
 
@@ -65,6 +65,30 @@ def sentences(candidates: list[Candidate], chosen: dict[str, int | None], *, fre
     """Tell what each says, whether they agree, and what is to be held against which number; weights are ``free`` or equal."""
     told = [_criteria(chosen), _leave_one_out(candidates, chosen[LOO]), _bayes(candidates), _bootstrap(candidates)]
     return [*told, _together(candidates, chosen), *_falls(candidates, free), *_reservations(candidates)]
+
+
+def against(own: Candidate, rival: Rival) -> str:
+    """Tell what each criterion says of another model of the same data."""
+    other = rival.candidate
+    pairs = (
+        (AIC, own.criteria.aic, other.criteria.aic, MARGIN),
+        (BIC, own.criteria.bic, other.criteria.bic, MARGIN),
+    )
+    told = [_preferred(name, two - one, margin) for name, one, two, margin in pairs]
+    gain, error = other.leave_one_out.difference, other.leave_one_out.difference_error
+    if gain is not None and error is not None:
+        told.append(_preferred(LOO, -gain, 2 * error, f" nats, standard error {error:.2f}"))
+    factor = None if other.bayes_factor is None else other.bayes_factor.log_value
+    if factor is not None:
+        told.append(_preferred(EVIDENCE, -factor, math.log(BARE), " nats"))
+    models = [f"{_components(c.n_components)} of {f}" for c, f in ((own, rival.own_family), (other, rival.family))]
+    return f"This model ({models[0]}) and that of {rival.name} ({models[1]}): {'; '.join(told)}."
+
+
+def _preferred(name: str, by: float, margin: float, unit: str = "") -> str:
+    """Which of both a criterion prefers, ``by`` how much where that is this model, and whether that is worth a word."""
+    which = "this model" if by > 0 else "that one"
+    return f"{name} prefers {which} by {abs(by):.2f}{unit}" + (", which is next to nothing" if abs(by) < margin else "")
 
 
 def _components(k: int) -> str:

@@ -110,6 +110,8 @@ class LikelihoodRatio:
 class Candidate:
     """One number of components, and all that was found about it; comparisons with K - 1 are None for K = 1.
 
+    Of a `Rival` they are with the number of components that the comparison declares.
+
     ``smallest_ratio`` is that of standard deviations at the maximum-likelihood estimate (1 for coins), ``reservation``
     why the criteria may not mean there what they mean at a regular maximum.
     """
@@ -130,11 +132,30 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Rival:
+    """Another model of the same data, held against ``against`` components of the comparison's own.
+
+    ``family`` and ``own_family`` are those of both; the Bayes factor is for the rival, and there is no likelihood-ratio test, as
+    neither is a special case of the other.
+    """
+
+    __repr__ = displayed
+
+    name: str
+    family: str
+    own_family: str
+    against: int
+    prior: list[str]
+    candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True)
 class Components:
     """A comparison's data with one component, two, and so on.
 
     ``prior`` is the one of every K, ``minimum_ratio`` what the fits of the likelihood-ratio test are held to, ``choices``
-    the number of components by what chose it (null where it could not), ``conclusions`` sentences.
+    the number of components by what chose it (null where it could not), ``conclusions`` sentences, ``rival`` another model of
+    the same data, where one is declared.
     """
 
     __repr__ = displayed
@@ -152,6 +173,7 @@ class Components:
     choices: dict[str, int | None]
     conclusions: list[str]
     provenance: Provenance
+    rival: Rival | None = None
 
 
 def encode(components: Components) -> str:

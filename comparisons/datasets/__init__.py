@@ -32,6 +32,8 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "family. Journal of the American Statistical Association 64, 1459–1471; The Times, 1910–1912.",
         "coal_intervals": "Jarrett, R. G. (1979). A note on the intervals between coal-mining disasters. "
         "Biometrika 66, 191–193; as in the R package boot.",
+        "quine": "Aitkin, M. (1978). The analysis of unbalanced cross-classifications. Journal of the Royal Statistical Society "
+        "A 141, 195–223; as in the R package MASS.",
         "davis": "Davis, C. (1990). Body image and weight preoccupation: a comparison between exercising and "
         "non-exercising women. Appetite 15, 13–21; as in the R package carData.",
         "faithful": "Härdle, W. (1991). Smoothing Techniques with Implementation in S. New York: Springer; see "

@@ -5,23 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from comparisons.declaration import Comparison
+from comparisons.families.beta_binomials import BETA_BINOMIALS
 from comparisons.families.coins import COINS
 from comparisons.families.exponentials import EXPONENTIALS
 from comparisons.families.family import Family
 from comparisons.families.gammas import GAMMAS
 from comparisons.families.gaussians import GAUSSIANS
 from comparisons.families.mixtures import MixtureProblem
+from comparisons.families.negative_binomials import NEGATIVE_BINOMIALS
 from comparisons.families.own_family import of_family
 from comparisons.families.poissons import POISSONS
 from models.family import FamilyParameters
+from models.inputs import instance_of
 from models.mixtures import MixtureWeights, checked_labels, enough_rows
 
 __all__ = [
+    "BETA_BINOMIALS",
     "COINS",
     "EXPONENTIALS",
     "FAMILIES",
     "GAMMAS",
     "GAUSSIANS",
+    "NEGATIVE_BINOMIALS",
     "POISSONS",
     "fitting",
     "of",
@@ -29,7 +34,11 @@ __all__ = [
     "problem",
 ]
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (COINS, GAUSSIANS, POISSONS, EXPONENTIALS, GAMMAS)}
+# Of families of the same columns, or of the same data, the first is taken where none is named.
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (COINS, GAUSSIANS, POISSONS, EXPONENTIALS, GAMMAS, NEGATIVE_BINOMIALS, BETA_BINOMIALS)
+}
 
 
 def of(noun: Any) -> Family:
@@ -45,7 +54,7 @@ def of(noun: Any) -> Family:
     for family in FAMILIES.values():
         if isinstance(noun, (family.data, family.parameters, family.prior)):
             return family
-    *others, last = (f"models.{family.data.__name__}" for family in FAMILIES.values())
+    *others, last = dict.fromkeys(f"models.{family.data.__name__}" for family in FAMILIES.values())
     raise TypeError(f"data must be {', '.join(others)} or {last}, but is {type(noun).__name__}")
 
 
@@ -67,6 +76,10 @@ def fitting(comparison: Comparison, data: Any) -> Comparison:
 
 def _asked(comparison: Comparison, data: Any) -> Family:
     """The family that is declared, else that of the data."""
+    if isinstance(comparison.family, str):
+        family = FAMILIES[comparison.family]
+        instance_of("data", data, family.data)
+        return family
     return of(data) if comparison.family is None else of_family(comparison.family)
 
 

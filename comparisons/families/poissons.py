@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from scipy import stats
@@ -16,6 +16,7 @@ from comparisons.families.elementwise import MOST_NUMBERS
 from comparisons.families.family import Setup
 from comparisons.families.rates import Rates
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from em.elementwise import ElementwiseMixture
 from em.poissons import PoissonMixture
 from models import EventCounts, PoissonParameters, PoissonPrior
 from models.inputs import Floats, Integers
@@ -25,8 +26,10 @@ class Poissons(Rates):
     """See `comparisons.families.family.Family`."""
 
     name = "poissons"
-    data, parameters, prior, mixtures = EventCounts, PoissonParameters, PoissonPrior, PoissonMixture
-    fitted, built = staticmethod(em.poisson_mixture), staticmethod(models.poisson_mixture)
+    data, parameters, prior = EventCounts, cast("type[Any]", PoissonParameters), cast("type[Any]", PoissonPrior)
+    mixtures: ClassVar[type[ElementwiseMixture]] = PoissonMixture
+    fitted: Callable[..., Any] = staticmethod(em.poisson_mixture)
+    built: Callable[..., Any] = staticmethod(models.poisson_mixture)
     roles, design = ("events", "exposure"), ("exposure",)
     discrete, rows_told = True, "counts of events"
     columns_told = "events, whole numbers from 0, and exposure, where that is not the same for all rows"
@@ -60,7 +63,7 @@ class Poissons(Rates):
             "averaged": "Sum of weight times rate over the components: the rate of a row of which only the mixture is known.",
         }
 
-    def third_rounding(self, problem: Setup, parameters: PoissonParameters) -> float:
+    def third_rounding(self, problem: Setup, parameters: Any) -> float:
         # Logarithms of large factorials lose digits to one another.
         rows = problem.declared
         return float(4 * np.finfo(float).eps * (rows.counts @ gammaln(rows.columns[:, 0] + 1)))

@@ -11,14 +11,14 @@ from scipy import stats
 from comparisons.families.elementwise import ElementwiseFamily
 from comparisons.families.family import Setup
 from em.mixture import Scale
-from models.elementwise import RatePrior
 from models.inputs import Floats
 
 
 class Rates(ElementwiseFamily, ABC):
     """See `comparisons.families.family.Family`."""
 
-    variables, prior_numbers = ("rates",), ("shape", "rate")
+    variables: tuple[str, ...] = ("rates",)
+    prior_numbers: tuple[str, ...] = ("shape", "rate")
     average, ordered_by, bounds_told = "mean_rate", "rate", "rate"
     scales: ClassVar[dict[str, Scale]] = {"rates": "log", "mean_rate": "log"}
 
@@ -51,7 +51,7 @@ class Rates(ElementwiseFamily, ABC):
         events, exposure = problem.declared.counts @ problem.declared.columns
         return float(events), float(exposure)
 
-    def changed_priors(self, prior: RatePrior) -> dict[str, RatePrior]:
+    def changed_priors(self, prior: Any) -> dict[str, Any]:
         changed = [type(prior)(prior.shape * by, prior.rate * by, prior.concentration) for by in (0.5, 2.0)]
         return {f"Gamma({each.shape:g}, {each.rate:.4g})": each for each in changed}
 

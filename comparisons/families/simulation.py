@@ -65,6 +65,9 @@ class MixtureSimulation(Simulation):
     def departure(self, departing: list[int]) -> str:
         return self.setup.family.departure(self.setup, departing)
 
+    def rival(self) -> str:
+        return self.setup.comparison.rival
+
     def statistics(self, data: Data | None = None) -> dict[str, float]:
         return self.setup.family.statistics(self.setup.comparison, self.setup.data if data is None else data)
 

@@ -75,8 +75,10 @@ def _sentence(simulation: Simulation, n: int, distances: list[Distance], left_ou
     free = distances[0].degrees_of_freedom
     freedom_told = "" if free is None else f" on {free} degrees of freedom"
     collapsed = f", {left_out} more left out because a component collapsed" if left_out else ""
+    rival = simulation.rival()
+    instead = f" Another model of these data: comparisons run {rival}." if rival else ""
     few = f" With {n} bags only a gross misfit could show." if free is not None and n < FEW_BAGS else ""
     return (
         f"{found} the fitted model at the {LEVEL:.0%} level{settled} ({told}{freedom_told}; parametric bootstrap of "
-        f"{REPLICATES - left_out} samples, each refitted{collapsed}; ± is the Monte Carlo standard error).{few}"
+        f"{REPLICATES - left_out} samples, each refitted{collapsed}; ± is the Monte Carlo standard error).{few}{instead}"
     )

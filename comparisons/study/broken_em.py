@@ -14,10 +14,12 @@ import em.coins.mixture
 import em.coins.steps
 import em.exponential
 import em.gaussians.normal_rows
+import em.overdispersed
 from comparisons import families
 from comparisons.families.mixtures import MixtureProblem
 from comparisons.problem import em_densities
 from comparisons.study import settings
+from em.mixture import responsibilities
 from em.search.optima import Mode
 
 # Log densities times this leave responsibilities of 0 and 1.
@@ -92,7 +94,11 @@ def hard_assignment(problem: MixtureProblem, plant: Any) -> list[Any]:
             return sums, sound(theta, blocks, replace)[1]
 
         found.append(patch.object(module, "posterior_sums", hard))
-    return found
+
+    def hard_rows(joint: Any, labels: Any, sound: Any = responsibilities) -> Any:
+        return sound(STRETCH * joint, labels)[0], sound(joint, labels)[1]
+
+    return [*found, patch.object(em.overdispersed, "responsibilities", hard_rows)]
 
 
 def divides_by_n_minus_1(problem: MixtureProblem, plant: Any) -> list[Any]:

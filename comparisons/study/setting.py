@@ -99,6 +99,7 @@ def simulate(setting: Setting, seed: int) -> Simulated:
         weights=setting.weights,
         covariance=setting.covariance,
         prior=setting.prior,
+        family=setting.family,
     )
     # Where the truth has more components than the model, the data come from the truth.
     truth = _from_prior(setting, asked, random) if setting.truth is None else setting.truth

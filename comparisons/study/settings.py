@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from comparisons.families import COINS, EXPONENTIALS, GAMMAS, GAUSSIANS, POISSONS
+from comparisons.families import BETA_BINOMIALS, COINS, EXPONENTIALS, GAMMAS, GAUSSIANS, NEGATIVE_BINOMIALS, POISSONS
 from comparisons.families.family import Family
-from comparisons.study import coins, elementwise, exponentials, gammas, gaussians, poissons
+from comparisons.study import (
+    beta_binomials,
+    coins,
+    elementwise,
+    exponentials,
+    gammas,
+    gaussians,
+    negative_binomials,
+    poissons,
+)
 
 PARTS = {
     COINS.name: coins,
@@ -18,6 +27,8 @@ PARTS = {
     POISSONS.name: poissons,
     EXPONENTIALS.name: exponentials,
     GAMMAS.name: gammas,
+    NEGATIVE_BINOMIALS.name: negative_binomials,
+    BETA_BINOMIALS.name: beta_binomials,
 }
 
 CLEAN = tuple(setting for part in PARTS.values() for setting in part.CLEAN)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import astuple, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,7 @@ class GaussianMixture(GaussianVectors):
     parameters, errors = GaussianParameters, GaussianStandardErrors
     in_memory, rowless, replay_steps = True, False, REPLAY_STEPS
     average = ""
+    limits: ClassVar[dict[str, dict[float, str]]] = {}
     # What its rows may have.
     missing: Missing = "refuse"
 

@@ -16,8 +16,8 @@ EM converges: negative at a saddle, 0 on a ridge, whatever the units.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -64,6 +64,7 @@ class Curvature:
     flat_directions : ``(p, m)`` all directions with information 0 to rounding, each in complete-data standard errors
     slow_directions : ``(p, m)`` the same of those with next to none
     at_bounds : places in the full vector that are at a bound
+    limits : by such a place what the component is there, where that has a name
     """
 
     kind: Kind
@@ -78,6 +79,7 @@ class Curvature:
     flat_directions: Floats
     slow_directions: Floats
     at_bounds: tuple[int, ...]
+    limits: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def covariance(self) -> Floats:
@@ -93,7 +95,8 @@ class Curvature:
         turned = {
             name: getattr(self, name)[places] for name in ("basis", "direction", "flat_directions", "slow_directions")
         }
-        return replace(self, at_bounds=held, **turned)
+        named = {j: self.limits[k] for j, k in enumerate(places.tolist()) if k in self.limits}
+        return replace(self, at_bounds=held, limits=named, **turned)
 
 
 def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats, Floats]:
@@ -197,9 +200,10 @@ def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
     free = basis.T @ gradient
     direction = stuck
     kind: Kind = "saddle" if stuck.any() else "boundary" if at_bounds else "maximum"
+    limits = _limits(mixture, parameters, at_bounds)
     if len(free) == 0:
         return Curvature(
-            kind, free, information, basis, 0.0, 0.0, 0.0, 0.0, direction, basis[:, :0], basis[:, :0], at_bounds
+            kind, free, information, basis, 0.0, 0.0, 0.0, 0.0, direction, basis[:, :0], basis[:, :0], at_bounds, limits
         )
     # Units first, so that the factorisation of the complete-data information loses nothing to them. Where there is
     # none, as of a coin that was never tossed, any unit serves: the direction is flat.
@@ -227,7 +231,16 @@ def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
     steps = basis @ (turn.T @ vectors)
     flat, slow = steps[:, np.abs(values) < FLAT * size], steps[:, np.abs(values) < NEARLY_FLAT]
     distances = (decrement, identified, step, rate)
-    return Curvature(kind, free, information, basis, *distances, direction, flat, slow, at_bounds)
+    return Curvature(kind, free, information, basis, *distances, direction, flat, slow, at_bounds, limits)
+
+
+def _limits(mixture: Mixture[Any, Any], parameters: Any, at_bounds: tuple[int, ...]) -> dict[int, str]:
+    """What components are whose parameters at these places are at a bound, where that has a name."""
+    if not (at_bounds and mixture.limits):
+        return {}
+    names, vector = mixture.names(), mixture.to_vector(parameters)
+    told = {j: mixture.limits.get(names[j].partition("[")[0], {}).get(round(vector[j])) for j in at_bounds}
+    return {j: name for j, name in told.items() if name is not None}
 
 
 def curvature_near_rest(mixture: Mixture[Any, Any], parameters: Any) -> Curvature | None:

@@ -146,12 +146,15 @@ def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
             return entry(place, scale)
         return entry(place, scale, unit=spread if name.startswith("means") else spread**2)
     if mixture.average and name == mixture.average:
-        swapped = np.roll(np.arange(2 * k), k)
+        rest = np.zeros(len(names) - 2 * k)
 
         def chance(vector: Floats) -> float:
-            return float(vector[:k] @ vector[k:])
+            return float(vector[:k] @ vector[k : 2 * k])
 
-        return Quantity(chance, lambda vector: vector[swapped], mixture.scales()[k], chance)
+        def gradient(vector: Floats) -> Floats:
+            return np.concatenate([vector[k : 2 * k], vector[:k], rest])
+
+        return Quantity(chance, gradient, mixture.scales()[k], chance)
     known = [*names, *deviations, *([mixture.average] if mixture.average else [])]
     raise ValueError(f'name is "{one_line(name)}"; give one of {some_of(known)}')
 

@@ -42,7 +42,8 @@ def withheld_reason(status: str, judged: Curvature | None, names: tuple[str, ...
     if judged.kind == "ridge":
         return f"not identified: the objective is flat along {describe(judged.direction, names)}"
     if judged.kind == "boundary":
-        held = ", ".join(names[j] for j in judged.at_bounds)
+        told = {j: f" ({limit})" for j, limit in judged.limits.items()}
+        held = ", ".join(names[j] + told.get(j, "") for j in judged.at_bounds)
         return f"at a bound, where the objective is not quadratic: {held}"
     return None
 

@@ -5,7 +5,7 @@
 with ``h_i`` heads in the ``t_i`` tosses of bag ``i``. Source: Do & Batzoglou (2008), Nature Biotechnology 26, 897; the
 binomial mixture of Lindsey (1995). Prior: ``w ~ Dirichlet(concentration)``, ``p_k ~ Beta(heads, tails)``.
 
-What it does not do: overdispersed bags (beta-binomial), coins that depend on covariates.
+What it does not do: overdispersed bags, which `models.beta_binomials` does; coins that depend on covariates.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from models.display import displayed
+from models.elementwise import CountedRows
 from models.inputs import (
     Floats,
     Integers,
@@ -26,8 +27,6 @@ from models.inputs import (
     positive_number,
     read_only,
     reordered,
-    row_counts,
-    row_labels,
     weight_vector,
     whole_numbers,
 )
@@ -40,8 +39,8 @@ if TYPE_CHECKING:
 FEW_KINDS = 2**16
 
 
-@dataclass(frozen=True, slots=True, init=False, eq=False)
-class CoinTosses:
+@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
+class CoinTosses(CountedRows):
     """Bags of coin tosses.
 
     Parameters
@@ -87,17 +86,7 @@ class CoinTosses:
                 f"heads[{row}] is {head_numbers[row]} but only {toss_numbers[row]} coins were tossed; "
                 "heads must lie in 0..tosses"
             )
-        object.__setattr__(self, "heads", head_numbers)
-        object.__setattr__(self, "tosses", toss_numbers)
-        object.__setattr__(self, "counts", row_counts(counts, n))
-        object.__setattr__(self, "labels", row_labels(labels, n))
-
-    __repr__ = displayed
-
-    @property
-    def n(self) -> int:
-        """Number of bags, each counted as often as it was seen."""
-        return int(self.counts.sum())
+        self._hold(counts, labels, heads=head_numbers, tosses=toss_numbers)
 
     def seen(self) -> CoinTosses:
         """The same data without the bags that were counted 0 times, which are not there."""

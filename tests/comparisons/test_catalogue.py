@@ -29,7 +29,7 @@ def problem_of(name: str) -> MixtureProblem:
 def test_there_is_one_file_for_each_comparison() -> None:
     files = {path.stem.replace("_", "-") for path in FOLDER.glob("*.py")} - {"--init--"}
     assert files == set(catalogue.names())
-    assert len(files) == 18
+    assert len(files) == 20
 
 
 @each_name
@@ -87,3 +87,13 @@ def test_findings_are_sentences_with_numbers(name: str) -> None:
     assert text.endswith(".")
     assert re.search(r"\d", text)
     assert not re.search(r"\b(nan|inf|None)\b|\{|\}", text)
+
+
+def test_rivals_are_models_of_the_same_rows() -> None:
+    pairs = [(name, rival) for name in catalogue.names() if (rival := catalogue.declaration(name).rival)]
+    assert pairs
+    for one, other in ((problem_of(a), problem_of(b)) for a, b in pairs):
+        assert one.comparison.dataset == other.comparison.dataset
+        assert one.family is not other.family
+        np.testing.assert_array_equal(one.family.columns(one.data), other.family.columns(other.data))
+        np.testing.assert_array_equal(one.data.counts, other.data.counts)

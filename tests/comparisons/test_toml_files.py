@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from comparisons import families, own, toml_files
-from models import CoinPrior, ExponentialPrior, GammaPrior, GaussianPrior, PoissonPrior
+from models import (
+    BetaBinomialPrior,
+    CoinPrior,
+    ExponentialPrior,
+    GammaPrior,
+    GaussianPrior,
+    NegativeBinomialPrior,
+    PoissonPrior,
+)
 
 TABLES: dict[str, str] = {
     "coins": "heads,tosses,coin,n\n" + "".join(f"{k % 6},{5 + k % 3},{'AB'[k % 2]},{1 + k % 3}\n" for k in range(12)),
@@ -19,12 +27,15 @@ TABLES: dict[str, str] = {
     "gammas": "wait,coin,n\n" + "".join(f"{1 + k % 7}.5,{'AB'[k % 2]},1\n" for k in range(12)),
     "poissons": "events,exposure,coin,n\n" + "".join(f"{k},{1 + k % 3}.5,{'AB'[k % 2]},1\n" for k in range(12)),
 }
+TABLES |= {"negative-binomials": TABLES["poissons"], "beta-binomials": TABLES["coins"]}
 PRIORS: dict[str, Any] = {
     "coins": CoinPrior(heads=2.0, tails=1.5),
     "gaussians": GaussianPrior([3.0], 0.1, 5.0, [[1 / 3]]),
     "exponentials": ExponentialPrior(shape=2.0, rate=1 / 3),
     "gammas": GammaPrior(shape_shape=3.0, shape_rate=0.3, rate_shape=2.0, rate_rate=1 / 3),
     "poissons": PoissonPrior(shape=2.0, rate=1 / 3),
+    "negative-binomials": NegativeBinomialPrior(shape=2.0, rate=1 / 3, dispersion_shape=1.5),
+    "beta-binomials": BetaBinomialPrior(heads=2.0, correlated=1.5),
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "nothing more": {},
@@ -47,8 +58,8 @@ def files(folder: Path) -> Path:
 @pytest.mark.parametrize("family", TABLES)
 def test_what_is_written_asks_for_the_same_comparison(family: str, kind: str, tmp_path: Path) -> None:
     columns: Any = {"gaussians": ["y"]}.get(family)
-    # Waits are guessed to be exponential.
-    asked_for: Any = {"gammas": "gammas"}.get(family)
+    # Waits are guessed to be exponential, counts to be of Poisson distributions and bags of coins.
+    asked_for: Any = family if family in ("gammas", "negative-binomials", "beta-binomials") else None
     options = {"n_components": 2, "columns": columns, "family": asked_for} | OPTIONS.get(kind, {})
     if kind == "prior":
         options["prior"] = PRIORS[family]
@@ -92,7 +103,7 @@ PEOPLE = 'data = "coins.csv"\n'
         (PEOPLE + "\nprior = 3\n", "study.toml, line 3: prior is 3; give a table"),
         (
             PEOPLE + "[prior]\nheads = 1.0\n",
-            "study.toml, line 2: prior needs one of coins, gaussians, poissons, exponentials, gammas as family",
+            f"study.toml, line 2: prior needs one of {', '.join(families.FAMILIES)} as family",
         ),
         (PEOPLE + 'family = "poissons"\n[prior]\nshape = -1.0\nrate = 1.0\n', "line 3: prior of poissons: shape is -1"),
         (

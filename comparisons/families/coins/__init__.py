@@ -73,7 +73,7 @@ class Coins(Family):
         there = set(given)
         if there not in ({"heads", "tosses"}, {"heads", "tails"}, {"toss", "bag"}):
             raise ValueError(
-                f"{source} has columns of {', '.join(given) or 'nothing'} for coins; name heads and tosses, or heads "
+                f"{source} has columns of {', '.join(given) or 'nothing'} for {self.name}; name heads and tosses, or heads "
                 "and tails, or toss (1 for heads, 0 for tails) and bag, one row a toss"
             )
         return given

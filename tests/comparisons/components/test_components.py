@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.special import multigammaln
-from scipy.stats import binom, binomtest
+from scipy.stats import beta, betabinom, binom, binomtest
 
 from comparisons import catalogue, datasets, families, quantities
 from comparisons.binomial import exact_interval
@@ -304,3 +304,34 @@ def test_all_of_it_is_the_same_again_and_does_not_depend_on_how_many_were_asked_
     assert three.candidates[:2] == two.candidates
     assert [c.n_components for c in three.candidates] == [1, 2, 3]
     assert stages[-1] == "K = 2: bootstrap of 1 against 2"
+
+
+def test_a_rival_is_held_against_this_model_by_the_same_criteria() -> None:
+    asked, other = problem("saxony-overdispersed"), problem("saxony-families")
+    own = marginal_of(asked)
+    # Of two parameters the evidence is a sum over a grid that goes eight standard errors to all sides.
+    fit, data = asked.fit(None), asked.data
+    p, rho = fit.parameters.head_probabilities[0], fit.parameters.correlations[0]
+    steps = np.linspace(-8, 8, 65)
+    ps, rhos = p + fit.standard_errors.head_probabilities[0] * steps, rho + fit.standard_errors.correlations[0] * steps
+    inside = rhos > 0
+    ps, rhos = (grid[..., None] for grid in np.meshgrid(ps, rhos[inside], indexing="ij"))
+    a, b = ps * (1 - rhos) / rhos, (1 - ps) * (1 - rhos) / rhos
+    heights = betabinom.logpmf(data.heads, data.tosses, a, b) @ data.counts + beta.logpdf(rhos[..., 0], 2, 8)
+    cell = np.diff(ps[:2, 0, 0])[0] * np.diff(rhos[0, :2, 0])[0]
+    exact = heights.max() + np.log(np.exp(heights - heights.max()).sum() * cell)
+    assert abs(own.log_evidence.value - exact) < FAR * own.log_evidence.error
+    rival = comparing._rival(asked.comparison, own, asked.family.name, seed=1)
+    coins, found = other.fit(None), rival.candidate
+    assert (rival.name, rival.family, rival.own_family, rival.against) == (
+        "saxony-families", "coins", "beta-binomials", 1,
+    )  # fmt: skip
+    assert found.criteria.aic == pytest.approx(coins.aic, abs=1e-6)
+    assert found.likelihood_ratio is None
+    assert found.bayes_factor is not None
+    assert found.bayes_factor.log_value is not None
+    assert found.evidence.log_evidence is not None
+    assert found.bayes_factor.log_value == pytest.approx(found.evidence.log_evidence - own.log_evidence.value)
+    loo, mine = found.leave_one_out, float(own.predictive @ data.counts)
+    assert loo.elpd is not None
+    assert loo.difference == pytest.approx(loo.elpd - mine, abs=1e-8)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from comparisons.command.command_line import main
 from comparisons.components import comparing, conclusions, record
-from comparisons.components.record import Components
+from comparisons.components.record import Components, Rival
 from comparisons.report import is_current, write_report
 from comparisons.report.digits import ratio
 from comparisons.results import store
@@ -128,6 +128,32 @@ def test_the_report_has_a_section_once_there_is_a_record(directory: Path) -> Non
     assert '<data value="20.0">20.00</data>' in text
     assert "1 → 2" in text
     assert "<td>33.1</td><td>33.1</td><td>unreliable</td>" in text
+
+
+def rival(bic: float, gain: float) -> Rival:
+    """Two components of another family, held against one of this; the Bayes factor and LOO are for the rival."""
+    other = candidate(2, bic, gain=gain, log_bayes_factor=1.35)
+    return Rival("saxony-families", "coins", "beta-binomials", 1, ["head_probabilities[k] ~ Beta(1, 1)"], other)
+
+
+def test_another_model_of_the_same_data_is_told_criterion_by_criterion_and_shown(directory: Path) -> None:
+    own, other = candidate(1, 20.0), rival(27.5, 1.5)
+    sentence = conclusions.against(own, other)
+    assert "This model (1 component of beta-binomials) and that of saxony-families (2 components of coins)" in sentence
+    assert "BIC prefers this model by 7.50;" in sentence
+    assert "leave-one-out prefers that one by 1.50 nats, standard error 1.00, which is next to nothing" in sentence
+    assert sentence.endswith("marginal likelihood prefers that one by 1.35 nats.")
+    unreliable = replace(other, candidate=candidate(2, 19.0, log_bayes_factor=None))
+    assert conclusions.against(own, unreliable).endswith("AIC prefers that one by 1.00, which is next to nothing; BIC "
+        "prefers that one by 1.00, which is next to nothing.")  # fmt: skip
+    record.write(components(), directory)
+    assert "Another model of the same data" not in write_report(directory).read_text()
+    record.write(replace(components(), rival=other), directory)
+    assert record.read(directory) == replace(components(), rival=other)
+    text = write_report(directory).read_text()
+    assert "Another model of the same data" in text
+    assert "saxony-families, K = 2" in text
+    assert '<data value="27.5">27.50</data>' in text
 
 
 def test_a_record_of_other_data_is_not_shown_as_if_it_were_of_these(directory: Path) -> None:

@@ -184,6 +184,13 @@ def test_a_wrong_model_is_found_out(data: Any) -> None:
     assert all(plot.outside > 0 for plot in found.quantile_plots)
 
 
+def test_goodness_of_fit_names_the_other_model_of_the_data_where_there_is_one() -> None:
+    problem = declare(TWO_COINS, 1)
+    rival = replace(problem, comparison=replace(problem.comparison, rival="saxony-overdispersed"))
+    told = " Another model of these data: comparisons run saxony-overdispersed."
+    assert goodness(rival).sentence == goodness(problem).sentence + told
+
+
 def test_the_right_number_of_coins_is_not() -> None:
     found = goodness(declare(CoinTosses(np.random.default_rng(5).binomial(10, np.repeat([0.2, 0.8], 20)), 10), 2))
     assert min(d.p_value or 0.0 for d in found.distances) > 0.05
