@@ -240,7 +240,7 @@ class OverdispersedMixture(ElementwiseMixture):
         return np.stack([d.bounded(v) for d, v in zip(domains, x, strict=True)]), value
 
     def _all_or_none(self, r: Floats, best: Floats) -> Floats:
-        """The same, where a dispersion can be as large as there is the rows may all be at an end; see `em.beta_binomials`."""
+        """The ``best`` ``(2, F)``, but at the upper end of the dispersion where all rows are; there may be no such end."""
         return best
 
     # Starts

@@ -107,6 +107,24 @@ def test_of_dmft_the_best_of_two_components_is_a_poisson_one_too() -> None:
     assert fit.parameters.rates == pytest.approx(np.exp(found.x[[1, 3]]), rel=1e-4)
 
 
+def test_where_exposures_differ_the_poisson_limit_may_be_a_maximum_and_not_the_highest() -> None:
+    data = EventCounts([100, 2], [100.0, 0.1], [1, 5])
+    fit, poisson = em.negative_binomial_mixture(data, 1), em.poisson_mixture(data, 1)
+    assert fit.status == "converged"
+    # By brute force on a grid of rates and dispersions.
+    sizes, rates = np.meshgrid(np.geomspace(0.02, 20, 150), np.geomspace(0.5, 30, 150))
+    every = stats.nbinom.logpmf(
+        [100, 2], sizes[..., None], 1 / (1 + rates[..., None] * data.exposure / sizes[..., None])
+    )
+    assert (every @ data.counts).max() == pytest.approx(fit.log_likelihood, abs=2e-3)
+    held = em.negative_binomial_mixture(
+        data, 1, start=NegativeBinomialParameters([1.0], poisson.parameters.rates, [0.0])
+    )
+    assert held.status == "boundary"
+    assert held.log_likelihood == pytest.approx(poisson.log_likelihood, abs=1e-10)
+    assert fit.log_likelihood > held.log_likelihood + 9
+
+
 @pytest.mark.parametrize("alpha", [0.0, 1e-12, 1e-7, 1e-3, 0.04, 1.0, 300.0])
 def test_densities_and_their_slopes_have_all_digits_at_and_near_the_poisson_limit(alpha: float) -> None:
     rows = [(0, 1.0), (1, 0.5), (7, 2.0), (300, 3.0), (10**6, 4e5)]
