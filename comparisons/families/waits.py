@@ -25,6 +25,13 @@ class WaitFamily(ElementwiseFamily, ABC):
     def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> Any:
         return self.data(values["wait"], values.get("censored"), counts, labels)
 
+    def told_of(self, data: Any) -> list[str]:
+        cut, mean = int(data.counts @ data.censored), data.counts @ data.y / data.n
+        if not cut:
+            return [f"None of {data.n} waits is censored; the mean wait is {mean:.4g}."]
+        told = f"{cut} of {data.n} waits {'is' if cut == 1 else 'are'} censored"
+        return [f"{told}; the mean wait is {mean:.4g}, until each ended or was cut short."]
+
     def row(self, problem: Setup, i: int) -> str:
         data = problem.data
         return f"a wait of {data.y[i]:.6g}{' or more' if data.censored[i] else ''}"

@@ -247,6 +247,10 @@ def test_waits_may_be_censored_by_a_column() -> None:
     found = own.declared(
         {"days": [1, 4], "cut": [0, 1]}, "exponentials", 1, columns={"wait": "days", "censored": "cut"}
     )
+    assert found.notes[-1] == "1 of 2 waits is censored; the mean wait is 2.5, until each ended or was cut short."
+    assert "1 of 2 waits is censored" in found.comparison.description
+    counted = own.declared({"wait": [1.0, 4.0], "n": [3, 1]}, "gammas", 1, counts="n")
+    assert counted.notes[-1] == "None of 4 waits is censored; the mean wait is 1.75."
     assert found.comparison.data(found.dataset).censored.tolist() == [0, 1]
     assert own.declared({"y": [1.5, 4.0, 2.0]}, n_components=1).told["family"] == "gaussians"
 
