@@ -55,6 +55,8 @@ class Commands(click.Group):
             status = super().main(*arguments, **options | {"standalone_mode": False}) or 0
         except click.UsageError as error:
             status = WRONG_USE
+            if isinstance(error, click.NoSuchOption):
+                own_data.tell_key(error)
             # Where nothing can be told the status still is what it is.
             with suppress(OSError):
                 error.show()
@@ -220,6 +222,8 @@ def run(
         for each in numbers:
             terminal.print_components(each)
         terminal.print_outcomes(outcomes)
+    for rows in dict.fromkeys(each.own.comparison.description for each in asked):
+        click.echo(rows, err=True)
     click.echo(f"Reports: {index}", err=True)
     sys.exit(_status(outcomes))
 
