@@ -160,18 +160,19 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--page", type=Path, help="whose part between the marks of families is written")
     options = parser.parse_args()
-    lines = []
+    head = ["family", "distinct rows", "step, ms", "whole fit, s", "plain steps", "peers: step; to the optimum"]
+    lines: list[list[str]] = []
     for name in options.case:
         print(f"{name} ...", file=sys.stderr, flush=True)
         lines.append(measured(CASES[name](), options.turns))
-    head = ["family", "distinct rows", "step, ms", "whole fit, s", "plain steps", "peers: step; to the optimum"]
-    text = (
-        f"{table(head, lines)}\n\nMeasured by `python -m benchmarks.families {' '.join(sys.argv[1:])}`, {ROWS:,} rows of two "
-        f"components, {options.turns} turns; load {os.getloadavg()[0]:.1f} at the end on {os.cpu_count()} processors."
-    )
+        text = (
+            f"{table(head, lines)}\n\nMeasured by `python -m benchmarks.families {' '.join(sys.argv[1:])}`, {ROWS:,} rows of "
+            f"two components, turns: {options.turns}; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors."
+        )
+        # Some cases take minutes, so each is kept as it comes.
+        if options.page is not None:
+            write_between(options.page, "families", text)
     print(text)
-    if options.page is not None:
-        write_between(options.page, "families", text)
 
 
 if __name__ == "__main__":
