@@ -76,7 +76,10 @@ def judged_end(mixture: Mixture[Any, Any], run: Climb) -> Optimum:
         return Optimum(parameters, run.trace[-1], rows, "converged" if regular else "collapsed", regular, None)
     try:
         judged = run.judged or curvature(mixture, parameters)
-    except np.linalg.LinAlgError:  # a covariance that is singular to rounding, where densities still are
+    except np.linalg.LinAlgError:
+        # On the way into a spike second derivatives have lost their digits before it is as narrow as `NEVER_REGULAR`.
+        if not collapsed(mixture, parameters):
+            raise
         return Optimum(parameters, run.trace[-1], rows, "collapsed", False, None)
     if judged.kind == "maximum" and judged.rate > 1 - CREEPING:
         judged = replace(judged, kind="ridge")
