@@ -61,7 +61,8 @@ def _cases() -> dict[str, Callable[[], Case]]:
     first = random.random(ROWS) < 0.4
     exposure = random.uniform(0.5, 2, ROWS)
     counts, exposed = random.poisson(np.where(first, 3, 8)), random.poisson(np.where(first, 3, 8) * exposure)
-    waits, times = random.exponential(np.where(first, 1, 5)), random.gamma(*np.where(first, [[3], [0.5]], [[9], [1]]))
+    waits = random.exponential(np.where(first, 1, 5))
+    times = random.gamma(np.where(first, 3, 9), np.where(first, 0.5, 1))
     limits = random.uniform(0, 20, ROWS)
 
     def cut(noun: Any, whole: Any) -> Any:

@@ -55,11 +55,9 @@ class Commands(click.Group):
             status = super().main(*arguments, **options | {"standalone_mode": False}) or 0
         except click.UsageError as error:
             status = WRONG_USE
-            if isinstance(error, click.NoSuchOption):
-                own_data.tell_key(error)
             # Where nothing can be told the status still is what it is.
             with suppress(OSError):
-                error.show()
+                own_data.pointed(error).show()
         except (KeyboardInterrupt, click.Abort):
             status = _ended(INTERRUPTED, "Interrupted.")
         except OSError as error:

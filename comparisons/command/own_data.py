@@ -115,17 +115,20 @@ def refused(context: click.Context) -> Iterator[None]:
         raise click.UsageError(str(error), context) from error
 
 
-def tell_key(error: click.NoSuchOption) -> None:
+def pointed(error: click.UsageError) -> click.UsageError:
     """Say where an option stands that `comparisons.compare` has and the command line has not, or not under that name."""
+    if not isinstance(error, click.NoSuchOption):
+        return error
     from comparisons.own import ON_COMMAND_LINE
     from comparisons.toml_files import keys
 
     key = error.option_name.lstrip("-").replace("-", "_")
     if key in ON_COMMAND_LINE:
-        error.possibilities = [f"--{ON_COMMAND_LINE[key]}"]
-    elif key in keys():
-        error.possibilities = []
-        error.message += f" {key} stands in a file: comparisons init FILE.toml --data DATA writes one with comments."
+        return click.NoSuchOption(error.option_name, possibilities=[f"--{ON_COMMAND_LINE[key]}"], ctx=error.ctx)
+    if key in keys():
+        file = f"{key} stands in a file: comparisons init FILE.toml --data DATA writes one with comments."
+        return click.NoSuchOption(error.option_name, f"{error.message} {file}", ctx=error.ctx)
+    return error
 
 
 def is_stored(name: str, out: Path | None) -> bool:
