@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -78,16 +78,14 @@ def scikit_learn(workload: Workload) -> Iterator[Peer]:
 
 
 @contextmanager
-def _of_r(package: str, debian: str, model: str, workload: Workload) -> Iterator[Peer]:
-    """A process of R that holds the data and makes an iteration for every line it is sent."""
+def of_r(package: str, debian: str, script: str, model: str, numbers: Sequence[Any]) -> Iterator[Peer]:
+    """A process of R that holds numbers, one array after the other, and makes an iteration for every line it is sent."""
     if shutil.which("Rscript") is None:
         raise Missing(f"{package} is not installed; apt-get install r-base-core {debian}")
-    y, start = np.asarray(workload.mixture.points), workload.start
-    numbers = [[len(y), y.shape[1], workload.k], y.T, start.weights, start.means, start.covariances]
     with tempfile.TemporaryDirectory() as place:
         data = Path(place) / "data"
         data.write_bytes(b"".join(np.ascontiguousarray(part, dtype=float).tobytes() for part in numbers))
-        command = ["Rscript", str(Path(__file__).with_name("peers.R")), package, model, str(data)]
+        command = ["Rscript", str(Path(__file__).with_name(script)), package, model, str(data)]
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
@@ -108,11 +106,16 @@ def _of_r(package: str, debian: str, model: str, workload: Workload) -> Iterator
             sent.close()
 
 
+def _numbers(workload: Workload) -> list[Any]:
+    y, start = np.asarray(workload.mixture.points), workload.start
+    return [[len(y), y.shape[1], workload.k], y.T, start.weights, start.means, start.covariances]
+
+
 @contextmanager
 def mclust(workload: Workload) -> Iterator[Peer]:
     full = "V" if workload.mixture.d == 1 else "VVV"
     model = {"full": full, "diagonal": "VVI"}[workload.covariance]
-    with _of_r("mclust", "r-cran-mclust", model, workload) as peer:
+    with of_r("mclust", "r-cran-mclust", "peers.R", model, _numbers(workload)) as peer:
         yield peer
 
 
@@ -120,7 +123,7 @@ def mclust(workload: Workload) -> Iterator[Peer]:
 def mixtools(workload: Workload) -> Iterator[Peer]:
     if workload.mixture.d > 1:
         raise Missing("mixtools takes minutes for an iteration of so many rows of several features; one feature only")
-    with _of_r("mixtools", "r-cran-mixtools", "", workload) as peer:
+    with of_r("mixtools", "r-cran-mixtools", "peers.R", "", _numbers(workload)) as peer:
         yield peer
 
 

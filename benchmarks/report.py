@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 # How many times faster than a peer a step is to be, and how many times the floor it may take.
 GOALS = {
     "scikit-learn": {"i": 40, "ii": 40, "iii": 40, "iv": 40, "iv-diagonal": 20, "v": 12},
@@ -22,7 +21,15 @@ GOALS = {
 }
 
 
-def _table(head: list[str], lines: list[list[str]]) -> str:
+def write_between(page: Path, name: str, text: str) -> None:
+    """Put a text between the two marks of this name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, _, rest = page.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
+
+
+def table(head: list[str], lines: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *lines])
 
 
@@ -45,7 +52,7 @@ def _steps(rows: list[dict[str, Any]]) -> str:
     missing = {reason: None for row in rows for reason in row["missing"].values()}
     versions = {f"{name} {p['version']}": None for row in rows for name, p in row["peers"].items()}
     notes = [f"Versions: {', '.join(versions)}."] * bool(versions) + [f"Missing: {reason}." for reason in missing]
-    return "\n\n".join([_table(["workload", "rows", "step, ms", *peers, "times the floor"], lines), *notes])
+    return "\n\n".join([table(["workload", "rows", "step, ms", *peers, "times the floor"], lines), *notes])
 
 
 def _target(row: dict[str, Any]) -> list[str]:
@@ -70,7 +77,7 @@ def tables(result: dict[str, Any]) -> str:
             "count looks at the information too; in brackets scikit-learn's time is that of a step times the number of plain ones"
             f"{'; timed once: ' + ', '.join(once) if once else ''}:\n\n"
         )
-        parts.append(text + _table(head, [_target(row) for row in result["targets"]]))
+        parts.append(text + table(head, [_target(row) for row in result["targets"]]))
     if result["memory"]:
         lines = [
             [
@@ -82,14 +89,14 @@ def tables(result: dict[str, Any]) -> str:
             for r in result["memory"]
         ]
         head = ["workload", "data, MB", "ours, MB", "scikit-learn, MB"]
-        parts.append("Most memory that a step holds beyond the data:\n\n" + _table(head, lines))
+        parts.append("Most memory that a step holds beyond the data:\n\n" + table(head, lines))
     if result["threads"]:
         lines = [
             [r["workload"], f"{r['ratio']:.2f}×", "the same" if r["same_bits"] else "different"]
             for r in result["threads"]
         ]
         text = f"Two threads beside one, on the clock ({result['processors']} processors; goal 1.7× on iii to v):\n\n"
-        parts.append(text + _table(["workload", "faster", "bits of the result"], lines))
+        parts.append(text + table(["workload", "faster", "bits of the result"], lines))
     if result["coins"]:
         lines = []
         for r in result["coins"]:
@@ -99,7 +106,7 @@ def tables(result: dict[str, Any]) -> str:
             lines.append([f"{r['bags']:,}", f"{r['ms']:.3g}", *cells])
         head = ["bags", "step, ms", "row by row, ms", "ratio", "collapse and 100 steps"]
         text = "A step of two coins on distinct bags, beside the step over all with `scipy.stats.binom`:\n\n"
-        parts.append(text + _table(head, lines))
+        parts.append(text + table(head, lines))
     fits = "; ".join(f"{name} {taken:.0f} ms" for name, taken in result["fits"].items())
     parts.append(f"Whole fits of small data, default starts and standard errors: {fits}.")
     parts.append(f"An import of em beside one of NumPy and scipy.special: {result['import_ratio']:.2f}× (goal 1.1×).")
@@ -141,9 +148,7 @@ def figure(result: dict[str, Any], file: Path) -> None:
 def main() -> None:
     kept = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/performance.json")
     result, page = json.loads(kept.read_text()), kept.with_suffix(".md")
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{tables(result)}\n\n{END}{after}")
+    write_between(page, "measured", tables(result))
     figure(result, kept.with_suffix(".png"))
 
 

@@ -102,6 +102,10 @@ def chosen(
     counted = table.header(counts) if isinstance(counts, str) else None
     _refuse_two_purposes(table, [*roles.values(), *([counted] if counted else [])], labels)
     all_known = _labels(table, labels, np.arange(table.n), components)[0] if missing == "marginal" else None
+    for role, header in roles.items():
+        # A column of words is told as such before the cells that it lacks.
+        if role not in kind.in_words and role not in kind.meanings:
+            table.numbers(header)
     kept, left = kept_rows(table, list(roles.values()), counted, all_known, missing, kind)
     values = {}
     for role, header in roles.items():
@@ -148,7 +152,7 @@ def _roles(
             raise ValueError(
                 f"{kind.name} have {', '.join(kind.roles)}, and no {shown(unknown[0])}; see: comparisons families"
             )
-        return kind, kind.complete(given, table.source), []
+        return kind, kind.complete(given, table.source), _not_named(table, kind, given, others)
     if not isinstance(columns, str | list | tuple):
         raise TypeError(f"columns is {shown(columns)}; give the name of a column, a list of names, or names by role")
     headers = [table.header(each) for each in ([columns] if isinstance(columns, str) else columns)]
@@ -158,15 +162,26 @@ def _roles(
     for kind in families.FAMILIES.values() if family is None else [family]:
         if kind.roles and set(called) <= set(kind.roles):
             told = [] if family else [f"The family is {kind.name}, by the names of the columns."]
-            return kind, kind.complete(called, table.source), told
+            return kind, kind.complete(called, table.source), [*told, *_not_named(table, kind, called, others)]
     kind = _measuring() if family is None else family
     roles = kind.complete(kind.in_order(headers), table.source)
     return kind, roles, [] if family else [_guessed(kind)]
 
 
+def _not_named(table: Table, kind: Family, given: Mapping[str, str], others: set[str]) -> list[str]:
+    """That a column called as the family calls its own is left out, where others are named."""
+    left = [h for h in table.columns if h.lower() in kind.roles and h.lower() not in given and h not in others]
+    left = [header for header in left if header not in given.values()]
+    return [f"Columns left out, as others are named: {some_of(left)}."] if left else []
+
+
 def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tuple[Family, dict[str, str], list[str]]:
     """Columns that are called as a family calls its own; else all that hold numbers."""
     there = [header for header in table.columns if header not in others]
+    if not there:
+        raise ValueError(
+            f"{table.source} has no column but {some_of(others)}, named for labels or counts; give a table of what was seen"
+        )
     called = {header.lower(): header for header in there}
     for kind in families.FAMILIES.values() if family is None else [family]:
         found = {role: called[role] for role in kind.roles if role in called}
@@ -193,7 +208,7 @@ def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tu
         first = kind.roles[0]
         raise ValueError(
             f"{table.source} has {some_of(there)}, none called as {kind.name} call theirs ({', '.join(kind.roles)}); say "
-            f"which is which, as --column {first}={there[0]}"
+            f"which is which, as --column {first}={headers[0]}"
         )
     notes = [f"Columns taken: {some_of(headers)}."]
     notes += [f"Columns left out, as they are not of numbers: {some_of(left)}."] if left else []

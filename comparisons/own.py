@@ -132,7 +132,7 @@ def declared(
     comparison = Comparison(
         name=name if name is not None else f"own-{stem}" if stem in catalogue.names() else stem,
         title=title or f"{what} of {taken.source}",
-        question=question or f"Do EM and the posterior of {len(names)} {kind.name} agree on {taken.source}?",
+        question=question or f"Do EM and the posterior agree on {taken.source}, {_counted(len(names))} of {kind.name}?",
         dataset=stem,
         description=" ".join([f"{rows.n} rows of {taken.source}.", *taken.notes]),
         unit=one,
@@ -156,6 +156,10 @@ def declared(
     observed = dict(zip(kind.column_names(comparison), kind.columns(rows).T, strict=True))
     dataset = Dataset(stem, taken.source, observed | {"counts": rows.counts, "labels": rows.labels}, taken.sha256)
     return Own(comparison, dataset, _told(comparison, taken), problem.prior, tuple(taken.notes), asked)
+
+
+def _counted(n: int) -> str:
+    return f"{n} component{'s' if n > 1 else ''}"
 
 
 def _told(comparison: Comparison, taken: table_columns.Chosen) -> dict[str, Any]:

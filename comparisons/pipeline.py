@@ -35,7 +35,7 @@ from comparisons.results.result import (
 )
 from comparisons.results.strict_json import number
 from comparisons.sampled import SampledResult
-from comparisons.settings import checked_settings
+from comparisons.settings import REUSED, checked_settings
 from comparisons.summary import curves, profiles, verdict
 from models.inputs import Floats
 
@@ -82,6 +82,7 @@ def run_declared(
         stored = store.reusable(directory, key)
         if stored is not None:
             store.end_run(directory)
+            progress(REUSED)
             fields = {f.name: getattr(stored, f.name) for f in dataclasses.fields(stored)}
             return SampledResult(**fields, posterior=store.read_posterior(directory))
     if directory is not None:

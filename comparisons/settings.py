@@ -8,6 +8,8 @@ from models.inputs import whole_number
 
 # Where processes are the parallelism, numerical libraries that start a thread for each core only get in each other's way.
 SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# What a run tells as its stage where a stored result serves.
+REUSED = "stored result, nothing has changed"
 
 
 def checked_settings(seed: Any, draws: Any, chains: Any) -> None:

@@ -17,7 +17,7 @@ from comparisons.families import from_file
 from comparisons.own import Own, declared, plain
 from comparisons.settings import checked_settings
 from models.family import Family
-from models.inputs import shown
+from models.inputs import shown, some_of
 
 # Keys beside those of `comparisons.own.declared`, of the run.
 OF_RUN = {"seed": 0, "draws": 1000, "chains": 4}
@@ -59,13 +59,15 @@ def read(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path.name} is no TOML: {error}") from error
     for key, value in found.items():
         if key not in keys():
-            near = difflib.get_close_matches(key, keys(), n=1, cutoff=0.4)
+            same_words = [each for each in keys() if sorted(each.split("_")) == sorted(key.split("_"))]
+            near = same_words or difflib.get_close_matches(key, keys(), n=1, cutoff=0.4)
             meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(keys())}"
             raise ValueError(f"{_place(path, text, key)}: there is no key {key!r}; {meant}")
         kinds = OTHER_KINDS.get(key, (str,))
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise ValueError(
                 f"{_place(path, text, key)}: {key} is {shown(value)}; give {' or '.join(WORDS[kind] for kind in kinds)}"
+                f"{'; how many there are is n_components' if key == 'components' else ''}"
             )
     if "data" not in found:
         raise ValueError(f'{path.name} has no key "data"; name the file of your data, as data = "heights.csv"')
@@ -98,12 +100,16 @@ def _prior(found: dict[str, Any]) -> Any:
     family = families.FAMILIES.get(found.get("family", ""))
     if family is None:
         raise ValueError(f"prior needs one of {', '.join(families.FAMILIES)} as family beside it, whose numbers it has")
+    numbers, given = inspect.signature(family.prior).parameters, found["prior"]
+    lacking = [name for name, each in numbers.items() if each.default is each.empty and name not in given]
+    unknown = [name for name in given if name not in numbers]
+    if lacking or unknown:
+        told = f"{some_of(lacking)} {'are' if len(lacking) > 1 else 'is'} missing" if lacking else ""
+        told += f"{' and ' if lacking else ''}there is no {some_of(unknown)}" if unknown else ""
+        raise ValueError(f"prior of {family.name} has {', '.join(numbers)}; {told}")
     try:
-        return family.prior(**found["prior"])
-    except TypeError as error:
-        numbers = ", ".join(inspect.signature(family.prior).parameters)
-        raise ValueError(f"prior of {family.name} has {numbers} ({error})") from error
-    except ValueError as error:
+        return family.prior(**given)
+    except (TypeError, ValueError) as error:
         raise ValueError(f"prior of {family.name}: {error}") from error
 
 

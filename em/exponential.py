@@ -10,13 +10,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from em.elementwise import ElementwiseMixture
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, Block, blocks_of, posterior_sums
 from em.mixture import EPSILON, block_diagonal, log_weights
+from em.rows.compiled import available, compiled_sums
 from em.uncertainty.curvature import missing_information
 from models.inputs import Floats
 
@@ -42,7 +45,14 @@ class Sums:
 
 
 class ExponentialMixture(ElementwiseMixture):
-    """What the shared layers see of a mixture, `em.mixture.Mixture`, from what an exponential family tells."""
+    """What the shared layers see of a mixture, `em.mixture.Mixture`, from what an exponential family tells.
+
+    Attributes
+    ----------
+    only_components : whether nothing but the components is latent
+    """
+
+    only_components = True
 
     # What a family tells
 
@@ -79,9 +89,16 @@ class ExponentialMixture(ElementwiseMixture):
         self.phi = np.concatenate([np.ones((1, own.shape[1])), own, base[None]])
         self.unknown, known = self.labels < 0, np.flatnonzero(self.labels >= 0)
         self.known_rows = known
-        self.blocks = blocks_of(self.phi[:, self.unknown], self.counts[self.unknown].astype(float))
+        self.pass_over(self.unknown)
         told = np.equal.outer(np.arange(self.n_components), self.labels)
         self.labelled = (told * self.counts) @ self.phi.T if len(known) else None
+
+    def pass_over(self, kept: NDArray[np.bool_]) -> None:
+        """Make ready the rows that an E-step sums over."""
+        phi, counts = self.phi[:, kept], self.counts[kept].astype(float)
+        self.blocks = blocks_of(phi, counts)
+        once = np.empty(0) if (counts == 1).all() else counts
+        self.compiled = (np.ascontiguousarray(phi[1:]), once) if available(len(counts)) else None
 
     def theta(self, parameters: Any) -> Floats:
         """``(..., K, F + 2)`` natural parameters by the features with 1 before and what has no parameters behind them."""
@@ -94,7 +111,12 @@ class ExponentialMixture(ElementwiseMixture):
 
     def e_step(self, parameters: Any) -> Any:
         joint = self.theta(parameters)
-        sums, log_likelihood = posterior_sums(joint, self.blocks, self.replaced(parameters, joint))
+        replace, log_likelihood = self.replaced(parameters, joint), np.zeros(())
+        if self.compiled is not None and joint.ndim == 2 and replace is None:
+            sums, logs, smallest = compiled_sums(joint, *self.compiled)
+            log_likelihood += logs if smallest > IMPOSSIBLE else -np.inf
+        else:
+            sums, log_likelihood = posterior_sums(joint, self.blocks, replace)
         if self.labelled is not None:
             of_labelled = self.of_labelled(parameters, joint)
             sums += self.labelled
@@ -129,13 +151,39 @@ class ExponentialMixture(ElementwiseMixture):
         return products((self.phi[1:-1] @ weighted), curved, "fk,kfqr->kqr")
 
     def informations(self, parameters: Any) -> Floats:
-        missing, rows = missing_information(self, parameters)
-        features = self.sums(self.e_step(parameters)).T
+        statistics = self.e_step(parameters)
+        rows, features = statistics.rows, self.sums(statistics).T
+        missing = self.missing(parameters) if self.only_components else missing_information(self, parameters)[0]
         own = -products(features, self.natural_derivatives(parameters)[1], "fk,kfqr->kqr")
         # Of a component that is as good as empty it is as good as infinite.
         with np.errstate(over="ignore"):
             of_weights = np.diag(rows / parameters.weights**2)
         return np.stack([block_diagonal(of_weights, self._of_components(own)), missing])
+
+    def missing(self, parameters: Any) -> Floats:
+        """``(p, p)`` information that is missing with the components, where nothing else is.
+
+        For each pair of them the squared difference of their complete-data scores, which are linear in the features.
+        """
+        k, p = self.n_components, self.n_parameters
+        slopes, theta = self.natural_derivatives(parameters)[0], self.theta(parameters)
+        scores = np.zeros((k, 1 + slopes.shape[1], 1 + slopes.shape[2]))
+        scores[:, 0, 0], scores[:, 1:, 1:] = 1 / parameters.weights, slopes
+        pairs = np.tril_indices(k, -1)
+        squares = np.zeros((len(pairs[0]), scores.shape[1], scores.shape[1]))
+
+        def add(expected: Floats, block: Block) -> None:
+            phi = block.features[:-1]
+            both = expected[pairs[0]] * expected[pairs[1]] / block.counts
+            squares[...] += (both[:, None] * phi) @ phi.T
+
+        posterior_sums(theta, self.blocks, self.replaced(parameters, theta), add)
+        places = [np.array([j, *self.own_coordinates(j)]) for j in range(k)]
+        found = np.zeros((p, p))
+        for square, *pair in zip(squares, *pairs, strict=True):
+            for i, j in product(pair, pair):
+                found[np.ix_(places[i], places[j])] += (1 if i == j else -1) * scores[i].T @ square @ scores[j]
+        return found
 
     def numbers(self) -> Floats:
         """``(n, m)`` what tells rows apart."""

@@ -43,6 +43,7 @@ class WaitMixture(WatchedWaits, RateMixture):
 
     def _collect(self) -> None:
         super()._collect()
+        self.only_components = not self.data.censored.any()
         # A wait of 0 that was seen to end has the rate as its density.
         self.mean = float(self.counts @ self.data.y / self.counts.sum())
         self.bounded = self.prior is not None or not (self.data.y == 0).any()

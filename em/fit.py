@@ -18,6 +18,7 @@ from em.search.optima import Mode, Optimum, Status, distinct_optima, judged_end,
 from em.search.runs import climbed_on, explored, finished, from_sample, rank, runs_of
 from em.search.starts import Starts, starts
 from em.uncertainty.standard_errors import covariance_of, withheld_reason
+from em.written import content
 from models.display import displayed
 from models.inputs import Floats, read_only, shown, whole_number
 from models.mixtures import canonical_permutation
@@ -100,6 +101,16 @@ class Fit[P, E](FittedMixture):
     decrement: float
     remaining: float
     _mixture: Mixture[P, Any]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is a fit of the same family that is equal in every number, whatever rows it remembers."""
+        if not isinstance(other, Fit):
+            return NotImplemented
+        return self is other or content(self) == content(other)
+
+    def __hash__(self) -> int:
+        """Of what equal fits have in common."""
+        return hash((self._mixture.kind, self.status, self.iterations, self.log_likelihood))
 
     def __repr__(self) -> str:
         """The result, without the path to it."""

@@ -24,7 +24,6 @@ from em.elementwise import POSITIVE, Domain, Options, fit_elementwise
 from em.exponential import ExponentialMixture, Sums, products
 from em.fit import Fit
 from em.gamma_tails import Tail, tail
-from em.kernel import blocks_of
 from em.mixture import DEAR_STEPS, EPSILON, log_weights, responsibilities, trusted
 from em.waits import WatchedWaits
 from em.weights import log_dirichlet, mode_of_weights
@@ -106,6 +105,7 @@ class GammaMixture(WatchedWaits, ExponentialMixture):
         super()._collect()
         self.bounded = self.prior is not None
         self.cut = np.flatnonzero(self.data.censored)
+        self.only_components = not len(self.cut)
         logs = np.log(self.data.y)
         self.spread = (
             np.sqrt(np.average((logs - np.average(logs, weights=self.counts)) ** 2, weights=self.counts)) or 1.0
@@ -114,7 +114,7 @@ class GammaMixture(WatchedWaits, ExponentialMixture):
             self.replay_steps = DEAR_STEPS
             ended = self.data.censored == 0
             kept = self.unknown & ended
-            self.blocks = blocks_of(self.phi[:, kept], self.counts[kept].astype(float))
+            self.pass_over(kept)
             if self.labelled is not None:
                 told = np.equal.outer(np.arange(self.n_components), self.labels)
                 self.labelled = (told * self.counts * ended) @ self.phi.T

@@ -21,22 +21,21 @@ VERSION = 1
 DIGEST = "digest"
 
 
-def write(fit: Any, path: str | os.PathLike[str]) -> None:
-    """Write the fit, whole or not at all; see `em.Fit.write`."""
+def content(fit: Any) -> dict[str, Any]:
+    """All that is public of a fit, in dictionaries, lists, words and finite numbers."""
     mixture, own = fit._mixture, {each.name: getattr(fit, each.name) for each in fields(fit)}
     del own["_mixture"]
     own["path"] = fit.path._vectors
     errors = {each.name: getattr(fit.standard_errors, each.name) for each in fields(fit.standard_errors)}
     # Where it is withheld there is nothing in it, of whatever size.
     own["standard_errors"] = errors if errors["reason"] is None else errors | {"covariance": None}
-    content = {
-        "version": VERSION,
-        "family": mixture.kind,
-        "weights": mixture.weights,
-        "kept": mixture.kept(),
-        "fit": own,
-    }
-    record = _plain(content)
+    told: dict[str, Any] = _plain({"family": mixture.kind, "weights": mixture.weights, "fit": own})
+    return told
+
+
+def write(fit: Any, path: str | os.PathLike[str]) -> None:
+    """Write the fit, whole or not at all; see `em.Fit.write`."""
+    record = {"version": VERSION, "kept": _plain(fit._mixture.kept()), **content(fit)}
     record[DIGEST] = digest(record)
     whole = Path(path)
     unfinished = whole.with_name(f".{os.getpid()}-{whole.name}")

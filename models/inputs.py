@@ -258,10 +258,12 @@ def one_each(name: str, values: ArrayLike, weights: Floats) -> Floats:
 
 def distinct_rows(rows: NDArray[Any], counts: Integers) -> tuple[NDArray[Any], Integers]:
     """Sorted distinct rows ``(m, d)`` of ``(n, d)``, and how often each was seen ``(m,)``."""
-    unique, index = np.unique(rows, axis=0, return_inverse=True)
-    counted = np.zeros(len(unique), dtype=np.int64)
-    np.add.at(counted, index.ravel(), counts)
-    return unique, counted
+    # By the columns in which rows differ, the first of them last: one is often all.
+    differing = [column for column in rows.T[::-1] if (column != column[:1]).any()]
+    order = np.lexsort(differing) if differing else np.arange(len(rows))
+    ordered = rows[order]
+    first = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))[: len(rows)]
+    return ordered[first], np.add.reduceat(counts[order], np.flatnonzero(first))
 
 
 def row_counts(counts: ArrayLike | None, n: int) -> Integers:

@@ -27,6 +27,7 @@ NAMES = (
     "faithful",
     "geyser",
     "faithful-equal-weights",
+    "faithful-gammas",
     "faithful-2d",
     "faithful-2d-diagonal",
     "galaxies",

@@ -50,7 +50,8 @@ def identified(problem: Problem, judged: Curvature | None, contraction: dict[str
         "pass",
         rank,
         1e-8,
-        f"The observed information has full rank; its smallest share of the complete-data information is {rank:.4g}.{told}",
+        "The observed information has full rank, so there is one answer, however uncertain; its smallest share of the "
+        f"complete-data information is {rank:.4g}.{told}",
     )
 
 
@@ -67,6 +68,6 @@ def _contracted(contraction: dict[str, float]) -> str:
     if not unshown:
         return f" All quantities contract, the least of them so: {wide}."
     return (
-        f" Contraction does not show that the data tell anything of {some_of(unshown)}: {wide}, and {CONTRACTED:.0%} or more "
-        "may be Monte Carlo error."
+        f" Of {some_of(unshown)} the data narrow the prior little or not at all: {wide}, and from {CONTRACTED:.0%} on that may "
+        "be Monte Carlo error."
     )

@@ -57,7 +57,7 @@ class Commands(click.Group):
             status = WRONG_USE
             # Where nothing can be told the status still is what it is.
             with suppress(OSError):
-                error.show()
+                own_data.pointed(error).show()
         except (KeyboardInterrupt, click.Abort):
             status = _ended(INTERRUPTED, "Interrupted.")
         except OSError as error:
@@ -220,6 +220,8 @@ def run(
         for each in numbers:
             terminal.print_components(each)
         terminal.print_outcomes(outcomes)
+    for rows in dict.fromkeys(each.own.comparison.description for each in asked):
+        click.echo(rows, err=True)
     click.echo(f"Reports: {index}", err=True)
     sys.exit(_status(outcomes))
 

@@ -115,6 +115,22 @@ def refused(context: click.Context) -> Iterator[None]:
         raise click.UsageError(str(error), context) from error
 
 
+def pointed(error: click.UsageError) -> click.UsageError:
+    """Say where an option stands that `comparisons.compare` has and the command line has not, or not under that name."""
+    if not isinstance(error, click.NoSuchOption):
+        return error
+    from comparisons.own import ON_COMMAND_LINE
+    from comparisons.toml_files import keys
+
+    key = error.option_name.lstrip("-").replace("-", "_")
+    if key in ON_COMMAND_LINE:
+        return click.NoSuchOption(error.option_name, possibilities=[f"--{ON_COMMAND_LINE[key]}"], ctx=error.ctx)
+    if key in keys():
+        file = f"{key} stands in a file: comparisons init FILE.toml --data DATA writes one with comments."
+        return click.NoSuchOption(error.option_name, f"{error.message} {file}", ctx=error.ctx)
+    return error
+
+
 def is_stored(name: str, out: Path | None) -> bool:
     """Whether there is a result of this name, of the catalogue or not."""
     from comparisons.results.files import directory_name
@@ -159,8 +175,10 @@ def _given(own: Mapping[str, Any]) -> dict[str, Any]:
     given = {option: value for option, value in own.items() if value not in (None, ())}
     if "columns" in given:
         pairs = [each.partition("=") for each in given["columns"]]
-        roles = {role: column for role, mark, column in pairs if mark and role}
-        given["columns"] = roles if len(roles) == len(pairs) else list(given["columns"])
+        # Beside others that are named by role or title a column stands for itself.
+        roles = {role: column if mark else role for role, mark, column in pairs if role}
+        named = len(roles) == len(pairs) and any(mark for _, mark, _ in pairs)
+        given["columns"] = roles if named else list(given["columns"])
     return given
 
 

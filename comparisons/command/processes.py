@@ -18,7 +18,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -28,7 +27,7 @@ from typing import Any
 from comparisons import report
 from comparisons.results.files import directory_name
 from comparisons.results.result import Verdict
-from comparisons.settings import SINGLE_THREADED
+from comparisons.settings import REUSED, SINGLE_THREADED
 
 LOG = "run.log"
 # Seconds that a process gets to end before it is killed.
@@ -69,12 +68,13 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A comparison has reached its verdict, and its result and report are written."""
+    """A comparison has reached its verdict, and its result and report are written; ``reused`` where they were there."""
 
     name: str
     verdict: Verdict
     summary: str
     seconds: float
+    reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,16 +226,18 @@ def _serve(connection: Connection[Any, Any], run: Run) -> None:
         os.close(descriptor)
         faulthandler.enable()
         began = time.monotonic()
-        verdict, summary = run(task, partial(_send_stage, connection, task.name))
+        stages: list[str] = []
+
+        def tell(stage: str, name: str = task.name, stages: list[str] = stages) -> None:
+            stages.append(stage)
+            connection.send(Stage(name, stage))
+
+        verdict, summary = run(task, tell)
         sys.stdout.flush()
         sys.stderr.flush()
         if log.exists() and not log.stat().st_size:
             log.unlink()
-        connection.send(Finished(task.name, verdict, summary, time.monotonic() - began))
-
-
-def _send_stage(connection: Connection[Any, Any], name: str, stage: str) -> None:
-    connection.send(Stage(name, stage))
+        connection.send(Finished(task.name, verdict, summary, time.monotonic() - began, REUSED in stages))
 
 
 def run_task(task: Task, progress: Callable[[str], None]) -> tuple[Verdict, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from comparisons.command.processes import Crashed, Finished, Outcome, Stage
 from comparisons.report.digits import seconds
+from comparisons.settings import REUSED
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -79,7 +80,7 @@ def line(outcome: Outcome) -> str:
     """Return what is said of a comparison that has ended."""
     if isinstance(outcome, Crashed):
         return f"{outcome.name}: crashed after {seconds(outcome.seconds)}: {outcome.reason} (see {outcome.log})"
-    return f"{outcome.name}: {outcome.verdict} ({seconds(outcome.seconds)})"
+    return f"{outcome.name}: {outcome.verdict} ({REUSED if outcome.reused else seconds(outcome.seconds)})"
 
 
 def _print_line(event: Stage | Outcome) -> None:

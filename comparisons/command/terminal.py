@@ -62,6 +62,7 @@ def print_result(result: Result, later: LaterRun | None = None) -> None:
     console = _console()
     console.print(Text(result.title, style="bold"))
     console.print(prose(result.question))
+    console.print(f"{result.data.n} rows: {prose(result.data.description)}")
     console.print()
     if later is not None:
         console.print(Text(f"{prose(later.told)} What follows is of an earlier run.", style="bold red"))

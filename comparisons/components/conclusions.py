@@ -133,8 +133,8 @@ def _bayes(candidates: list[Candidate]) -> str:
         known = [factor.log_value, *(value for value in factor.under.values() if value is not None)]
         unknown = ", where that can be relied on" if len(known) <= len(factor.under) else ""
         spread = f"; {ratio(min(known))} to {ratio(max(known))} as the prior's numbers are halved and doubled{unknown}"
-        told = f"{ratio(factor.log_value)} ({_strength(factor.log_value)}{spread if factor.under else ''})"
-        parts.append(f"{k} against {k - 1} {told}")
+        told = f": {ratio(factor.log_value)} ({_strength(factor.log_value)}{spread if factor.under else ''})"
+        parts.append(f"{k} against {k - 1}{told}")
     return f"Bayes factors: {', '.join(parts)}."
 
 
@@ -153,7 +153,7 @@ def _bootstrap(candidates: list[Candidate]) -> str:
         if test is None or test.p_value is None:
             parts.append(f"{k - 1} against {k} withheld, since {test.reason if test else 'it was not made'}")
         else:
-            parts.append(f"{k - 1} against {k} {_p_value(test)}")
+            parts.append(f"{k - 1} against {k}: {_p_value(test)}")
     return f"Bootstrap p-values: {', '.join(parts)}."
 
 
@@ -203,8 +203,8 @@ def _close_calls(candidates: list[Candidate], chosen: dict[str, int | None]) -> 
 
 
 def _edge(candidates: list[Candidate], number: int) -> str:
-    at_edge = number == candidates[-1].n_components
-    return f" That is the most that was tried: look further with --max {number + 2}." if at_edge else ""
+    further = f" That is the most that was tried: look further with --max {number + 2} of `comparisons components`."
+    return further if number == candidates[-1].n_components else ""
 
 
 def _falls(candidates: list[Candidate], free: bool) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import stats
@@ -20,10 +20,21 @@ class WaitFamily(ElementwiseFamily, ABC):
     """See `comparisons.families.family.Family`."""
 
     roles, rows_told = ("wait", "censored"), "waiting times"
-    columns_told = "wait, and censored (1 where it had not ended then, else 0), where some were cut short"
+    columns_told = "wait, and censored (1, yes or true where it had not ended then, else 0), where some were cut short"
+
+    meanings: ClassVar[dict[str, dict[str, int]]] = {
+        "censored": dict.fromkeys(("1", "yes", "true"), 1) | dict.fromkeys(("0", "no", "false"), 0)
+    }
 
     def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> Any:
         return self.data(values["wait"], values.get("censored"), counts, labels)
+
+    def told_of(self, data: Any) -> list[str]:
+        cut, mean = int(data.counts @ data.censored), data.counts @ data.y / data.n
+        if not cut:
+            return [f"None of {data.n} waits is censored; the mean wait is {mean:.4g}."]
+        told = f"{cut} of {data.n} waits {'is' if cut == 1 else 'are'} censored"
+        return [f"{told}; the mean wait is {mean:.4g}, until each ended or was cut short."]
 
     def row(self, problem: Setup, i: int) -> str:
         data = problem.data

@@ -174,6 +174,16 @@ def counts_ignored(problem: MixtureProblem, plant: Any) -> list[Any]:
     return other_data(problem, lambda data: with_rows(data, counts=np.ones_like(data.counts)))
 
 
+def as_if_ended(data: Any) -> Any:
+    """Waits that were cut short taken for waits that ended then."""
+    return with_rows(data, families.of(data).columns(data) * [1, 0])
+
+
+def censoring_ignored(problem: MixtureProblem, plant: Any) -> list[Any]:
+    """Every wait as if it had ended."""
+    return other_data(problem, as_if_ended)
+
+
 def half_the_data(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The first half of the distinct rows."""
 

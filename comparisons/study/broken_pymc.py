@@ -14,7 +14,7 @@ import models.gaussians.normal_distribution
 import models.mixture_distribution
 from comparisons.families.mixtures import MixtureProblem
 from comparisons.study import settings
-from comparisons.study.broken_em import some_rows
+from comparisons.study.broken_em import as_if_ended, some_rows
 from comparisons.study.replaced import everywhere
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ def row_dropped(problem: MixtureProblem, plant: Any) -> list[Any]:
     counts[-1] -= 1
     fewer = some_rows(data, counts > 0, counts)
     return _of_another(lambda declared: dataclasses.replace(declared, data=fewer))
+
+
+def censoring_ignored(problem: MixtureProblem, plant: Any) -> list[Any]:
+    """Every wait as if it had ended."""
+    return _of_another(lambda declared: dataclasses.replace(declared, data=as_if_ended(declared.data)))
 
 
 def sd_for_variance(problem: MixtureProblem, plant: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from comparisons.results.result import Engine
 from comparisons.study import broken_comparison, broken_em, broken_pymc, broken_sampler, broken_search
 from comparisons.study.fault import Fault, Planting
 from comparisons.study.settings import PARTS
+from comparisons.study.waits import WaitSetting
 
 
 def _em(name: str, words: str, settings: tuple[str, ...], patches: Planting, **options: Any) -> Fault:
@@ -54,6 +55,8 @@ FAMILIES = tuple(part.PLANTED[0].name for part in PARTS.values())
 EVERY = (*(name for name in FAMILIES if name != N), N, *PLANE)
 # Rows of more than one column.
 MANY = tuple(name for name in EVERY if name != N)
+# Waits, some of them censored.
+WAITS = tuple(s.name for part in PARTS.values() for s in part.PLANTED if isinstance(s, WaitSetting))
 # What an observed information is taken times.
 FACTORS = (0.5, 1.2, 2.0)
 
@@ -87,6 +90,7 @@ ALL = (
         (*EVERY, "normals-overlap"),
         broken_em.counts_ignored,
     ),
+    _em("censoring-ignored", "Waits that were cut short are taken as ended.", WAITS, broken_em.censoring_ignored),
     _em("half-the-data", "The last half of the data is ignored.", EVERY, broken_em.half_the_data),
     _em(
         "stopped-early",
@@ -118,6 +122,7 @@ ALL = (
         broken_pymc.sd_for_variance,
     ),
     _pymc("row-dropped", "One observation is dropped.", EVERY, broken_pymc.row_dropped, own_graph=False),
+    _pymc("censoring-ignored", "Waits that were cut short are taken as ended.", WAITS, broken_pymc.censoring_ignored),
     _pymc("weights-not-normalised", "Weights sum to K.", EVERY, broken_pymc.weights_not_normalised),
     _sampler(
         "lesser-mode", "All chains sit in a lesser mode.", (M,), broken_sampler.in_lesser_mode, kind="statistical"

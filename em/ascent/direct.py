@@ -19,6 +19,9 @@ from models.inputs import Floats
 # Evaluations after which Nelder-Mead gives up; SciPy's own 200 per parameter stop short of an optimum in 11 dimensions.
 MAX_EVALUATIONS = 20_000
 
+# What asking for a density raises where a parameter has left its domain, or a covariance is singular to rounding.
+NOT_THERE = (FloatingPointError, np.linalg.LinAlgError)
+
 
 def maximise(mixture: Mixture[Any, Any], start: Any, method: Literal["nelder-mead", "bfgs"]) -> Climb:
     """Maximise the objective from ``start``; a point where it does not exist counts as minus infinity.
@@ -38,13 +41,17 @@ def maximise(mixture: Mixture[Any, Any], start: Any, method: Literal["nelder-mea
         try:
             parameters = mixture.from_vector(mixture.from_coordinates(x, unbounded=unbounded)[0])
             value = evaluated(mixture, parameters)[1]
-        except (FloatingPointError, np.linalg.LinAlgError):
+        except NOT_THERE:
             return np.inf
         return -float(value) if np.isfinite(value) else np.inf
 
     def gradient(x: Floats) -> Floats:
         vector, jacobian = mixture.from_coordinates(x, unbounded=unbounded)
-        return -jacobian.T @ derivatives(mixture, mixture.from_vector(vector))[0]
+        try:
+            return -jacobian.T @ derivatives(mixture, mixture.from_vector(vector))[0]
+        except NOT_THERE:
+            # SciPy asks for it wherever a step has led; from there its line search goes half the way back.
+            return np.full(len(x), np.nan)
 
     points = [origin]
     values = [objective(origin)]

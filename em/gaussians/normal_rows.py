@@ -23,7 +23,7 @@ from em.gaussians.moments import GaussianStatistics, statistics_of
 from em.kernel import IMPOSSIBLE, LOG_OF_ZERO, ROWS, Block, posterior_sums
 from em.mixture import AT_A_TIME
 from em.mixture import log_weights as log_of_weights
-from em.rows.compiled import available, normal_sums
+from em.rows.compiled import available, compiled_sums
 from models.gaussians.nouns import GaussianParameters
 from models.inputs import Floats, Integers
 
@@ -101,7 +101,7 @@ class NormalRows:
         self.counts = np.broadcast_to(1.0, len(self.y)) if self.once else counts[unknown].astype(float)
         self.d = d = y.shape[1]
         self.lower = np.tril_indices(d)
-        a, b = (np.arange(d),) * 2 if self.diagonal else self.lower
+        a, b = self.pairs = (np.arange(d),) * 2 if self.diagonal else self.lower
         n, largest = extent or (len(self.y), np.abs(self.y).max(axis=0, initial=0.0))
         self.largest = np.concatenate([[1.0], largest, largest[a] * largest[b]])
         self.largest_squared = self.largest**2
@@ -182,7 +182,7 @@ class NormalRows:
         log_likelihood: Any
         if exact is None and self.compiled and means.ndim == 2:
             counts = np.empty(0) if self.once else self.counts
-            sums, log_likelihood, smallest = normal_sums(theta, self.y.T, counts, diagonal=self.diagonal)
+            sums, log_likelihood, smallest = compiled_sums(theta, self.y.T, counts, self.pairs)
             log_likelihood = np.float64(log_likelihood if smallest > IMPOSSIBLE else -np.inf)
         else:
             blocks = self.kept if self.kept is not None else (self._block(rows) for rows in self._parts())

@@ -1,4 +1,4 @@
-"""Many rows of normals: the compiled pass over chunks of them, on one or several threads, to the same bits.
+"""Many rows: the compiled pass over chunks of them, on one or several threads, to the same bits.
 
 Chunks are the same whatever the number of threads, and their sums are added in the order of the rows. numba is loaded, and
 the pass compiled or read from numba's cache on disk, when the first data of so many rows come.
@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from models.inputs import Floats
+from models.inputs import Floats, Integers
 
 # Rows from which compiling is used: an import of numba costs as much as some hundred passes over so many.
 MANY_ROWS = 50_000
@@ -33,15 +33,17 @@ def threads() -> int:
     return max(1, int(told)) if told.isdecimal() else getattr(os, "process_cpu_count", os.cpu_count)() or 1
 
 
-def normal_sums(theta: Floats, columns: Floats, counts: Floats, *, diagonal: bool) -> tuple[Floats, float, float]:
+def compiled_sums(
+    theta: Floats, columns: Floats, counts: Floats, products: tuple[Integers, Integers] | None = None
+) -> tuple[Floats, float, float]:
     """Features summed with the responsibilities, log-likelihood, and the smallest of the rows' largest log densities.
 
     Parameters
     ----------
-    theta : ``(K, F)`` natural parameters
+    theta : ``(K, F)`` natural parameters, of 1, the columns, and the products of some of them
     columns : ``(d, n)`` rows, one feature after the other
     counts : ``(n,)`` of the rows; empty where each counts once
-    diagonal : whether features are squares only, and no products
+    products : of which two columns each, counted from 0; of none where None
     """
     from em.rows.compiled_pass import COMPONENTS, FEATURES, GROUP, PARTS, ROWS, STRIDE, pass_over
 
@@ -51,7 +53,8 @@ def normal_sums(theta: Floats, columns: Floats, counts: Floats, *, diagonal: boo
     f4, k4 = filled.shape
     a, b = np.zeros((2, f4), dtype=np.int64)
     b[1 : d + 1] = np.arange(1, d + 1)
-    a[d + 1 : f], b[d + 1 : f] = (np.arange(1, d + 1),) * 2 if diagonal else np.add(np.tril_indices(d), 1)
+    if products is not None:
+        a[d + 1 : f], b[d + 1 : f] = np.add(products, 1)
     fixed = filled.reshape(-1), STRIDE * a, STRIDE * b, k, columns.reshape(-1), counts
     # A block, its counts, joint densities, expected counts, largest, total, and the sums: all multiples of a cache line.
     ends = np.cumsum([(1 + d) * STRIDE, ROWS, k4 * GROUP, k4 * STRIDE, ROWS, ROWS, k4 * f4 * PARTS])

@@ -74,7 +74,13 @@ def judged_end(mixture: Mixture[Any, Any], run: Climb) -> Optimum:
         # What a look at the curvature would tell of a saddle or a ridge is not known; the run has come to rest.
         regular = not collapsed(mixture, parameters)
         return Optimum(parameters, run.trace[-1], rows, "converged" if regular else "collapsed", regular, None)
-    judged = run.judged or curvature(mixture, parameters)
+    try:
+        judged = run.judged or curvature(mixture, parameters)
+    except np.linalg.LinAlgError:
+        # On the way into a spike second derivatives have lost their digits before it is as narrow as `NEVER_REGULAR`.
+        if not collapsed(mixture, parameters):
+            raise
+        return Optimum(parameters, run.trace[-1], rows, "collapsed", False, None)
     if judged.kind == "maximum" and judged.rate > 1 - CREEPING:
         judged = replace(judged, kind="ridge")
     status: Status = "converged" if judged.kind == "maximum" else judged.kind

@@ -191,7 +191,13 @@ def missing_information(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Fl
 
 
 def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
-    """Judge the point ``parameters`` by the first two derivatives of the objective there."""
+    """Judge the point ``parameters`` by the first two derivatives of the objective there.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        where they have no digits, as next to a spike
+    """
     gradient, hessian, complete = derivatives(mixture, parameters)
     at_bounds, stuck, basis = _inside_bounds(mixture, parameters, gradient, np.diag(hessian))
     size = max(len(basis.T), 1)
@@ -208,6 +214,8 @@ def curvature(mixture: Mixture[Any, Any], parameters: Any) -> Curvature:
     # Units first, so that the factorisation of the complete-data information loses nothing to them. Where there is
     # none, as of a coin that was never tossed, any unit serves: the direction is flat.
     none = np.diag(reference) == 0
+    if (np.diag(reference) < 0).any():
+        raise np.linalg.LinAlgError("the complete-data information is not positive definite")
     scale = 1 / np.sqrt(np.where(none, 1.0, np.diag(reference)))
     root = np.linalg.cholesky(reference * scale * scale[:, None] + np.diag(none.astype(float)))
     turn = np.linalg.solve(root, np.diag(scale))

@@ -97,6 +97,8 @@ PEOPLE = 'data = "coins.csv"\n'
     ("text", "message"),
     [
         (PEOPLE + 'colums = "h"\n', "study.toml, line 2: there is no key 'colums'; did you mean 'columns'?"),
+        (PEOPLE + "components_n = 2\n", "there is no key 'components_n'; did you mean 'n_components'?"),
+        (PEOPLE + "components = 2\n", "components is 2; give a list; how many there are is n_components"),
         ('columns = "h"\n', 'study.toml has no key "data"'),
         ("data = \n", "study.toml is no TOML"),
         ('data = "other.csv"\n', "study.toml, line 1: there is no file"),
@@ -108,7 +110,7 @@ PEOPLE = 'data = "coins.csv"\n'
         (PEOPLE + 'family = "poissons"\n[prior]\nshape = -1.0\nrate = 1.0\n', "line 3: prior of poissons: shape is -1"),
         (
             PEOPLE + 'family = "poissons"\n[prior]\nshap = 1.0\n',
-            "line 3: prior of poissons has shape, rate, concentration",
+            "line 3: prior of poissons has shape, rate, concentration; shape, rate are missing and there is no shap",
         ),
         (PEOPLE + "labels = 5\n", "study.toml, line 2: labels is 5; give a text"),
         (PEOPLE + "weights = true\n", "study.toml, line 2: weights is True; give a text or a list"),

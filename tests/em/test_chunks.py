@@ -21,7 +21,7 @@ import pytest
 import em
 from em.mixture import AT_A_TIME
 from em.rows import chunks
-from em.rows.compiled import available, normal_sums
+from em.rows.compiled import available, compiled_sums
 from em.rows.dask_chunks import DaskRows
 from em.rows.sample import SAMPLE, Sample, drawn, keys
 from models import CoinTosses, GaussianParameters, GaussianPrior, Measurements
@@ -183,7 +183,7 @@ def test_a_fit_of_many_rows_takes_ten_megabytes(tmp_path: Path, monkeypatch: pyt
             2, size=(50_000, 1)
         )
     if available(n):  # the compiler takes what it takes
-        normal_sums(np.zeros((2, 6)), np.zeros((2, 8)), np.zeros(0), diagonal=False)
+        compiled_sums(np.zeros((2, 6)), np.zeros((2, 8)), np.zeros(0), np.tril_indices(2))
     tracemalloc.start()
     fit = em.gaussian_mixture(np.load(tmp_path / "y.npy", mmap_mode="r"), 2)
     peak = tracemalloc.get_traced_memory()[1]

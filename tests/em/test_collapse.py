@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -184,3 +186,14 @@ def test_a_component_of_one_labelled_row_collapses() -> None:
     fit = em.gaussian_mixture(WAITING, 2, labels=np.r_[1, np.zeros(len(WAITING) - 1)])
     assert fit.status == "collapsed"
     assert np.isfinite(fit.trace).all()
+
+
+@pytest.mark.parametrize(("method", "seed"), [("bfgs", 0), ("nelder-mead", 7)])
+def test_a_direct_search_into_a_spike_ends_as_a_collapse(method: Any, seed: int) -> None:
+    """Its steps lead to covariances that are singular to rounding, and to ends where second derivatives have no digits."""
+    random = np.random.default_rng(seed)
+    y = np.concatenate([random.normal(size=(45, 2)), random.normal(3, 1, (45, 2))])
+    row, small, along = random.integers(90), 10.0 ** -random.uniform(1, 8), random.normal(size=2)
+    narrow = (np.outer(along, along) + small * np.eye(2)) * random.choice([1, 0.1, 1e-3])
+    start = GaussianParameters([0.03, 0.97], [y[row], y.mean(axis=0)], [narrow, np.cov(y.T)])
+    assert em.gaussian_mixture(y, 2, method=method, start=start).status == "collapsed"

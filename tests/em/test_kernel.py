@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import fields
 from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
 
+from em.exponentials import WaitMixture
+from em.gammas import GammaMixture
 from em.gaussians.normal_rows import NormalRows
 from em.gaussians.steps import m_step
-from em.rows.compiled import normal_sums
-from models import GaussianParameters
+from em.mixture import trusted
+from em.poissons import PoissonMixture
+from em.rows.compiled import compiled_sums
+from em.uncertainty.curvature import missing_information
+from models import (
+    EventCounts,
+    ExponentialParameters,
+    GammaParameters,
+    GaussianParameters,
+    PoissonParameters,
+    PositiveTimes,
+    WaitingTimes,
+)
 from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats
 from models.mixtures import MixtureWeights
@@ -114,7 +128,7 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -
     found = []
     for threads in ("1", "2", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        found.append(normal_sums(theta, columns, np.zeros(0), diagonal=False))
+        found.append(compiled_sums(theta, columns, np.zeros(0), np.tril_indices(8)))
     for other in found[1:]:
         np.testing.assert_array_equal(other[0], found[0][0])
         assert other[1:] == found[0][1:]
@@ -122,9 +136,9 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_pass_needs_no_memory_of_the_size_of_the_data() -> None:
     theta, columns = problem(400_000, 8, 8)  # 26 MB, and as much again for responsibilities if there were any
-    normal_sums(theta, columns[:, :1000].copy(), np.zeros(0), diagonal=False)
+    compiled_sums(theta, columns[:, :1000].copy(), np.zeros(0), np.tril_indices(8))
     tracemalloc.start()
-    normal_sums(theta, columns, np.zeros(0), diagonal=False)
+    compiled_sums(theta, columns, np.zeros(0), np.tril_indices(8))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10e6
@@ -147,3 +161,52 @@ def test_the_exponential_is_that_of_the_library_to_rounding() -> None:
     inside = x > LEAST_EXPONENT
     np.testing.assert_allclose(found[inside], np.exp(x[inside]), rtol=2 * np.finfo(float).eps, atol=0)
     assert (found[~inside] == 0).all()
+
+
+def of_family(family: str, *, cut: bool = False) -> tuple[Any, Any]:
+    """A mixture of 1500 rows, some counted several times and some labelled, and parameters of it."""
+    random = np.random.default_rng(3)
+    first, counts = random.random(1500) < 0.4, random.integers(1, 4, 1500)
+    labels = np.where(random.random(1500) < 0.2, random.integers(2, size=1500), -1)
+    waits, limits = (
+        random.exponential(np.where(first, 1, 5)),
+        random.uniform(0, 20, 1500) if cut else np.full(1500, np.inf),
+    )
+    rest, free = (counts, labels), MixtureWeights.of("free", 2)
+    if family == "poissons":
+        exposed = EventCounts(random.poisson(np.where(first, 3, 8)), random.uniform(0.5, 2, 1500), *rest)
+        return PoissonMixture(exposed, free, None), PoissonParameters([0.3, 0.7], [2.0, 9.0])
+    seen = np.minimum(waits, limits), waits > limits
+    if family == "exponentials":
+        return WaitMixture(WaitingTimes(*seen, *rest), free, None), ExponentialParameters([0.3, 0.7], [0.2, 0.9])
+    return GammaMixture(PositiveTimes(*seen, *rest), free, None), GammaParameters([0.3, 0.7], [2.0, 0.8], [2.0, 0.1])
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("family", ["poissons", "exponentials", "gammas"])
+def test_a_compiled_pass_over_any_exponential_family_agrees(
+    family: str, cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays, parameters = of_family(family, cut=cut)
+    monkeypatch.setattr("em.exponential.available", lambda n: True)
+    compiled, _ = of_family(family, cut=cut)
+    assert (arrays.compiled, compiled.compiled is None) == (None, False)
+    empty = trusted(type(parameters), **vars_of(parameters) | {"weights": np.array([0.0, 1.0])})
+    for each in (parameters, empty):
+        one, other = arrays.e_step(each), compiled.e_step(each)
+        assert other.log_likelihood == pytest.approx(one.log_likelihood, rel=1e-13)
+        np.testing.assert_allclose(other.rows, one.rows, rtol=1e-12)
+        np.testing.assert_allclose(arrays.sums(other), arrays.sums(one), rtol=1e-12)
+
+
+def vars_of(parameters: Any) -> dict[str, Any]:
+    return {each.name: getattr(parameters, each.name) for each in fields(parameters)}
+
+
+@pytest.mark.parametrize("family", ["poissons", "exponentials", "gammas"])
+def test_missing_information_by_features_is_that_of_the_rows(family: str) -> None:
+    mixture, parameters = of_family(family)
+    assert mixture.only_components
+    by_rows = missing_information(mixture, parameters)[0]
+    np.testing.assert_allclose(mixture.missing(parameters), by_rows, rtol=1e-9, atol=1e-10 * np.abs(by_rows).max())
+    assert family == "poissons" or not of_family(family, cut=True)[0].only_components

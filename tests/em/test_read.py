@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,9 @@ def test_what_is_read_is_what_was_written(fit: em.Fit[Any, Any], rows: Any, tmp_
     for each in fields(fit):
         if each.name not in ("_mixture", "path"):
             assert public(getattr(again, each.name)) == public(getattr(fit, each.name)), each.name
+    assert again == fit
+    assert hash(again) == hash(fit)
+    assert again != replace(fit, log_likelihood=fit.log_likelihood + 1e-9)
     assert [public(point) for point in again.path] == [public(point) for point in fit.path]
     pd.testing.assert_frame_equal(again.table, fit.table, rtol=0, atol=0)
     assert (again.aic, again.bic, repr(again), again._repr_html_()) == (fit.aic, fit.bic, repr(fit), fit._repr_html_())

@@ -20,6 +20,7 @@ from comparisons import catalogue, report
 from comparisons.command import processes
 from comparisons.command.command_line import main
 from comparisons.command.processes import Crashed, Finished, Outcome, Stage, Task, run_all
+from comparisons.command.progress import line
 from comparisons.components import comparing
 from comparisons.results import store
 from comparisons.results.result import SCHEMA_VERSION
@@ -344,6 +345,12 @@ def test_a_comparison_that_dies_takes_no_other_with_it(tmp_path: Path) -> None:
     assert not (tmp_path / "one" / "run.log").exists()
     assert (tmp_path / "prints" / "run.log").read_text() == "a warning of a library\n"
     assert [event.stage for event in told if isinstance(event, Stage)] == ["starting"] * 5
+
+
+def test_a_stored_result_that_serves_is_told_as_such(tmp_path: Path) -> None:
+    serves, one = run_all([task(name, tmp_path) for name in ("serves", "one")], 1, lambda event: None, pretend)
+    assert line(serves) == "serves: agree (stored result, nothing has changed)"
+    assert "stored" not in line(one)
 
 
 def test_one_process_serves_one_comparison_after_another(tmp_path: Path) -> None:

@@ -73,6 +73,34 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return found
 
 
+def test_the_rows_are_told_again_at_the_end(folder: Path, ran: list[Task]) -> None:
+    (folder / "people.csv").write_text(PEOPLE + ",f,2024-02-01\n")
+    told = comparisons("run", "--data", "people.csv", "--column", "height", "--components", "2", "--missing", "drop")
+    last = told.stderr.splitlines()[-2]
+    assert last.startswith("24 rows of people.csv.")
+    assert "1 of 25 rows are left out" in last
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--prior", "prior stands in a file: comparisons init FILE.toml"),
+        ("--n-components", "Did you mean '--components'?"),
+        ("--colum", "--column"),
+    ],
+)
+def test_an_option_that_is_called_otherwise_is_told(folder: Path, option: str, message: str) -> None:
+    answer = comparisons("run", "--data", "people.csv", option, "2")
+    assert answer.exit_code == 2
+    assert message in answer.output
+
+
+def test_a_column_beside_one_with_a_title_stands_for_itself(folder: Path, ran: list[Task]) -> None:
+    (folder / "plane.csv").write_text("x,y\n" + "".join(f"{k % 7},{k % 5}\n" for k in range(30)))
+    comparisons("run", "--data", "plane.csv", "--column", "x", "--column", "height (cm)=y", "--components", "2")
+    assert (ran[0].own or {})["columns"] == {"x": "x", "height (cm)": "y"}
+
+
 def test_several_numbers_are_a_comparison_each_and_one_table(
     folder: Path, ran: list[Task], compared: list[tuple[Any, ...]]
 ) -> None:

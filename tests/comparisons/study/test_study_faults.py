@@ -9,6 +9,7 @@ import pytest
 
 from comparisons import quantities
 from comparisons.checks.evidence import curvature_of
+from comparisons.checks.same_density import same_density
 from comparisons.study import faults, settings
 from comparisons.study.fault import Fault
 from comparisons.study.setting import simulate
@@ -91,6 +92,22 @@ def test_broken_models_have_another_density(setting: str) -> None:
         with faults.FAULTS[name].planted(problem):
             assert len(problem.model().potentials) == 1
     assert not problem.model().potentials
+
+
+@pytest.mark.parametrize("engine", ["em", "pymc"])
+@pytest.mark.parametrize("setting", faults.WAITS)
+def test_censoring_that_an_engine_ignores_is_found_and_laid_at_it(setting: str, engine: str) -> None:
+    problem = simulate(SETTINGS[setting], SEED).problem
+    assert 0 < problem.data.censored.mean() < 1
+
+    def judged() -> tuple[str, str | None]:
+        fits = [problem.fit(prior, seed=SEED) for prior in (None, problem.prior)]
+        check = same_density(problem, LogPosterior(problem.model()), fits, np.random.default_rng(SEED))
+        return check.outcome, check.engine
+
+    with faults.FAULTS[f"{engine}-censoring-ignored"].planted(problem):
+        assert judged() == ("fail", engine)
+    assert judged() == ("pass", None)
 
 
 @pytest.mark.parametrize("setting", faults.FAULTS["pymc-weights-left-free"].settings)
