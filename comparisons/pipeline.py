@@ -146,6 +146,7 @@ def compared(
         question=comparison.question,
         verdict=judged.verdict,
         summary=judged.summary,
+        advice=verdict.advice(judged.verdict, judged.quantities),
         reasons=judged.reasons,
         data=_data(problem, dataset),
         model=problem.in_words(),
@@ -187,8 +188,6 @@ def compared(
             switching = verdict.of_labels(problem.comparison.components, table, told_apart)
             if switching is not None and reached.verdict == "differ":
                 reached = dataclasses.replace(reached, reasons=[switching, *reached.reasons])
-    if reached.verdict == "differ" and (to_report := verdict.advice(table)) is not None:
-        reached = dataclasses.replace(reached, reasons=[to_report, *reached.reasons])
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(
@@ -203,6 +202,7 @@ def compared(
         begun,
         verdict=reached.verdict,
         summary=reached.summary,
+        advice=verdict.advice(reached.verdict, table),
         reasons=reached.reasons,
         quantities=table,
         checks=reached.checks,
