@@ -146,7 +146,7 @@ def compared(
         question=comparison.question,
         verdict=judged.verdict,
         summary=judged.summary,
-        advice=verdict.advice(judged.verdict, judged.quantities),
+        advice=verdict.advice(judged.verdict, judged.quantities, judged.checks),
         reasons=judged.reasons,
         data=_data(problem, dataset),
         model=problem.in_words(),
@@ -187,7 +187,7 @@ def compared(
             told_apart = label_free.compare(problem, fit, posterior, np.random.default_rng(seed))
             switching = verdict.of_labels(problem.comparison.components, table, told_apart)
             if switching is not None and reached.verdict == "differ":
-                reached = dataclasses.replace(reached, reasons=[switching, *reached.reasons])
+                reached = dataclasses.replace(reached, reasons=[*reached.reasons, switching])
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(
@@ -202,7 +202,7 @@ def compared(
         begun,
         verdict=reached.verdict,
         summary=reached.summary,
-        advice=verdict.advice(reached.verdict, table),
+        advice=verdict.advice(reached.verdict, table, reached.checks),
         reasons=reached.reasons,
         quantities=table,
         checks=reached.checks,

@@ -53,7 +53,7 @@ def in_prose(name: str) -> str:
 
 
 def named(names: Sequence[str]) -> str:
-    """Return several names as a sentence has them, components of one variable together; of many how many there are.
+    """Return several names as a sentence has them; of many how many there are.
 
     Examples
     --------
@@ -62,6 +62,12 @@ def named(names: Sequence[str]) -> str:
     >>> named(["a", "b", "c", "d"])
     '4 quantities, marked in the table'
     """
+    told = grouped(names)
+    return listed(told) if len(told) <= MOST_NAMED else f"{len(names)} quantities, marked in the table"
+
+
+def grouped(names: Sequence[str]) -> list[str]:
+    """Return names in prose, components of one variable together."""
     together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for name in names:
         (variable, labels), component = variable_and_labels(name), component_of(name)
@@ -69,9 +75,7 @@ def named(names: Sequence[str]) -> str:
         if variable == "covariances" and len(set(features)) == 1:
             variable, features = "variances", features[:1]
         together.setdefault((variable, features), []).extend([] if component is None else [component])
-    if len(together) > MOST_NAMED:
-        return f"{len(names)} quantities, marked in the table"
-    return listed([_told(*key, components) for key, components in together.items()])
+    return [_told(*key, components) for key, components in together.items()]
 
 
 def listed(words: Sequence[str]) -> str:

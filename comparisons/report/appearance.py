@@ -103,6 +103,9 @@ def inline(svg: str, name: str) -> str:
     element = re.sub(r"\s*<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     # Matplotlib styles every element of the page that its figure stands in; the same by inheritance from the svg.
     element = re.sub(r'<style type="text/css">.*?</style>', "", element, flags=re.DOTALL)
+    # Ink and paper are those of the page, in the light and in the dark.
+    element = re.sub(r"#(222222|000000)\b", "currentColor", element)
+    element = re.sub(r"#ffffff\b", "var(--paper)", element)
     element = element.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" aria-hidden="true" ', 1)
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", element)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from comparisons.problem import Fit, Problem
-from comparisons.quantity_names import component_of, in_prose, listed, named
+from comparisons.quantity_names import component_of, in_prose, named
 from comparisons.results.report_data import Labels
 from comparisons.results.result import Check, Quantity, Verdict
 from comparisons.summary.adequacy import SHIFT, SLIGHT_SHARE, Modes
@@ -69,15 +69,19 @@ def reach(
     status = STATUS.get(fit.status, "")
     reasons = [f"{status[0].upper()}{status[1:]}."] if status else []
     if unidentified:
-        reasons += [f"Not identified: {c.explanation}" for c in checks if c.name == "identified"]
+        # The first sentence says what is not; how it was found stands with the check.
+        told = [c.explanation.partition(". ")[0].removesuffix(".") for c in checks if c.name == "identified"]
+        reasons += [f"Not identified: {each}." for each in told]
         if agreeing := [q.name for q in quantities if q.verdict == "agree"]:
             reasons.append(f"What is identified agrees: {named(agreeing)}.")
-    reasons += doubted
+    summary = _summary(quantities, status, modes, unidentified=unidentified)
     with_interval = [q for q in differing if q.degree != "no interval"]
     for cause in dict.fromkeys(cause for q in with_interval for cause in _causes(q, modes)):
         moved = [q.name for q in with_interval if cause in _causes(q, modes)]
-        reasons.append(f"{cause[0].upper()}{cause[1:]}: {named(moved)}.")
-    return "differ", _summary(quantities, status, modes, unidentified=unidentified), reasons
+        of = "" if len(moved) == len(quantities) else f": {named(moved)}"
+        if of or cause not in summary:
+            reasons.append(f"{cause[0].upper()}{cause[1:]}{of}.")
+    return "differ", summary, [*reasons, *doubted]
 
 
 def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentified: bool) -> str:
@@ -96,9 +100,7 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
     if slight and not unidentified:
         of = _of(slight, quantities)
         differ = "differs" if len(slight) == 1 else "differ"
-        return (
-            f"EM's intervals may be reported: {of} {differ} slightly from the posterior, because {_why(slight, modes)}."
-        )
+        return f"EM's intervals may be reported: {of} {differ} only slightly, because {_why(slight, modes)}."
     return f"EM's intervals may be reported, but {UNIDENTIFIED}."
 
 
@@ -111,38 +113,42 @@ def _of(some: list[Quantity], quantities: list[Quantity]) -> str:
 
 
 def _off(marked: list[Quantity]) -> str:
-    """By how much intervals mislead: the share of the posterior that they hold, or else how far off they are centred."""
+    """By how much intervals mislead: the share of the posterior that they hold, if that of most is off, or how far they are."""
     tails = [(q.tail_below, q.tail_above) for q in marked]
     shares = [1 - below - above for below, above in tails if below is not None and above is not None]
     low, high = SLIGHT_SHARE
-    if any(not low <= share <= high for share in shares):
+    if 2 * sum(not low <= share <= high for share in shares) >= len(marked):
         ends = dict.fromkeys(f"{100 * share:.0f}" for share in (min(shares), max(shares)))
         probability = marked[0].posterior.hdi_prob
         return f"hold {' to '.join(ends)}% of it, not {probability:.0%}"
     return f"lie up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off its mean"
 
 
-def advice(verdict: Verdict, quantities: list[Quantity]) -> str:
+def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) -> str:
     """Whether EM's numbers may be reported, with which interval, and what in place of them."""
     if verdict in ("wrong", "inconclusive"):
-        return "Not yet. Do first what the reasons say."
-    slight, profile, posterior = (
+        outcome = "fail" if verdict == "wrong" else "inconclusive"
+        remedies = [c.remedy for c in checks if c.outcome == outcome and c.remedy]
+        return " ".join(["Not yet.", *dict.fromkeys(remedies)])
+    slight, profile, others = (
         [q.name for q in quantities if degree in (q.degree, q.instead)] for degree in ("slight", "profile", "posterior")
     )
     off = f" Slightly off: {named(slight)}." if slight else ""
-    if not profile and not posterior:
+    if not profile and not others:
         return f"Yes, its estimates with Wald intervals.{off}"
-    instead = [f"the posterior mean and highest-density interval of {named(posterior)}"] if posterior else []
-    instead += [f"the posterior or EM's profile interval of {named(profile)}"] if profile else []
-    if len(profile) + len(posterior) == len(quantities):
-        return f"No. Report {listed(instead)}."
-    return f"Only in part. Report {listed(instead)}; of the others EM's estimates with Wald intervals.{off}"
+    also = f" EM's profile interval fits too for the {named(profile)}." if profile else ""
+    if len(profile) + len(others) == len(quantities):
+        return f"No. Report posterior means and highest-density intervals.{also}"
+    return (
+        f"Only in part. Report posterior mean and highest-density interval of the {named([*others, *profile])}; for the rest "
+        f"EM's estimates with Wald intervals will do.{also}{off}"
+    )
 
 
 def of_labels(components: Sequence[str], quantities: list[Quantity], labels: Labels) -> str | None:
     """What to make of components that no order tells apart in the draws, by what has no labels; None where nothing differs so."""
     free = [q for q in quantities if component_of(q.name) not in components]
-    differing = [q.name for q in quantities if q.verdict == "differ" and q not in free]
+    differing = any(q.verdict == "differ" and q not in free for q in quantities)
     if labels.verdict not in ("not by order", "not told apart") or not differing:
         return None
     inside = sum(each.posterior_low <= each.em <= each.posterior_high for each in labels.distribution)
@@ -152,8 +158,8 @@ def of_labels(components: Sequence[str], quantities: list[Quantity], labels: Lab
         places = f"{inside} of {len(labels.distribution)} quantiles of the data"
         told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places}")
     return (
-        f"Part of the difference may be label switching, of {named(differing)}: no order tells the components apart in every "
-        f"draw. What has no labels: {'; '.join(told)}."
+        "Part of the difference may be label switching: no order tells the components apart in every draw. "
+        f"What has no labels: {'; '.join(told)}."
     )
 
 
@@ -164,10 +170,10 @@ def faulty(checks: list[Check]) -> tuple[Verdict, str, list[str]] | None:
     undecided = [c for c in checks if c.outcome == "inconclusive"]
     if failed:
         who = ENGINES[failed[0].engine or "comparison"]
-        told = [f"Failed: {c.title}. {c.explanation} {c.remedy or ''}".strip() for c in failed]
+        told = [f"Check {c.name}: {c.explanation}" for c in failed]
         return "wrong", f"Report nothing yet: an integrity check failed, and {who} is at fault.", told
     if undecided:
-        told = [f"Undecided: {c.title}. {c.explanation} {c.remedy or ''}".strip() for c in undecided]
+        told = [f"Check {c.name}: {c.explanation}" for c in undecided]
         who = ENGINES[undecided[0].engine or "comparison"]
         return "inconclusive", f"Report nothing yet: {who} did not converge.", told
     return None

@@ -71,7 +71,7 @@ def test_wrong_beats_inconclusive_beats_differ_beats_agree(
 def test_a_failed_check_names_the_engine_and_says_why(engine: str, who: str) -> None:
     _, sentence, reasons = verdict.reach([check("stationary", "fail", engine)], [], FIT, COINS, modes="one")
     assert who in sentence
-    assert reasons == ["Failed: Stationary. Because."]
+    assert reasons == ["Check stationary: Because."]
 
 
 def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
@@ -121,6 +121,10 @@ def test_every_cause_is_told_with_its_quantities() -> None:
         quantity("differ", Gap(0.7, 0.0, 0.0, 0.7, False), "means[2]"),
     ]
     assert verdict.reach(PASSED, both, FIT, COINS, modes="several")[2] == [
+        "The posterior has several modes: mean of component 1.",
+    ]
+    third = quantity("agree", name="means[3]")
+    assert verdict.reach(PASSED, [*both, third], FIT, COINS, modes="several")[2] == [
         "The prior moves the mode: means of components 1 and 2.",
         "The posterior has several modes: mean of component 1.",
     ]
@@ -130,8 +134,7 @@ def test_the_sentence_of_a_slight_difference_lets_intervals_be_reported() -> Non
     slight = dataclasses.replace(quantity("differ"), degree="slight")
     told = verdict.reach(PASSED, [slight, quantity("agree", name="means[2]")], FIT, COINS, modes="one")[1]
     assert told == (
-        "EM's intervals may be reported: 1 of 2 quantities differs slightly from the posterior, because "
-        f"{verdict.OTHER_SHAPE}."
+        f"EM's intervals may be reported: 1 of 2 quantities differs only slightly, because {verdict.OTHER_SHAPE}."
     )
 
 
@@ -192,20 +195,21 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     slight = dataclasses.replace(quantity("differ", name="means[2]"), degree="slight")
     profile = dataclasses.replace(quantity("differ", name="means[3]"), instead="profile")
     posterior = dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior")
-    assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior]) == (
-        "Only in part. Report the posterior mean and highest-density interval of mean of component 4 and the posterior or EM's "
-        "profile interval of mean of component 3; of the others EM's estimates with Wald intervals. Slightly off: mean of "
-        "component 2."
+    assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior], PASSED) == (
+        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3; for the rest EM's "
+        "estimates with Wald intervals will do. EM's profile interval fits too for the mean of component 3. Slightly off: mean "
+        "of component 2."
     )
-    assert verdict.advice("differ", [slight, quantity("agree")]) == (
+    assert verdict.advice("differ", [slight, quantity("agree")], PASSED) == (
         "Yes, its estimates with Wald intervals. Slightly off: mean of component 2."
     )
-    assert verdict.advice("differ", [posterior]) == (
-        "No. Report the posterior mean and highest-density interval of mean of component 4."
+    assert verdict.advice("differ", [posterior], PASSED) == (
+        "No. Report posterior means and highest-density intervals."
     )
-    assert verdict.advice("agree", [quantity("agree")]) == "Yes, its estimates with Wald intervals."
-    for nothing in ("wrong", "inconclusive"):
-        assert verdict.advice(nothing, [posterior]).startswith("Not yet.")
+    assert verdict.advice("agree", [quantity("agree")], PASSED) == "Yes, its estimates with Wald intervals."
+    to_do = dataclasses.replace(FAILED, remedy="Mend it.")
+    assert verdict.advice("wrong", [posterior], [*PASSED, to_do, UNDECIDED]) == "Not yet. Mend it."
+    assert verdict.advice("inconclusive", [posterior], [*PASSED, UNDECIDED]) == "Not yet."
 
 
 def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
