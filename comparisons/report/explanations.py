@@ -18,6 +18,8 @@ KEY = (
     "Within the limit, beyond it by more than Monte Carlo error, not judged. M, mean: the posterior mean is near EM's estimate. "
     "S, spread: SE is near SD. T, tails: either end of EM's Wald interval has its share of the posterior beyond it."
 )
+# Fewer are a label and may be said again.
+FEWEST_WORDS = 4
 # How a limit is told in a table; a difference that is no miss of one has no interval.
 MET, MISSED, NOT_JUDGED = "✓", "✗", "–"
 
@@ -57,7 +59,11 @@ def once(result: Result) -> Callable[[str | None], str]:
     told = [*result.reasons, result.advice, *([] if converged(result) else [NOT_CONVERGED])]
 
     def untold(text: str | None) -> str:
-        new = [each for each in sentences(text or "") if not any(each in before for before in told)]
+        new = [
+            each
+            for each in sentences(text or "")
+            if len(each.split()) < FEWEST_WORDS or not any(each in before for before in told)
+        ]
         told.extend(new)
         return " ".join(new)
 

@@ -7,6 +7,7 @@ looks so whatever the unit. It is linear in each quantity; no interval is bent.
 from __future__ import annotations
 
 import io
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from comparisons.quantity_names import in_prose
-from comparisons.report.appearance import DATA, EM, INK, POSTERIOR, WIDTH, Illustration, drawn, style
+from comparisons.report.appearance import DATA, EM, INK, POSTERIOR, Illustration, drawn, style
 from comparisons.report.digits import decimals_for, percent, rounded
 from comparisons.report.draws import Floats, draws_of
 from comparisons.report.marginals import drawable
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
+# Inches, fewer than a page is wide, so that a phone can show it.
+BROAD = 5.8
 # Inches of a line where there are few and where there are many, of all lines where there are many, and of what stands about.
-TALLEST, LOWEST, TOGETHER, AROUND = 0.54, 0.3, 5.2, 1.0
+TALLEST, LOWEST, TOGETHER, AROUND = 0.5, 0.3, 4.6, 0.95
 NOTHING = "No quantities: an engine stopped with an error."
 # Places below the middle of a line, in lines: of the posterior, of Wald's interval, of the profile's.
 HDI, WALD, PROFILE = 0.08, 0.22, 0.36
@@ -37,7 +40,7 @@ HEIGHT = 0.48
 # Posterior standard deviations: shown at least, and at most, whatever an interval does.
 SHOWN, MOST = 3.0, 6.0
 # Characters of a name on one line.
-LONGEST = 30
+LONGEST = 24
 MARKS = {"agree": "✓", "slight": "≈ slight", "marked": "✗ marked", "no interval": "✗ no interval"}
 
 
@@ -84,7 +87,7 @@ def figure_of(result: Result, posterior: xarray.DataTree) -> Figure:
     n = len(result.quantities)
     with style():
         figure = Forest(
-            figsize=(WIDTH, AROUND + n * min(TALLEST, max(LOWEST, TOGETHER / max(n, 1)))), layout="constrained"
+            figsize=(BROAD, AROUND + n * min(TALLEST, max(LOWEST, TOGETHER / max(n, 1)))), layout="constrained"
         )
         if not n:
             figure.text(0.5, 0.5, NOTHING, horizontalalignment="center", verticalalignment="center")
@@ -100,7 +103,7 @@ def figure_of(result: Result, posterior: xarray.DataTree) -> Figure:
         ax.tick_params(axis="y", length=0, labelsize=8.5)
         ax.set_ylim(n - 0.5, -0.6)
         ax.set_xlim(limits)
-        ax.set_xlabel("posterior standard deviations from the posterior mean")
+        ax.set_xlabel("posterior standard deviations from posterior mean")
         ax.spines["left"].set_visible(False)
         probability = percent(result.quantities[0].posterior.hdi_prob, 0)
         left_out = "" if converged(result) else ", chains not converged"
@@ -110,15 +113,13 @@ def figure_of(result: Result, posterior: xarray.DataTree) -> Figure:
             Line2D([], [], color=EM, marker="o", markersize=5, linewidth=2, label=f"EM, {probability} Wald"),
             Line2D([], [], color=EM, linewidth=1.2, linestyle="--", label=f"EM, {probability} profile"),
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.2, handlelength=1.6)
+        figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=0.9, handlelength=1.4)
     return figure
 
 
 def _label(name: str) -> str:
     """The name in prose, broken where it is long."""
-    words = in_prose(name)
-    first, component, rest = words.rpartition(" in ")
-    return drawn(words) if len(words) <= LONGEST or not component else f"{drawn(first)}\nin {drawn(rest)}"
+    return "\n".join(drawn(line) for line in textwrap.wrap(in_prose(name), LONGEST))
 
 
 def _limits(result: Result) -> tuple[float, float]:

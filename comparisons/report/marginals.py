@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from comparisons.report.appearance import CHAINS, EM, LINES, MAP, POSTERIOR, WIDTH, Illustration, axis_label, drawn
-from comparisons.report.digits import percent
+from comparisons.report.digits import percent, rounded, significant
 from comparisons.report.draws import draws_of
 from comparisons.report.reservations import em_on_ridge, map_on_ridge
 from comparisons.results.result import Quantity, Result
@@ -98,7 +98,9 @@ def _marginals(result: Result, known: list[tuple[Quantity, Floats]]) -> Illustra
             "posterior mode by MAP-EM (triangle). Where the standard error is withheld EM has no interval."
             + (f" Not drawn where it is one point of a ridge: {' and '.join(left_out)}." if left_out else "")
         ),
-        alt="For every quantity a histogram of posterior draws, with EM, MAP, posterior mean and both intervals below.",
+        alt="For every quantity a histogram of posterior draws, with EM, MAP, posterior mean and both intervals below: "
+        + "; ".join(f"{quantity.name} about {significant(quantity.mean)}" for quantity, _ in known)
+        + ".",
         figure=figure,
     )
 
@@ -191,6 +193,8 @@ def _ranks(known: list[tuple[Quantity, Floats]]) -> Illustration:
             "together. Chains that explore the same posterior lie about the grey line all along; one that is high at an end "
             "may have been stuck there."
         ),
-        alt="For every quantity the histogram of ranks of each chain, which is level where the chains agree.",
+        alt="For every quantity the histogram of ranks of each chain, which is level where the chains agree: "
+        + "; ".join(f"{quantity.name}, R-hat {rounded(quantity.posterior.r_hat, 3)}" for quantity, _ in known)
+        + ".",
         figure=figure,
     )

@@ -61,8 +61,8 @@ def test_every_quantity_has_its_name_in_prose_and_its_mark() -> None:
         (ax,) = figure_of(replace(result, quantities=[first, changed]), result.posterior).axes
         assert [text.get_text() for text in ax.texts] == ["✓", mark]
         assert [label.get_text() for label in ax.get_yticklabels()] == [
-            "head probability of component B",
-            "head probability of component A",
+            "head probability of\ncomponent B",
+            "head probability of\ncomponent A",
         ]
         assert ax.yaxis_inverted()
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 from numpy.testing import assert_array_equal
 
 from comparisons.report.appearance import Illustration, style, unit_of
@@ -13,6 +14,7 @@ from comparisons.report.data_and_fits import _covariance
 from comparisons.report.draws import draws_of
 from comparisons.report.em_trace import figures_of_trace
 from comparisons.report.marginals import figures_of_ranks
+from comparisons.report.model_fit import figures_of_model_checks
 from tests.stored_results import geyser, two_coins
 
 
@@ -27,6 +29,18 @@ def trace(*values: float) -> Illustration:
 def test_a_climb_of_one_step_shows_no_rate() -> None:
     assert len(trace(-12.0, -10.0, -10.0).figure.axes) == 1
     assert len(trace(-12.0, -11.0, -10.5, -10.25, -10.2).figure.axes) == 2
+
+
+def test_no_bar_of_a_rootogram_is_cut() -> None:
+    with style():
+        (drawn,) = (each for each in figures_of_model_checks(two_coins()) if each.name == "rootogram")
+    (ax,) = drawn.figure.axes
+    low, high = ax.get_ylim()
+    ends = [
+        end for bar in ax.patches if isinstance(bar, Rectangle) for end in (bar.get_y(), bar.get_y() + bar.get_height())
+    ]
+    assert low < min(ends)
+    assert max(ends) < high
 
 
 def test_a_climb_ends_where_rounding_begins() -> None:

@@ -9,13 +9,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from comparisons.report import write_report
-from comparisons.report.explanations import explained, sentences
+from comparisons.report.explanations import FEWEST_WORDS, explained, sentences
 from comparisons.results import store
 from tests.report_pages import Page
 from tests.stored_results import two_coins
 
-# Fewer words are a label and not a sentence.
-FEWEST_WORDS = 4
 # What ends a block of text: a sentence does not run across.
 BLOCKS = {"p", "li", "td", "th", "dd", "dt", "h1", "h2", "h3", "h4", "figcaption", "caption", "summary", "div", "title"}
 

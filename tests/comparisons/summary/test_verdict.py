@@ -169,8 +169,10 @@ def every_sentence() -> list[str]:
         for engine in (*verdict.ENGINES, None)
     ]
     degrees: list[Any] = ["slight", "marked", "no interval"]
+    statuses: list[Any] = ["converged", *verdict.STATUS]
+    kinds: list[Any] = list(verdict.AVERAGING)
     for status, modes, checks, others in itertools.product(
-        ["converged", *verdict.STATUS], verdict.AVERAGING, [PASSED, [*PASSED[:2], UNIDENTIFIED]], [[], many]
+        statuses, kinds, [PASSED, [*PASSED[:2], UNIDENTIFIED]], [[], many]
     ):
         fit: em.Fit[Any, Any] = dataclasses.replace(FIT, status=status)
         told += [verdict.reach(checks, many, fit, COINS, modes=modes)[1]]
