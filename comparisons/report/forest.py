@@ -39,8 +39,8 @@ HDI, WALD, PROFILE = 0.08, 0.22, 0.36
 HEIGHT = 0.48
 # Posterior standard deviations: shown at least, and at most, whatever an interval does.
 SHOWN, MOST = 3.0, 6.0
-# Characters of a name on one line.
-LONGEST = 24
+# Characters of a name on one line, and lines.
+LONGEST, MOST_LINES = 24, 3
 MARKS = {"agree": "✓", "slight": "≈ slight", "marked": "✗ marked", "no interval": "✗ no interval"}
 
 
@@ -118,8 +118,10 @@ def figure_of(result: Result, posterior: xarray.DataTree) -> Figure:
 
 
 def _label(name: str) -> str:
-    """The name in prose, broken where it is long."""
-    return "\n".join(drawn(line) for line in textwrap.wrap(in_prose(name), LONGEST))
+    """The name in prose, broken where it is long and cut where it is very long."""
+    first, *others = textwrap.wrap(in_prose(name), LONGEST)
+    last = [f"... {others[-1]}"] if len(others) >= MOST_LINES else others
+    return "\n".join(drawn(line) for line in [first, *last])
 
 
 def _limits(result: Result) -> tuple[float, float]:

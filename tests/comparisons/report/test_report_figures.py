@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 from numpy.testing import assert_array_equal
 
-from comparisons.report.appearance import Illustration, style, unit_of
+from comparisons.report.appearance import DATA_FILL, INK, POSTERIOR, Illustration, style, unit_of
 from comparisons.report.data_and_fits import _covariance
 from comparisons.report.draws import draws_of
 from comparisons.report.em_trace import figures_of_trace
@@ -135,3 +137,15 @@ def test_every_axis_has_the_unit_of_its_own_feature() -> None:
         (replace(one, unit="heads in ten"), "variances[1]", ""),
     ):
         assert unit_of(replace(made, model=model, data=data), name) == told, name
+
+
+def test_a_figure_in_a_page_has_the_ink_and_the_paper_of_the_page(out: Path) -> None:
+    page = (out / "faithful-2d" / "report.html").read_text(encoding="utf-8")
+    drawn = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
+    assert drawn
+    for svg in drawn:
+        assert not re.search(f"({INK}|#000000|#ffffff|{DATA_FILL}|{POSTERIOR})", svg, flags=re.IGNORECASE)
+        assert "currentColor" in svg
+    saved = (out / "faithful-2d" / "figures" / "forest.svg").read_text(encoding="utf-8")
+    assert INK in saved
+    assert "var(--" not in saved
