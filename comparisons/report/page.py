@@ -164,6 +164,7 @@ def _environment() -> jinja2.Environment:
         "prose": _prose,
         "ratio": digits.ratio,
         "seconds": digits.seconds,
+        "share": lambda value: _cell(value, digits.percent(value)),
     }
     css = (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
     environment.globals |= {
