@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # Inches, fewer than a page is wide, so that a phone can show it.
 BROAD = 5.8
 # Inches of a line where there are few and where there are many, of all lines where there are many, and of what stands about.
-TALLEST, LOWEST, TOGETHER, AROUND = 0.5, 0.3, 4.6, 0.95
+TALLEST, LOWEST, TOGETHER, AROUND = 0.5, 0.42, 4.6, 0.95
 NOTHING = "No quantities: an engine stopped with an error."
 # Places below the middle of a line, in lines: of the posterior, of Wald's interval, of the profile's.
 HDI, WALD, PROFILE = 0.08, 0.22, 0.36
