@@ -90,7 +90,7 @@ def test_every_file_holds_any_name(
     assert [row["name"] for row in rows] == [q.name for q in result.quantities]
     latex = (directory / "estimates.tex").read_text(encoding="utf-8")
     assert "\n\n" not in latex.strip()
-    assert len([line for line in latex.splitlines() if line.endswith(r"\\")]) == len(rows) + 2
+    assert len([line for line in latex.splitlines() if line.endswith(r"\\")]) == 3 * len(rows) + 1
     assert json.loads((directory / "result.json").read_text(encoding="utf-8"))["name"] == name
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([directory_name(name), "index.html"])
     terminal.print_result(replace(again, quantities=again.quantities[:3]))
