@@ -14,6 +14,7 @@ import numpy as np
 from comparisons import catalogue, datasets, families, quantities
 from comparisons.capabilities import Parameters
 from comparisons.checks.best_mode import objective
+from comparisons.checks.evidence import modes
 from comparisons.declaration import Comparison, Declaration, Fitted
 from comparisons.engine_failures import EngineFailure
 from comparisons.families.mixtures import MixtureProblem
@@ -147,6 +148,7 @@ def compared(
         question=comparison.question,
         verdict=judged.verdict,
         summary=judged.summary,
+        advice=verdict.advice(judged.verdict, judged.quantities, judged.checks),
         reasons=judged.reasons,
         data=_data(problem, dataset),
         model=problem.in_words(),
@@ -178,7 +180,8 @@ def compared(
     with clock.stage("model checks"):
         converged = all(c.outcome == "pass" for c in judged.checks if c.name == "sampler-converged")
         try:
-            fits = model_checks.model_checks(problem, fit, posterior, converged, seed)
+            several = judged.map_fit is not None and modes(problem, judged.map_fit) == "several"
+            fits = model_checks.model_checks(problem, fit, posterior, converged, seed, several=several)
         except EngineFailure as failure:
             reached = reached.with_failure(failure.check)
     with clock.stage("labels"):
@@ -187,9 +190,7 @@ def compared(
             told_apart = label_free.compare(problem, fit, posterior, np.random.default_rng(seed))
             switching = verdict.of_labels(problem.comparison.components, table, told_apart)
             if switching is not None and reached.verdict == "differ":
-                reached = dataclasses.replace(reached, reasons=[switching, *reached.reasons])
-    if reached.verdict == "differ" and (to_report := verdict.advice(table)) is not None:
-        reached = dataclasses.replace(reached, reasons=[to_report, *reached.reasons])
+                reached = dataclasses.replace(reached, reasons=[*reached.reasons, switching])
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(
@@ -204,6 +205,7 @@ def compared(
         begun,
         verdict=reached.verdict,
         summary=reached.summary,
+        advice=verdict.advice(reached.verdict, table, reached.checks),
         reasons=reached.reasons,
         quantities=table,
         checks=reached.checks,
@@ -294,7 +296,7 @@ def _em_fit(problem: Problem, fit: Fit | None, map_fit: Fit | None, reason: str 
     if last + 1 > LONGEST_TRACE:
         kept = np.unique(np.rint(np.geomspace(1, last + 1, LONGEST_TRACE)).astype(int) - 1)
     path = [quantities.of_parameters(problem, fit.path[int(k)]) for k in kept]
-    modes = [
+    found = [
         ModeFound(
             float(m.log_likelihood),
             m.starts,
@@ -313,7 +315,7 @@ def _em_fit(problem: Problem, fit: Fit | None, map_fit: Fit | None, reason: str 
         trace_iterations=kept.tolist(),
         trace=[number(v) for v in fit.trace[kept]],
         path={name: [number(point[name]) for point in path] for name in path[0]},
-        modes=modes,
+        modes=found,
         map_status="stopped" if map_fit is None else map_fit.status,
         map_log_posterior=None if map_fit is None else number(objective(map_fit)),
         doubts=problem.doubts(fit),

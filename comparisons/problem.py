@@ -208,11 +208,6 @@ class Problem(ABC):
     def scale(self, name: str) -> Scale:
         """On which scale the quantity has no bounds, so that a Wald interval stays inside them."""
 
-    @property
-    def repeated(self) -> dict[str, str]:
-        """Quantities of which another one says all, and how that is told."""
-        return {}
-
     @abstractmethod
     def prior_draws(self, groups: Integers, n: int, random: np.random.Generator) -> dict[str, Floats] | None:
         """``n`` draws from the prior as arrays, components in order; None where there are none to be had."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+# Kinds of quantities named in one sentence.
+MOST_NAMED = 3
 # Between the labels of a quantity, as in ``means[short, eruptions]``.
 SEPARATOR = ", "
 
@@ -35,3 +39,64 @@ def component_of(name: str) -> str | None:
     variable, labels = variable_and_labels(name)
     shared = not labels or (variable == "covariances" and len(labels) == 2)
     return None if shared else labels[0]
+
+
+def in_prose(name: str) -> str:
+    """Return the name of a quantity as a sentence has it.
+
+    Examples
+    --------
+    >>> in_prose("means[2]"), in_prose("covariances[short, waiting, waiting]"), in_prose("chance_of_heads")
+    ('mean of component 2', 'variance of waiting in component short', 'chance of heads')
+    """
+    return named([name])
+
+
+def named(names: Sequence[str]) -> str:
+    """Return several names as a sentence has them; of many how many there are.
+
+    Examples
+    --------
+    >>> named(["weights[1]", "weights[2]", "means[1, height]"])
+    'weights of components 1 and 2 and mean of height in component 1'
+    >>> named(["a", "b", "c", "d"])
+    '4 quantities, marked in the table'
+    """
+    told = grouped(names)
+    return listed(told) if len(told) <= MOST_NAMED else f"{len(names)} quantities, marked in the table"
+
+
+def grouped(names: Sequence[str]) -> list[str]:
+    """Return names in prose, components of one variable together."""
+    together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for name in names:
+        (variable, labels), component = variable_and_labels(name), component_of(name)
+        features = tuple(labels if component is None else labels[1:])
+        if variable == "covariances" and len(set(features)) == 1:
+            variable, features = "variances", features[:1]
+        together.setdefault((variable, features), []).extend([] if component is None else [component])
+    return [_told(*key, components) for key, components in together.items()]
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a sentence lists them.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _told(variable: str, features: tuple[str, ...], components: list[str]) -> str:
+    words = variable.replace("_", " ")
+    if len(components) == 1 or (features and not components):
+        words = f"{words[:-3]}y" if words.endswith("ies") else words.removesuffix("s")
+    if features:
+        words += f" of {listed(features)}"
+    if components:
+        plural = "s" if len(components) > 1 else ""
+        words += f" {'in' if features else 'of'} component{plural} {listed(components)}"
+    return words

@@ -40,10 +40,10 @@ class SampledResult(Result):
         return pd.DataFrame(rows).set_index("name") if rows else pd.DataFrame(index=pd.Index([], name="name"))
 
     def plot(self) -> Figure:
-        """Return a figure of all quantities: EM's interval beside the posterior's highest-density interval."""
+        """Return a figure of all quantities: EM's intervals beside the posterior, a line each on one scale."""
         from comparisons.report import forest
 
-        return forest.figure_of(self)
+        return forest.figure_of(self, self.posterior)
 
     def _repr_html_(self) -> str:
         """Verdict, summary and table, in a notebook."""

@@ -60,6 +60,7 @@ def two_coins() -> SampledResult:
         question="Do EM & PyMC agree on which coin is biased where P(A) > P(B)?",
         verdict="differ",
         summary="Both fits are right, and 2 of 2 quantities have a posterior that a point & interval does not describe.",
+        advice="Only in part. Report the posterior of head probability of component A & EM's numbers else.",
         reasons=["head_probabilities[A]: the mean lies 0.4 sd below the maximum.", "Few bags: 5 < 10."],
         data=Data(
             name="two_coin",
@@ -268,6 +269,7 @@ def geyser() -> SampledResult:
         title="Old Faithful: eruptions and waiting times",
         verdict="agree",
         summary="EM with its standard errors is an adequate summary of the posterior.",
+        advice="Yes, its estimates with Wald intervals.",
         data=Data(
             "faithful",
             "Härdle, W. (1991).",

@@ -9,6 +9,7 @@ import numpy as np
 from comparisons.checks.repeated_draws import repeated
 from comparisons.engine_failures import EngineFailure
 from comparisons.posterior.nuts import ESS, R_HAT, diverging, low_chain
+from comparisons.quantity_names import in_prose
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
 from models.inputs import Floats
@@ -65,7 +66,7 @@ def sampler_converged(
     worst = str(summary["r_hat"].idxmax()) if np.isfinite(r_hat) else "some quantity"
     problems = []
     if not r_hat <= R_HAT:
-        problems.append(f"R-hat of {worst} is {r_hat:.3f}, above {R_HAT}")
+        problems.append(f"R-hat of {in_prose(worst)} is {r_hat:.3f}, above {R_HAT}")
     if not ess >= ESS:
         problems.append(f"the smallest effective sample size is {ess:.0f}, below {ESS}")
     empty = [str(column) for column in summary.columns if column != "r_hat" and summary[column].isna().any()]
@@ -122,7 +123,7 @@ def sampler_converged(
         "pass",
         r_hat,
         R_HAT,
-        f"{chains} chains of {kept} draws{again}: largest R-hat {r_hat:.4f} ({worst}), smallest effective sample size "
+        f"{chains} chains of {kept} draws{again}: largest R-hat {r_hat:.4f} ({in_prose(worst)}), smallest effective sample size "
         f"{ess:.0f}, no divergences, E-BFMI {bfmi:.2f}, no draw twice; on canonical draws and the log density.",
     )
 

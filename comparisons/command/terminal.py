@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from comparisons.command.processes import Crashed, Outcome
 from comparisons.command.progress import COLOURS
 from comparisons.components.record import Components
-from comparisons.report.digits import MISSING, decimals_for, percent, prose, ratio, rounded, significant, statistic
+from comparisons.quantity_names import in_prose
+from comparisons.report.digits import MISSING, decimals_for, percent, prose, ratio, rounded, significant
+from comparisons.report.explanations import KEY, KEY_MARKS, OUTCOMES, ticks, to_report
 from comparisons.report.reservations import (
     MARK,
     NOT_CONVERGED,
@@ -17,7 +19,7 @@ from comparisons.report.reservations import (
     em_on_ridge,
     end_marks,
     footnotes,
-    map_on_ridge,
+    readable,
 )
 from comparisons.results.result import Quantity, Result
 from comparisons.results.strict_json import Number
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 # Columns where the output is no terminal: wide enough that no cell of a table breaks.
 PLAIN_WIDTH = 200
-NUMBERS = ("EM", "SE", "MAP", "Mean", "SD")
+NUMBERS = ("EM", "SE", "Mean", "SD", "MST")
 
 
 def print_outcomes(outcomes: Sequence[Outcome]) -> None:
@@ -56,7 +58,7 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
 
 
 def print_result(result: Result, later: LaterRun | None = None) -> None:
-    """Print the question, the verdict with its reasons, the table of quantities and the checks, and what a later run came to."""
+    """Print verdict, advice and reasons, the table of quantities, the outcome of each check, and what a later run came to."""
     from rich.text import Text
 
     console = _console()
@@ -69,31 +71,26 @@ def print_result(result: Result, later: LaterRun | None = None) -> None:
         console.print()
     degree = f", {result.degree}" if result.degree else ""
     console.print(Text.assemble("Verdict: ", _coloured(result.verdict), f"{degree} – {prose(result.summary)}"))
+    console.print(f"May I report EM's numbers? {prose(result.advice)}")
     for reason in result.reasons:
         console.print(f"  * {prose(reason)}")
-    console.print()
-    console.print(f"Labels: {prose(f'{result.labels.order} {result.labels.sentence}'.strip())}")
     console.print()
     if not converged(result):
         console.print(NOT_CONVERGED)
     console.print(_quantities(result))
-    for mark, sentence in footnotes(result).items():
+    for mark, sentence in {KEY_MARKS: KEY, **footnotes(result)}.items():
         console.print(f"  {mark} {sentence}")
-    for quantity in result.quantities:
-        console.print(
-            Text.assemble(f"  {quantity.name}: ", _coloured(quantity.verdict), f" – {prose(quantity.reason)}")
-        )
     console.print()
-    console.print(_checks(result))
-    console.print()
-    console.print("Does the model fit?")
-    model = result.model_checks
-    for part in (model.goodness_of_fit, model.predictive, model.prior_sensitivity):
-        console.print(f"  * {prose(part.sentence)}")
-    console.print()
+    marks = [Text(f"{OUTCOMES[c.outcome]} {c.name}", style=_colour(c.outcome)) for c in result.checks]
+    console.print(Text("   ").join([Text("Checks:"), *marks]))
+    for check in result.checks:
+        if check.engine:
+            console.print(f"  At fault in {check.name}: {check.engine}.")
+    console.print(f"Model: {'; '.join(result.model.formula)}")
+    console.print(f"Prior: {'; '.join(result.model.prior)}")
     console.print(
         f"{result.sampler.name}, {result.sampler.chains} chains of {result.sampler.draws} draws, seed {result.seed}. "
-        "The verdict is about the two fits, not about whether the model is a good one for these data."
+        "All else is in the report. The verdict is about the two fits, not about the model."
     )
 
 
@@ -160,34 +157,26 @@ def _rate(rate: Rate) -> str:
 
 def _quantities(result: Result) -> Table:
     probability = percent(result.quantities[0].posterior.hdi_prob, 0) if result.quantities else ""
-    table = _table(
-        "Quantity",
-        "EM",
-        "SE",
-        f"Wald {probability}",
-        f"Profile {probability}",
-        "MAP",
-        "Mean",
-        "SD",
-        f"{probability} HDI",
-    )
-    for column in table.columns[1:]:
+    wald, profile, hdi = (f"{kind} {probability}" for kind in ("Wald", "Profile", "HDI"))
+    table = _table("Quantity", "EM", "SE", wald, profile, "Mean", "SD", hdi, "MST", "Report")
+    for column in table.columns[1:-1]:
         column.justify = "right"
         # On a narrow terminal names and intervals break; a number stays whole.
         column.no_wrap = str(column.header) in NUMBERS
-    for quantity in result.quantities:
+    for quantity in readable(result):
         summary = quantity.posterior
         d = decimals_for(quantity.em_se, summary.sd)
         table.add_row(
-            quantity.name,
+            in_prose(quantity.name),
             rounded(quantity.em, d) + MARK * em_on_ridge(result, quantity),
             rounded(quantity.em_se, d),
             _interval(quantity.em_low, quantity.em_high, d),
             _profile(quantity, d),
-            rounded(quantity.map, d) + MARK * map_on_ridge(result, quantity),
-            rounded(summary.mean, d),
-            rounded(summary.sd, d),
+            rounded(quantity.mean, d),
+            rounded(quantity.sd, d),
             _interval(summary.hdi_low, summary.hdi_high, d),
+            "".join(ticks(quantity)),
+            to_report(quantity),
         )
     return table
 
@@ -262,21 +251,6 @@ def _steps(components: Components) -> Table:
     return table
 
 
-def _checks(result: Result) -> Table:
-    table = _table("Check", "Outcome", "Statistic", "Threshold", "What it means")
-    for check in result.checks:
-        fault = f" At fault: {check.engine}." if check.engine else ""
-        remedy = f" To do: {check.remedy}" if check.remedy else ""
-        table.add_row(
-            check.name,
-            _coloured(check.outcome),
-            statistic(check.statistic, check.threshold),
-            significant(check.threshold),
-            prose(check.explanation + fault + remedy),
-        )
-    return table
-
-
 def _interval(low: Number, high: Number, decimals: int | None) -> str:
     return MISSING if low is None or high is None else f"{rounded(low, decimals)} to {rounded(high, decimals)}"
 
@@ -293,7 +267,11 @@ def _profile(quantity: Quantity, decimals: int | None) -> str:
 def _coloured(word: str) -> Text:
     from rich.text import Text
 
-    return Text(word, style=COLOURS.get(word, {"pass": "green", "fail": "red", "crashed": "red"}.get(word, "")))
+    return Text(word, style=_colour(word))
+
+
+def _colour(word: str) -> str:
+    return COLOURS.get(word, {"pass": "green", "fail": "red", "crashed": "red"}.get(word, ""))
 
 
 def _table(*headings: str) -> Table:

@@ -256,12 +256,6 @@ class MixtureProblem(Setup, Problem):
     def scale(self, name: str) -> Scale:
         return self.family.scale(name)
 
-    @property
-    def repeated(self) -> dict[str, str]:
-        """Of two weights one says all."""
-        two = self.comparison.n_components == 2
-        return {f"weights[{self.comparison.components[1]}]": "the two weights counted once"} if two else {}
-
     def prior_draws(self, groups: Integers, n: int, random: np.random.Generator) -> dict[str, Floats]:
         return drawn(self.family, self.comparison, self.prior, groups, n, random, self.order)
 

@@ -32,7 +32,9 @@ def not_made(why: str) -> ModelChecks:
     )
 
 
-def model_checks(problem: Problem, fit: Fit, posterior: xr.Dataset, converged: bool, seed: int) -> ModelChecks:
+def model_checks(
+    problem: Problem, fit: Fit, posterior: xr.Dataset, converged: bool, seed: int, *, several: bool = False
+) -> ModelChecks:
     """Check the model of one comparison against its data.
 
     Parameters
@@ -41,6 +43,7 @@ def model_checks(problem: Problem, fit: Fit, posterior: xr.Dataset, converged: b
     posterior : draws in canonical order
     converged : whether the chains have; if not, their draws say nothing
     seed : of the replicates; the same seed gives the same result
+    several : whether the posterior has several modes
     """
     random = np.random.default_rng([seed, len("model checks")])
     fitted = goodness_of_fit(problem, fit, random)
@@ -57,5 +60,5 @@ def model_checks(problem: Problem, fit: Fit, posterior: xr.Dataset, converged: b
         predictive = PredictiveChecks(f"Not applicable. {why}", [], [], 0, INTERVAL)
     else:
         predictive = predictive_checks(simulation, draws, random)
-    sensitivity = prior_sensitivity(problem, draws, quantities.of_draws(problem, kept))
+    sensitivity = prior_sensitivity(problem, draws, quantities.of_draws(problem, kept), several=several)
     return ModelChecks(fitted, predictive, sensitivity)

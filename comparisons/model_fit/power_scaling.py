@@ -17,6 +17,7 @@ import numpy as np
 from comparisons.capabilities import Parameters
 from comparisons.problem import Problem, em_densities
 from comparisons.quantities import unit_of
+from comparisons.quantity_names import in_prose
 from comparisons.results.report_data import PowerScaling, PriorSensitivity
 from comparisons.results.strict_json import number
 from models.inputs import Floats
@@ -28,15 +29,19 @@ if TYPE_CHECKING:
 THRESHOLD = 0.05
 CONFLICT = "potential prior-data conflict"
 STRONG_PRIOR = "potential strong prior / weak likelihood"
+MODES = "shift of the balance of several modes, no conflict by itself,"
 
 
-def prior_sensitivity(problem: Problem, draws: Sequence[Parameters], values: dict[str, Floats]) -> PriorSensitivity:
+def prior_sensitivity(
+    problem: Problem, draws: Sequence[Parameters], values: dict[str, Floats], *, several: bool = False
+) -> PriorSensitivity:
     """Power-scale prior and likelihood.
 
     Parameters
     ----------
     draws : parameters at every draw, chain after chain
     values : ``(chains, draws)`` of every quantity, the same draws
+    several : whether the posterior has several modes, whose balance any power shifts
     """
     shape = next(iter(values.values())).shape
     densities = np.array([em_densities(problem, parameters) for parameters in draws])
@@ -45,7 +50,7 @@ def prior_sensitivity(problem: Problem, draws: Sequence[Parameters], values: dic
     flat = problem.prior_is_flat()
     by_prior = dict.fromkeys(values) if flat else sensitivities(values, log_prior)
     found = [
-        PowerScaling(name, prior, likelihood, diagnosis(prior, likelihood))
+        PowerScaling(name, prior, likelihood, diagnosis(prior, likelihood, several=several))
         for name, prior, likelihood in ((n, by_prior[n], number(by_likelihood[n])) for n in values)
     ]
     return PriorSensitivity(_sentence(found, flat), found, THRESHOLD)
@@ -63,10 +68,12 @@ def sensitivities(values: dict[str, Floats], log_density: Floats) -> dict[str, f
     return {name: float(found[f"x{j}"]) for j, name in enumerate(values)}
 
 
-def diagnosis(prior: float | None, likelihood: float | None) -> str:
-    """ArviZ's words for the two sensitivities; empty where the prior is of no concern."""
+def diagnosis(prior: float | None, likelihood: float | None, *, several: bool = False) -> str:
+    """ArviZ's words for the two sensitivities, which mean little of several modes; empty where the prior is of no concern."""
     if prior is None or likelihood is None or not prior >= THRESHOLD:
         return ""
+    if several:
+        return MODES
     return CONFLICT if likelihood >= THRESHOLD else STRONG_PRIOR
 
 
@@ -77,8 +84,8 @@ def _sentence(found: list[PowerScaling], flat: bool) -> str:
             "power-scaling cannot move the posterior. The prior may matter nevertheless: a uniform one is a prior too."
         )
     concerned = {
-        words: [f"{q.name} ({q.prior:.2g})" for q in found if q.diagnosis == words]
-        for words in (CONFLICT, STRONG_PRIOR)
+        words: [f"{in_prose(q.name)} ({q.prior:.2g})" for q in found if q.diagnosis == words]
+        for words in (CONFLICT, STRONG_PRIOR, MODES)
     }
     if not any(concerned.values()):
         largest = max(q.prior or 0.0 for q in found)

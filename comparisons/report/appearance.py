@@ -57,6 +57,14 @@ _STYLE: dict[str, Any] = {
 }
 
 
+_OF_THE_PAGE = {
+    INK: "currentColor",
+    "#000000": "currentColor",
+    "#ffffff": "var(--paper)",
+    DATA_FILL: "var(--line)",
+    POSTERIOR.lower(): "var(--posterior)",
+}
+
 # Characters of a name in a figure.
 LONGEST_NAME = 48
 
@@ -103,6 +111,9 @@ def inline(svg: str, name: str) -> str:
     element = re.sub(r"\s*<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     # Matplotlib styles every element of the page that its figure stands in; the same by inheritance from the svg.
     element = re.sub(r'<style type="text/css">.*?</style>', "", element, flags=re.DOTALL)
+    # Colours that the dark would swallow, or that would glare in it, are the page's own.
+    for colour, own in _OF_THE_PAGE.items():
+        element = element.replace(colour, own)
     element = element.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" aria-hidden="true" ', 1)
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", element)
 

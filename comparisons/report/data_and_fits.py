@@ -25,7 +25,7 @@ from comparisons.report.appearance import (
     shown,
     thinned,
 )
-from comparisons.report.digits import percent
+from comparisons.report.digits import percent, significant
 from comparisons.report.draws import draws_of
 from comparisons.results.report_data import Curves
 from comparisons.results.result import Result
@@ -137,9 +137,21 @@ def _densities(result: Result, curves: list[Curves]) -> Illustration:
             "its components, each times its weight. Solid: posterior mean of the density; at each point the band holds "
             f"{percent(curves[0].band_prob, 0)} of the draws."
         ),
-        alt=f"Histogram of {variables} with the density at the EM estimate and the posterior mean density with its band.",
+        alt=f"Histogram of {variables}, n = {result.data.n}, with the density at the EM estimate and the posterior mean density "
+        "with its band: " + "; ".join(_peaks(curve) for curve in curves) + ".",
         figure=figure,
     )
+
+
+def _peaks(curve: Curves) -> str:
+    """Where the two densities are highest."""
+    both = ((engine, _array(heights)) for engine, heights in (("EM", curve.em), ("posterior", curve.posterior_mean)))
+    told = [
+        f"{engine} at {significant(curve.grid[int(np.nanargmax(heights))])}"
+        for engine, heights in both
+        if np.isfinite(heights).any()
+    ]
+    return f"{curve.variable} is densest by {' and by '.join(told) or 'neither'}"
 
 
 def _name_components(ax: Axes, result: Result, curve: Curves) -> None:
@@ -200,9 +212,20 @@ def _counts(result: Result, curves: list[Curves]) -> Illustration:
             f"estimate. Circles: posterior mean of the count expected, with a band of {percent(curves[0].band_prob, 0)} of "
             "the draws. The band is that of the expectation; observed counts scatter about it as well."
         ),
-        alt=f"Bars of how often each number of {variable} was observed, with the counts that EM and the posterior expect.",
+        alt=f"Bars of how often each number of {variable} was observed, with the counts that EM and the posterior expect: "
+        + "; ".join(_largest(curve) for curve in curves)
+        + ".",
         figure=figure,
     )
+
+
+def _largest(curve: Curves) -> str:
+    """Where observed and expected counts differ most."""
+    if curve.observed is None:
+        return f"no counts of {curve.variable}"
+    off = np.nan_to_num(np.abs(np.array(curve.observed) - _array(curve.em)))
+    at = int(np.argmax(off))
+    return f"at {curve.grid[at]:g}, where they differ most, {curve.observed[at]:g} observed and {significant(curve.em[at])} by EM"
 
 
 def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illustration:
@@ -213,6 +236,7 @@ def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illust
         ax.plot(xs, ys, "o", color=DATA, markersize=3, alpha=0.5, markeredgewidth=0, label="data")
     values = {quantity.name: quantity for quantity in result.quantities}
     ellipses, dots = False, ""
+    centres: dict[str, tuple[float, float]] = {}
     for name in result.model.component_names:
         draws = [draws_of(posterior, f"means[{name}, {feature}]") for feature in (x, y)]
         if draws[0] is not None and draws[1] is not None:
@@ -231,7 +255,7 @@ def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illust
         means = [values.get(f"means[{name}, {feature}]") for feature in (x, y)]
         if means[0] is None or means[1] is None or means[0].em is None or means[1].em is None:
             continue
-        centre = (means[0].em, means[1].em)
+        centre = centres[name] = (means[0].em, means[1].em)
         covariance = _covariance(result, name, x, y)
         if covariance is not None:
             ellipses = True
@@ -252,7 +276,9 @@ def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illust
             + (f", with the ellipses that hold {inside} of each component as EM estimates it" if ellipses else "")
             + f". Triangles: means at the posterior mode.{dots}"
         ),
-        alt=f"Scatter of {y} against {x} with EM's clusters and posterior draws of the means.",
+        alt=f"Scatter of {y} against {x} with EM's clusters and posterior draws of the means. EM's means: "
+        + "; ".join(f"{name} at {significant(a)}, {significant(b)}" for name, (a, b) in centres.items())
+        + ".",
         figure=figure,
     )
 

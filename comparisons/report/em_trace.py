@@ -1,4 +1,4 @@
-"""Figure of EM's climb: the log-likelihood at each iteration, and how far below the last it still was."""
+"""Figure of EM's convergence: the log-likelihood at each iteration, and how far below the last it still was."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def figures_of_trace(result: Result) -> list[Illustration]:
     return [
         Illustration(
             name="em-trace",
-            title="The climb of EM",
+            title="Convergence of EM",
             caption=f"{caption}.",
-            alt="Log-likelihood against iteration"
+            alt=f"Log-likelihood by iteration: from {trace[0]:.3f} to {trace[-1]:.3f} nats in {result.em.iterations} iterations"
             + (", and its distance to the last value on a logarithmic scale." if rate_shows else "."),
             figure=figure,
         )

@@ -6,7 +6,9 @@ import csv
 import io
 import re
 
+from comparisons.quantity_names import in_prose
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, rounded
+from comparisons.report.explanations import KEY, KEY_MARKS, OUTCOMES, ticks, to_report
 from comparisons.report.reservations import (
     END_MARK,
     MARK,
@@ -105,6 +107,7 @@ def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
         "verdict": quantity.verdict,
         "degree": quantity.degree or "",
         "instead": quantity.instead or "",
+        "missed": " and ".join(quantity.missed),
         "reason": quantity.reason,
         "note": "; ".join(note for note, holds in notes.items() if holds),
     }
@@ -116,7 +119,7 @@ def _verdict(judged: Quantity | Result) -> str:
 
 
 def html_table(result: Result) -> str:
-    """Return the verdict, its summary and the table, rounded, for a notebook."""
+    """Return verdict, advice, the table, rounded, and the outcome of each check, for a notebook."""
     from models.display import as_html  # a report loads neither engine
 
     told = readable(result)
@@ -128,18 +131,26 @@ def html_table(result: Result) -> str:
             f"{rounded(low, decimals)} to {rounded(high, decimals)}" if low is not None else MISSING
             for low, high in ((q.em_low, q.em_high), (q.posterior.hdi_low, q.posterior.hdi_high))
         )
-        numbers = [rounded(value, decimals) for value in (q.em_se, q.posterior.mean, q.posterior.sd)]
-        rows.append([q.name, rounded(q.em, decimals) + mark, numbers[0], wald, *numbers[1:], hdi, _verdict(q)])
-    sentences = [prose(result.summary), *([] if converged(result) else [NOT_CONVERGED])]
+        numbers = [rounded(value, decimals) for value in (q.em_se, q.mean, q.sd)]
+        judged = ["".join(ticks(q)), to_report(q)]
+        rows.append([in_prose(q.name), rounded(q.em, decimals) + mark, numbers[0], wald, *numbers[1:], hdi, *judged])
+    sentences = [prose(result.summary), f"May I report EM's numbers? {prose(result.advice)}"]
+    sentences += [] if converged(result) else [NOT_CONVERGED]
     sentences += [f"{mark} {sentence}" for mark, sentence in footnotes(result).items() if mark == MARK]
-    head = ["", "EM", "SE", f"Wald {probability}", "Posterior mean", "SD", f"{probability} HDI", "Verdict"]
-    return as_html(f"{result.title}: {result.verdict}", sentences, head, rows, ".table")
+    sentences += (
+        [f"Checks: {', '.join(f'{OUTCOMES[c.outcome]} {c.name}' for c in result.checks)}"] if result.checks else []
+    )
+    sentences += [f"{KEY_MARKS} {KEY}"] if rows else []
+    head = ["", "EM", "SE", f"Wald {probability}", "Posterior mean", "SD", f"HDI {probability}", "MST", "Report"]
+    return as_html(f"{result.title}: {_verdict(result)}", sentences, head, rows, ".table")
 
 
 def latex_table(result: Result) -> str:
-    r"""Return a table for a paper; it needs ``\usepackage{booktabs}``."""
+    r"""Return a table for a paper, narrow enough for a column of text; it needs ``\usepackage{booktabs}``.
+
+    Each quantity has three lines, its name, EM's numbers and the posterior's, so that no name makes the table wide.
+    """
     probability = latex(f"{100 * result.quantities[0].posterior.hdi_prob:.0f}%") if result.quantities else ""
-    posterior = "Posterior" if converged(result) else "Not converged"
     notes = "" if converged(result) else f" {NOT_CONVERGED}"
     notes += "".join(f" {mark} {sentence}" for mark, sentence in footnotes(result).items())
     lines = [
@@ -148,21 +159,16 @@ def latex_table(result: Result) -> str:
             "\n", " "
         ),
         r"\begin{table}",
-        r"  \centering\footnotesize\setlength{\tabcolsep}{3pt}",
-        rf"  \caption{{{latex(result.title)}: maximum likelihood by EM with standard errors and {probability} "
-        rf"Wald and profile-likelihood intervals, "
-        rf"posterior mode (MAP), and posterior mean, standard deviation and {probability} highest-density intervals (HDI) "
-        rf"from {result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {latex(_verdict(result))}."
-        rf"{latex(notes)}}}",
+        r"  \centering\footnotesize",
+        rf"  \caption{{{latex(result.title)}. EM: maximum likelihood, standard error, {probability} Wald and "
+        rf"profile-likelihood intervals. Posterior: mean, standard deviation and {probability} highest-density interval of "
+        rf"{result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {latex(_verdict(result))}.{latex(notes)}}}",
         rf"  \label{{tab:{_key(result.name)}}}\medskip",
-        r"  \begin{tabular}{lrrccrrrcl}",
+        r"  \begin{tabular}{lrrcc}",
         r"    \toprule",
-        rf"    & \multicolumn{{4}}{{c}}{{EM}} & & \multicolumn{{3}}{{c}}{{{posterior}}} & \\",
-        r"    \cmidrule(lr){2-5} \cmidrule(lr){7-9}",
-        rf"    Quantity & Estimate & SE & Wald {probability} & Profile {probability} & MAP & Mean & SD & {probability} HDI "
-        r"& Verdict \\",
+        r"    & Estimate & SE, SD & Wald, HDI & Profile \\",
         r"    \midrule",
-        *(f"    {_latex_row(result, quantity)}" for quantity in result.quantities),
+        *(f"    {line}" for quantity in result.quantities for line in _latex_rows(result, quantity)),
         r"    \bottomrule",
         r"  \end{tabular}",
         r"\end{table}",
@@ -175,33 +181,28 @@ def _key(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "-", directory_name(name))
 
 
-def _latex_row(result: Result, quantity: Quantity) -> str:
+def _latex_rows(result: Result, quantity: Quantity) -> list[str]:
     summary = quantity.posterior
     decimals = decimals_for(quantity.em_se, summary.sd)
 
     def cell(value: Number) -> str:
         return "--" if value is None else latex(rounded(value, decimals))
 
-    def interval(low: Number, high: Number) -> str:
-        return "--" if low is None or high is None else f"[{cell(low)}, {cell(high)}]"
+    def interval(low: Number, high: Number, marks: tuple[str, str] = ("", "")) -> str:
+        return (
+            "--" if low is None and high is None else f"[{cell(low)}{latex(marks[0])}, {cell(high)}{latex(marks[1])}]"
+        )
 
-    # One end may be missing.
-    ends = (quantity.profile_low, quantity.profile_high)
-    marks = [latex(mark) for mark in end_marks(quantity)]
-    profile = "--" if ends == (None, None) else f"[{cell(ends[0])}{marks[0]}, {cell(ends[1])}{marks[1]}]"
-    cells = [
-        latex(quantity.name),
-        cell(quantity.em) + (latex(MARK) if em_on_ridge(result, quantity) else ""),
-        cell(quantity.em_se),
-        interval(quantity.em_low, quantity.em_high),
-        profile,
-        cell(quantity.map) + (latex(MARK) if map_on_ridge(result, quantity) else ""),
-        cell(summary.mean),
-        cell(summary.sd),
-        interval(summary.hdi_low, summary.hdi_high),
-        latex(_verdict(quantity)),
+    em = cell(quantity.em) + (latex(MARK) if em_on_ridge(result, quantity) else "")
+    wald = interval(quantity.em_low, quantity.em_high)
+    profile = interval(quantity.profile_low, quantity.profile_high, end_marks(quantity))
+    hdi = interval(summary.hdi_low, summary.hdi_high)
+    name = in_prose(quantity.name)
+    return [
+        rf"\multicolumn{{5}}{{l}}{{{latex(name[0].upper() + name[1:])} ({latex(_verdict(quantity))})}} \\",
+        rf"\quad EM & {em} & {cell(quantity.em_se)} & {wald} & {profile} \\",
+        rf"\quad Posterior & {cell(quantity.mean)} & {cell(quantity.sd)} & {hdi} & \\",
     ]
-    return " & ".join(cells) + r" \\"
 
 
 def latex(text: str) -> str:

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from comparisons.report.appearance import CHAINS, EM, LINES, MAP, POSTERIOR, WIDTH, Illustration, axis_label, drawn
-from comparisons.report.digits import percent
+from comparisons.report.digits import percent, rounded, significant
 from comparisons.report.draws import draws_of
 from comparisons.report.reservations import em_on_ridge, map_on_ridge
 from comparisons.results.result import Quantity, Result
@@ -49,27 +49,27 @@ def _known(result: Result, posterior: xarray.DataTree) -> list[tuple[Quantity, F
     return [(quantity, draws) for quantity, draws in found if draws is not None]
 
 
-def grid(n: int, height: float, kind: type[Figure] = Figure) -> tuple[Figure, list[Axes]]:
+def _grid(n: int, height: float) -> tuple[Figure, list[Axes]]:
     """A figure of so many panels of this height in inches, and these."""
     columns = 2 if n == 4 else min(n, 3)
     rows = -(-n // columns)
-    figure = kind(figsize=(WIDTH, height * rows + 0.4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height * rows + 0.4), layout="constrained")
     axes: list[Any] = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for spare in axes[n:]:
         spare.remove()
     return figure, axes[:n]
 
 
-def two_lines(label: str) -> str:
+def _two_lines(label: str) -> str:
     """Return the label broken after its first comma where a small panel would not hold it."""
     return label.replace(", ", ",\n", 1) if len(label) > LONGEST_LABEL else label
 
 
 def _marginals(result: Result, known: list[tuple[Quantity, Floats]]) -> Illustration:
-    figure, axes = grid(len(known), 1.75)
+    figure, axes = _grid(len(known), 1.75)
     for ax, (quantity, draws) in zip(axes, known, strict=True):
         _marginal(ax, drawable(result, quantity), draws.ravel())
-        ax.set_xlabel(two_lines(axis_label(result, quantity.name)))
+        ax.set_xlabel(_two_lines(axis_label(result, quantity.name)))
     hdi = interval = percent(known[0][0].posterior.hdi_prob, 0)
     left_out = [
         engine
@@ -98,7 +98,9 @@ def _marginals(result: Result, known: list[tuple[Quantity, Floats]]) -> Illustra
             "posterior mode by MAP-EM (triangle). Where the standard error is withheld EM has no interval."
             + (f" Not drawn where it is one point of a ridge: {' and '.join(left_out)}." if left_out else "")
         ),
-        alt="For every quantity a histogram of posterior draws, with EM, MAP, posterior mean and both intervals below.",
+        alt="For every quantity a histogram of posterior draws, with EM, MAP, posterior mean and both intervals below: "
+        + "; ".join(f"{quantity.name} about {significant(quantity.mean)}" for quantity, _ in known)
+        + ".",
         figure=figure,
     )
 
@@ -157,7 +159,7 @@ def _marginal(ax: Axes, quantity: Quantity, draws: Floats) -> None:
 
 
 def _ranks(known: list[tuple[Quantity, Floats]]) -> Illustration:
-    figure, axes = grid(len(known), 1.45)
+    figure, axes = _grid(len(known), 1.45)
     n_chains, n_draws = known[0][1].shape
     expected = n_draws / RANK_BINS
     edges = np.linspace(0, n_chains * n_draws, RANK_BINS + 1)
@@ -176,7 +178,7 @@ def _ranks(known: list[tuple[Quantity, Floats]]) -> Illustration:
             )
         ax.axhline(expected, color="#999999", linewidth=0.7, zorder=0)
         ax.set_ylim(0, max(2.2 * expected, ax.get_ylim()[1]))
-        ax.set_title(two_lines(drawn(quantity.name)))
+        ax.set_title(_two_lines(drawn(quantity.name)))
         ax.set_xticks([])
         ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     figure.supxlabel("rank among the draws of all chains", fontsize=9)
@@ -191,6 +193,8 @@ def _ranks(known: list[tuple[Quantity, Floats]]) -> Illustration:
             "together. Chains that explore the same posterior lie about the grey line all along; one that is high at an end "
             "may have been stuck there."
         ),
-        alt="For every quantity the histogram of ranks of each chain, which is level where the chains agree.",
+        alt="For every quantity the histogram of ranks of each chain, which is level where the chains agree: "
+        + "; ".join(f"{quantity.name}, R-hat {rounded(quantity.posterior.r_hat, 3)}" for quantity, _ in known)
+        + ".",
         figure=figure,
     )

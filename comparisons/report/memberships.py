@@ -59,7 +59,8 @@ def figures_of_memberships(result: Result) -> list[Illustration]:
                 "equal. Right: their difference. EM takes its estimate for certain; where the draws do not agree on a row, its "
                 "probability is mostly nearer to the middle."
             ),
-            alt="Posterior probability of each row's component against EM's responsibility, and their difference.",
+            alt="Posterior probability of each row's component against EM's responsibility, and their difference, at most "
+            f"{np.abs(np.subtract(memberships.posterior, memberships.em)).max():.3f}.",
             figure=figure,
         )
     ]

@@ -80,7 +80,10 @@ def _rootogram(result: Result, curves: list[PredictiveCurve]) -> Illustration:
         ax.axhline(0, color=POSTERIOR, linewidth=1.3, label="mean of the replicates")
         ax.set_xlabel(drawn(result.data.unit or curve.variable))
         ax.set_ylabel("difference of square roots")
-        ax.use_sticky_edges = False
+        # Bars stick to where they begin, which would cut those that hang lowest.
+        ends = np.concatenate([low - mean, high - mean, observed - mean, [0.0]])
+        room = 0.06 * (ends.max() - ends.min())
+        ax.set_ylim(ends.min() - room, ends.max() + room)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     add_legend(figure, axes[0])
     return Illustration(
@@ -92,7 +95,8 @@ def _rootogram(result: Result, curves: list[PredictiveCurve]) -> Illustration:
             f"alike. Shaded: {percent(result.model_checks.predictive.interval_prob, 0)} of the replicates at each count. Unlike "
             "the band about the expected counts above, it holds the scatter of the counts themselves."
         ),
-        alt="Bars of how far observed counts are from those that replicates have on average, with their intervals.",
+        alt="Bars of how far observed counts are from those that replicates have on average. "
+        f"{' '.join(_outside(curve) for curve in curves)}",
         figure=figure,
     )
 
@@ -100,6 +104,12 @@ def _rootogram(result: Result, curves: list[PredictiveCurve]) -> Illustration:
 def _roots(curve: PredictiveCurve) -> list[np.ndarray]:
     roots = [np.sqrt(np.array(values)) for values in (curve.observed, curve.mean, curve.low, curve.high)]
     return [np.array(curve.grid), *roots]
+
+
+def _outside(curve: PredictiveCurve) -> str:
+    rows = zip(curve.observed, curve.low, curve.high, strict=True)
+    outside = sum(not low <= seen <= high for seen, low, high in rows)
+    return f"Of {curve.variable} {outside} of {len(curve.observed)} counts lie outside the interval of the replicates."
 
 
 def _distributions(result: Result, curves: list[PredictiveCurve]) -> Illustration:
@@ -117,7 +127,9 @@ def _distributions(result: Result, curves: list[PredictiveCurve]) -> Illustratio
             f"{percent(result.model_checks.predictive.interval_prob, 0)} of the replicates, so that a line may leave it now and "
             "then."
         ),
-        alt=f"Observed minus replicated distribution function of {variables}, with the band of the replicates about zero.",
+        alt=f"Observed minus replicated distribution function of {variables}, with the band of the replicates about zero: "
+        + " and ".join(f"largest distance {_farthest(curve):.3f}" for curve in curves)
+        + ".",
         figure=figure,
     )
 
@@ -131,6 +143,10 @@ def _distribution(ax: Axes, result: Result, curve: PredictiveCurve) -> None:
     ax.set_xlabel(axis_label(result, curve.variable))
     ax.set_ylabel("difference of shares")
     ax.margins(x=0.01)
+
+
+def _farthest(curve: PredictiveCurve) -> float:
+    return max(abs(seen - mean) for seen, mean in zip(curve.observed, curve.mean, strict=True))
 
 
 def _interval(result: Result) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +15,8 @@ from markupsafe import Markup, escape
 
 from comparisons.components.record import FILE as COMPONENTS
 from comparisons.components.record import read as read_components
-from comparisons.report import digits, error_rates, estimates, reservations
+from comparisons.quantity_names import in_prose
+from comparisons.report import digits, error_rates, estimates, explanations, reservations
 from comparisons.results import store
 from comparisons.results.files import directory_name, write_text
 from comparisons.results.result import Quantity, Result
@@ -42,6 +45,7 @@ def write_report(directory: Path, *, own: bool) -> Path:
     from comparisons.report import appearance
     from comparisons.report.data_and_fits import figures_of_data
     from comparisons.report.em_trace import figures_of_trace
+    from comparisons.report.forest import illustration_of
     from comparisons.report.marginals import figures_of_marginals, figures_of_ranks
     from comparisons.report.memberships import figures_of_memberships
     from comparisons.report.model_fit import figures_of_model_checks
@@ -51,6 +55,7 @@ def write_report(directory: Path, *, own: bool) -> Path:
     components, source = read_components(directory), _source(directory)
     with appearance.style():
         illustrations = [
+            illustration_of(result, posterior),
             *figures_of_data(result, posterior),
             *figures_of_surface(result, posterior),
             *figures_of_marginals(result, posterior),
@@ -70,7 +75,14 @@ def write_report(directory: Path, *, own: bool) -> Path:
     page = _environment().get_template("report.html.jinja")
     figures = {"figures": illustrations, "figures_of_model_checks": of_model_checks, "drawings": drawings}
     later = None if own else store.later_run(directory)
-    text = page.render(result=result, components=components, source=source, later=later, **figures)
+    text = page.render(
+        result=result,
+        components=components,
+        source=source,
+        later=later,
+        untold=explanations.once(result),
+        **figures,
+    )
     return write_text(directory / PAGE, text)
 
 
@@ -149,21 +161,41 @@ def _environment() -> jinja2.Environment:
         "breakable": _breakable,
         "directory": directory_name,
         "percent": digits.percent,
-        "prose": digits.prose,
+        "prose": _prose,
         "ratio": digits.ratio,
         "seconds": digits.seconds,
+        "share": lambda value: _cell(value, digits.percent(value)),
     }
+    css = (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
     environment.globals |= {
-        "css": Markup((Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")),
+        "css": Markup(css),
+        "policy": _policy(css),
         "against": _against,
         "decimals": _decimals,
         "meanings": MEANINGS,
         "error_rates": error_rates,
+        "explanations": explanations,
+        "in_prose": in_prose,
+        "outcomes": explanations.OUTCOMES,
         "later_run_mark": Markup(LATER_RUN),
         "reservations": reservations,
         "symbols": SYMBOLS,
     }
     return environment
+
+
+def _policy(css: str) -> str:
+    """A page runs nothing and loads nothing: its one sheet is known by its digest, figures have styles of their own."""
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src-elem 'sha256-{digest}'; style-src-attr 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _prose(text: str) -> Markup:
+    """Return a sentence with its numbers set, and what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(digits.prose(text)))))
 
 
 def _breakable(name: str) -> Markup:

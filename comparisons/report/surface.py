@@ -18,6 +18,7 @@ from comparisons.report.appearance import (
     shown,
     thinned,
 )
+from comparisons.report.digits import significant
 from comparisons.report.draws import draws_of
 from comparisons.results.report_data import Surface
 from comparisons.results.result import Result
@@ -63,12 +64,14 @@ def figures_of_surface(result: Result, posterior: xarray.DataTree) -> list[Illus
     return [
         Illustration(
             name="surface",
-            title="Log-likelihood, the way of EM and posterior draws",
+            title="Log-likelihood, path of EM and posterior draws",
             caption=(
                 f"Contours: log-likelihood in nats below its maximum. {_slice(result, surface)}Line: the estimates of successive "
                 f"EM iterations from the start ({start}) to {_end(result)} (cross). {draws}"
             ),
-            alt=f"Contours of the log-likelihood over {surface.x} and {surface.y} with the EM path and posterior draws.",
+            alt=f"Log-likelihood over {surface.x} and {surface.y} with the path of EM and posterior draws; EM ends at "
+            + " and ".join(significant(q.em) for q in result.quantities if q.name in (surface.x, surface.y))
+            + ".",
             figure=figure,
         )
     ]

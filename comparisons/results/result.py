@@ -13,7 +13,7 @@ from comparisons.display import displayed, displayed_result
 from comparisons.results.report_data import Curves, Finding, Labels, ModelChecks, Surface
 from comparisons.results.strict_json import Number
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 # What a report may have to say of one model alone; see `comparisons.families.family.Family.notes`.
 NOTES = ("unbounded", "profile", "distribution", "irregular", "distances", "replicates", "prior", "average", "averaged")
 
@@ -21,6 +21,8 @@ type Verdict = Literal["agree", "differ", "wrong", "inconclusive"]
 type Outcome = Literal["pass", "fail", "inconclusive", "not applicable"]
 # How far EM is from a summary of the posterior, the worst last.
 type Degree = Literal["slight", "marked", "no interval"]
+# What is asked of EM's estimate, standard error and interval.
+type Limit = Literal["mean", "spread", "tails"]
 type Engine = Literal["em", "pymc", "sampler", "comparison"]
 
 
@@ -120,7 +122,8 @@ class Quantity:
     probability beyond each end of Wald's. ``verdict``: "agree", "differ", or "inconclusive" where no interval or no
     posterior exists; always with a reason. ``degree`` of one that differs: "slight" where EM's interval holds 90 to 98 % of the
     posterior and the mean is within half a posterior sd, "marked" beyond, "no interval" where EM has none; None
-    else. ``instead``: what to report in place of EM's interval where the difference is more than slight.
+    else. ``missed``: the limits that it misses beyond Monte Carlo error. ``instead``: what to report in place of EM's interval
+    where the difference is more than slight.
     """
 
     __repr__ = displayed
@@ -147,6 +150,7 @@ class Quantity:
     reason: str
     degree: Degree | None = None
     instead: Literal["profile", "posterior"] | None = None
+    missed: list[Limit] = field(default_factory=list)
 
     @property
     def mean(self) -> Number:
@@ -256,7 +260,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One comparison: the question, the verdict with its reasons, and every number behind it."""
+    """One comparison: the question, the verdict with its reasons, and every number behind it.
+
+    ``summary`` says in one sentence what may be reported and why, ``advice`` which of EM's numbers, and what in place of others.
+    """
 
     __repr__ = displayed_result
 
@@ -266,6 +273,7 @@ class Result:
     question: str
     verdict: Verdict
     summary: str
+    advice: str
     reasons: list[str]
     data: Data
     model: Model

@@ -17,7 +17,7 @@ import numpy as np
 
 from comparisons.not_numbers import not_numbers
 from comparisons.quantities import INTERVAL, unit_of
-from comparisons.results.result import Degree, Exact, Gap, PosteriorSummary, Quantity
+from comparisons.results.result import Degree, Exact, Gap, Limit, PosteriorSummary, Quantity
 from comparisons.results.strict_json import number
 from em.mixture import Scale
 from em.uncertainty.wald import on_scale, slope, wald
@@ -127,6 +127,7 @@ def judge(
     judged: Posterior | None = None
     ratio = shift = math.nan
     verdict: Literal["agree", "differ", "inconclusive"]
+    missed: list[Limit] = []
     usable = circumstances.converged and math.isfinite(mean) and math.isfinite(sd) and sd > 0
     missing = list(not_numbers(points))
     if math.isnan(error) and circumstances.withheld is None:
@@ -153,20 +154,16 @@ def judge(
         gap = explained(points, judged.mean, judged.sd)
         shift = float((judged.centre - on_scale(kind, estimate)) / judged.spread)
         ratio = error * slope(kind, estimate) / judged.spread
-        shifted, width, tails = _problems(kind, shift, ratio, judged)
-        problems = [*shifted, *width, *tails]
-        verdict = "differ" if problems else "agree"
+        found = _problems(shift, ratio, judged)
+        missed = [limit for limit, told in found.items() if told]
+        verdict = "differ" if missed else "agree"
         reason = "Within all limits."
-        if shifted:
-            fits = "" if width or tails else " Its standard error and its interval are within their limits."
-            reason = f"{'; '.join(problems)}.{fits} {_why(gap, judged.sd, draws, circumstances, kind)}"
-        elif problems:
-            fits = "" if width else " The standard error is within its limits."
-            reason = f"{'; '.join(problems)}.{fits}"
-        else:
-            close = [told for kinds in _problems(kind, shift, ratio, judged, beyond=0.0) for told in kinds]
-            if close:
-                reason = f"{'; '.join(close)}: beyond a limit, but by less than two Monte Carlo errors: no violation is shown."
+        if missed:
+            reason = f"{_in_a_row(kind, found)}."
+        elif any((close := _problems(shift, ratio, judged, beyond=0.0)).values()):
+            reason = f"{_in_a_row(kind, close)}: beyond a limit, but by less than two Monte Carlo errors."
+        if "mean" in missed:
+            reason = f"{reason} {_why(gap, judged.sd, draws, circumstances, kind)}"
     return Quantity(
         name=name,
         em=number(estimate),
@@ -189,6 +186,7 @@ def judge(
         verdict=verdict,
         reason=reason[0].upper() + reason[1:],
         degree=degree_of(judged, shift) if verdict == "differ" else None,
+        missed=missed,
     )
 
 
@@ -221,27 +219,31 @@ def of_draws(draws: Floats, kind: Scale, low: float, high: float, row: Any) -> P
     )
 
 
-def _problems(
-    kind: Scale, shift: float, ratio: float, judged: Posterior, beyond: float = BEYOND
-) -> tuple[list[str], list[str], list[str]]:
-    """What is wrong with centre, width and tails, each beyond so many Monte Carlo errors."""
-    where = "" if kind == "identity" else f" on the {kind} scale"
-    shifted, width = [], []
+def _problems(shift: float, ratio: float, judged: Posterior, beyond: float = BEYOND) -> dict[Limit, str]:
+    """What is wrong with centre, width and tails, each beyond so many Monte Carlo errors; empty where nothing is."""
+    found: dict[Limit, str] = {"mean": "", "spread": "", "tails": ""}
     if not abs(shift) - beyond * judged.mcse <= SHIFT:
         side = "above" if shift > 0 else "below"
-        shifted = [f"the posterior mean lies {abs(shift):.2f} posterior sd {side} the estimate{where}"]
+        found["mean"] = f"the posterior mean lies {abs(shift):.2f} posterior sd {side} the estimate"
     slack = beyond * ratio * judged.mcse_sd
     if not (ratio + slack >= RATIO[0] and ratio - slack <= RATIO[1]):
-        width = [f"the standard error is {ratio:.2f} of the posterior sd{where}"]
+        found["spread"] = f"the standard error is {ratio:.2f} of the posterior sd"
     tails = {"below": judged.below, "above": judged.above}
+    missed = [(tail, side) for side, tail in tails.items() if not tail_fits(tail, judged.ess_tail, beyond)]
     if all(tail < 0.0005 for tail in tails.values()):
-        return shifted, width, ["EM's interval is far wider than the posterior: next to nothing of it lies beyond"]
-    missed = {side: tail for side, tail in tails.items() if not tail_fits(tail, judged.ess_tail, beyond)}
-    told = [
-        f"{100 * tail:.2g}% of the posterior lies {side} EM's interval, limits {TAILS[0]:.0%} and {TAILS[1]:.0%}"
-        for side, tail in missed.items()
-    ]
-    return shifted, width, told
+        found["tails"] = "EM's interval is far wider than the posterior: next to nothing of it lies beyond"
+    elif missed:
+        (tail, side), *other = missed
+        also = "".join(f" and {100 * tail:.2g}% {side} it" for tail, side in other)
+        limits = f"where {TAILS[0]:.0%} to {TAILS[1]:.0%} may"
+        found["tails"] = f"{100 * tail:.2g}% of the posterior lies {side} EM's interval{also}, {limits}"
+    return found
+
+
+def _in_a_row(kind: Scale, found: dict[Limit, str]) -> str:
+    """Say what is wrong, and on which scale mean and spread are."""
+    where = f"on the {kind} scale " if kind != "identity" and (found["mean"] or found["spread"]) else ""
+    return where + "; ".join(told for told in found.values() if told)
 
 
 def tail_fits(tail: float, ess_tail: float, beyond: float = BEYOND) -> bool:
@@ -265,22 +267,17 @@ def explained(points: Points, mean: float, sd: float) -> Gap:
 
 def _why(gap: Gap, sd: float, draws: Floats, circumstances: Circumstances, kind: Scale) -> str:
     """Where the gap lies, in words; part of what the prior does to the mean is in the last term."""
-    where = "The gap of" if kind == "identity" else "On the scale printed the gap of"
+    where = "The gap" if kind == "identity" else "In its own units the gap"
+    total = f"{gap.total / sd:+.2f} sd"
     if gap.cancelling:
-        return "Large terms of opposite sign cancel in the gap, so it is laid to none of them."
-    shape = described(draws, circumstances.modes)
+        return f"{where} of {total} is what is left of larger parts that cancel."
     terms = {
-        "between maximum likelihood and posterior mode (the prior)": gap.prior,
-        "between that mode and a higher one": gap.mode_switch,
-        f"between posterior mode and mean ({shape}, and the prior)": gap.averaging,
+        "from the prior": gap.prior,
+        "from the switch to a higher mode": gap.mode_switch,
+        f"from averaging ({described(draws, circumstances.modes)})": gap.averaging,
     }
-    large = {name: value for name, value in terms.items() if abs(value) > NOTICEABLE * sd}
-    if len(large) == 1:
-        name, value = next(iter(large.items()))
-        if f"{value / sd:.2f}" == f"{gap.total / sd:.2f}":
-            return f"{where} {gap.total / sd:+.2f} sd lies {name}."
-    told = [f"{value / sd:+.2f} sd {name}" for name, value in terms.items() if f"{abs(value) / sd:.2f}" != "0.00"]
-    return f"{where} {gap.total / sd:+.2f} sd is the sum of {' and '.join(told) or 'small parts'}."
+    parts = [f"{value / sd:+.2f} {name}" for name, value in terms.items() if f"{abs(value) / sd:.2f}" != "0.00"]
+    return f"{where} is {total}: {' and '.join(parts) or 'small parts'}."
 
 
 def described(draws: Floats, modes: Modes) -> str:

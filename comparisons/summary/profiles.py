@@ -74,7 +74,7 @@ def compared(quantity: Quantity, interval: Interval, draws: Floats, *, on_ridge:
         return f"The profile-likelihood interval is not judged: none of its ends has a nominal probability.{alone}"
     told = " and ".join(f"{tail:.1%} {side} it" for side, tail in inner)
     fits = all(adequacy.tail_fits(tail, ess_tail) for _, tail in inner)
-    judged = "violates no limit beyond Monte Carlo error" if fits else "does not fit either"
+    judged = "fits" if fits else "does not fit either"
     return f"The profile-likelihood interval {judged}: of the posterior {told}.{alone}"
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from comparisons.problem import Fit, Problem
-from comparisons.quantity_names import variable_and_labels
+from comparisons.quantity_names import component_of, in_prose, named
 from comparisons.results.report_data import Labels
 from comparisons.results.result import Check, Quantity, Verdict
-from comparisons.summary.adequacy import SHIFT, Modes
-from models.inputs import some_of
+from comparisons.summary.adequacy import SHIFT, SLIGHT_SHARE, Modes
 
 # What decides whether the engines are right; "identified" decides only whether a point can be a summary.
 NOT_INTEGRITY = ("identified",)
@@ -19,16 +18,22 @@ ENGINES = {
     "sampler": "the sampler",
     "comparison": "the comparison itself",
 }
-OTHER_SHAPE = "the posterior has another shape or width than EM's interval"
-# Quantities named in one sentence.
-MOST_NAMED = 5
+UNIDENTIFIED = "the data do not identify all parameters"
 STATUS = {
     "boundary": "the maximum lies at a bound of the parameters",
     "saddle": "EM ended at a saddle",
-    "ridge": "the likelihood has a ridge of maxima, of which no point stands out",
+    "ridge": "the likelihood has a ridge of equal maxima",
     "collapsed": "a component collapsed, and the likelihood has no maximum",
     "iteration limit": "EM was stopped before it arrived",
 }
+# Why a quantity differs: the three parts of its gap, what is left where they cancel, and what is no gap.
+PRIOR, SWITCH = "the prior moves the mode", "the highest posterior mode is another one"
+AVERAGING = {
+    "one": "the posterior mean lies off its mode",
+    "several": "the posterior has several modes",
+    "ridge": "the posterior has a ridge of modes",
+}
+OFF, OTHER_SHAPE = "the posterior mean lies off the estimate", "the posterior has another shape or width"
 
 
 def reach(
@@ -42,101 +47,119 @@ def reach(
 
     Returns
     -------
-    The verdict, a sentence that says it, and its reasons, the weightiest first
+    The verdict; a sentence of at most thirty words that says what may be reported, and why; and its reasons, the weightiest
+    first. Why a single quantity differs stands with the quantity.
     """
     if (found := faulty(checks)) is not None:
         return found
-    unknown = [q for q in quantities if q.verdict == "inconclusive"]
-    if unknown:
-        names = ", ".join(q.name for q in unknown)
-        told = [f"{q.name}: {q.reason}" for q in unknown]
-        return "inconclusive", f"Nothing can be said of {names}, and so nothing of agreement.", told
-    repeated = {q.name: problem.repeated[q.name] for q in quantities if q.name in problem.repeated}
-    judged = [q for q in quantities if q.name not in repeated]
-    differing = [q for q in judged if q.verdict == "differ"]
+    if unknown := [q for q in quantities if q.verdict == "inconclusive"]:
+        of = _of(unknown, quantities)
+        told = [f"Not judged: {named([q.name for q in unknown])}."]
+        return "inconclusive", f"Report nothing yet: {of} could not be judged.", told
+    differing = [q for q in quantities if q.verdict == "differ"]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
     doubted = [f"EM's maximum is to be doubted. {d.sentence}" for d in problem.doubts(fit)]
     if not differing and not unidentified:
+        of = _of(quantities, quantities)
         return (
             "agree",
-            "No check finds a fault in either fit, and the EM estimate with its standard errors is an adequate "
-            "summary of the posterior.",
-            [
-                f"All {len(quantities)} quantities: none misses the bounds on interval, mean and spread "
-                "beyond Monte Carlo error.",
-                *doubted,
-            ],
+            f"EM's estimates and intervals may be reported: for {of} they agree with the posterior.",
+            ["No quantity misses the limits on interval, mean and spread beyond Monte Carlo error.", *doubted],
         )
     status = STATUS.get(fit.status, "")
     reasons = [f"{status[0].upper()}{status[1:]}."] if status else []
     if unidentified:
-        reasons += [f"Not identified: {c.explanation}" for c in checks if c.name == "identified"]
-        agreeing = [q.name for q in quantities if q.verdict == "agree"]
-        if agreeing:
-            reasons.append(f"What is identified agrees: {', '.join(agreeing)}.")
-    reasons += doubted
-    told_of: dict[str, list[str]] = {}
-    for q in differing:
-        told_of.setdefault(q.reason, []).append(q.name)
-    reasons += [f"{', '.join(names)}: {reason}" for reason, names in told_of.items()]
-    once = f" ({', '.join(repeated.values())})" if repeated else ""
-    return "differ", _summary(judged, once, status, modes, unidentified=unidentified), reasons
+        # The first sentence says what is not; how it was found stands with the check.
+        told = [c.explanation.partition(". ")[0].removesuffix(".") for c in checks if c.name == "identified"]
+        reasons += [f"Not identified: {each}." for each in told]
+        if agreeing := [q.name for q in quantities if q.verdict == "agree"]:
+            reasons.append(f"What is identified agrees: {named(agreeing)}.")
+    summary = _summary(quantities, status, modes, unidentified=unidentified)
+    with_interval = [q for q in differing if q.degree != "no interval"]
+    for cause in dict.fromkeys(cause for q in with_interval for cause in _causes(q, modes)):
+        moved = [q.name for q in with_interval if cause in _causes(q, modes)]
+        of = "" if len(moved) == len(quantities) else f": {named(moved)}"
+        if of or cause not in summary:
+            reasons.append(f"{cause[0].upper()}{cause[1:]}{of}.")
+    return "differ", summary, [*reasons, *doubted]
 
 
-def _summary(judged: list[Quantity], once: str, status: str, modes: Modes, *, unidentified: bool) -> str:
-    """What a reader has to know of quantities that differ, and of the point that EM ended at."""
-    unknown = "the data do not identify all parameters"
+def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentified: bool) -> str:
+    """What may be reported of quantities of which some differ, and the weightiest reason."""
     without, marked, slight = (
-        [q for q in judged if q.degree == degree] for degree in ("no interval", "marked", "slight")
+        [q for q in quantities if q.degree == degree] for degree in ("no interval", "marked", "slight")
     )
+    report = f"Report the posterior for {_of([*without, *marked], quantities)}"
     if without:
-        more = f" For {len(marked)} more it misleads: {_why(marked, modes)}." if marked else ""
-        of = f"{len(without)} of {len(judged)} quantities{once}"
-        why = unknown if unidentified else status or "it has no standard error there"
-        return f"No check finds a fault, but EM has no interval for {of}: {why}.{more}"
+        but = f" for {len(without)} and a misleading one for {len(marked)}" if marked else " there"
+        why = UNIDENTIFIED if unidentified else status or "it has no standard error"
+        return f"{report}: EM has no interval{but}, because {why}."
     if marked:
-        but = f"but {unknown}, and" if unidentified else "but"
-        misled = f"{len(marked)} of {len(judged)} quantities{once}: {_why(marked, modes)}"
-        return f"No check finds a fault, {but} EM's interval misleads for {misled}."
+        why = UNIDENTIFIED if unidentified else _why(marked, modes)
+        return f"{report}: EM's intervals {_off(marked)}, because {why}."
     if slight and not unidentified:
-        return (
-            f"No check finds a fault, and EM's intervals may be reported: {len(slight)} of {len(judged)} quantities{once} "
-            f"differ slightly, as {_why(slight, modes)}."
-        )
-    return f"No check finds a fault, but {unknown}."
+        of = _of(slight, quantities)
+        differ = "differs" if len(slight) == 1 else "differ"
+        return f"EM's intervals may be reported: {of} {differ} only slightly, because {_why(slight, modes)}."
+    return f"EM's intervals may be reported, but {UNIDENTIFIED}."
 
 
-def advice(quantities: list[Quantity]) -> str | None:
-    """What to report of a comparison that differs; None where nothing does."""
-    slight = [q.name for q in quantities if q.degree == "slight"]
-    profile = [q.name for q in quantities if q.instead == "profile"]
-    posterior = [q.name for q in quantities if q.instead == "posterior"]
-    if not (slight or profile or posterior):
-        return None
-    others = [f"EM's profile-likelihood interval of {some_of(profile)}"] if profile else []
-    others += [f"the posterior of {some_of(posterior)}"] if posterior else []
-    if len(profile) + len(posterior) == len(quantities):
-        return f"What to report: {' and '.join(others)}."
-    off = f" Those of {some_of(slight)} are slightly off." if slight else ""
-    rest = " of all others" if others else ""
-    return f"What to report: {'; '.join([*others, f"EM's estimates and intervals{rest}"])}.{off}"
+def _of(some: list[Quantity], quantities: list[Quantity]) -> str:
+    """How many of all, in words."""
+    n = len(quantities)
+    if len(some) < n:
+        return f"{len(some)} of {n} quantities"
+    return {1: "the one quantity", 2: "both quantities"}.get(n, f"all {n} quantities")
+
+
+def _off(marked: list[Quantity]) -> str:
+    """By how much intervals mislead: the share of the posterior that they hold, if that of most is off, or how far they are."""
+    tails = [(q.tail_below, q.tail_above) for q in marked]
+    shares = [1 - below - above for below, above in tails if below is not None and above is not None]
+    low, high = SLIGHT_SHARE
+    if 2 * sum(not low <= share <= high for share in shares) >= len(marked):
+        ends = dict.fromkeys(f"{100 * share:.0f}" for share in (min(shares), max(shares)))
+        probability = marked[0].posterior.hdi_prob
+        return f"hold {' to '.join(ends)}% of it, not {probability:.0%}"
+    return f"lie up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off its mean"
+
+
+def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) -> str:
+    """Whether EM's numbers may be reported, with which interval, and what in place of them."""
+    if verdict in ("wrong", "inconclusive"):
+        outcome = "fail" if verdict == "wrong" else "inconclusive"
+        remedies = [c.remedy for c in checks if c.outcome == outcome and c.remedy]
+        return " ".join(["Not yet.", *dict.fromkeys(remedies)])
+    slight, profile, others = (
+        [q.name for q in quantities if degree in (q.degree, q.instead)] for degree in ("slight", "profile", "posterior")
+    )
+    off = f" Slightly off: {named(slight)}." if slight else ""
+    if not profile and not others:
+        return f"Yes, its estimates with Wald intervals.{off}"
+    also = f" EM's profile interval fits too for the {named(profile)}." if profile else ""
+    if len(profile) + len(others) == len(quantities):
+        return f"No. Report posterior means and highest-density intervals.{also}"
+    return (
+        f"Only in part. Report posterior mean and highest-density interval of the {named([*others, *profile])}; for the rest "
+        f"EM's estimates with Wald intervals will do.{also}{off}"
+    )
 
 
 def of_labels(components: Sequence[str], quantities: list[Quantity], labels: Labels) -> str | None:
     """What to make of components that no order tells apart in the draws, by what has no labels; None where nothing differs so."""
-    free = [q for q in quantities if not set(variable_and_labels(q.name)[1][:1]).intersection(components)]
-    differing = [q.name for q in quantities if q.verdict == "differ" and q not in free]
+    free = [q for q in quantities if component_of(q.name) not in components]
+    differing = any(q.verdict == "differ" and q not in free for q in quantities)
     if labels.verdict not in ("not by order", "not told apart") or not differing:
         return None
     inside = sum(each.posterior_low <= each.em <= each.posterior_high for each in labels.distribution)
-    told = [f"{q.name}: {q.verdict}" for q in free]
+    told = [f"{in_prose(q.name)}: {q.verdict}" for q in free]
     if labels.distribution:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
         places = f"{inside} of {len(labels.distribution)} quantiles of the data"
         told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places}")
     return (
-        f"No order tells the components apart in every draw, so part of what differs may be label switching alone "
-        f"({_some(differing)}). Judge by what has no labels: {'; '.join(told)}."
+        "Part of the difference may be label switching: no order tells the components apart in every draw. "
+        f"What has no labels: {'; '.join(told)}."
     )
 
 
@@ -147,32 +170,33 @@ def faulty(checks: list[Check]) -> tuple[Verdict, str, list[str]] | None:
     undecided = [c for c in checks if c.outcome == "inconclusive"]
     if failed:
         who = ENGINES[failed[0].engine or "comparison"]
-        told = [f"{c.title}: no. {c.explanation} {c.remedy or ''}".strip() for c in failed]
-        return "wrong", f"An integrity check failed: {who} is not right, so nothing else may be read off.", told
+        told = [f"Check {c.name}: {c.explanation}" for c in failed]
+        return "wrong", f"Report nothing yet: an integrity check failed, and {who} is at fault.", told
     if undecided:
-        told = [f"{c.title}: not established. {c.explanation} {c.remedy or ''}".strip() for c in undecided]
+        told = [f"Check {c.name}: {c.explanation}" for c in undecided]
         who = ENGINES[undecided[0].engine or "comparison"]
-        return "inconclusive", f"{who[0].upper()}{who[1:]} did not converge, so nothing may be said of agreement.", told
+        return "inconclusive", f"Report nothing yet: {who} did not converge.", told
     return None
 
 
+def _causes(quantity: Quantity, modes: Modes) -> dict[str, float]:
+    """Why a quantity differs, and how much of it each cause makes, in posterior sds."""
+    if not abs(quantity.shift or 0.0) > SHIFT:
+        return {OTHER_SHAPE: 0.0}
+    gap, sd = quantity.gap, quantity.sd
+    if gap is None or gap.cancelling or not sd:
+        return {OFF: 0.0}
+    # What goes against the gap is not what makes it; what is half of the limit is worth a word.
+    sign = 1 if gap.total > 0 else -1
+    terms = {PRIOR: gap.prior, SWITCH: gap.mode_switch, AVERAGING[modes]: gap.averaging}
+    shares = {cause: sign * term / sd for cause, term in terms.items()}
+    return {cause: share for cause, share in shares.items() if share >= SHIFT / 2} or {OFF: 0.0}
+
+
 def _why(differing: list[Quantity], modes: Modes) -> str:
-    """Where what differs comes from, in a few words."""
-    several = " of a posterior with several modes" if modes == "several" else ""
-    causes = ("the prior moves the mode", "the best posterior mode is another", f"the mean{several} lies off the mode")
-    found = set()
+    """The weightiest cause, all quantities together."""
+    weights: dict[str, float] = {}
     for q in differing:
-        off = abs(q.shift or 0.0) > SHIFT
-        large: list[str] = []
-        if off and q.gap is not None and not q.gap.cancelling and q.sd:
-            # What goes against the gap is not what makes it; what is half of the limit is worth a word.
-            sign = 1 if q.gap.total > 0 else -1
-            terms = (q.gap.prior, q.gap.mode_switch, q.gap.averaging)
-            large = [c for c, term in zip(causes, terms, strict=True) if sign * term / q.sd >= SHIFT / 2]
-        found.update(large or ["the posterior mean lies off the estimate" if off else OTHER_SHAPE])
-    order = (*causes, "the posterior mean lies off the estimate", OTHER_SHAPE)
-    return " and ".join(cause for cause in order if cause in found)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (" and others" if len(names) > MOST_NAMED else "")
+        for cause, weight in _causes(q, modes).items():
+            weights[cause] = weights.get(cause, 0.0) + weight
+    return max(weights, key=weights.__getitem__)

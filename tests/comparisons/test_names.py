@@ -15,7 +15,7 @@ import pytest
 
 from comparisons import quantities, report
 from comparisons.command import terminal
-from comparisons.quantity_names import variable_and_labels
+from comparisons.quantity_names import in_prose, named, variable_and_labels
 from comparisons.report.draws import draws_of
 from comparisons.results import store
 from comparisons.results.files import directory_name
@@ -90,7 +90,7 @@ def test_every_file_holds_any_name(
     assert [row["name"] for row in rows] == [q.name for q in result.quantities]
     latex = (directory / "estimates.tex").read_text(encoding="utf-8")
     assert "\n\n" not in latex.strip()
-    assert len([line for line in latex.splitlines() if line.endswith(r"\\")]) == len(rows) + 2
+    assert len([line for line in latex.splitlines() if line.endswith(r"\\")]) == 3 * len(rows) + 1
     assert json.loads((directory / "result.json").read_text(encoding="utf-8"))["name"] == name
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([directory_name(name), "index.html"])
     terminal.print_result(replace(again, quantities=again.quantities[:3]))
@@ -112,3 +112,27 @@ def test_the_labels_of_a_quantity_are_read_as_they_were_written() -> None:
                 assert set(labels) <= {first, second, "other"}
                 diagonal = variable == "covariances" and labels[-1] == labels[-2]
                 assert (problem.family.scale(name) == "log") == diagonal
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["means[2]"], "mean of component 2"),
+        (["head_probabilities[A]"], "head probability of component A"),
+        (["covariances[short, a, a]"], "variance of a in component short"),
+        (
+            ["covariances[short, a, b]", "covariances[long, a, b]"],
+            "covariances of a and b in components short and long",
+        ),
+        (["covariances[a, a]"], "variance of a"),
+        (["chance_of_heads"], "chance of heads"),
+        (["standard_deviations"], "standard deviations"),
+        (["weights[1]", "means[1]", "weights[2]"], "weights of components 1 and 2 and mean of component 1"),
+        (["means[1, HbA1c [%]]"], "mean of HbA1c [%] in component 1"),
+        (["a", "b", "c", "d"], "4 quantities, marked in the table"),
+    ],
+)
+def test_quantities_have_names_that_a_sentence_can_bear(names: list[str], told: str) -> None:
+    assert named(names) == told
+    if len(names) == 1:
+        assert in_prose(names[0]) == told

@@ -12,7 +12,10 @@ import pandas as pd
 import pytest
 
 from comparisons import report
+from comparisons.quantity_names import in_prose
+from comparisons.report.digits import prose
 from comparisons.report.estimates import csv_table
+from comparisons.report.explanations import to_report
 from comparisons.results import store
 from comparisons.results.result import Result
 from comparisons.sampled import SampledResult
@@ -25,7 +28,17 @@ each_result = pytest.mark.parametrize("result", [make() for make in RESULTS.valu
 @each_result
 def test_the_table_is_that_of_the_file(result: SampledResult) -> None:
     assert result.table.to_csv(lineterminator="\n") == csv_table(result)
-    words = {"profile_reason", "profile_coinciding", "scale", "verdict", "degree", "instead", "reason", "note"}
+    words = {
+        "profile_reason",
+        "profile_coinciding",
+        "scale",
+        "verdict",
+        "degree",
+        "instead",
+        "missed",
+        "reason",
+        "note",
+    }
     assert not result.table[list(words)].isna().any(axis=None)
     assert {dtype.kind for dtype in result.table.drop(columns=list(words)).dtypes} == {"f"}
 
@@ -76,8 +89,11 @@ def test_saving_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
 def test_a_notebook_shows_verdict_summary_and_table(result: SampledResult) -> None:
     page = Page(result._repr_html_())
     assert page.words[0] == f"{result.title}: {result.verdict}"
-    assert [row[0] for row in page.rows[1:]] == [q.name for q in result.quantities]
-    assert [row[-1] for row in page.rows[1:]] == [q.verdict for q in result.quantities]
+    assert prose(result.summary) in page.text
+    assert prose(result.advice) in page.text
+    assert all(check.name in page.text for check in result.checks)
+    assert [row[0] for row in page.rows[1:]] == [in_prose(q.name) for q in result.quantities]
+    assert [row[-1] for row in page.rows[1:]] == [to_report(q) for q in result.quantities]
     assert page.elements["script"] == 0
 
 
@@ -85,7 +101,7 @@ def test_a_notebook_shows_words_as_words_and_rounds_by_the_uncertainty() -> None
     coins = replace(two_coins(), title="<script>alert(1)</script>")
     assert "script" not in Page(coins._repr_html_()).elements
     row = Page(coins._repr_html_()).rows[1]
-    assert row[:4] == ["head_probabilities[B]", "0.520", "0.095", "0.346 to 0.689"]
+    assert row[:4] == ["head probability of component B", "0.520", "0.095", "0.346 to 0.689"]
     assert "† One point of a ridge" in RESULTS["ridge"]()._repr_html_()
     assert "The chains have not converged" in RESULTS["unconverged"]()._repr_html_()
     assert "The chains have not converged" not in coins._repr_html_()

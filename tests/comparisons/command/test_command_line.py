@@ -158,12 +158,16 @@ def test_show_tells_verdict_reasons_numbers_and_checks(results: Path) -> None:
     assert shown.exit_code == 0
     for text in (
         two_coins().summary,
+        f"May I report EM's numbers? {two_coins().advice}",
         *two_coins().reasons,
-        "head_probabilities[A]",
+        "head probability of component A",
         "0.797",
         "‡ Components coincide at this end",
-        "same-density",
-        "At fault: em",
+        "✓ same-density",
+        "✗ best-mode",
+        "At fault in best-mode: em",
+        *two_coins().model.formula,
+        *two_coins().model.prior,
     ):
         assert text in shown.stdout
 

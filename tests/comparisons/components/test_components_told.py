@@ -122,7 +122,7 @@ def test_the_report_has_a_section_once_there_is_a_record(directory: Path) -> Non
     assert not is_current(directory)
     text = write_report(directory).read_text()
     assert is_current(directory)
-    assert '<a href="#components">How many components?</a>' in text
+    assert '<h2 id="components">How many components?</h2>' in text
     assert "AIC, BIC and ICL are lowest with 2 components." in text
     assert "at a bound &lt;&amp;&gt;" in text
     assert '<data value="20.0">20.00</data>' in text

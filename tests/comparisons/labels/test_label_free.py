@@ -171,12 +171,10 @@ def test_distribution_functions_are_those_of_scipy(case: Case, known: Any) -> No
 def test_where_no_order_holds_the_components_apart_a_difference_is_judged_by_what_has_no_labels() -> None:
     found = two_coins()
     differing = [replace(q, verdict="differ") for q in found.quantities]
-    names = [q.name for q in found.quantities]
     problem = replace(COINS, comparison=replace(COINS.comparison, components=("B", "A")))
     told = verdict.of_labels(problem.comparison.components, differing, found.labels)
     assert told is not None
-    assert told.startswith("No order tells the components apart in every draw")
-    assert all(name in told for name in names)
+    assert told.startswith("Part of the difference may be label switching: ")
     assert "EM's distribution function lies in the posterior's 94% interval at 1 of 1 quantiles of the data" in told
     apart = replace(found.labels, verdict="told apart")
     assert verdict.of_labels(problem.comparison.components, differing, apart) is None
@@ -196,8 +194,7 @@ def test_what_all_components_share_has_no_labels() -> None:
     quantities = [replace(found.quantities[0], name=name, verdict=outcome) for name, outcome in OUTCOMES]
     told = verdict.of_labels(problem.comparison.components, quantities, found.labels)
     assert told is not None
-    assert "(means[1])" in told
-    assert told.endswith("; standard_deviations: agree.")
+    assert told.endswith("; standard deviations: agree.")
     assert (
         verdict.of_labels(problem.comparison.components, [replace(quantities[1], verdict="differ")], found.labels)
         is None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 from numpy.testing import assert_array_equal
 
-from comparisons.report.appearance import Illustration, style, unit_of
+from comparisons.report.appearance import DATA_FILL, INK, POSTERIOR, Illustration, style, unit_of
 from comparisons.report.data_and_fits import _covariance
 from comparisons.report.draws import draws_of
 from comparisons.report.em_trace import figures_of_trace
 from comparisons.report.marginals import figures_of_ranks
+from comparisons.report.model_fit import figures_of_model_checks
 from tests.stored_results import geyser, two_coins
 
 
@@ -27,6 +31,18 @@ def trace(*values: float) -> Illustration:
 def test_a_climb_of_one_step_shows_no_rate() -> None:
     assert len(trace(-12.0, -10.0, -10.0).figure.axes) == 1
     assert len(trace(-12.0, -11.0, -10.5, -10.25, -10.2).figure.axes) == 2
+
+
+def test_no_bar_of_a_rootogram_is_cut() -> None:
+    with style():
+        (drawn,) = (each for each in figures_of_model_checks(two_coins()) if each.name == "rootogram")
+    (ax,) = drawn.figure.axes
+    low, high = ax.get_ylim()
+    ends = [
+        end for bar in ax.patches if isinstance(bar, Rectangle) for end in (bar.get_y(), bar.get_y() + bar.get_height())
+    ]
+    assert low < min(ends)
+    assert max(ends) < high
 
 
 def test_a_climb_ends_where_rounding_begins() -> None:
@@ -121,3 +137,15 @@ def test_every_axis_has_the_unit_of_its_own_feature() -> None:
         (replace(one, unit="heads in ten"), "variances[1]", ""),
     ):
         assert unit_of(replace(made, model=model, data=data), name) == told, name
+
+
+def test_a_figure_in_a_page_has_the_ink_and_the_paper_of_the_page(out: Path) -> None:
+    page = (out / "faithful-2d" / "report.html").read_text(encoding="utf-8")
+    drawn = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
+    assert drawn
+    for svg in drawn:
+        assert not re.search(f"({INK}|#000000|#ffffff|{DATA_FILL}|{POSTERIOR})", svg, flags=re.IGNORECASE)
+        assert "currentColor" in svg
+    saved = (out / "faithful-2d" / "figures" / "forest.svg").read_text(encoding="utf-8")
+    assert INK in saved
+    assert "var(--" not in saved

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import re
 from typing import Any
 
 import pytest
@@ -69,80 +71,147 @@ def test_wrong_beats_inconclusive_beats_differ_beats_agree(
 def test_a_failed_check_names_the_engine_and_says_why(engine: str, who: str) -> None:
     _, sentence, reasons = verdict.reach([check("stationary", "fail", engine)], [], FIT, COINS, modes="one")
     assert who in sentence
-    assert reasons == ["Stationary: no. Because."]
+    assert reasons == ["Check stationary: Because."]
 
 
 def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
     quantities = [quantity("differ", name="weights[A]"), quantity("agree", name="chance_of_heads")]
     reached, sentence, reasons = verdict.reach([*PASSED[:2], UNIDENTIFIED], quantities, FIT, COINS, modes="one")
     assert reached == "differ"
-    opening = "No check finds a fault, but the data do not identify all parameters"
-    assert sentence.startswith(f"{opening}, and EM's interval misleads for 1 of 2 quantities: ")
+    assert sentence == (
+        "Report the posterior for 1 of 2 quantities: EM's intervals lie up to 0.0 posterior sd off its mean, because the data do "
+        "not identify all parameters."
+    )
     slight = [dataclasses.replace(q, degree="slight") if q.degree else q for q in quantities]
-    assert verdict.reach([*PASSED[:2], UNIDENTIFIED], slight, FIT, COINS, modes="one")[1] == f"{opening}."
+    assert verdict.reach([*PASSED[:2], UNIDENTIFIED], slight, FIT, COINS, modes="one")[1] == (
+        "EM's intervals may be reported, but the data do not identify all parameters."
+    )
     assert "Not identified: Flat along weights[A] - weights[B]." in reasons
-    assert "What is identified agrees: chance_of_heads." in reasons
+    assert "What is identified agrees: chance of heads." in reasons
 
 
 def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
     flat = dataclasses.replace(quantity("differ", name="head_probabilities[A]"), degree="no interval")
     identified = quantity("differ", Gap(0.0, 0.0, -0.3, -0.3, False), "chance_of_heads")
-    _, sentence, _ = verdict.reach([*PASSED[:2], UNIDENTIFIED], [flat, identified], FIT, COINS, modes="ridge")
-    assert sentence == (
-        "No check finds a fault, but EM has no interval for 1 of 2 quantities: the data do not identify all parameters. For 1 "
-        "more it misleads: the mean lies off the mode."
+    told = verdict.reach([*PASSED[:2], UNIDENTIFIED], [flat, identified], FIT, COINS, modes="one")
+    assert told[1] == (
+        "Report the posterior for both quantities: EM has no interval for 1 and a misleading one for 1, because the data do not "
+        "identify all parameters."
     )
-
-
-def test_of_two_weights_one_counts() -> None:
-    names = [f"weights[{name}]" for name in COINS.comparison.components]
-    told = verdict.reach(PASSED, [quantity("differ", name=name) for name in names], FIT, COINS, modes="one")[1]
-    assert "for 1 of 1 quantities (the two weights counted once): " in told
+    assert "The posterior mean lies off its mode: chance of heads." in told[2]
 
 
 @pytest.mark.parametrize(
     ("gap", "cause"),
     [
-        (Gap(0.6, 0.0, 0.1, 0.7, False), "the prior moves the mode"),
-        (Gap(0.0, 0.6, 0.1, 0.7, False), "the best posterior mode is another"),
-        (Gap(0.1, 0.0, 0.6, 0.7, False), "the mean lies off the mode"),
+        (Gap(0.6, 0.0, 0.1, 0.7, False), verdict.PRIOR),
+        (Gap(0.0, 0.6, 0.1, 0.7, False), verdict.SWITCH),
+        (Gap(0.3, 0.0, 0.4, 0.7, False), verdict.AVERAGING["one"]),
         (Gap(0.6, 0.0, -0.6, 0.0, True), verdict.OTHER_SHAPE),
-        (Gap(1.0, 0.0, -0.7, 0.3, True), "the posterior mean lies off the estimate"),
+        (Gap(1.0, 0.0, -0.7, 0.3, True), verdict.OFF),
     ],
 )
 def test_the_largest_cause_of_a_difference_is_told(gap: Gap, cause: str) -> None:
-    assert cause in verdict.reach(PASSED, [quantity("differ", gap)], FIT, COINS, modes="one")[1]
+    assert verdict.reach(PASSED, [quantity("differ", gap)], FIT, COINS, modes="one")[1].endswith(f", because {cause}.")
+
+
+def test_every_cause_is_told_with_its_quantities() -> None:
+    both = [
+        quantity("differ", Gap(0.3, 0.0, 0.4, 0.7, False)),
+        quantity("differ", Gap(0.7, 0.0, 0.0, 0.7, False), "means[2]"),
+    ]
+    assert verdict.reach(PASSED, both, FIT, COINS, modes="several")[2] == [
+        "The posterior has several modes: mean of component 1.",
+    ]
+    third = quantity("agree", name="means[3]")
+    assert verdict.reach(PASSED, [*both, third], FIT, COINS, modes="several")[2] == [
+        "The prior moves the mode: means of components 1 and 2.",
+        "The posterior has several modes: mean of component 1.",
+    ]
 
 
 def test_the_sentence_of_a_slight_difference_lets_intervals_be_reported() -> None:
     slight = dataclasses.replace(quantity("differ"), degree="slight")
     told = verdict.reach(PASSED, [slight, quantity("agree", name="means[2]")], FIT, COINS, modes="one")[1]
-    assert told.startswith(
-        "No check finds a fault, and EM's intervals may be reported: 1 of 2 quantities differ slightly"
-    )
-
-
-def test_what_to_report_is_told_by_quantity() -> None:
-    told = verdict.advice(
-        [
-            quantity("agree", name="means[1]"),
-            dataclasses.replace(quantity("differ", name="means[2]"), degree="slight"),
-            dataclasses.replace(quantity("differ", name="means[3]"), instead="profile"),
-            dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior"),
-        ]
-    )
     assert told == (
-        "What to report: EM's profile-likelihood interval of means[3]; the posterior of means[4]; EM's estimates and intervals "
-        "of all others. Those of means[2] are slightly off."
+        f"EM's intervals may be reported: 1 of 2 quantities differs only slightly, because {verdict.OTHER_SHAPE}."
     )
+
+
+@pytest.mark.parametrize(
+    ("tails", "shifts", "told"),
+    [
+        ([(0.01, 0.29), (0.2, 0.04)], [0.5, 0.6], "hold 70 to 76% of it, not 94%,"),
+        ([(0.3, 0.0), (0.3, 0.0)], [0.5, 0.6], "hold 70% of it, not 94%,"),
+        ([(0.0, 0.0), (0.03, 0.04)], [0.0, 0.8], "hold 93 to 100% of it, not 94%,"),
+        ([(0.0, 0.06), (0.01, 0.08)], [0.84, -0.6], "lie up to 0.8 posterior sd off its mean,"),
+    ],
+)
+def test_the_sentence_of_a_marked_difference_says_how_far_off_intervals_are(
+    tails: list[tuple[float, float]], shifts: list[float], told: str
+) -> None:
+    made = [
+        dataclasses.replace(quantity("differ", name=f"means[{k}]"), tail_below=below, tail_above=above, shift=shift)
+        for k, ((below, above), shift) in enumerate(zip(tails, shifts, strict=True))
+    ]
+    sentence = verdict.reach(PASSED, made, FIT, COINS, modes="one")[1]
+    assert sentence.startswith(f"Report the posterior for both quantities: EM's intervals {told}")
+
+
+def every_sentence() -> list[str]:
+    """What `reach` says first, of every kind of outcome: engines, degrees, causes, modes, points that EM ends at."""
+    gaps = [Gap(*terms, False) for terms in ((0.7, 0.0, 0.0, 0.7), (0.0, 0.7, 0.0, 0.7), (0.0, 0.0, 0.7, 0.7))]
+    gaps += [Gap(1.0, 0.0, -0.7, 0.3, True), Gap(0.0, 0.0, 0.0, 0.0, False)]
+    many = [quantity("agree", name=f"means[{k}]") for k in range(3, 120)]
+    told = [
+        verdict.reach([check("stationary", outcome, engine)], many, FIT, COINS, modes="one")[1]
+        for outcome in ("fail", "inconclusive")
+        for engine in (*verdict.ENGINES, None)
+    ]
+    degrees: list[Any] = ["slight", "marked", "no interval"]
+    statuses: list[Any] = ["converged", *verdict.STATUS]
+    kinds: list[Any] = list(verdict.AVERAGING)
+    for status, modes, checks, others in itertools.product(
+        statuses, kinds, [PASSED, [*PASSED[:2], UNIDENTIFIED]], [[], many]
+    ):
+        fit: em.Fit[Any, Any] = dataclasses.replace(FIT, status=status)
+        told += [verdict.reach(checks, many, fit, COINS, modes=modes)[1]]
+        for (one, other), gap, tail in itertools.product(itertools.product(degrees, degrees), gaps, (0.04, 0.3)):
+            both = [
+                dataclasses.replace(quantity("differ", gap, f"means[{k}]"), degree=degree, tail_above=tail)
+                for k, degree in ((1, one), (2, other))
+            ]
+            told.append(verdict.reach(checks, [*both, *others], fit, COINS, modes=modes)[1])
+    return told
+
+
+def test_the_first_sentence_is_one_of_at_most_thirty_words_without_a_bracketed_list() -> None:
+    for sentence in set(every_sentence()):
+        assert len(sentence.split()) <= 30, sentence
+        assert not re.search(r"[()\[\]]", sentence), sentence
+        assert re.fullmatch(r"[A-Z].*\.", sentence), sentence
+        assert not re.search(r"[.!?] [A-Z]", sentence), sentence
+
+
+def test_what_may_be_reported_is_told_by_quantity() -> None:
     slight = dataclasses.replace(quantity("differ", name="means[2]"), degree="slight")
-    assert verdict.advice([slight, quantity("agree")]) == (
-        "What to report: EM's estimates and intervals. Those of means[2] are slightly off."
+    profile = dataclasses.replace(quantity("differ", name="means[3]"), instead="profile")
+    posterior = dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior")
+    assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior], PASSED) == (
+        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3; for the rest EM's "
+        "estimates with Wald intervals will do. EM's profile interval fits too for the mean of component 3. Slightly off: mean "
+        "of component 2."
     )
-    assert verdict.advice([dataclasses.replace(quantity("differ"), instead="posterior")]) == (
-        "What to report: the posterior of means[1]."
+    assert verdict.advice("differ", [slight, quantity("agree")], PASSED) == (
+        "Yes, its estimates with Wald intervals. Slightly off: mean of component 2."
     )
-    assert verdict.advice([quantity("agree")]) is None
+    assert verdict.advice("differ", [posterior], PASSED) == (
+        "No. Report posterior means and highest-density intervals."
+    )
+    assert verdict.advice("agree", [quantity("agree")], PASSED) == "Yes, its estimates with Wald intervals."
+    to_do = dataclasses.replace(FAILED, remedy="Mend it.")
+    assert verdict.advice("wrong", [posterior], [*PASSED, to_do, UNDECIDED]) == "Not yet. Mend it."
+    assert verdict.advice("inconclusive", [posterior], [*PASSED, UNDECIDED]) == "Not yet."
 
 
 def test_the_kind_of_point_that_em_ended_at_is_told() -> None:

@@ -1,0 +1,89 @@
+"""What is said of single quantities, each sentence once, with the quantities that it is said of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from comparisons.quantity_names import grouped, listed
+from comparisons.report.reservations import NOT_CONVERGED, converged
+from comparisons.results.result import Quantity, Result
+
+# What to report of a quantity, by what it is that EM's interval is replaced by, or by how far it is off.
+INSTEAD = {"posterior": "posterior", "profile": "posterior or profile"}
+# How the outcome of a check is told in a row of them.
+OUTCOMES = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not applicable": "–"}
+KEY_MARKS = "✓✗–"
+KEY = (
+    "Within the limit, beyond it by more than Monte Carlo error, not judged. M, mean: the posterior mean is near EM's estimate. "
+    "S, spread: SE is near SD. T, tails: either end of EM's Wald interval has its share of the posterior beyond it."
+)
+# Fewer are a label and may be said again.
+FEWEST_WORDS = 4
+# How a limit is told in a table; a difference that is no miss of one has no interval.
+MET, MISSED, NOT_JUDGED = "✓", "✗", "–"
+
+
+def sentences(text: str) -> list[str]:
+    """Take a text apart at its full stops.
+
+    Examples
+    --------
+    >>> sentences("The gap is +0.65 sd: i.e. large. EM's interval fits.")
+    ['The gap is +0.65 sd: i.e. large.', "EM's interval fits."]
+    """
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z])", text.strip())
+
+
+def explained(result: Result) -> list[tuple[str, str]]:
+    """Names of quantities and what is said of them, in the order of the table; what is said of several stands once."""
+    of: dict[str, list[str]] = {}
+    for quantity in result.quantities:
+        missing = f"Profile: {quantity.profile_reason}." if quantity.profile_reason else ""
+        # A reason that compares the profile interval tells of a missing end by itself.
+        also = missing if quantity.profile_reason and quantity.profile_reason not in quantity.reason else ""
+        for sentence in sentences(f"{quantity.reason} {also}"):
+            of.setdefault(sentence, []).append(quantity.name)
+    told: dict[tuple[str, ...], list[str]] = {}
+    for sentence, names in of.items():
+        told.setdefault(tuple(names), []).append(sentence)
+    everything = tuple(quantity.name for quantity in result.quantities)
+    return [
+        ("All quantities" if names == everything and len(names) > 1 else _each(names), " ".join(said))
+        for names, said in told.items()
+    ]
+
+
+def once(result: Result) -> Callable[[str | None], str]:
+    """Return what leaves out of a text the sentences that the page has told before, the verdict's and those of earlier texts."""
+    told = [*result.reasons, result.advice, *([] if converged(result) else [NOT_CONVERGED])]
+
+    def untold(text: str | None) -> str:
+        new = [
+            each
+            for each in sentences(text or "")
+            if len(each.split()) < FEWEST_WORDS or not any(each in before for before in told)
+        ]
+        told.extend(new)
+        return " ".join(new)
+
+    return untold
+
+
+def ticks(quantity: Quantity) -> list[str]:
+    """Return a mark each for mean, spread and tails: whether EM's point, standard error and interval keep to the limits."""
+    if quantity.shift is None:
+        return [NOT_JUDGED] * 3
+    return [MISSED if limit in quantity.missed else MET for limit in ("mean", "spread", "tails")]
+
+
+def to_report(quantity: Quantity) -> str:
+    """Return what may be reported of a quantity, in a few words."""
+    if quantity.verdict == "inconclusive":
+        return "nothing yet"
+    return INSTEAD.get(quantity.instead or "", "EM, slightly off" if quantity.degree == "slight" else "EM")
+
+
+def _each(names: tuple[str, ...]) -> str:
+    told = listed(grouped(names))
+    return f"{told[0].upper()}{told[1:]}"
