@@ -90,9 +90,7 @@ class GeneralMixture(ElementwiseMixture):
         self.replay_steps = DEAR_STEPS if family.m_step is None else REPLAY_STEPS
         super().__init__(data, weights, prior)
         self._priors = self._densities_of(prior)
-        self.discrete = not hasattr(
-            _kind_of(family.scipy(**dict(zip(self.domains, self._prior_means(), strict=True)))), "pdf"
-        )
+        self.discrete = is_discrete(family.scipy(**dict(zip(self.domains, self._prior_means(), strict=True))))
         self.bounded, self.interpolated = (
             prior is not None or self.discrete,
             0 if self.discrete else self.own_parameters,
@@ -336,12 +334,12 @@ class GeneralMixture(ElementwiseMixture):
 
     def drawn(self, published: Any, rows: Integers, components: Integers, random: np.random.Generator) -> Rows:
         chosen = {n: v[components] for n, v in self.named(published, over_rows=False).items()}
-        return Rows(self.family.scipy(**chosen).rvs(random_state=random))
+        return Rows(self.family.scipy(**chosen).rvs(size=len(components), random_state=random))
 
 
-def _kind_of(distribution: Any) -> Any:
-    """What a frozen distribution is of."""
-    return getattr(distribution, "dist", distribution)
+def is_discrete(distribution: Any) -> bool:
+    """Whether a frozen distribution has probabilities, and no density."""
+    return not hasattr(getattr(distribution, "dist", distribution), "pdf")
 
 
 def family_mixture(
