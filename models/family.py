@@ -296,9 +296,7 @@ def family_mixture(
         ]
 
     def log_density(y: Any, *own: Any) -> Any:
-        import pymc as pm
-
-        return pm.logp(family.pymc(**dict(zip(names, own, strict=True))), y)
+        return _log_density(family, y, dict(zip(names, own, strict=True)))
 
     def drawn(*own: Any) -> Any:
         *values, random = own
@@ -310,11 +308,15 @@ def family_mixture(
 
 def log_densities_by_pymc(family: Family, y: ArrayLike, parameters: Mapping[str, Any]) -> Floats:
     """Log density ``(n, m)`` of rows ``(n,)``, as PyMC has it, at parameters by name ``(m,)`` each."""
+    return _evaluated(_log_density(family, np.array(y)[:, None], {name: np.array(v) for name, v in parameters.items()}))
+
+
+def _log_density(family: Family, y: Any, parameters: Mapping[str, Any]) -> Any:
+    """Tensor ``(n, K)`` of rows ``(n, 1)`` at parameters ``(K,)``, which have a leading axis of length 1 in a model."""
     import pymc as pm
 
-    return _evaluated(
-        pm.logp(family.pymc(**{name: np.array(v) for name, v in parameters.items()}), np.array(y)[:, None])
-    )
+    # The density of some of PyMC's distributions has the shape of their parameters and no other, unless rows have an axis more.
+    return pm.logp(family.pymc(**{name: v.reshape((v.shape[-1],)) for name, v in parameters.items()}), y)
 
 
 def log_prior_by_pymc(prior: ParameterPrior, values: Floats) -> Floats:

@@ -27,6 +27,7 @@ class OwnFamily(ElementwiseFamily):
 
     data, prior, prior_numbers = Rows, FamilyPrior, ()
     columns_told = "one, of the numbers that the family is of"
+    m_step_told = "a function of yours, or Newton's method on numerical derivatives"
     default_reason = "Declared with the family; of free weights one row more for each."
 
     def __init__(self, own: declared.Family) -> None:

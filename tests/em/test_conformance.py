@@ -67,6 +67,11 @@ def test_a_right_family_passes_on_rows_of_somebodys_own_and_with_more_components
     em.check_family(GEOMETRICS, [1, 2, 2, 40], 3)
 
 
+def test_a_vague_prior_is_no_fault() -> None:
+    vague = replace(GAMMAS, parameters={name: Positive(Gamma(0.1, 0.1)) for name in GAMMAS.parameters})
+    em.check_family(vague, np.geomspace(0.2, 90, 50))
+
+
 class Waits:
     """Exponential waiting times, written by hand and with faults."""
 
