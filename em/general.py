@@ -20,7 +20,8 @@ from em.ascent.acceleration import Acceleration
 from em.differences import STEP, Function, expanded, maximised, right_steps
 from em.elementwise import POSITIVE, PROBABILITY, REAL, Domain, ElementwiseMixture
 from em.fit import Fit, Method, checked_options, fit_mixture
-from em.mixture import DEAR_STEPS, EPSILON, REPLAY_STEPS, block_diagonal, evaluated, fitting_start, log_weights, responsibilities
+from em.limits import towards_limits
+from em.mixture import DEAR_STEPS, EPSILON, REPLAY_STEPS, block_diagonal, fitting_start, log_weights, responsibilities
 from em.search.starts import Starts
 from em.uncertainty.curvature import derivatives, missing_information
 from em.weights import log_dirichlet, mode_of_weights
@@ -34,9 +35,6 @@ DOMAINS = {"log": POSITIVE, "logit": PROBABILITY, "identity": REAL}
 # Farthest from 0 that a parameter is taken to be on the scale without bounds: there a probability is at its bound to rounding,
 # and a component of a continuous family has collapsed.
 FARTHEST = {"log": 100.0, "logit": 30.0, "identity": np.inf}
-# Logarithms that stand for 0 and infinity, logarithms almost there, and nats: where the likelihood at both is the same to so
-# many, it has a limit there, as a t distribution of ever more degrees of freedom.
-END, NEAR_END, LIMIT = 40.0, 30.0, 1e-6
 # Numbers of which the densities are asked at a time.
 NUMBERS = 2**20
 # Relative steps of differences of the prior.
@@ -312,30 +310,10 @@ class GeneralMixture(ElementwiseMixture):
         )
 
     def standard_errors(self, parameters: Any, covariance: Floats, reason: str | None) -> Any:
-        if gone := self._towards_limits(parameters):
+        if gone := [] if self.rowless else towards_limits(self, parameters):
             reason = f"the objective has a limit and no maximum, as {' and '.join(gone)}"
             covariance = np.full_like(covariance, np.nan)
         return super().standard_errors(parameters, covariance, reason)
-
-    def _towards_limits(self, parameters: Any) -> list[str]:
-        """What goes to 0 or infinity, where the objective is as high as it is here."""
-        if self.rowless:
-            return []
-        vector, gone = self.to_vector(parameters), []
-        for j, (name, scale) in enumerate(zip(self.names(), self.scales(), strict=True)):
-            if scale != "log":
-                continue
-            points = np.repeat(vector[None], 5, axis=0)
-            points[1:, j] = np.exp([NEAR_END, END, -NEAR_END, -END])
-            here, near_infinity, infinity, near_0, at_0 = np.asarray(
-                evaluated(self, self.made(*self._split(points)))[1]
-            )
-            up = infinity >= here - LIMIT and abs(infinity - near_infinity) <= LIMIT
-            down = at_0 >= here - LIMIT and abs(at_0 - near_0) <= LIMIT
-            # On what is flat both ways nothing depends, as of a component without weight.
-            if up != down:
-                gone.append(f"{name} goes to {'infinity' if up else '0'}")
-        return gone
 
     def informations(self, parameters: Any) -> Floats:
         missing, rows = missing_information(self, parameters)
