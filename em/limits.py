@@ -1,4 +1,4 @@
-"""Where a likelihood has a limit and no maximum: a positive parameter that goes to infinity, or to 0, and takes nothing with it."""
+"""Where a likelihood has a limit and no maximum: a positive parameter that goes to infinity or 0, and takes nothing with it."""
 
 from __future__ import annotations
 
