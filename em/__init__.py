@@ -16,6 +16,7 @@ from em.search.optima import Mode
 from models.later import at_first_use
 
 if TYPE_CHECKING:
+    from em.conformance.check import FamilyFailed, FamilyPassed, check_family
     from em.read import read_fit
     from em.rows.bags import distinct_tosses
     from em.uncertainty.profile import profile_interval
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Bootstrap",
     "Doubt",
+    "FamilyFailed",
+    "FamilyPassed",
     "Fit",
     "Interval",
     "Mode",
     "ObjectiveDecreased",
     "beta_binomial_mixture",
     "bootstrap",
+    "check_family",
     "coin_mixture",
     "distinct_tosses",
     "exponential_mixture",
@@ -50,8 +54,11 @@ __getattr__, __dir__ = at_first_use(
     __all__,
     {
         "Bootstrap": "em.uncertainty.resampling",
+        "FamilyFailed": "em.conformance.check",
+        "FamilyPassed": "em.conformance.check",
         "Interval": "em.uncertainty.quantities",
         "bootstrap": "em.uncertainty.resampling",
+        "check_family": "em.conformance.check",
         "distinct_tosses": "em.rows.bags",
         "profile_interval": "em.uncertainty.profile",
         "read_fit": "em.read",

@@ -90,9 +90,12 @@ def maximised(of_some: Callable[[Integers], Function], at: Floats, rows: Floats,
         slopes = np.where(finite, first, 0.0).T
         curves, axes = np.linalg.eigh(-np.where(finite, second, 0.0).transpose(2, 0, 1))
         turned = (axes.swapaxes(1, 2) @ slopes[..., None])[..., 0]
-        # Away from a saddle too, and not for ever where nothing bends.
+        rounded = 4 * EPSILON * (np.abs(before) + n)
+        # Away from a saddle too, and not for ever where nothing bends; nor at all where nothing rises there but by rounding.
+        bent = np.abs(curves) >= np.abs(turned) / MOST_STEPS
         curves = np.maximum(np.abs(curves), np.abs(turned) / MOST_STEPS)
-        moves = np.divide(turned, curves, out=np.zeros_like(turned), where=curves > 0)
+        rises = (curves > 0) & (bent | (np.abs(turned) > rounded[:, None]))
+        moves = np.divide(turned, curves, out=np.zeros_like(turned), where=rises)
         promised = 0.5 * (moves * turned).sum(axis=1)
         step = (axes @ moves[..., None])[..., 0].T * near
         far = np.sqrt(2 * promised / n)
@@ -102,7 +105,7 @@ def maximised(of_some: Callable[[Integers], Function], at: Floats, rows: Floats,
         best, every = values.argmax(axis=0), np.arange(len(going))
         higher, last = values[best, every] > before, promised < LAST
         # What gains less than the values are rounded by is right by the derivatives, which have more digits.
-        close = last & (values[2] >= before - 4 * EPSILON * (np.abs(before) + n))
+        close = last & (values[2] >= before - rounded)
         length = np.where(close, lengths[2], np.where(higher, lengths[best, every], 0.0))
         found[:, going] = np.where(finite, at + length * step, at)
         going = going[finite & higher & ~last]

@@ -20,6 +20,7 @@ from em.ascent.acceleration import Acceleration
 from em.differences import STEP, Function, expanded, maximised, right_steps
 from em.elementwise import POSITIVE, PROBABILITY, REAL, Domain, ElementwiseMixture
 from em.fit import Fit, Method, checked_options, fit_mixture
+from em.limits import towards_limits
 from em.mixture import DEAR_STEPS, EPSILON, REPLAY_STEPS, block_diagonal, fitting_start, log_weights, responsibilities
 from em.search.starts import Starts
 from em.uncertainty.curvature import derivatives, missing_information
@@ -90,9 +91,7 @@ class GeneralMixture(ElementwiseMixture):
         self.replay_steps = DEAR_STEPS if family.m_step is None else REPLAY_STEPS
         super().__init__(data, weights, prior)
         self._priors = self._densities_of(prior)
-        self.discrete = not hasattr(
-            _kind_of(family.scipy(**dict(zip(self.domains, self._prior_means(), strict=True)))), "pdf"
-        )
+        self.discrete = is_discrete(family.scipy(**dict(zip(self.domains, self._prior_means(), strict=True))))
         self.bounded, self.interpolated = (
             prior is not None or self.discrete,
             0 if self.discrete else self.own_parameters,
@@ -293,18 +292,28 @@ class GeneralMixture(ElementwiseMixture):
     def _slopes(self, at: Floats) -> Floats:
         return np.stack([d.slope(v) for v, d in zip(self._bounded(at), self.domains.values(), strict=True)])
 
-    def doubt_of_derivatives(self, parameters: Any, covariance: Floats) -> str | None:
+    def error_of_derivatives(self, parameters: Any, covariance: Floats) -> float:
+        """Share of a standard error by which it may be off, from steps of twice the length; a covariance ``(p, p)`` is given."""
         other = copy(self)
         other.step = 2 * self.step
         change = derivatives(other, parameters)[1] - derivatives(self, parameters)[1]
         # A variance of x times a change of information by y is a variance that is off by x y of itself.
-        share = 0.5 * float(np.abs(np.linalg.eigvals(covariance @ change)).max())
+        return 0.5 * float(np.abs(np.linalg.eigvals(covariance @ change)).max())
+
+    def doubt_of_derivatives(self, parameters: Any, covariance: Floats) -> str | None:
+        share = self.error_of_derivatives(parameters, covariance)
         if share <= UNCERTAIN:
             return None
         return (
             f"the log density is not smooth enough for numerical derivatives: in steps of twice the length a standard error "
             f"differs by {100 * share:.2g} %"
         )
+
+    def standard_errors(self, parameters: Any, covariance: Floats, reason: str | None) -> Any:
+        if gone := [] if self.rowless else towards_limits(self, parameters):
+            reason = f"the objective has a limit and no maximum, as {' and '.join(gone)}"
+            covariance = np.full_like(covariance, np.nan)
+        return super().standard_errors(parameters, covariance, reason)
 
     def informations(self, parameters: Any) -> Floats:
         missing, rows = missing_information(self, parameters)
@@ -336,12 +345,12 @@ class GeneralMixture(ElementwiseMixture):
 
     def drawn(self, published: Any, rows: Integers, components: Integers, random: np.random.Generator) -> Rows:
         chosen = {n: v[components] for n, v in self.named(published, over_rows=False).items()}
-        return Rows(self.family.scipy(**chosen).rvs(random_state=random))
+        return Rows(self.family.scipy(**chosen).rvs(size=len(components), random_state=random))
 
 
-def _kind_of(distribution: Any) -> Any:
-    """What a frozen distribution is of."""
-    return getattr(distribution, "dist", distribution)
+def is_discrete(distribution: Any) -> bool:
+    """Whether a frozen distribution has probabilities, and no density."""
+    return not hasattr(getattr(distribution, "dist", distribution), "pdf")
 
 
 def family_mixture(

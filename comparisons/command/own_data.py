@@ -384,10 +384,16 @@ def write_toml(context: click.Context, /, file: Path, **own: Any) -> None:
 
 
 @click.command("families")
-def list_families() -> None:
+@click.option("--markdown", is_flag=True, help="All that is told of them, as a table in Markdown.")
+def list_families(markdown: bool) -> None:
     """List the families of mixtures, with their columns and options."""
     from comparisons import families
 
+    if markdown:
+        from comparisons.families import table
+
+        click.echo(table.told(list(families.FAMILIES.values())), nl=False)
+        return
     for family in families.FAMILIES.values():
         click.echo(f"{family.name}\n    columns: {family.columns_told}\n    default prior: {family.default_reason}\n")
     click.echo("FILE.py:NAME\n    columns: one, as the models.family.Family of this name in your file calls its data")

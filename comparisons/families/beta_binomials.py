@@ -27,6 +27,7 @@ class BetaBinomials(ElementwiseFamily):
     """See `comparisons.families.family.Family`."""
 
     name = "beta-binomials"
+    m_step_told = "Newton's method, for both parameters of a component"
     data, parameters, prior, mixtures = CoinTosses, BetaBinomialParameters, BetaBinomialPrior, BetaBinomialMixture
     fitted, built = staticmethod(em.beta_binomial_mixture), staticmethod(models.beta_binomial_mixture)
     variables, design = ("head_probabilities", "correlations"), ("tosses",)

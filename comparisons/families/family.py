@@ -70,6 +70,7 @@ class Family(FromColumns):
     ordered_by : what components are ordered by where there are no features, in words
     options : what a declaration may set beside components, weights and prior
     default_reason : a sentence that defends the default prior
+    m_step_told : how EM's M-step is made, in words
     """
 
     data: type[Any]
@@ -82,6 +83,7 @@ class Family(FromColumns):
     ordered_by: str = ""
     options: tuple[str, ...] = ()
     default_reason: str = ""
+    m_step_told: str = "closed form"
 
     # The declaration and its data
 

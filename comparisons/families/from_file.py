@@ -5,18 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from em.conformance.telling import telling
 from models.family import Family
-from models.inputs import cut, some_of
+from models.inputs import some_of
 
-# Characters of what an error says.
-LONGEST = 150
 PLACE = re.compile(r"(?P<file>.+\.py)(:(?P<name>.*))?")
 
 
@@ -47,19 +43,6 @@ def load(told: str) -> Family:
     near = difflib.get_close_matches(name, list(there), n=1, cutoff=0.4)
     meant = f"did you mean {path}:{near[0]}?" if near else f"it has {some_of(there) or 'none'}"
     raise ValueError(f"{path} has no models.family.Family called {name!r}; {meant}")
-
-
-@contextmanager
-def telling(what: str, path: Path | str) -> Iterator[None]:
-    """Tell an error inside the block, which is somebody else's program, with its line in their file; ValueError."""
-    try:
-        yield
-    # Whatever stops it.
-    except (Exception, SystemExit) as error:
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-        told = f"{what} stops with {type(error).__name__}: {cut(' '.join(str(error).split()), LONGEST)}"
-        raise ValueError(f"{told}{'' if line is None else f', in line {line} of {path}'}; mend it") from error
 
 
 @cache

@@ -23,6 +23,7 @@ class Gammas(WaitFamily):
     """See `comparisons.families.family.Family`."""
 
     name = "gammas"
+    m_step_told = "Newton's method, for the shape"
     data, parameters, prior, mixtures = PositiveTimes, GammaParameters, GammaPrior, GammaMixture
     fitted, built = staticmethod(em.gamma_mixture), staticmethod(models.gamma_mixture)
     variables, ordered_by, bounds_told = ("shapes", "rates"), "mean", "shape or rate"

@@ -23,6 +23,7 @@ class NegativeBinomials(Poissons):
     """See `comparisons.families.family.Family`."""
 
     name = "negative-binomials"
+    m_step_told = "Newton's method, for both parameters of a component"
     parameters, prior, mixtures = NegativeBinomialParameters, NegativeBinomialPrior, NegativeBinomialMixture
     fitted, built = staticmethod(em.negative_binomial_mixture), staticmethod(models.negative_binomial_mixture)
     variables, bounds_told = ("rates", "dispersions"), "rate or dispersion"

@@ -11,8 +11,8 @@ import em
 from comparisons.declaration import Comparison
 from comparisons.families.elementwise import ElementwiseFamily
 from comparisons.families.family import Setup
-from comparisons.families.tried import tried
-from em.general import GeneralMixture
+from em.conformance.check import check_family
+from em.general import GeneralMixture, is_discrete
 from em.general import family_mixture as fitted
 from models import family as declared
 from models.family import FamilyPrior, Rows
@@ -27,6 +27,7 @@ class OwnFamily(ElementwiseFamily):
 
     data, prior, prior_numbers = Rows, FamilyPrior, ()
     columns_told = "one, of the numbers that the family is of"
+    m_step_told = "a function of yours, or Newton's method on numerical derivatives"
     default_reason = "Declared with the family; of free weights one row more for each."
 
     def __init__(self, own: declared.Family) -> None:
@@ -41,7 +42,7 @@ class OwnFamily(ElementwiseFamily):
     @property
     def discrete(self) -> bool:
         frozen = self.distribution({n: np.array(float(p.prior.scipy().mean())) for n, p in self.own.parameters.items()})
-        return not hasattr(getattr(frozen, "dist", frozen), "pdf")
+        return is_discrete(frozen)
 
     def prior_of(self, numbers: dict[str, Any]) -> dict[str, Any]:
         return {name: numbers[name].scipy() for name in self.variables}
@@ -57,7 +58,7 @@ class OwnFamily(ElementwiseFamily):
         if comparison.prior is not None:
             instance_of("prior", comparison.prior, FamilyPrior)
         prior = self.own.prior if comparison.prior is None else comparison.prior
-        tried(self.own, data.y, comparison.n_components, prior)
+        check_family(self.own, data.y[data.counts > 0], comparison.n_components, prior=prior)
         return comparison
 
     def default_prior(self, data: Rows, n_components: int) -> FamilyPrior:

@@ -79,6 +79,11 @@ class Arrival:
         self._next_look = last + self._wait(self.judged)
         return self.judged is not None and self._at_rest(self.judged)
 
+    @property
+    def stuck(self) -> bool:
+        """Whether steps move nothing at a point that is none to stop at, as beside a kink of the objective."""
+        return self._looked and self.judged is None and bool(np.array_equal(self.points[-1], self.points[-2]))
+
     def _estimate(self, rounding: float) -> None:
         """Aitken's estimates from the last plain steps and the points at which they were made."""
         number = len(self._plain)

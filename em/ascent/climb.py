@@ -131,6 +131,8 @@ def climb(
         trace.append(value)
         if arrival.reached(parameters, plain=jump is None):
             return ended("converged")
+        if arrival.stuck:
+            break
     return ended("iteration limit")
 
 

@@ -30,7 +30,7 @@ def describe(direction: Floats, names: tuple[str, ...]) -> str:
 def withheld_reason(status: str, judged: Curvature | None, names: tuple[str, ...]) -> str | None:
     """Why a point of this status and curvature has no standard errors; None where it has."""
     if status == "iteration limit":
-        return "stopped by the limit of iterations, short of the maximum"
+        return "stopped short of the maximum, by the limit of iterations or where no step moves, as beside a kink of the density"
     if judged is None and status == "converged":
         return f"not computed: of {len(names)} parameters the information would cost more than the fit"
     if judged is None and status == "boundary":

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import em
+from comparisons.datasets import load
 from em.general import GeneralMixture, Weighted, family_mixture
 from em.poissons import PoissonMixture
 from em.uncertainty.curvature import derivatives
@@ -205,3 +206,43 @@ def test_a_component_that_closes_in_on_one_row_has_collapsed() -> None:
     fit = family_mixture(family, Rows(y), start=family.kind([0.95, 0.05], [0.0, 9.0], [1.0, 0.01]))
     assert fit.status == "collapsed"
     assert fit.standard_errors.reason is not None
+
+
+def test_standard_errors_are_withheld_where_the_density_has_a_kink() -> None:
+    """Of the place of a Laplace distribution the log density is a sum of absolute values: straight lines, and no information."""
+    family = Family(
+        "laplaces",
+        "y",
+        {"places": Real(Normal(0.0, 10.0)), "widths": Positive(Gamma(2.0, 1.0))},
+        lambda places, widths: stats.laplace(places, widths),
+        stats.laplace,
+    )
+    # Of an odd number of rows the median is one of them, where the kink is.
+    samples = [np.random.default_rng(5).laplace(size=n) for n in (41, 40)]
+    odd, even = (family_mixture(family, Rows(y), 1) for y in samples)
+    assert odd.parameters.places[0] == pytest.approx(np.median(samples[0]), abs=1e-3)
+    assert "not smooth enough for numerical derivatives" in odd.standard_errors.reason
+    assert "short of the maximum" in even.standard_errors.reason
+    for fit in (odd, even):
+        assert np.isnan(fit.standard_errors.places).all()
+        assert (np.diff(fit.trace) >= -1e-12).all()
+
+
+def test_what_has_a_limit_and_no_maximum_is_told() -> None:
+    family = Family(
+        "students",
+        "y",
+        {
+            "places": Real(Normal(70.0, 30.0)),
+            "widths": Positive(Gamma(2.0, 0.2)),
+            "freedoms": Positive(Gamma(2.0, 0.1)),
+        },
+        lambda places, widths, freedoms: stats.t(freedoms, places, widths),
+        stats.t,
+    )
+    waits = np.asarray(load("faithful").columns["waiting"], dtype=float)
+    fit = family_mixture(family, Rows(waits), 1)
+    # That of a normal distribution.
+    assert fit.log_likelihood == pytest.approx(stats.norm(waits.mean(), waits.std()).logpdf(waits).sum(), abs=1e-6)
+    assert fit.standard_errors.reason == "the objective has a limit and no maximum, as freedoms[1] goes to infinity"
+    assert np.isnan(fit.standard_errors.widths).all()

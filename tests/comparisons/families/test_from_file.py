@@ -124,6 +124,8 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "m_step of exponentials gave {'rate': (2,)}; give rates, each of shape (2,)",
     ),
     "an M-step of another shape": ("(r.sum(0)", "(r.sum()", "m_step of exponentials gave"),
+    "a scale for a rate": ("lam=rates", "lam=1 / rates", "what scipy calls 1 / rates is rates in pymc"),
+    "an M-step without the prior": ("+ prior.alpha - 1", "", "m_step of exponentials is no maximum with the prior"),
 }  # fmt: skip
 
 
