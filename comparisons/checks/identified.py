@@ -20,7 +20,7 @@ CONTRACTED = 0.75
 def identified(problem: Problem, judged: Curvature | None, contraction: dict[str, float]) -> Check:
     """The data tell the parameters apart: by structure and by the rank of the information; contraction is told beside it."""
     title = "The parameters are identified at the estimate"
-    structural = problem.structurally_unidentified()
+    structural, design = problem.structurally_unidentified(), problem.identifiability()
     reasons = [] if structural is None else [structural]
     if judged is not None and judged.kind == "ridge":
         reasons.append(
@@ -50,7 +50,8 @@ def identified(problem: Problem, judged: Curvature | None, contraction: dict[str
         "pass",
         rank,
         1e-8,
-        f"The observed information has full rank; its smallest share of the complete-data information is {rank:.4g}.{told}",
+        f"The observed information has full rank; its smallest share of the complete-data information is {rank:.4g}."
+        f"{design and f' {design}'}{told}",
     )
 
 
