@@ -22,8 +22,8 @@ def findings(fitted: Fitted) -> list[Finding]:
         Finding(
             "One class, or two",
             f"Were the four answers independent, in one class, the log-likelihood would be {one.log_likelihood:.4f}; two "
-            f"classes, within which they are, have {fit.log_likelihood:.4f} with five parameters more. Of three classes these four items "
-            "cannot tell: they leave parameters without limits, wherever these are (Goodman 1974).",
+            f"classes, within which they are, have {fit.log_likelihood:.4f} with five parameters more. These four items cannot "
+            "tell three classes apart, wherever the parameters are (Goodman 1974).",
         )
     ]
 
