@@ -128,11 +128,12 @@ def declared(
     asked["n_components"] = len(names)
     stem = Path(data).stem if isinstance(data, str | Path) else "own-data"
     one, units = taken.one_unit_or_several() if unit is None else (unit, {})
-    what = " and ".join(taken.features) or kind.name.capitalize()
+    what = " and ".join(taken.features) or kind.name.replace("-", " ").capitalize()
     comparison = Comparison(
         name=name if name is not None else f"own-{stem}" if stem in catalogue.names() else stem,
         title=title or f"{what} of {taken.source}",
-        question=question or f"Do EM and the posterior of {len(names)} {kind.name} agree on {taken.source}?",
+        question=question
+        or f"Do EM and the posterior of {len(names)} {kind.name.replace('-', ' ')} agree on {taken.source}?",
         dataset=stem,
         description=" ".join([f"{rows.n} rows of {taken.source}.", *taken.notes]),
         unit=one,

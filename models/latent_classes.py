@@ -19,7 +19,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.elementwise import CountedRows, ElementwiseParameters, asked
-from models.inputs import Floats, Integers, finite_array, names_of, positive_number, read_only, some_of, weight_vector
+from models.inputs import (
+    Floats,
+    Integers,
+    finite_array,
+    names_of,
+    positive_number,
+    read_only,
+    row_labels,
+    some_of,
+    weight_vector,
+)
 from models.mixture_distribution import add_weights, draw_components, mixture_log_density, take_components
 from models.mixtures import MixtureWeights, Weights
 
@@ -46,7 +56,7 @@ class ItemResponses(CountedRows):
     Raises
     ------
     TypeError, ValueError
-        for what is no category, an item of one category alone, a row without any item, or names that do not fit
+        for what is no category, an item of one category alone, a row without any item or label, or names that do not fit
     """
 
     items: Integers
@@ -68,6 +78,11 @@ class ItemResponses(CountedRows):
             items, found = _of_frame(items)
             categories = found if categories is None else categories
         codes = _whole(items)
+        silent = np.flatnonzero((codes == MISSING).all(axis=1) & (row_labels(labels, len(codes)) < 0))
+        if len(silent):
+            raise ValueError(
+                f"items has {len(silent)} rows without any item, the first row {silent[0]}; they tell nothing: leave them out"
+            )
         names = tuple(str(j + 1) for j in range(codes.shape[1])) if item_names is None else tuple(item_names)
         if len(set(names)) < len(names) or len(names) != codes.shape[1]:
             raise ValueError(f"item_names are {some_of(names)} for {codes.shape[1]} items; give one name for each")
@@ -142,11 +157,6 @@ def _whole(items: Any) -> Integers:
         row, j = (int(i) for i in np.argwhere(wrong)[0])
         raise ValueError(
             f"items[{row}, {j}] is {array[row, j]:g}; categories are whole numbers from 0, and -1 where one is missing"
-        )
-    silent = np.flatnonzero((codes == MISSING).all(axis=1))
-    if len(silent):
-        raise ValueError(
-            f"items has {len(silent)} rows without any item, the first row {silent[0]}; they tell nothing: leave them out"
         )
     return read_only(codes.astype(np.int64))
 
