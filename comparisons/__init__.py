@@ -112,7 +112,7 @@ def compare(
     title: str | None = None,
     question: str | None = None,
     unit: str | None = None,
-    missing: Literal["refuse", "drop", "marginal"] = "refuse",
+    missing: Literal["refuse", "drop", "marginal"] | None = None,
     separator: str | None = None,
     decimal: str | None = None,
     out: Path | str | None = None,
@@ -140,8 +140,9 @@ def compare(
     weights, covariance, prior : as in `em.gaussian_mixture` and the other families; the default prior where None
     components : what the components are called; where None the labels, else ``"1"``, ``"2"``, ...
     name, title, question, unit : for the directory, the report and the axes; made from the data where None
-    missing : ``"refuse"`` rows of which a cell is missing, or ``"drop"`` them and say how many; of gaussians also ``"marginal"``:
-        keep them by the density of what was seen, right where cells are missing at random
+    missing : ``"refuse"`` rows of which a cell is missing, or ``"drop"`` them and say how many; of gaussians and latent classes
+        also ``"marginal"``: keep them by the density of what was seen, right where cells are missing at random. Left out,
+        latent classes keep them and all others refuse
     separator, decimal : of a text file; recognised where None
     out, seed, draws, chains, fresh, progress : as in `run`
 

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from comparisons import families
+from comparisons.families.columns import Missing
 from comparisons.families.family import Family
-from comparisons.missing_rows import Missing, kept_rows
+from comparisons.missing_rows import kept_rows
 from comparisons.tables import Table, name_and_unit, read
 from models.inputs import Integers, shown, some_of
 
@@ -88,7 +89,7 @@ def chosen(
     labels: Any,
     counts: Any,
     components: Sequence[str] | None,
-    missing: Missing,
+    missing: Missing | None,
 ) -> Chosen:
     """Take the rows of a family from a table; see `comparisons.compare`.
 
@@ -100,6 +101,7 @@ def chosen(
     others = {table.header(each) for each in (labels, counts) if isinstance(each, str)}
     kind, roles, notes = _roles(table, family, columns, others)
     counted = table.header(counts) if isinstance(counts, str) else None
+    missing = missing or kind.missing
     _refuse_two_purposes(table, [*roles.values(), *([counted] if counted else [])], labels)
     all_known = _labels(table, labels, np.arange(table.n), components)[0] if missing == "marginal" else None
     for role, header in roles.items():
@@ -194,7 +196,7 @@ def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tu
                 notes.append(f"Columns left out: {some_of(rest)}. {kind.name.capitalize()} take {kind.columns_told}.")
             return kind, complete, notes
     kind = _measuring() if family is None else family
-    why_not = {header: table.why_not_numeric(header) for header in there}
+    why_not = {header: None if kind.categorical else table.why_not_numeric(header) for header in there}
     headers = [header for header in there if why_not[header] is None]
     left = [told for told in why_not.values() if told is not None]
     if not headers:
@@ -246,6 +248,9 @@ def _having(given: Mapping[str, str]) -> Family:
 
 def _values(table: Table, kind: Family, role: str, header: str, kept: Integers) -> tuple[Any, list[str]]:
     """Numbers of a column; where it may be words, those that they stand for, and which."""
+    if kind.categorical:
+        words = table.words(header)
+        return [words[row] for row in kept], []
     if role in kind.in_words:
         codes: dict[str | None, int] = {}
         return np.array([float(codes.setdefault(word, len(codes))) for word in table.words(header)])[kept], []

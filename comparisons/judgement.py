@@ -260,4 +260,5 @@ def _errors(problem: Problem, fit: Fit, judged: Curvature | None, values: dict[s
     """EM's standard error of every quantity, NaN where there is none."""
     if judged is None or fit.status == "iteration limit":
         return dict.fromkeys(values, np.nan)
-    return quantities.standard_errors(judged, problem.gradients(fit.parameters))
+    given_bounds = fit.standard_errors.reason is None
+    return quantities.standard_errors(judged, problem.gradients(fit.parameters), given_bounds=given_bounds)

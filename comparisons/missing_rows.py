@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
-from comparisons.families.columns import FromColumns
+from comparisons.families.columns import FromColumns, Missing
 from comparisons.tables import Table
 from models.inputs import Integers
-
-type Missing = Literal["refuse", "drop", "marginal"]
 
 
 class MissingCells(ValueError):

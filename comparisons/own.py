@@ -20,8 +20,8 @@ from comparisons import columns as table_columns
 from comparisons.datasets import Dataset
 from comparisons.declaration import Comparison
 from comparisons.families import from_file
+from comparisons.families.columns import Missing
 from comparisons.families.family import Family as Kind
-from comparisons.missing_rows import Missing
 from comparisons.tables import read
 from models.family import Family
 from models.inputs import component_number, shown, some_of
@@ -41,7 +41,7 @@ ON_COMMAND_LINE = {
     "decimal": "decimal",
     "name": "name",
 }
-DEFAULTS = {"weights": "free", "covariance": "full", "missing": "refuse"}
+DEFAULTS = {"weights": "free", "covariance": "full"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,13 +94,13 @@ def declared(
     title: str | None = None,
     question: str | None = None,
     unit: str | None = None,
-    missing: Missing = "refuse",
+    missing: Missing | None = None,
     separator: str | None = None,
     decimal: str | None = None,
 ) -> Own:
     """Read own data and say what is compared; see `comparisons.compare`."""
     asked = {k: v for k, v in locals().items() if v is not None and not (isinstance(v, str) and DEFAULTS.get(k) == v)}
-    if missing not in get_args(Missing.__value__):
+    if missing is not None and missing not in get_args(Missing.__value__):
         raise ValueError(f'missing is {shown(missing)}; give "refuse", "drop" or "marginal"')
     if name in catalogue.names():
         raise ValueError(f"name is {shown(name)}, which is a comparison of the catalogue; give another one (--name)")
@@ -108,7 +108,7 @@ def declared(
     if table_columns.is_noun(data, kind):
         if columns is not None or labels is not None or counts is not None:
             raise ValueError(f"columns, labels and counts are in models.{type(data).__name__}; leave the arguments out")
-        if missing != "refuse":
+        if missing is not None:
             raise ValueError(
                 f"missing is for tables, and data are models.{type(data).__name__}; say there what is to be done"
             )
@@ -128,11 +128,12 @@ def declared(
     asked["n_components"] = len(names)
     stem = Path(data).stem if isinstance(data, str | Path) else "own-data"
     one, units = taken.one_unit_or_several() if unit is None else (unit, {})
-    what = " and ".join(taken.features) or kind.name.capitalize()
+    what = " and ".join(taken.features) or kind.name.replace("-", " ").capitalize()
     comparison = Comparison(
         name=name if name is not None else f"own-{stem}" if stem in catalogue.names() else stem,
         title=title or f"{what} of {taken.source}",
-        question=question or f"Do EM and the posterior agree on {taken.source}, {_counted(len(names))} of {kind.name}?",
+        question=question
+        or f"Do EM and the posterior agree on {taken.source}, {_counted(len(names))} of {kind.name.replace('-', ' ')}?",
         dataset=stem,
         description=" ".join([f"{rows.n} rows of {taken.source}.", *taken.notes]),
         unit=one,
@@ -153,7 +154,7 @@ def declared(
     except ValueError as error:
         # The nouns of `models` call a table y.
         raise ValueError(str(error).replace(" of y ", f" of {taken.source} ")) from error
-    observed = dict(zip(kind.column_names(comparison), kind.columns(rows).T, strict=True))
+    observed = dict(zip(kind.column_names(problem), kind.columns(rows).T, strict=True))
     dataset = Dataset(stem, taken.source, observed | {"counts": rows.counts, "labels": rows.labels}, taken.sha256)
     return Own(comparison, dataset, _told(comparison, taken), problem.prior, tuple(taken.notes), asked)
 

@@ -241,6 +241,10 @@ class Problem(ABC):
         """Why no data of this design tell the parameters apart; None where they may, or no rule is known."""
         return None
 
+    def identifiability(self) -> str:
+        """What a design like this is known to tell apart, a sentence; empty where nothing is known."""
+        return ""
+
     def margins(self) -> list[Margin]:
         """Every observed variable by itself, to be drawn."""
         return []

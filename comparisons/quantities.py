@@ -41,12 +41,13 @@ def unit_of(values: Floats) -> float:
     return float(2.0 ** np.floor(np.log2(largest))) if 0 < largest < np.inf else 1.0
 
 
-def standard_errors(judged: Curvature, slopes: dict[str, Floats]) -> dict[str, float]:
+def standard_errors(judged: Curvature, slopes: dict[str, Floats], *, given_bounds: bool = False) -> dict[str, float]:
     """Standard error of every quantity from the observed information; NaN where the data do not identify it.
 
-    On a ridge a quantity that does not change along the flat directions still has one: it is identified.
+    At a bound there are none, unless they are ``given_bounds``: then what is there has an error of 0. On a ridge a quantity that
+    does not change along the flat directions still has one: it is identified.
     """
-    if judged.kind in ("saddle", "boundary"):
+    if judged.kind == "saddle" or (judged.kind == "boundary" and not given_bounds):
         return dict.fromkeys(slopes, np.nan)
     basis, information = judged.basis, judged.information
     sizes = np.abs(np.diag(information))

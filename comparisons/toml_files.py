@@ -140,7 +140,7 @@ def template(own: Own, asked: Mapping[str, Any]) -> str:
         (
             "missing",
             "refuse",
-            'or "drop" rows of which a cell is missing; of gaussians also "marginal", which keeps them',
+            'or "drop" rows of which a cell is missing; of gaussians and latent classes also "marginal", which keeps them',
         ),
         ("separator", ";", "between columns; recognised where left out"),
         ("decimal", ",", "mark; recognised where left out"),

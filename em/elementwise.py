@@ -70,6 +70,7 @@ class ElementwiseMixture(ABC):
     errors: ClassVar[type[Any]]
     in_memory, rowless, replay_steps = True, False, REPLAY_STEPS
     bounded, interpolated, unit = True, 0, 0.0
+    given_bounds = False
     average = ""
     limits: ClassVar[dict[str, dict[float, str]]] = {}
     likelihood_offset = offset = 0.0
@@ -364,6 +365,8 @@ def fit_elementwise(
 
 def _rows_of(data: Any, rows: slice | Integers, counts: Any = None, labels: Any = None) -> Any:
     """Some rows of data, with other counts or labels if there are any; unchecked, in their order."""
-    fields = {name: getattr(data, name)[rows] for name in data.__slots__}
+    # What is no array is of all rows.
+    own = {name: getattr(data, name) for name in data.__slots__}
+    fields = {name: value[rows] if isinstance(value, np.ndarray) else value for name, value in own.items()}
     changed = {name: value for name, value in (("counts", counts), ("labels", labels)) if value is not None}
     return trusted(type(data), **(fields | changed))

@@ -211,14 +211,20 @@ def fit_mixture(
         permutation = canonical_permutation(mixture.published(best.parameters).order_keys, mixture.groups)
 
     places = permuted_places(mixture, permutation)
-    final = mixture.from_vector(mixture.to_vector(best.parameters)[places])
+    vector = mixture.to_vector(best.parameters)[places]
+    if best.judged is not None and mixture.given_bounds:
+        # EM gets there in the limit alone, and what is given is the bound.
+        held = {*best.judged.permuted(places).at_bounds}
+        for place, bound in mixture.bounds():
+            vector[place] = bound if place in held else vector[place]
+    final = mixture.from_vector(vector)
     optima = distinct_optima(distinct)
     others = [o for o, _ in optima if o.regular and not same_optimum(o, best)]
     judged = None if best.judged is None else best.judged.permuted(places)
     named = None
     if judged is not None:
         named = replace(judged, direction=mixture.by_feature(judged.direction[:, None])[:, 0])
-    reason = withheld_reason(best.status, named, tuple(mixture.names()))
+    reason = withheld_reason(best.status, named, tuple(mixture.names()), given_bounds=mixture.given_bounds)
     covariance = covariance_of(judged, reason, len(places))
     if reason is None and (reason := mixture.doubt_of_derivatives(final, covariance)) is not None:
         covariance = covariance_of(None, reason, len(places))

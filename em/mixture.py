@@ -67,7 +67,8 @@ class Mixture[P, S](Protocol):
     ``bounded`` says that the objective is, so that no optimum is spurious for being narrow. A component has
     ``own_parameters`` that are free beside its weight, and goes through ``interpolated`` rows whatever they are, 0 where it
     cannot collapse. Where the rows are too many for memory, ``labels``, ``counts`` and ``points``, and what is asked of single
-    rows, are those of a sample; `e_step` and `summed` speak of all.
+    rows, are those of a sample; `e_step` and `summed` speak of all. ``given_bounds`` says that standard errors are given what is
+    at a bound; else they are withheld there.
 
     Where a shape begins with ``...``, many sets of parameters may be given at once, along leading axes.
     """
@@ -87,6 +88,7 @@ class Mixture[P, S](Protocol):
     bounded: bool
     own_parameters: int
     interpolated: int
+    given_bounds: bool
     likelihood_offset: float
     offset: float
     average: str

@@ -17,6 +17,7 @@ from em.fit import Fit, Path
 from em.gammas import GammaMixture
 from em.gaussians.mixture import GaussianMixture
 from em.general import GeneralMixture
+from em.latent_classes import LatentClassMixture
 from em.mixture import trusted
 from em.negative_binomials import NegativeBinomialMixture
 from em.poissons import PoissonMixture
@@ -37,6 +38,7 @@ FAMILIES: dict[str, Any] = {
         GammaMixture,
         NegativeBinomialMixture,
         BetaBinomialMixture,
+        LatentClassMixture,
     )
 }
 

@@ -13,6 +13,7 @@ from models.gammas import GammaParameters, GammaPrior, PositiveTimes, gamma_mixt
 from models.gaussians.measurements import Measurements
 from models.gaussians.model import gaussian_mixture
 from models.gaussians.nouns import GaussianParameters, GaussianPrior
+from models.latent_classes import ItemResponses, LatentClassParameters, LatentClassPrior, latent_class_mixture
 from models.later import at_first_use
 from models.negative_binomials import (
     NegativeBinomialParameters,
@@ -39,6 +40,9 @@ __all__ = [
     "GammaPrior",
     "GaussianParameters",
     "GaussianPrior",
+    "ItemResponses",
+    "LatentClassParameters",
+    "LatentClassPrior",
     "LogPosterior",
     "Maximum",
     "Measurements",
@@ -55,6 +59,7 @@ __all__ = [
     "find_map",
     "gamma_mixture",
     "gaussian_mixture",
+    "latent_class_mixture",
     "negative_binomial_mixture",
     "poisson_mixture",
 ]

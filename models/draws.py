@@ -53,6 +53,13 @@ def canonical_order(
         means = posterior["means"].transpose("chain", "draw", "component", ...).values
         # Of one's own family they may be numbers, without features.
         keys = list(np.moveaxis(means.reshape(*means.shape[:3], -1), -1, 0))
+    elif "item_probabilities" in posterior:
+        first = (
+            posterior["item_probabilities"].transpose("chain", "draw", "component", "item", "category").values[..., 0]
+        )
+        keys = list(np.moveaxis(1 - first, -1, 0))
+        if order is not None and order.first:
+            keys.insert(0, keys[order.first])
     elif own and own[0].ndim == len(("chain", "draw", "component")):
         keys = [own[0].transpose("chain", "draw", "component").values]
     else:

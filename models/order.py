@@ -9,7 +9,8 @@ so that a direction ``v`` separates components ``j`` and ``k`` by ``|v'(x_j - x_
 each root of a row; a direction is worth what it makes of the pair that it separates least. It is best for one pair where
 ``v = (C_j + C_k)^-1 (x_j - x_k)``, and for several pairs a sum or difference of two such directions does.
 
-Components without means are ordered by their first parameter, as coins by head probability.
+Components without means are ordered by their first parameter, as coins by head probability; latent classes by the first item
+that separates them about as well as any does.
 """
 
 from __future__ import annotations
@@ -43,10 +44,12 @@ class Order:
     direction : ``(d + 2,)`` coefficients of the means, of the log determinant of the covariance, and of the log weight, each in
         ``units``; None for the order of the parameters themselves: head probability, or mean of the first feature
     units : ``(d,)`` of the features, None likewise
+    first : without a direction, the column of `order_keys` that is compared before all
     """
 
     direction: Floats | None = None
     units: Floats | None = None
+    first: int = 0
 
     @classmethod
     def of(cls, parameters: Any, groups: Integers) -> Order:
@@ -61,6 +64,8 @@ class Order:
         groups : ``(K,)`` as `models.mixtures.exchangeable_groups` returns: only components of one group need an order
         """
         pairs = [(j, k) for j, k in itertools.combinations(range(len(parameters.weights)), 2) if groups[j] == groups[k]]
+        if pairs and hasattr(parameters, "order_variances"):
+            return cls(first=_separating(parameters.order_keys, parameters.order_variances, np.array(pairs)))
         if not pairs or not hasattr(parameters, "covariances"):
             return cls()
         d = parameters.means.shape[1]
@@ -110,7 +115,7 @@ class Order:
         """``(..., K, m)`` what is compared, from the first of the ``m`` columns to the last, along any leading axes."""
         own = np.asarray(parameters.order_keys)
         if self.direction is None:
-            return own
+            return np.concatenate([own[..., [self.first]], own], axis=-1) if self.first else own
         along = self.along(parameters.weights, parameters.means, parameters.covariances)
         return np.concatenate([along[..., None], own], axis=-1)
 
@@ -148,6 +153,16 @@ class Order:
 
 FIRST = Order()
 """Head probability, or the mean of the first feature."""
+
+
+def _separating(keys: Floats, variances: Floats, pairs: Integers) -> int:
+    """The first column of keys ``(K, m)`` that separates the pair it separates least at least `AS_WELL` as the best one does."""
+    first, second = pairs.T
+    apart = np.abs(keys[first] - keys[second])[:, : variances.shape[1]]
+    spread = np.sqrt(variances[first] + variances[second])
+    # What is at one bound in both has no spread, nor a distance.
+    worst = np.divide(apart, spread, out=np.where(apart > 0, np.inf, 0.0), where=spread > 0).min(axis=0)
+    return int(np.argmax(worst >= AS_WELL * worst.max()))
 
 
 def _statistics(weights: Floats | float, means: Floats, covariances: Floats, units: Floats) -> Floats:

@@ -20,7 +20,16 @@ import models
 from comparisons import families
 
 ROOT = Path(__file__).parent.parent
-FAMILIES = ("coins", "gaussians", "poissons", "exponentials", "gammas", "negative_binomials", "beta_binomials")
+FAMILIES = (
+    "coins",
+    "gaussians",
+    "poissons",
+    "exponentials",
+    "gammas",
+    "negative_binomials",
+    "beta_binomials",
+    "latent_classes",
+)
 # What a package may import at all. All but NumPy and SciPy only inside functions, which the second table says.
 ALLOWED = {
     "models": {"models", "numpy", "scipy", "pymc", "pytensor", "arviz", "xarray"},
@@ -42,6 +51,7 @@ NOUNS = {
         "gammas",
         "negative_binomials",
         "beta_binomials",
+        "latent_classes",
         "elementwise",
         "inputs",
         "later",

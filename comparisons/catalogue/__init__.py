@@ -21,6 +21,8 @@ NAMES = (
     "death-notices",
     "school-absences",
     "coal-intervals",
+    "carcinoma",
+    "role-conflict",
     "one-normal",
     "heights-labelled",
     "heights",

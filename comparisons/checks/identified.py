@@ -20,7 +20,7 @@ CONTRACTED = 0.75
 def identified(problem: Problem, judged: Curvature | None, contraction: dict[str, float]) -> Check:
     """The data tell the parameters apart: by structure and by the rank of the information; contraction is told beside it."""
     title = "The parameters are identified at the estimate"
-    structural = problem.structurally_unidentified()
+    structural, design = problem.structurally_unidentified(), problem.identifiability()
     reasons = [] if structural is None else [structural]
     if judged is not None and judged.kind == "ridge":
         reasons.append(
@@ -51,7 +51,7 @@ def identified(problem: Problem, judged: Curvature | None, contraction: dict[str
         rank,
         1e-8,
         "The observed information has full rank, so there is one answer, however uncertain; its smallest share of the "
-        f"complete-data information is {rank:.4g}.{told}",
+        f"complete-data information is {rank:.4g}.{design and f' {design}'}{told}",
     )
 
 

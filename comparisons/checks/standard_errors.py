@@ -100,6 +100,11 @@ def standard_errors(
     undecided: Check | None = None
     for fit, prior, place in zip(fits, (None, problem.prior), ("maximum", "posterior mode"), strict=True):
         reason = fit.standard_errors.reason
+        if reason is None and fit.status == "boundary":
+            told.append(
+                f"At the {place} EM gives them given what is at a bound, where PyMC's coordinates are infinite."
+            )
+            continue
         if reason is not None:
             told.append(f"At the {place} EM gives none: {reason}.")
             continue
@@ -121,7 +126,7 @@ def standard_errors(
         return _check("fail", off, why, "comparison", remedy)
     if undecided is not None:
         return undecided
-    if all(fit.standard_errors.reason is not None for fit in fits):
+    if all(fit.standard_errors.reason is not None or fit.status == "boundary" for fit in fits):
         return _check("not applicable", None, " ".join(told))
     return _check("pass", max(float(worst), off), f"{' '.join(told)} {why}".strip(), limit=ROOM)
 

@@ -67,7 +67,7 @@ OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option(
         "--missing",
         type=click.Choice(["refuse", "drop", "marginal"]),
-        help="Rows with empty cells; marginal keeps them.  [default: refuse]",
+        help="Rows with empty cells; marginal keeps them.  [default: as the family]",
     ),
     click.option("--separator", help="Between columns.  [default: recognised]"),
     click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark.  [default: recognised]"),

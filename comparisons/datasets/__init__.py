@@ -34,6 +34,10 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "Biometrika 66, 191–193; as in the R package boot.",
         "quine": "Aitkin, M. (1978). The analysis of unbalanced cross-classifications. Journal of the Royal Statistical Society "
         "A 141, 195–223; as in the R package MASS.",
+        "carcinoma": "Agresti, A. (2002). Categorical Data Analysis, 2nd ed. Hoboken: Wiley, table 13.1, after "
+        "Landis, J. R. & Koch, G. G. (1977), Biometrics 33, 363–374; as in the R package poLCA.",
+        "role_conflict": "Stouffer, S. A. & Toby, J. (1951). Role conflict and personality. "
+        "American Journal of Sociology 56, 395–406; as in Goodman (1974) and, under values, in the R package poLCA.",
         "davis": "Davis, C. (1990). Body image and weight preoccupation: a comparison between exercising and "
         "non-exercising women. Appetite 15, 13–21; as in the R package carData.",
         "faithful": "Härdle, W. (1991). Smoothing Techniques with Implementation in S. New York: Springer; see "

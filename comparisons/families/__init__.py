@@ -11,6 +11,7 @@ from comparisons.families.exponentials import EXPONENTIALS
 from comparisons.families.family import Family
 from comparisons.families.gammas import GAMMAS
 from comparisons.families.gaussians import GAUSSIANS
+from comparisons.families.latent_classes import LATENT_CLASSES
 from comparisons.families.mixtures import MixtureProblem
 from comparisons.families.negative_binomials import NEGATIVE_BINOMIALS
 from comparisons.families.own_family import of_family
@@ -26,6 +27,7 @@ __all__ = [
     "FAMILIES",
     "GAMMAS",
     "GAUSSIANS",
+    "LATENT_CLASSES",
     "NEGATIVE_BINOMIALS",
     "POISSONS",
     "fitting",
@@ -37,7 +39,7 @@ __all__ = [
 # Of families of the same columns, or of the same data, the first is taken where none is named.
 FAMILIES: dict[str, Family] = {
     family.name: family
-    for family in (COINS, GAUSSIANS, POISSONS, EXPONENTIALS, GAMMAS, NEGATIVE_BINOMIALS, BETA_BINOMIALS)
+    for family in (COINS, GAUSSIANS, POISSONS, EXPONENTIALS, GAMMAS, NEGATIVE_BINOMIALS, BETA_BINOMIALS, LATENT_CLASSES)
 }
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from comparisons.capabilities import Data
 from models.inputs import Floats
+
+type Missing = Literal["refuse", "drop", "marginal"]
 
 
 class FromColumns(ABC):
@@ -21,6 +23,8 @@ class FromColumns(ABC):
     meanings : by role of what else may be words, the number that each stands for, in small letters
     columns_told : what columns there may be, in words
     marginal : whether rows with missing cells have a density, that of what was seen
+    categorical : whether columns hold categories, each in words
+    missing : what is done about missing cells where nobody says
     """
 
     name: str
@@ -29,6 +33,8 @@ class FromColumns(ABC):
     meanings: ClassVar[dict[str, dict[str, int]]] = {}
     columns_told: str = ""
     marginal: bool = False
+    categorical: bool = False
+    missing: Missing = "refuse"
 
     @property
     def measures(self) -> bool:

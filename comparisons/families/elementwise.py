@@ -83,7 +83,7 @@ class ElementwiseFamily(Family):
         columns: Floats = data.columns
         return columns
 
-    def column_names(self, comparison: Comparison) -> list[str]:
+    def column_names(self, problem: Setup) -> list[str]:
         return list(self.roles)
 
     def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> Any:

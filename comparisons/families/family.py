@@ -108,7 +108,7 @@ class Family(FromColumns):
         return DeclaredRows.from_arrays(self.columns(data), data.counts, data.labels)
 
     @abstractmethod
-    def column_names(self, comparison: Comparison) -> list[str]:
+    def column_names(self, problem: Setup) -> list[str]:
         """``c`` names of them."""
 
     @abstractmethod
@@ -185,7 +185,15 @@ class Family(FromColumns):
         """Why no data of this design tell the parameters apart; None where they may."""
         return None
 
+    def identifiability(self, problem: Setup) -> str:
+        """What a design like this is known to tell apart, a sentence; empty where nothing is known."""
+        return ""
+
     # Quantities and names
+
+    def order_told(self, problem: Setup) -> str:
+        """By what components are ordered, in words."""
+        return problem.order.told(problem.comparison.features, self.ordered_by)
 
     def arrays(self, parameters: Parameters) -> dict[str, Floats]:
         """Parameters as arrays."""
@@ -218,13 +226,13 @@ class Family(FromColumns):
         rest = np.zeros(len(parameters.weights) * (len(self.variables) - 1))
         return np.concatenate([getattr(parameters, self.variables[0]), parameters.weights, rest])
 
-    def places(self, arrays: dict[str, Floats]) -> dict[str, Integers]:
+    def places(self, problem: Setup, arrays: dict[str, Floats]) -> dict[str, Integers]:
         """Where each entry of each array stands among the parameters of its name in EM's full vector."""
         return {name: np.arange(values.size).reshape(values.shape) for name, values in arrays.items()}
 
-    def vector_names(self, comparison: Comparison) -> list[str]:
+    def vector_names(self, problem: Setup) -> list[str]:
         """Names of EM's full vector in the words of the comparison, weights left out."""
-        return [f"{v}[{name}]" for v in self.variables for name in comparison.components]
+        return [f"{v}[{name}]" for v in self.variables for name in problem.comparison.components]
 
     def em_names(self, problem: Setup) -> dict[str, str]:
         """EM's name of every quantity but weights by the comparison's."""
@@ -246,7 +254,7 @@ class Family(FromColumns):
             found[self.average] = (float(p.weights @ getattr(p, self.variables[0])), error)
         return found
 
-    def entries(self, values: Any) -> Floats:
+    def entries(self, problem: Setup, values: Any) -> Floats:
         """The full vector ``(p,)`` of parameters or of their standard errors, each number once."""
         return np.concatenate([values.weights, *(getattr(values, name) for name in self.variables)])
 
@@ -258,9 +266,9 @@ class Family(FromColumns):
             arrays[variable][problem.comparison.components.index(component)] = value
         return self.parameters(*arrays.values())
 
-    def pair(self, comparison: Comparison) -> tuple[str, str] | None:
+    def pair(self, problem: Setup) -> tuple[str, str] | None:
         """Two quantities over which the log-likelihood is drawn."""
-        first = [f"{self.variables[0]}[{name}]" for name in comparison.components[:2]]
+        first = [f"{self.variables[0]}[{name}]" for name in problem.comparison.components[:2]]
         return (first[0], first[1]) if len(first) > 1 else None
 
     def scale(self, name: str) -> Scale:

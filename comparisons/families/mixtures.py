@@ -55,7 +55,7 @@ class MixtureProblem(Setup, Problem):
     def observed(self) -> dict[str, list[Any]]:
         """Rows as fitted: distinct, with their counts, and with their labels where any is known."""
         values = self.family.columns(self.data)
-        names = self.family.column_names(self.comparison)
+        names = self.family.column_names(self)
         columns: dict[str, list[Any]] = {name: [number(v) for v in values[:, j]] for j, name in enumerate(names)}
         columns["counts"] = self.data.counts.tolist()
         if (self.data.labels >= 0).any():
@@ -88,14 +88,14 @@ class MixtureProblem(Setup, Problem):
     @property
     def names(self) -> tuple[str, ...]:
         c = self.comparison
-        return (*(f"weights[{name}]" for name in c.components), *self.family.vector_names(c))
+        return (*(f"weights[{name}]" for name in c.components), *self.family.vector_names(self))
 
     @property
     def n_free(self) -> int:
         return int(self.mixture(None).basis.shape[1])
 
     def entries(self, values: Any) -> Floats:
-        return self.family.entries(values)
+        return self.family.entries(self, values)
 
     def curvature(self, prior: Prior | None, parameters: Parameters) -> Curvature:
         # In the units of a fit, in which no power of the data's own unit is too large or too small for a double.
@@ -242,7 +242,7 @@ class MixtureProblem(Setup, Problem):
 
     def _unit_vectors(self, parameters: Parameters) -> dict[str, Floats]:
         """By name the derivative of each array by each entry of the full vector, which stand along a leading axis."""
-        places = self.family.places(self.family.arrays(parameters))
+        places = self.family.places(self, self.family.arrays(parameters))
         sizes = {name: int(values.max()) + 1 for name, values in places.items()}
         ends = dict(zip(sizes, np.cumsum(list(sizes.values())), strict=True))
         unit = np.eye(sum(sizes.values()))
@@ -283,11 +283,14 @@ class MixtureProblem(Setup, Problem):
     def structurally_unidentified(self) -> str | None:
         return self.family.structurally_unidentified(self)
 
+    def identifiability(self) -> str:
+        return self.family.identifiability(self)
+
     def margins(self) -> list[Margin]:
         return self.family.margins(self)
 
     def surface(self) -> tuple[str, str] | None:
-        return self.family.pair(self.comparison)
+        return self.family.pair(self)
 
     def varied(self, parameters: Parameters, changed: dict[str, float]) -> Parameters:
         return self.family.varied(self, parameters, changed)

@@ -27,7 +27,7 @@ SAME_NUMBER = 1e-9
 def other_data(problem: Setup, density: LogPosterior) -> Check | None:
     """A failed check where totals of what an engine got are not those of the rows as declared, else None."""
     family = problem.family
-    names = family.column_names(problem.comparison)
+    names = family.column_names(problem)
     by_em = differing_total(*family.rows_of_em(problem, family.mixture(problem, None, standardise=False)), names)
     values = {variable.name: variable.get_value() for variable in density.model.data_vars}
     of_pymc = DeclaredRows.from_arrays(family.columns_of_pymc(values), values["counts"], values["labels"])

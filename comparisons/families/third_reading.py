@@ -55,6 +55,8 @@ def in_order(problem: Setup, arrays: dict[str, Floats]) -> Integers:
     keys = problem.family.reread_keys(arrays)
     if problem.order.direction is not None:
         keys = np.concatenate([_along(problem, arrays), keys], axis=2)
+    if problem.order.first:
+        keys = np.concatenate([keys[:, :, problem.order.first, None], keys], axis=2)
     order = np.tile(np.arange(k), (len(keys), 1))
     for group in groups:
         for row, (key, weight) in enumerate(zip(keys.tolist(), arrays["weights"].tolist(), strict=True)):
@@ -140,7 +142,7 @@ def misread(
 
 def _tied(problem: Setup, arrays: dict[str, Floats], order: Integers) -> bool:
     """Whether another order moves nothing but rounding: EM's components were ordered in units of its own."""
-    key = problem.family.reread_keys(arrays)[0, :, 0]
+    key = problem.family.reread_keys(arrays)[0, :, problem.order.first]
     return bool(np.abs(key[order[0]] - key).max() <= SAME_QUANTITY * np.abs(key).max())
 
 

@@ -75,9 +75,7 @@ def compare(
         if hidden
         else None,
         distribution=_distribution(problem, fit, fewer),
-        order=f"Components are ordered {problem.order.told(problem.comparison.features, problem.family.ordered_by)}."
-        if k > 1
-        else "",
+        order=f"Components are ordered {problem.family.order_told(problem)}." if k > 1 else "",
     )
 
 

@@ -105,8 +105,8 @@ def variances_for_deviations(problem: MixtureProblem, plant: Any) -> list[Any]:
 def errors_of_others(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The table prints each standard error in the row of the quantity before."""
 
-    def standard_errors(sound: Any, *arguments: Any) -> Any:
-        found = sound(*arguments)
+    def standard_errors(sound: Any, *arguments: Any, **options: Any) -> Any:
+        found = sound(*arguments, **options)
         return dict(zip(found, [*list(found.values())[1:], next(iter(found.values()))], strict=True))
 
     return everywhere(quantities.standard_errors, standard_errors)

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from comparisons.families import BETA_BINOMIALS, COINS, EXPONENTIALS, GAMMAS, GAUSSIANS, NEGATIVE_BINOMIALS, POISSONS
+from comparisons.families import (
+    BETA_BINOMIALS,
+    COINS,
+    EXPONENTIALS,
+    GAMMAS,
+    GAUSSIANS,
+    LATENT_CLASSES,
+    NEGATIVE_BINOMIALS,
+    POISSONS,
+)
 from comparisons.families.family import Family
 from comparisons.study import (
     beta_binomials,
@@ -17,6 +26,7 @@ from comparisons.study import (
     exponentials,
     gammas,
     gaussians,
+    latent_classes,
     negative_binomials,
     poissons,
 )
@@ -29,6 +39,7 @@ PARTS = {
     GAMMAS.name: gammas,
     NEGATIVE_BINOMIALS.name: negative_binomials,
     BETA_BINOMIALS.name: beta_binomials,
+    LATENT_CLASSES.name: latent_classes,
 }
 
 CLEAN = tuple(setting for part in PARTS.values() for setting in part.CLEAN)

@@ -47,7 +47,7 @@ WIDTHS = (0.125, 0.25, 0.5, 1.0)
 class GaussianMixture(GaussianVectors):
     """The Gaussian family as the shared layers see it, in units of its own; see `em.mixture.Mixture`."""
 
-    kind = "gaussians"
+    kind, given_bounds = "gaussians", False
     parameters, errors = GaussianParameters, GaussianStandardErrors
     in_memory, rowless, replay_steps = True, False, REPLAY_STEPS
     average = ""

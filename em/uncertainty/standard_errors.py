@@ -27,8 +27,10 @@ def describe(direction: Floats, names: tuple[str, ...]) -> str:
     return " ".join(terms)
 
 
-def withheld_reason(status: str, judged: Curvature | None, names: tuple[str, ...]) -> str | None:
-    """Why a point of this status and curvature has no standard errors; None where it has."""
+def withheld_reason(
+    status: str, judged: Curvature | None, names: tuple[str, ...], *, given_bounds: bool = False
+) -> str | None:
+    """Why a point of this status and curvature has no standard errors; None where it has, also ``given_bounds``."""
     if status == "iteration limit":
         return "stopped short of the maximum, by the limit of iterations or where no step moves, as beside a kink of the density"
     if judged is None and status == "converged":
@@ -41,7 +43,7 @@ def withheld_reason(status: str, judged: Curvature | None, names: tuple[str, ...
         return f"a saddle, not a maximum: the objective rises along {describe(judged.direction, names)}"
     if judged.kind == "ridge":
         return f"not identified: the objective is flat along {describe(judged.direction, names)}"
-    if judged.kind == "boundary":
+    if judged.kind == "boundary" and not given_bounds:
         told = {j: f" ({limit})" for j, limit in judged.limits.items()}
         held = ", ".join(names[j] + told.get(j, "") for j in judged.at_bounds)
         return f"at a bound, where the objective is not quadratic: {held}"

@@ -70,7 +70,7 @@ def told(d: int, covariance: Covariance, power: int) -> Told:
     assert judged is not None
     values = quantities.of_parameters(p, fit.parameters)
     errors = quantities.standard_errors(judged, p.gradients(fit.parameters))
-    units = p.family.entries(fit.standard_errors)
+    units = p.entries(fit.standard_errors)
     random = np.random.default_rng(0)
     heights = [sum(em_densities(p, at)) for at in (fit.parameters, p.random_parameters(random))]
     rest = stationary(judged, p.names)

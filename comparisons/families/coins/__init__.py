@@ -91,7 +91,7 @@ class Coins(Family):
             raise ValueError(f"labels[{differing[0]}] is not that of the first toss of its bag; a bag is of one coin")
         return CoinTosses(np.bincount(place, weights=values["toss"]), np.bincount(place), labels=known)
 
-    def column_names(self, comparison: Comparison) -> list[str]:
+    def column_names(self, problem: Setup) -> list[str]:
         return ["heads", "tosses"]
 
     def with_columns(self, data: CoinTosses, columns: Floats, counts: Any, labels: Any) -> CoinTosses:

@@ -88,8 +88,8 @@ class Gaussians(Family):
         rows = Measurements(np.column_stack(list(values.values())), counts, labels, missing="marginal")
         return rows.named(tuple(values), None)
 
-    def column_names(self, comparison: Comparison) -> list[str]:
-        return list(comparison.features)
+    def column_names(self, problem: Setup) -> list[str]:
+        return list(problem.comparison.features)
 
     def with_columns(self, data: Measurements, columns: Floats, counts: Any, labels: Any) -> Measurements:
         return Measurements(columns, counts, labels, missing="marginal")
@@ -189,15 +189,15 @@ class Gaussians(Family):
                 slopes[name] /= 2 * values[name]
         return slopes
 
-    def places(self, arrays: dict[str, Floats]) -> dict[str, Integers]:
-        places = super().places(arrays)
+    def places(self, problem: Setup, arrays: dict[str, Floats]) -> dict[str, Integers]:
+        places = super().places(problem, arrays)
         k, d = arrays["means"].shape
         a, b = np.tril_indices(d)
         places["covariances"][:, a, b] = places["covariances"][:, b, a] = np.arange(k * len(a)).reshape(k, -1)
         return places
 
-    def vector_names(self, comparison: Comparison) -> list[str]:
-        return quantities.vector_names(comparison)
+    def vector_names(self, problem: Setup) -> list[str]:
+        return quantities.vector_names(problem.comparison)
 
     def em_names(self, problem: Setup) -> dict[str, str]:
         return quantities.em_names(problem)
@@ -205,15 +205,15 @@ class Gaussians(Family):
     def of_fit(self, problem: Setup, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
         return quantities.of_fit(problem.comparison, fit)
 
-    def entries(self, values: Any) -> Floats:
+    def entries(self, problem: Setup, values: Any) -> Floats:
         a, b = np.tril_indices(values.means.shape[1])
         return np.concatenate([values.weights, values.means.ravel(), values.covariances[:, a, b].ravel()])
 
     def varied(self, problem: Setup, parameters: GaussianParameters, changed: dict[str, float]) -> GaussianParameters:
         return quantities.varied(problem.comparison, parameters, changed)
 
-    def pair(self, comparison: Comparison) -> tuple[str, str] | None:
-        c, one = comparison, len(comparison.features) == 1
+    def pair(self, problem: Setup) -> tuple[str, str] | None:
+        c, one = problem.comparison, len(problem.comparison.features) == 1
         if c.n_components == 1:
             return (f"means[{c.components[0]}]", f"standard_deviations[{c.components[0]}]") if one else None
         first, second = c.components[0], c.components[1]
