@@ -136,7 +136,7 @@ def test_derivatives_in_free_coordinates_are_those_of_the_density_by_hand() -> N
             dirichlet(np.full(size, 1.7)).logpdf(q.item_probabilities[k, j, :size] / q.item_probabilities[k, j].sum())
             for k, (j, size) in itertools.product(range(2), enumerate((2, 3, 4)))
         )
-        return by_hand(data, q) + own + float(dirichlet([1.3, 1.3]).logpdf(q.weights))
+        return float(by_hand(data, q) + own + dirichlet([1.3, 1.3]).logpdf(q.weights))
 
     def slope(x: Floats) -> Floats:
         q = mixture.from_vector(mixture.from_coordinates(x, unbounded=False)[0])
@@ -157,7 +157,8 @@ def test_coordinates_go_there_and_back_with_the_jacobian_of_the_way(unbounded: b
     x = mixture.coordinates(p, unbounded=unbounded)
     vector, jacobian = mixture.from_coordinates(x, unbounded=unbounded)
     np.testing.assert_allclose(vector, mixture.to_vector(p), atol=1e-15)
-    numerical = approx_fprime(x, lambda y: mixture.from_coordinates(y, unbounded=unbounded)[0], 1e-7)
+    way: Any = lambda y: mixture.from_coordinates(y, unbounded=unbounded)[0]  # noqa: E731
+    numerical = approx_fprime(x, way, 1e-7)
     np.testing.assert_allclose(jacobian, numerical, atol=1e-6)
     np.testing.assert_allclose(vector[None], mixture.from_coordinates(x[None], unbounded=unbounded)[0])
 
