@@ -32,6 +32,8 @@ type Kind = Literal["maximum", "boundary", "saddle", "ridge"]
 FLAT = 1e-8
 # Below this EM creeps: steps drown in rounding before they arrive. The slowest real problem known is at 1e-3.
 CREEPING = 1e-5
+# Log of the largest ratio of a density under an empty component, whose square is still a number.
+LARGEST_LOG = 300.0
 # Directions in which a finite step is worth trying: at a coincidence of components the second derivative may vanish.
 NEARLY_FLAT = 1e-4
 # Rows that are worth the products of matrices of their parameters.
@@ -137,8 +139,7 @@ def row_scores(mixture: Mixture[Any, Any], parameters: Any) -> RowScores:
     log_densities = mixture.log_densities(parameters)
     r, row_log_likelihood = responsibilities(log_weights(parameters.weights) + log_densities, labels)
     # r / w, written so that a weight may be 0; a labelled row counts its own component only.
-    with np.errstate(over="ignore"):
-        ratio = np.exp(log_densities - row_log_likelihood[:, None])
+    ratio = np.exp(np.minimum(log_densities - row_log_likelihood[:, None], LARGEST_LOG))
     known = np.flatnonzero(labels >= 0)
     ratio[known] = 0.0
     ratio[known, labels[known]] = 1.0 / parameters.weights[labels[known]]

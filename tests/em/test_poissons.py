@@ -17,7 +17,7 @@ from comparisons.families import third_density
 from comparisons.problem import em_densities
 from em.mixture import off_bounds
 from em.poissons import PoissonMixture
-from em.uncertainty.curvature import derivatives
+from em.uncertainty.curvature import curvature, derivatives
 from models import EventCounts, LogPosterior, PoissonParameters, PoissonPrior
 from models.inputs import Floats
 from models.mixtures import MixtureWeights
@@ -245,3 +245,9 @@ def test_only_a_bound_that_there_is_moves_a_parameter() -> None:
     each = mixture(5, None, labelled=False)
     moved = off_bounds(each, np.array([0.5, 0.5, 0.0, 7.0]), 1e-3)
     assert moved.tolist() == [0.5, 0.5, 1e-3, 7.0]
+
+
+def test_a_row_that_an_empty_component_explains_far_better_makes_a_saddle_without_a_word_of_numpy() -> None:
+    empty = PoissonParameters([1, 0], [1e-3, 500.0])
+    mixture = PoissonMixture(EventCounts([0, 0, 500]), MixtureWeights.of("free", 2), None)
+    assert curvature(mixture, empty).kind == "saddle"
