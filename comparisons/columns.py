@@ -106,7 +106,7 @@ def chosen(
     all_known = _labels(table, labels, np.arange(table.n), components)[0] if missing == "marginal" else None
     for role, header in roles.items():
         # A column of words is told as such before the cells that it lacks.
-        if role not in kind.in_words and role not in kind.meanings:
+        if not kind.categorical and role not in kind.in_words and role not in kind.meanings:
             table.numbers(header)
     kept, left = kept_rows(table, list(roles.values()), counted, all_known, missing, kind)
     values = {}

@@ -246,7 +246,10 @@ def _instructions(code: CodeType) -> tuple[Any, ...]:
 def plain(value: Any) -> Any:
     """Priors and arrays in the words of JSON and TOML, every digit kept."""
     if is_dataclass(value) and not isinstance(value, type):
-        told = {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+        # What follows from the data is not asked for.
+        told = {
+            each.name: plain(getattr(value, each.name)) for each in fields(value) if not each.metadata.get("derived")
+        }
         return {key: each for key, each in told.items() if each is not None}
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}

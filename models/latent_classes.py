@@ -12,7 +12,7 @@ What it does not do: covariates of the classes, items that depend on each other 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -268,7 +268,7 @@ class LatentClassPrior:
 
     item_concentration: float = 1.0
     concentration: float = 1.0
-    sizes: tuple[int, ...] | None = None
+    sizes: tuple[int, ...] | None = field(default=None, metadata={"derived": True})
 
     def __post_init__(self) -> None:
         for name in ("item_concentration", "concentration"):

@@ -16,6 +16,7 @@ from models import (
     ExponentialPrior,
     GammaPrior,
     GaussianPrior,
+    LatentClassPrior,
     NegativeBinomialPrior,
     PoissonPrior,
 )
@@ -27,6 +28,9 @@ TABLES: dict[str, str] = {
     "gammas": "wait,coin,n\n" + "".join(f"{1 + k % 7}.5,{'AB'[k % 2]},1\n" for k in range(12)),
     "poissons": "events,exposure,coin,n\n" + "".join(f"{k},{1 + k % 3}.5,{'AB'[k % 2]},1\n" for k in range(12)),
 }
+TABLES["latent-classes"] = "a,b,c,coin,n\n" + "".join(
+    f"{'yx'[k % 2]},{k % 3},{k * k % 5 % 2},{'AB'[k % 2]},{1 + k % 3}\n" for k in range(12)
+)
 TABLES |= {"negative-binomials": TABLES["poissons"], "beta-binomials": TABLES["coins"]}
 PRIORS: dict[str, Any] = {
     "coins": CoinPrior(heads=2.0, tails=1.5),
@@ -36,6 +40,7 @@ PRIORS: dict[str, Any] = {
     "poissons": PoissonPrior(shape=2.0, rate=1 / 3),
     "negative-binomials": NegativeBinomialPrior(shape=2.0, rate=1 / 3, dispersion_shape=1.5),
     "beta-binomials": BetaBinomialPrior(heads=2.0, correlated=1.5),
+    "latent-classes": LatentClassPrior(item_concentration=1.5),
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "nothing more": {},
@@ -57,9 +62,10 @@ def files(folder: Path) -> Path:
 @pytest.mark.parametrize("kind", [*OPTIONS, "covariance", "prior", "titles"])
 @pytest.mark.parametrize("family", TABLES)
 def test_what_is_written_asks_for_the_same_comparison(family: str, kind: str, tmp_path: Path) -> None:
-    columns: Any = {"gaussians": ["y"]}.get(family)
-    # Waits are guessed to be exponential, counts to be of Poisson distributions and bags of coins.
-    asked_for: Any = family if family in ("gammas", "negative-binomials", "beta-binomials") else None
+    columns: Any = {"gaussians": ["y"], "latent-classes": ["a", "b", "c"]}.get(family)
+    # Waits are guessed to be exponential, counts to be of Poisson distributions and bags of coins; items never are.
+    named = ("gammas", "negative-binomials", "beta-binomials", "latent-classes")
+    asked_for: Any = family if family in named else None
     options = {"n_components": 2, "columns": columns, "family": asked_for} | OPTIONS.get(kind, {})
     if kind == "prior":
         options["prior"] = PRIORS[family]
