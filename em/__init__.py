@@ -12,6 +12,7 @@ from em.gaussians.fit import gaussian_mixture
 from em.latent_classes import latent_class_mixture
 from em.negative_binomials import negative_binomial_mixture
 from em.poissons import poisson_mixture
+from em.regressions.fit import regression_mixture
 from em.search.doubts import Doubt
 from em.search.optima import Mode
 from models.later import at_first_use
@@ -47,6 +48,7 @@ __all__ = [
     "poisson_mixture",
     "profile_interval",
     "read_fit",
+    "regression_mixture",
     "sandwich",
 ]
 

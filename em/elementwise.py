@@ -71,6 +71,7 @@ class ElementwiseMixture(ABC):
     in_memory, rowless, replay_steps = True, False, REPLAY_STEPS
     bounded, interpolated, unit = True, 0, 0.0
     given_bounds = False
+    by_first = True
     average = ""
     limits: ClassVar[dict[str, dict[float, str]]] = {}
     likelihood_offset = offset = 0.0
@@ -245,7 +246,7 @@ class ElementwiseMixture(ABC):
     def within_ratio(self, least: float, parameters: Any) -> tuple[Self, Any]:
         return self, parameters
 
-    def white(self) -> None:
+    def white(self) -> Floats | None:
         return None
 
     def held(self, vector: Floats) -> Floats:

@@ -61,6 +61,7 @@ class Mixture[P, S](Protocol):
     none, as the fit was read from a file.
     ``n`` counts all rows as often as they were seen, in a part too. ``replay_steps`` are the plain steps that a path is
     worth.
+    ``by_first`` says that components are ordered by the first of their own parameters, where nothing separates them better.
     ``average`` is what the first parameter, averaged over the mixture, is called as a quantity; empty where it is none.
     ``limits`` says of parameters by name what a component is at one of their ends, where that has a name.
     ``unit`` is the size whose rounding is that of any entry of the full vector that is smaller: 0 where each has its own.
@@ -93,6 +94,7 @@ class Mixture[P, S](Protocol):
     offset: float
     average: str
     limits: ClassVar[dict[str, dict[float, str]]]
+    by_first: bool
 
     @property
     def points(self) -> Floats:

@@ -21,6 +21,7 @@ from em.latent_classes import LatentClassMixture
 from em.mixture import trusted
 from em.negative_binomials import NegativeBinomialMixture
 from em.poissons import PoissonMixture
+from em.regressions.mixture import RegressionMixture
 from em.search.doubts import Doubt
 from em.search.optima import Mode
 from em.written import DIGEST, VERSION, digest
@@ -39,6 +40,7 @@ FAMILIES: dict[str, Any] = {
         NegativeBinomialMixture,
         BetaBinomialMixture,
         LatentClassMixture,
+        RegressionMixture,
     )
 }
 

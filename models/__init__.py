@@ -21,6 +21,9 @@ from models.negative_binomials import (
     negative_binomial_mixture,
 )
 from models.poissons import EventCounts, PoissonParameters, PoissonPrior, poisson_mixture
+from models.regressions.model import regression_mixture
+from models.regressions.nouns import RegressionParameters, RegressionPrior
+from models.regressions.regressors import RegressionRows
 
 if TYPE_CHECKING:
     from models.draws import canonical_order
@@ -51,6 +54,9 @@ __all__ = [
     "PoissonParameters",
     "PoissonPrior",
     "PositiveTimes",
+    "RegressionParameters",
+    "RegressionPrior",
+    "RegressionRows",
     "WaitingTimes",
     "beta_binomial_mixture",
     "canonical_order",
@@ -62,6 +68,7 @@ __all__ = [
     "latent_class_mixture",
     "negative_binomial_mixture",
     "poisson_mixture",
+    "regression_mixture",
 ]
 
 # What needs PyMC anyway is imported at its first use.

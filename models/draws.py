@@ -49,8 +49,9 @@ def canonical_order(
         raise TypeError(f"draws is a {type(draws).__name__} without the group posterior; give what pymc.sample returns")
     posterior: Any = draws["posterior"].to_dataset()
     own = [v for name, v in posterior.data_vars.items() if "component" in v.dims and name != "weights"]
-    if "means" in posterior:
-        means = posterior["means"].transpose("chain", "draw", "component", ...).values
+    several = next((name for name in ("means", "coefficients") if name in posterior), None)
+    if several is not None:
+        means = posterior[several].transpose("chain", "draw", "component", ...).values
         # Of one's own family they may be numbers, without features.
         keys = list(np.moveaxis(means.reshape(*means.shape[:3], -1), -1, 0))
     elif "item_probabilities" in posterior:
@@ -58,8 +59,6 @@ def canonical_order(
             posterior["item_probabilities"].transpose("chain", "draw", "component", "item", "category").values[..., 0]
         )
         keys = list(np.moveaxis(1 - first, -1, 0))
-        if order is not None and order.first:
-            keys.insert(0, keys[order.first])
     elif own and own[0].ndim == len(("chain", "draw", "component")):
         keys = [own[0].transpose("chain", "draw", "component").values]
     else:
@@ -67,6 +66,8 @@ def canonical_order(
             f"the posterior has the variables {some_of(posterior)}, but canonical order needs means, or another with one "
             "number a component, such as head_probabilities"
         )
+    if order is not None and order.first:
+        keys.insert(0, keys[order.first])
     if "weights" in posterior:
         keys.append(posterior["weights"].transpose("chain", "draw", "component").values)
     if order is not None and order.direction is not None:

@@ -29,6 +29,7 @@ FAMILIES = (
     "negative_binomials",
     "beta_binomials",
     "latent_classes",
+    "regressions",
 )
 # What a package may import at all. All but NumPy and SciPy only inside functions, which the second table says.
 ALLOWED = {
@@ -52,6 +53,8 @@ NOUNS = {
         "negative_binomials",
         "beta_binomials",
         "latent_classes",
+        "regressions.nouns",
+        "regressions.regressors",
         "elementwise",
         "inputs",
         "later",

@@ -23,6 +23,8 @@ NAMES = (
     "coal-intervals",
     "carcinoma",
     "role-conflict",
+    "tone-perception",
+    "npreg",
     "one-normal",
     "heights-labelled",
     "heights",

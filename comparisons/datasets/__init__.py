@@ -38,6 +38,10 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "Landis, J. R. & Koch, G. G. (1977), Biometrics 33, 363–374; as in the R package poLCA.",
         "role_conflict": "Stouffer, S. A. & Toby, J. (1951). Role conflict and personality. "
         "American Journal of Sociology 56, 395–406; as in Goodman (1974) and, under values, in the R package poLCA.",
+        "tone_perception": "Cohen, E. A. (1980). Inharmonic tone perception. Dissertation, Stanford University; as in the R "
+        "package mixtools.",
+        "npreg": "Leisch, F. (2004). FlexMix: a general framework for finite mixture models and latent class regression in R. "
+        "Journal of Statistical Software 11 (8); data NPreg of the R package flexmix.",
         "davis": "Davis, C. (1990). Body image and weight preoccupation: a comparison between exercising and "
         "non-exercising women. Appetite 15, 13–21; as in the R package carData.",
         "faithful": "Härdle, W. (1991). Smoothing Techniques with Implementation in S. New York: Springer; see "

@@ -16,6 +16,7 @@ from comparisons.families.mixtures import MixtureProblem
 from comparisons.families.negative_binomials import NEGATIVE_BINOMIALS
 from comparisons.families.own_family import of_family
 from comparisons.families.poissons import POISSONS
+from comparisons.families.regressions import REGRESSIONS
 from models.family import FamilyParameters
 from models.inputs import instance_of
 from models.mixtures import MixtureWeights, checked_labels, enough_rows
@@ -30,6 +31,7 @@ __all__ = [
     "LATENT_CLASSES",
     "NEGATIVE_BINOMIALS",
     "POISSONS",
+    "REGRESSIONS",
     "fitting",
     "of",
     "of_family",
@@ -39,7 +41,17 @@ __all__ = [
 # Of families of the same columns, or of the same data, the first is taken where none is named.
 FAMILIES: dict[str, Family] = {
     family.name: family
-    for family in (COINS, GAUSSIANS, POISSONS, EXPONENTIALS, GAMMAS, NEGATIVE_BINOMIALS, BETA_BINOMIALS, LATENT_CLASSES)
+    for family in (
+        COINS,
+        GAUSSIANS,
+        POISSONS,
+        EXPONENTIALS,
+        GAMMAS,
+        NEGATIVE_BINOMIALS,
+        BETA_BINOMIALS,
+        LATENT_CLASSES,
+        REGRESSIONS,
+    )
 }
 
 

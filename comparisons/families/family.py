@@ -189,6 +189,10 @@ class Family(FromColumns):
         """What a design like this is known to tell apart, a sentence; empty where nothing is known."""
         return ""
 
+    def order(self, problem: Setup, point: Parameters, groups: Integers) -> Order:
+        """By what components are ordered, of which those of one group are exchangeable."""
+        return Order.of(point, groups)
+
     # Quantities and names
 
     def order_told(self, problem: Setup) -> str:

@@ -184,7 +184,7 @@ class MixtureProblem(Setup, Problem):
         return exchangeable_groups(self.weights, self.data.labels)
 
     def ordered_by(self, point: Parameters) -> Self:
-        return replace(self, order=Order.of(point, self.groups))
+        return replace(self, order=self.family.order(self, point, self.groups))
 
     def relabelled(self, fit: em.Fit[Any, Any]) -> em.Fit[Any, Any]:
         return relabelled(fit, self.order)

@@ -27,6 +27,7 @@ from comparisons.report.appearance import (
 )
 from comparisons.report.digits import percent, significant
 from comparisons.report.draws import draws_of
+from comparisons.report.regression_lines import lines
 from comparisons.results.report_data import Curves
 from comparisons.results.result import Result
 
@@ -53,6 +54,7 @@ def figures_of_data(result: Result, posterior: xarray.DataTree) -> list[Illustra
     counts = [curve for curve in result.curves if curve.kind == "counts"]
     if counts:
         made.append(_counts(result, counts))
+    made += lines(result, posterior)
     if len(densities) >= 2:
         made.append(_plane(result, posterior, densities[0].variable, densities[1].variable))
     return made

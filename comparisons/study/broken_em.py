@@ -12,13 +12,13 @@ import numpy as np
 
 import em.coins.mixture
 import em.coins.steps
-import em.exponential
-import em.gaussians.normal_rows
+import em.kernel
 import em.overdispersed
 from comparisons import families
 from comparisons.families.mixtures import MixtureProblem
 from comparisons.problem import em_densities
 from comparisons.study import settings
+from comparisons.study.replaced import everywhere
 from em.mixture import responsibilities
 from em.search.optima import Mode
 
@@ -78,26 +78,21 @@ def weights_not_updated(problem: MixtureProblem, plant: Any) -> list[Any]:
 
 def hard_assignment(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Responsibilities of 0 and 1."""
-    found = []
-    for module in (em.exponential, em.gaussians.normal_rows):
 
-        def hard(
-            theta: Any, blocks: Any, replace: Any = None, also: Any = None, sound: Any = module.posterior_sums
-        ) -> Any:
-            def stretched(joint: Any, block: Any) -> None:
-                joint /= STRETCH
-                replace(joint, block)
-                joint *= STRETCH
+    def hard(sound: Any, theta: Any, blocks: Any, replace: Any = None, also: Any = None) -> Any:
+        def stretched(joint: Any, block: Any) -> None:
+            joint /= STRETCH
+            replace(joint, block)
+            joint *= STRETCH
 
-            # A softmax of stretched log densities is 1 for the largest.
-            sums, _ = sound(STRETCH * theta, blocks, None if replace is None else stretched, also)
-            return sums, sound(theta, blocks, replace)[1]
-
-        found.append(patch.object(module, "posterior_sums", hard))
+        # A softmax of stretched log densities is 1 for the largest.
+        sums, _ = sound(STRETCH * theta, blocks, None if replace is None else stretched, also)
+        return sums, sound(theta, blocks, replace)[1]
 
     def hard_rows(joint: Any, labels: Any, sound: Any = responsibilities) -> Any:
         return sound(STRETCH * joint, labels)[0], sound(joint, labels)[1]
 
+    found = everywhere(em.kernel.posterior_sums, hard)
     return [*found, patch.object(em.overdispersed, "responsibilities", hard_rows)]
 
 

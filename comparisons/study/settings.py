@@ -17,6 +17,7 @@ from comparisons.families import (
     LATENT_CLASSES,
     NEGATIVE_BINOMIALS,
     POISSONS,
+    REGRESSIONS,
 )
 from comparisons.families.family import Family
 from comparisons.study import (
@@ -29,6 +30,7 @@ from comparisons.study import (
     latent_classes,
     negative_binomials,
     poissons,
+    regressions,
 )
 
 PARTS = {
@@ -40,6 +42,7 @@ PARTS = {
     NEGATIVE_BINOMIALS.name: negative_binomials,
     BETA_BINOMIALS.name: beta_binomials,
     LATENT_CLASSES.name: latent_classes,
+    REGRESSIONS.name: regressions,
 }
 
 CLEAN = tuple(setting for part in PARTS.values() for setting in part.CLEAN)

@@ -234,10 +234,15 @@ def _problems(shift: float, ratio: float, judged: Posterior, beyond: float = BEY
         found["tails"] = "EM's interval is far wider than the posterior: next to nothing of it lies beyond"
     elif missed:
         (tail, side), *other = missed
-        also = "".join(f" and {100 * tail:.2g}% {side} it" for tail, side in other)
+        also = "".join(f" and {_share(tail)} {side} it" for tail, side in other)
         limits = f"where {TAILS[0]:.0%} to {TAILS[1]:.0%} may"
-        found["tails"] = f"{100 * tail:.2g}% of the posterior lies {side} EM's interval{also}, {limits}"
+        found["tails"] = f"{_share(tail)} of the posterior lies {side} EM's interval{also}, {limits}"
     return found
+
+
+def _share(tail: float) -> str:
+    """In percent, to two digits."""
+    return f"{float(f'{100 * tail:.2g}'):g}%"
 
 
 def _in_a_row(kind: Scale, found: dict[Limit, str]) -> str:

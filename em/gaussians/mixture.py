@@ -50,6 +50,7 @@ class GaussianMixture(GaussianVectors):
     kind, given_bounds = "gaussians", False
     parameters, errors = GaussianParameters, GaussianStandardErrors
     in_memory, rowless, replay_steps = True, False, REPLAY_STEPS
+    by_first = True
     average = ""
     limits: ClassVar[dict[str, dict[float, str]]] = {}
     # What its rows may have.

@@ -164,7 +164,9 @@ def _standard_deviations(names: list[str]) -> dict[str, int]:
     places = {name: place for place, name in enumerate(names)}
     found = {}
     for mean in names:
-        if mean.startswith("means["):
+        if mean.startswith("variances["):
+            found[mean.replace("variances", "standard_deviations")] = places[mean]
+        elif mean.startswith("means["):
             inside = mean[len("means[") : -1]
             component, _, feature = inside.partition(", ")
             variance = f"covariances[{component}, {feature}, {feature}]" if feature else f"covariances[{component}]"

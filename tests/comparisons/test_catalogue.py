@@ -29,7 +29,7 @@ def problem_of(name: str) -> MixtureProblem:
 def test_there_is_one_file_for_each_comparison() -> None:
     files = {path.stem.replace("_", "-") for path in FOLDER.glob("*.py")} - {"--init--"}
     assert files == set(catalogue.names())
-    assert len(files) == 23
+    assert len(files) == 25
 
 
 @each_name

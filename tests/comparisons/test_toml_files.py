@@ -19,6 +19,7 @@ from models import (
     LatentClassPrior,
     NegativeBinomialPrior,
     PoissonPrior,
+    RegressionPrior,
 )
 
 TABLES: dict[str, str] = {
@@ -27,6 +28,7 @@ TABLES: dict[str, str] = {
     "exponentials": "wait,censored,coin,n\n" + "".join(f"{1 + k}.5,{k % 2},{'AB'[k % 2]},1\n" for k in range(12)),
     "gammas": "wait,coin,n\n" + "".join(f"{1 + k % 7}.5,{'AB'[k % 2]},1\n" for k in range(12)),
     "poissons": "events,exposure,coin,n\n" + "".join(f"{k},{1 + k % 3}.5,{'AB'[k % 2]},1\n" for k in range(12)),
+    "regressions": "y,x,coin,n\n" + "".join(f"{k * k % 7}.5,{k},{'AB'[k % 2]},{1 + k % 3}\n" for k in range(12)),
 }
 TABLES["latent-classes"] = "a,b,c,coin,n\n" + "".join(
     f"{'yx'[k % 2]},{k % 3},{k * k % 5 % 2},{'AB'[k % 2]},{1 + k % 3}\n" for k in range(12)
@@ -41,6 +43,7 @@ PRIORS: dict[str, Any] = {
     "negative-binomials": NegativeBinomialPrior(shape=2.0, rate=1 / 3, dispersion_shape=1.5),
     "beta-binomials": BetaBinomialPrior(heads=2.0, correlated=1.5),
     "latent-classes": LatentClassPrior(item_concentration=1.5),
+    "regressions": RegressionPrior([1 / 3, 0.0], [[0.2, 1.0], [0.0, 1 / 3]], 5.0, 2.0),
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "nothing more": {},
@@ -62,9 +65,9 @@ def files(folder: Path) -> Path:
 @pytest.mark.parametrize("kind", [*OPTIONS, "covariance", "prior", "titles"])
 @pytest.mark.parametrize("family", TABLES)
 def test_what_is_written_asks_for_the_same_comparison(family: str, kind: str, tmp_path: Path) -> None:
-    columns: Any = {"gaussians": ["y"], "latent-classes": ["a", "b", "c"]}.get(family)
-    # Waits are guessed to be exponential, counts to be of Poisson distributions and bags of coins; items never are.
-    named = ("gammas", "negative-binomials", "beta-binomials", "latent-classes")
+    columns: Any = {"gaussians": ["y"], "latent-classes": ["a", "b", "c"], "regressions": ["y", "x"]}.get(family)
+    # Waits are guessed to be exponential, counts to be of Poisson distributions, bags of coins, numbers to be measurements.
+    named = ("gammas", "negative-binomials", "beta-binomials", "latent-classes", "regressions")
     asked_for: Any = family if family in named else None
     options = {"n_components": 2, "columns": columns, "family": asked_for} | OPTIONS.get(kind, {})
     if kind == "prior":

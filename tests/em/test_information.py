@@ -124,7 +124,7 @@ class LinkageMixture:
     basis = np.eye(4)[:, 3:]
     prior = None
     likelihood_offset = offset = unit = 0.0
-    bounded, interpolated, given_bounds, limits = True, 0, False, {}  # type: ignore[var-annotated]
+    bounded, interpolated, given_bounds, limits, by_first = True, 0, False, {}, True  # type: ignore[var-annotated]
 
     def held(self, vector: Floats) -> Floats:
         return vector

@@ -122,7 +122,12 @@ def test_plans_have_every_setting_and_no_replicate_twice() -> None:
     for task in campaign.plan("clean", 100, 1):
         sizes[settings.SETTINGS[task.setting].family] += 1
     counts = {"coins": 800, "gaussians": 800, "poissons": 240, "exponentials": 240, "gammas": 240}
-    assert sizes == counts | {"negative-binomials": 240, "beta-binomials": 200, "latent-classes": 280}
+    assert sizes == counts | {
+        "negative-binomials": 240,
+        "beta-binomials": 200,
+        "latent-classes": 280,
+        "regressions": 240,
+    }
 
 
 @pytest.mark.parametrize("study", ["clean", "faults", "curves", "calibration"])

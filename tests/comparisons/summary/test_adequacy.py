@@ -138,6 +138,7 @@ def test_tails_have_a_bound_of_their_own() -> None:
     assert re.search(
         r"0% of the posterior lies below EM's interval and \S+% above it, where 1% to 6% may", heavy.reason
     )
+    assert "below EM's interval and 100% above it" in judged(stats.norm(30, 1).ppf).reason
 
 
 def test_exact_numbers_are_judged_without_monte_carlo_error() -> None:

@@ -1,0 +1,1 @@
+"""EM for mixtures of linear regressions with normal errors."""

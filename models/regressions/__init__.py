@@ -1,0 +1,1 @@
+"""Mixtures of linear regressions with normal errors: nouns and PyMC model."""
