@@ -200,7 +200,7 @@ class ElementwiseFamily(Family):
             before = 0.0 if self.discrete else np.abs(expected - np.append(0.0, upto[:-1])).max()
             return float(np.sqrt(data.n) * max(np.abs(upto - expected).max(), before))
 
-        return [placed("Kolmogorov–Smirnov", apart, (problem.data, fit), list(refits))], []
+        return [placed("Kolmogorov–Smirnov (√n D)", apart, (problem.data, fit), list(refits))], []
 
     def departure(self, problem: Setup, departing: list[int]) -> str:
         return f"The distribution of {self.roles[0]} {'departs' if departing else 'shows no departure'} from"

@@ -15,6 +15,7 @@ from typing import Any
 from comparisons.report.digits import percent
 from comparisons.results.result import Result
 
+NOT_STUDIED = "not studied for this family"
 PUBLISHED = Path(__file__).resolve().parent.parent / "study" / "rates.json"
 
 # Why each check has the threshold it has; what the studies found of it stands beside.
@@ -58,7 +59,11 @@ def measured(result: Result) -> list[Measured]:
     """Every check of the result, with its reason and its rate in the family of the result."""
     rates = _clean(result)
     if rates is None:
-        return [Measured(check.title, REASONS[check.name], "", "") for check in result.checks if check.name in REASONS]
+        return [
+            Measured(check.title, REASONS[check.name], "" if check.name == "identified" else NOT_STUDIED, "")
+            for check in result.checks
+            if check.name in REASONS
+        ]
     told = []
     for check in result.checks:
         if check.name in rates["failed"]:

@@ -94,8 +94,16 @@ def objective_rises(trial: Trial) -> Iterator[str]:
         # Each component begins with most of its own part of the rows.
         own = np.arange(len(trial.y)) * trial.n_components // len(trial.y)
         r = np.where(own[:, None] == np.arange(trial.n_components), OWN, (1 - OWN) / max(trial.n_components - 1, 1))
+        start = mixture.start_from(r / r.sum(axis=1, keepdims=True))
+        if not np.isfinite(mixture.e_step(start).log_likelihood):
+            densities = mixture.log_densities(start).max(axis=1)
+            yield (
+                f"scipy of {trial.family.name} gives density 0 to {trial.family.data} = {trial.y[densities.argmin()]:.6g} at "
+                f"{at(_named(mixture, start), 0)}, where EM starts from these rows; give scipy's arguments by their names"
+            )
+            return
         try:
-            climb(mixture, mixture.start_from(r / r.sum(axis=1, keepdims=True)), None, STEPS)
+            climb(mixture, start, None, STEPS)
         except ObjectiveDecreased as error:
             yield (
                 f"the objective of {trial.family.name} falls by {error.loss:.3g} nats in step {error.step} of EM {told}; its "

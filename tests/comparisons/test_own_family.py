@@ -21,3 +21,4 @@ def test_it_is_compared_with_a_report(tmp_path: Path) -> None:
     page = (tmp_path / "waits" / "report.html").read_text()
     assert "waiting[i] | z[i] = k ~ weibulls(scales[k], shapes[k])" in page
     assert "No study of simulated data has been published for the family weibulls" in page
+    assert "not studied for this family" in page

@@ -141,6 +141,17 @@ BROKEN: dict[str, tuple[Family, str, str]] = {
         "densities",
         "pymc has shapes, rates in the places of rates, shapes",
     ),
+    "a location for a parameter of shape": (
+        Family(
+            "lognormals",
+            "wait",
+            {"mus": Real(Normal(0, 3)), "sigmas": Positive(Gamma(2, 2))},
+            lambda mus, sigmas: stats.lognorm(sigmas, mus),
+            lambda mus, sigmas: pm.LogNormal.dist(mu=mus, sigma=sigmas),
+        ),
+        "objective",
+        "where EM starts from these rows; give scipy's arguments by their names",
+    ),
     "another density": (
         replace(EXPONENTIALS, pymc=lambda rates: pm.HalfNormal.dist(sigma=1 / rates)),
         "densities",

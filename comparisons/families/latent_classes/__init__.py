@@ -65,6 +65,10 @@ class LatentClasses(Family):
     def fitting(self, comparison: Comparison, data: ItemResponses) -> Comparison:
         if comparison.features:
             raise ValueError("features is given but items have names of their own; leave it out")
+        if len(data.categories) < 2 and comparison.n_components > 1:
+            raise ValueError(
+                f"items has 1 column, which cannot tell {comparison.n_components} classes apart; give two items or more"
+            )
         if comparison.prior is not None:
             instance_of("prior", comparison.prior, LatentClassPrior)
             for name in ("item_concentration", "concentration"):

@@ -172,3 +172,11 @@ def test_the_posterior_of_role_conflict_has_the_moments_of_another_sampler() -> 
             mean, sd = MOMENTS[name]
             assert abs(values.mean() - mean) < 4 * float(az.mcse(values, method="mean")), name
             assert abs(values.std() - sd) < 4 * float(az.mcse(values, method="sd")), name
+
+
+def test_one_item_tells_no_classes_apart_and_is_refused_before_anything_runs() -> None:
+    assert of((3,), 1).data.n == 12
+    with pytest.raises(
+        ValueError, match="items has 1 column, which cannot tell 2 classes apart; give two items or more"
+    ):
+        of((3,), 2)
