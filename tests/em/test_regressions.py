@@ -5,29 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 import em
-import models
 from comparisons import datasets
-from comparisons.checks.same_density import same_density
-from comparisons.families import third_density
-from comparisons.problem import em_densities
 from em.mixture import row_posteriors
 from em.regressions.mixture import RegressionMixture
 from em.uncertainty.curvature import derivatives
-from models import LogPosterior, RegressionParameters, RegressionPrior, RegressionRows
+from models import RegressionParameters, RegressionPrior, RegressionRows
 from models.inputs import Floats
 from models.mixtures import MixtureWeights
-from tests.declared import declare
 from tests.differences import derivatives_are_those_of
-
-PRIOR = RegressionPrior([0.5, -1.0], [[0.7, 0.2], [0.1, 0.4]], 4.5, 1.3, 1.7)
-
+from tests.regression_rows import PRIOR, crossing, rows
 
 # By two programs that share nothing with this one: EM and Newton's method in fifty digits, and BFGS with automatic derivatives.
 # Log-likelihood; weights, coefficients and standard deviations; their standard errors.
@@ -165,14 +157,6 @@ def test_a_divisor_of_n_minus_p_ends_below_the_maximum() -> None:
     value = float(mixture.e_step(parameters).log_likelihood) + mixture.likelihood_offset
     assert value == pytest.approx(-642.545166, abs=5e-7)
     np.testing.assert_allclose(mixture.published(parameters).standard_deviations, [3.4757, 3.4802], atol=5e-5)
-
-
-def rows(seed: int, *, labelled: bool = False, n: int = 40) -> RegressionRows:
-    random = np.random.default_rng(seed)
-    x, z = random.normal(2.0, 1.5, n), random.integers(2, size=n)
-    y = np.where(z == 0, 1.0 + 2.0 * x, 4.0 - x) + random.normal(size=n) * np.where(z == 0, 0.4, 0.8)
-    labels = np.where(random.random(n) < 0.3, z, -1) if labelled else None
-    return RegressionRows(y, x, random.integers(1, 4, n), labels)
 
 
 @pytest.mark.parametrize("intercept", [True, False])
@@ -366,72 +350,6 @@ def test_bad_columns_and_arguments_are_named() -> None:
         em.regression_mixture(y, np.column_stack([x, x**2]), prior=PRIOR)
     with pytest.raises(ValueError, match="root is singular"):
         RegressionPrior([0.0, 0.0], [[1.0, 2.0], [2.0, 4.0]], 4.0, 1.0)
-
-
-@pytest.mark.parametrize(("covariance", "labelled"), [("own", False), ("tied", True)])
-def test_pymc_em_and_the_third_density_are_one(covariance: Any, labelled: bool) -> None:
-    problem = declare(rows(5, labelled=labelled), covariance=covariance, prior=PRIOR)
-    density, fit = LogPosterior(problem.model()), problem.fit(PRIOR)
-    check = same_density(problem, density, [problem.fit(None), fit], np.random.default_rng(1))
-    assert check.outcome == "pass", check.explanation
-    point = problem.random_parameters(np.random.default_rng(2))
-    assert third_density.log_likelihood(problem, point) == pytest.approx(em_densities(problem, point)[0], rel=1e-11)
-    x = density.spread_out_start(np.random.default_rng(3))
-    value, gradient = density.value_and_gradient(x)
-    step = np.random.default_rng(4).normal(size=len(x))
-    by_differences = (
-        density.value_and_gradient(x + 1e-6 * step)[0] - density.value_and_gradient(x - 1e-6 * step)[0]
-    ) / 2e-6
-    assert np.isfinite(value)
-    assert gradient @ step == pytest.approx(by_differences, rel=1e-5)
-
-
-def test_the_default_prior_is_worked_out_again_from_the_rows() -> None:
-    problem = declare(rows(6))
-    for name, expected in third_density.prior_numbers(problem).items():
-        np.testing.assert_allclose(getattr(problem.prior, name), expected, rtol=1e-12, atol=1e-13)
-
-
-def test_few_values_of_the_covariates_do_not_identify_lines() -> None:
-    data = rows(1)
-    two = RegressionRows(data.y, np.round(data.design[:, 1] > 2))
-    problem = declare(two, weights="equal", covariance="tied")
-    told = problem.structurally_unidentified()
-    assert told is not None
-    assert told.startswith("the covariates take only 2 values")
-    assert declare(data, weights="equal", covariance="tied").structurally_unidentified() is None
-    assert declare(two).structurally_unidentified() is None
-
-
-def crossing() -> RegressionRows:
-    """Lines of one intercept."""
-    random = np.random.default_rng(3)
-    x, z = random.normal(size=150), random.integers(2, size=150)
-    return RegressionRows(2.0 * x * (1 - 2 * z) + random.normal(size=150) * 0.7, x)
-
-
-def test_components_are_ordered_by_the_coefficient_that_separates_them() -> None:
-    problem = declare(crossing())
-    fit = problem.fit(problem.prior)
-    ordered = problem.ordered_by(fit.parameters)
-    assert (
-        ordered.family.order_told(ordered)
-        == "by the coefficient of x, which separates them better than that of intercept"
-    )
-    assert ordered.relabelled(fit).parameters.coefficients[0, 1] == pytest.approx(-2, abs=0.3)
-    lines = np.random.default_rng(1).normal(size=(2, 5, 2, 2))
-    dims = {"coefficients": ["component", "covariate"]}
-    tree = az.from_dict(
-        {"posterior": {"coefficients": lines, "weights": np.full((2, 5, 2), 0.5)}},
-        dims=dims | {"weights": ["component"]},
-    )
-    drawn: Any = models.canonical_order(tree, order=ordered.order)["posterior"]["coefficients"].values
-    np.testing.assert_array_equal(np.sort(lines[..., 1]), drawn[..., 1])
-    assert (drawn[..., 0, 0] > drawn[..., 1, 0]).any()
-    apart = declare(
-        RegressionRows(np.where(np.arange(60) % 2, 6.0, 0.0) + rows(1, n=60).y * 0.1, rows(1, n=60).design[:, 1] - 2)
-    )
-    assert apart.ordered_by(apart.fit(None).parameters).order.first == 0
 
 
 def test_a_profile_goes_on_where_lines_cross() -> None:
