@@ -1,0 +1,88 @@
+"""Claims about columns of own data: which family they are of, what each is of, and what is told of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from comparisons import own
+from models import CoinTosses
+
+COIN_COLUMNS: list[dict[str, list[Any]]] = [
+    {"heads": [5, 9], "tosses": [10, 10]},
+    {"heads": [5, 9], "tails": [5, 1]},
+    {"toss": [1] * 5 + [0] * 5 + [1] * 9 + [0], "bag": ["a"] * 10 + ["b"] * 10},
+]
+
+
+@pytest.mark.parametrize("columns", COIN_COLUMNS, ids=lambda c: " and ".join(c))
+def test_bags_of_coins_are_told_in_three_ways(columns: dict[str, list[Any]]) -> None:
+    found = own.declared(columns, n_components=2)
+    rows = found.comparison.data(found.dataset)
+    assert isinstance(rows, CoinTosses)
+    assert (rows.heads.tolist(), rows.tosses.tolist()) == ([5, 9], [10, 10])
+
+
+def test_events_have_an_exposure_where_there_is_one() -> None:
+    found = own.declared({"events": [1, 4], "exposure": [0.5, 2.0]}, n_components=1)
+    assert found.told["family"] == "poissons"
+    assert found.comparison.data(found.dataset).exposure.tolist() == [0.5, 2.0]
+    found = own.declared({"deaths": [1, 4]}, "poissons", 1, columns="deaths")
+    assert found.comparison.data(found.dataset).exposure.tolist() == [1.0, 1.0]
+
+
+def test_columns_that_a_family_does_not_take_are_told() -> None:
+    asked = own.declared({"wait": [3.0, 1.0, 5.0, 2.0], "event": [1, 1, 0, 1]}, n_components=1)
+    assert any("Columns left out: event. Exponentials take wait, and censored" in note for note in asked.notes)
+
+
+def test_a_column_of_a_family_that_is_not_named_is_told() -> None:
+    counts = {"events": [1, 4], "exposure": [0.5, 2.0]}
+    for columns in ("events", {"events": "events"}):
+        assert (
+            "Columns left out, as others are named: exposure." in own.declared(counts, None, 1, columns=columns).notes
+        )
+    every = own.declared(counts, None, 1, columns=["events", "exposure"])
+    assert not any("left out" in note for note in every.notes)
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "message"),
+    [
+        ({"sex": ["f", None], "h": [1, 2]}, {"columns": "sex"}, "column 'sex' is not numeric: it has 'f'"),
+        (
+            {"sex": ["f", "m"], "h": [1, 2], "g": [1, 2]},
+            {"family": "poissons"},
+            "say which is which, as --column events=h",
+        ),
+        ({"n": [1, 2]}, {"counts": "n"}, "has no column but n, named for labels or counts"),
+        ({"wait": [1, 2], "censored": ["no", "so"]}, {}, "a censored is one of 1, yes, true, 0, no, false"),
+    ],
+)
+def test_a_message_points_at_what_can_be_done(table: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        own.declared(table, n_components=1, **options)
+
+
+@pytest.mark.parametrize("words", [["no", "Yes"], [False, True], ["false", "TRUE"], [0.0, 1.0]], ids=str)
+def test_whether_a_wait_is_censored_may_be_words(words: list[Any]) -> None:
+    found = own.declared({"wait": [1.0, 4.0], "censored": words}, n_components=1)
+    assert found.comparison.data(found.dataset).censored.tolist() == [0, 1]
+
+
+def test_waits_may_be_censored_by_a_column() -> None:
+    found = own.declared({"wait": [1.5, 4.0, 2.0], "censored": [0, 1, 0]}, n_components=1)
+    assert found.told["family"] == "exponentials"
+    rows = found.comparison.data(found.dataset)
+    assert (rows.y.tolist(), rows.censored.tolist()) == ([1.5, 4.0, 2.0], [0, 1, 0])
+    found = own.declared(
+        {"days": [1, 4], "cut": [0, 1]}, "exponentials", 1, columns={"wait": "days", "censored": "cut"}
+    )
+    assert found.notes[-1] == "1 of 2 waits is censored; the mean wait is 2.5, until each ended or was cut short."
+    assert "1 of 2 waits is censored" in found.comparison.description
+    counted = own.declared({"wait": [1.0, 4.0], "n": [3, 1]}, "gammas", 1, counts="n")
+    assert counted.notes[-1] == "None of 4 waits is censored; the mean wait is 1.75."
+    assert found.comparison.data(found.dataset).censored.tolist() == [0, 1]
+    assert own.declared({"y": [1.5, 4.0, 2.0]}, n_components=1).told["family"] == "gaussians"
