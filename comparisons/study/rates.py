@@ -12,11 +12,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from comparisons.binomial import exact_interval
 from comparisons.families import FAMILIES
+from comparisons.results.result import Degree
 from comparisons.study import faults
 from comparisons.study.calibration import RANKED
 from comparisons.study.ranks import uniformity
@@ -56,6 +58,16 @@ class CleanRates:
     failed: dict[str, Rate]
     undecided: dict[str, Rate]
     reasons: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DegreeRates:
+    """How often EM's and the posterior's interval hold the truth, of quantities that agree or differ by one degree."""
+
+    family: str
+    degree: str
+    em: Rate
+    posterior: Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +134,26 @@ def clean(rows: list[dict[str, str]]) -> list[CleanRates]:
             )
         )
     return found
+
+
+def degrees(rows: list[dict[str, str]]) -> list[DegreeRates]:
+    """How often intervals hold the truth, by family and degree; tables of before have no intervals."""
+    held: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for row in rows:
+        for entry in filter(None, row.get("intervals", "").split(";")):
+            degree, em, posterior, _ = entry.split(":", 3)
+            held[row["family"], degree].append((em, posterior))
+    return [
+        DegreeRates(
+            family,
+            degree,
+            Rate.counted(em == "1" for em, _ in held[family, degree] if em != "-"),
+            Rate.counted(posterior == "1" for _, posterior in held[family, degree] if posterior != "-"),
+        )
+        for family in sorted({family for family, _ in held})
+        for degree in ("agree", *get_args(Degree.__value__), "inconclusive")
+        if (family, degree) in held
+    ]
 
 
 def not_reached(rows: list[dict[str, str]]) -> list[NotReached]:

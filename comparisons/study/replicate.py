@@ -9,8 +9,10 @@ from typing import Any
 
 import pymc as pm
 
+from comparisons import quantities
 from comparisons.judgement import Clock, Judgement, judge
-from comparisons.results.result import Check
+from comparisons.results.result import Check, Quantity
+from comparisons.results.strict_json import Number
 from comparisons.study import faults
 from comparisons.study.setting import simulate
 from comparisons.study.settings import SETTINGS
@@ -40,6 +42,8 @@ class Row:
     reason : what the first check that failed or was inconclusive says, where the verdict is neither agree nor differ; or
         the error
     commit : of the sources that made the row
+    intervals : without a fault, of every quantity ``degree:em:posterior:name``: how far it differs (or "agree", "inconclusive"),
+        and whether EM's and the posterior's interval hold the truth, 1 or 0, ``-`` where there is none
     """
 
     family: str
@@ -59,6 +63,7 @@ class Row:
     seconds: float
     reason: str = ""
     commit: str = ""
+    intervals: str = ""
 
 
 def crashed(setting_name: str, seed: int, fault: str, error: str) -> Row:
@@ -111,6 +116,21 @@ def judged(setting_name: str, seed: int, fault_name: str = "") -> Row:
         " ".join(f"{c.name}={c.statistic:.4g}" for c in found.checks if c.statistic is not None),
         round(seconds, 2),
         _reason(found, [*failed, *undecided]),
+        intervals="" if fault else _intervals(found.quantities, quantities.of_parameters(problem, simulated.truth)),
+    )
+
+
+def _intervals(judged: list[Quantity], truth: dict[str, float]) -> str:
+    """Which intervals hold the truth, by the degree that the verdict gives the quantity."""
+
+    def held(low: Number, high: Number, value: float) -> str:
+        return "-" if low is None or high is None else str(int(low <= value <= high))
+
+    return ";".join(
+        f"{q.degree or q.verdict}:{held(q.em_low, q.em_high, truth[q.name])}"
+        f":{held(q.posterior.hdi_low, q.posterior.hdi_high, truth[q.name])}:{q.name}"
+        for q in judged
+        if q.name in truth
     )
 
 

@@ -19,7 +19,7 @@ from comparisons.study import faults, figures, rates
 from comparisons.study.calibration import FAULTS as CALIBRATION_FAULTS
 from comparisons.study.campaign import REPLICATES, Study, plan
 from comparisons.study.fault import SAME_HEIGHT
-from comparisons.study.rates import CalibrationRates, CleanRates, CurvePoint, FaultRates, NotReached, Rate
+from comparisons.study.rates import CalibrationRates, CleanRates, CurvePoint, DegreeRates, FaultRates, NotReached, Rate
 from comparisons.study.settings import SETTINGS
 
 RATES = "rates.json"
@@ -49,7 +49,7 @@ def write(directory: Path) -> Path:
     quoted: dict[str, Any] = {}
     if rows := rates.read(directory, "clean"):
         found = rates.clean(rows)
-        parts.append(_clean(directory, found, rates.not_reached(rows)))
+        parts.append(_clean(directory, found, rates.not_reached(rows), rates.degrees(rows)))
         quoted["clean"] = [_quoted_clean(each) for each in found if each.name.startswith("all ")]
     if rows := rates.read(directory, "faults"):
         planted = rates.planted(rows)
@@ -106,7 +106,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _clean(directory: Path, found: list[CleanRates], not_reached: list[NotReached]) -> str:
+def _clean(directory: Path, found: list[CleanRates], not_reached: list[NotReached], degrees: list[DegreeRates]) -> str:
     figure = figures.clean(directory, [each for each in found if not each.name.startswith("all ")])
     rows = []
     for each in found:
@@ -136,6 +136,22 @@ the verdict is then `differ`):
 Each that was not `agree` or `differ`, with the seed that makes it again and what its first check of these says:
 
 {_table(["setting", "seed", "verdict", "checks", "reason"], cases)}
+{_degrees(degrees)}"""
+
+
+def _degrees(found: list[DegreeRates]) -> str:
+    """Nothing where all tables are of before."""
+    if not found:
+        return ""
+    held = [[each.family, each.degree, _rate(each.em), _rate(each.posterior)] for each in found]
+    return f"""
+### What a degree is worth
+
+Intervals of probability 94 % that hold the truth, by the degree that the verdict gives the quantity. Some settings hold the
+truth fixed, where the prior does not promise the posterior's 94 %. Intervals of one data set are not independent, so the
+binomial intervals are too narrow.
+
+{_table(["family", "degree", "EM's interval holds the truth", "the posterior's does"], held)}
 """
 
 

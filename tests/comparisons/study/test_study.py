@@ -240,6 +240,18 @@ def test_an_alarm_counts_as_wrong_and_its_check_as_failed() -> None:
     assert everything.reasons == {"best-mode stationary": 1, "map-agrees": 1}
 
 
+def test_intervals_that_hold_the_truth_are_counted_by_degree() -> None:
+    rows = [
+        row(intervals="agree:1:1:weights[1];marked:0:1:sd: of component 1;no interval:-:0:weights[2]"),
+        row(intervals="marked:1:-:means[1]"),
+        row(),
+    ]
+    agree, marked, none = rates.degrees(rows)
+    assert (agree.degree, agree.em.count, agree.em.of) == ("agree", 1, 1)
+    assert (marked.degree, marked.em.count, marked.em.of, marked.posterior.of) == ("marked", 1, 2, 1)
+    assert (none.degree, none.em.of, none.posterior.count, none.posterior.of) == ("no interval", 0, 0, 1)
+
+
 def test_only_the_sampler_is_detected_by_no_conclusion() -> None:
     undecided = {"verdict": "inconclusive", "undecided": "sampler-converged", "engine": "sampler"}
     assert rates.detected(row(fault="sampler-few-draws", **undecided))
@@ -342,6 +354,9 @@ FOUND_IN_A_MINUTE = (
 def test_sound_engines_raise_no_alarm_and_broken_ones_are_named() -> None:
     sound = replicate.judged("coins-repeated", 3)
     assert sound.verdict in ("agree", "differ")
+    degrees = {entry.split(":", 3)[3]: entry.split(":")[0] for entry in sound.intervals.split(";")}
+    assert {"head_probabilities[1]", "head_probabilities[2]"} <= set(degrees)
+    assert sum(degree != "agree" for degree in degrees.values()) == sound.differing
     for name in FOUND_IN_A_MINUTE:
         found = replicate.judged("coins-repeated", 3, name)
         told = {field.name: str(getattr(found, field.name)) for field in dataclasses.fields(found)}
