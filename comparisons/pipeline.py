@@ -185,12 +185,12 @@ def compared(
         except EngineFailure as failure:
             reached = reached.with_failure(failure.check)
     with clock.stage("labels"):
-        told_apart = label_free.not_compared(NO_COMPONENTS)
+        told_apart, free = label_free.not_compared(NO_COMPONENTS), None
         if isinstance(problem, MixtureProblem):
             told_apart = label_free.compare(problem, fit, posterior, np.random.default_rng(seed))
-            switching = verdict.of_labels(problem.comparison.components, table, told_apart)
-            if switching is not None and reached.verdict == "differ":
-                reached = dataclasses.replace(reached, reasons=[*reached.reasons, switching])
+            free = verdict.label_free(problem.comparison.components, table, told_apart)
+            if free is not None and reached.verdict == "differ":
+                reached = dataclasses.replace(reached, reasons=[*reached.reasons, verdict.of_labels(free, told_apart)])
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(
@@ -205,7 +205,7 @@ def compared(
         begun,
         verdict=reached.verdict,
         summary=reached.summary,
-        advice=verdict.advice(reached.verdict, table, reached.checks),
+        advice=verdict.advice(reached.verdict, table, reached.checks, free),
         reasons=reached.reasons,
         quantities=table,
         checks=reached.checks,

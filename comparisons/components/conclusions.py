@@ -45,9 +45,11 @@ def _negative(value: Number) -> Number:
 
 
 def _lowest(candidates: list[Candidate], key: Callable[[Candidate], Number]) -> int | None:
-    """Number of components with the lowest value among those that have one."""
-    known = [(value, c.n_components) for c in candidates if (value := key(c)) is not None]
-    return min(known)[1] if known else None
+    """Number of components with the lowest value; None where a number beside it has no value and might have a lower one."""
+    known = {c.n_components: value for c in candidates if (value := key(c)) is not None}
+    lowest = min(known, key=lambda k: (known[k], k), default=None)
+    tried = {c.n_components for c in candidates}
+    return None if lowest is None or {lowest - 1, lowest + 1} & (tried - set(known)) else lowest
 
 
 def _first_not_rejected(candidates: list[Candidate]) -> int | None:
@@ -114,7 +116,10 @@ def _criteria(chosen: dict[str, int | None]) -> str:
 
 def _leave_one_out(candidates: list[Candidate], best: int | None) -> str:
     if best is None:
-        return "Leave-one-out has no number that can be relied on."
+        unknown = [str(c.n_components) for c in candidates if c.leave_one_out.elpd is None]
+        if len(unknown) == len(candidates):
+            return "Leave-one-out has no number that can be relied on."
+        return f"Leave-one-out chooses none: it cannot be relied on with {_and(unknown)} components, which might predict better."
     gain = candidates[best - 1].leave_one_out
     told = f"Leave-one-out predicts best with {_components(best)}"
     if gain.difference is None or gain.difference_error is None:

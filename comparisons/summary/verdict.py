@@ -118,14 +118,21 @@ def _off(marked: list[Quantity]) -> str:
     shares = [1 - below - above for below, above in tails if below is not None and above is not None]
     low, high = SLIGHT_SHARE
     if 2 * sum(not low <= share <= high for share in shares) >= len(marked):
-        ends = dict.fromkeys(f"{100 * share:.0f}" for share in (min(shares), max(shares)))
-        probability = marked[0].posterior.hdi_prob
-        return f"hold {' to '.join(ends)}% of it, not {probability:.0%}"
+        ends = dict.fromkeys(
+            "nearly 100" if share >= 0.995 else f"{100 * share:.0f}" for share in (min(shares), max(shares))
+        )
+        width = "are too narrow: they " if max(shares) < low else "are too wide: they " if min(shares) > high else ""
+        return f"{width}hold {' to '.join(ends)}% of it, not {marked[0].posterior.hdi_prob:.0%}"
     return f"lie up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off its mean"
 
 
-def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) -> str:
-    """Whether EM's numbers may be reported, with which interval, and what in place of them."""
+def advice(
+    verdict: Verdict, quantities: list[Quantity], checks: list[Check], unlabelled: list[Quantity] | None = None
+) -> str:
+    """Whether EM's numbers may be reported, with which interval, and what in place of them.
+
+    ``unlabelled``: the quantities without labels where no order tells the components apart in the draws; None where one does.
+    """
     if verdict in ("wrong", "inconclusive"):
         outcome = "fail" if verdict == "wrong" else "inconclusive"
         remedies = [c.remedy for c in checks if c.outcome == outcome and c.remedy]
@@ -137,6 +144,12 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     if not profile and not others:
         return f"Yes, its estimates with Wald intervals.{off}"
     also = f" EM's profile interval fits too for the {named(profile)}." if profile else ""
+    if unlabelled is not None:
+        of = f" and the {named([q.name for q in unlabelled])}" if unlabelled else ""
+        return (
+            "Not for single components: no order tells them apart in every draw, so that their posterior means mix them. "
+            f"Report what has no labels, the distribution of the data{of}, by its posterior mean and interval."
+        )
     if len(profile) + len(others) == len(quantities):
         return f"No. Report posterior means and highest-density intervals.{also}"
     return (
@@ -145,12 +158,15 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     )
 
 
-def of_labels(components: Sequence[str], quantities: list[Quantity], labels: Labels) -> str | None:
-    """What to make of components that no order tells apart in the draws, by what has no labels; None where nothing differs so."""
+def label_free(components: Sequence[str], quantities: list[Quantity], labels: Labels) -> list[Quantity] | None:
+    """The quantities without labels, where no order tells the components apart in the draws and a component's number differs."""
     free = [q for q in quantities if component_of(q.name) not in components]
     differing = any(q.verdict == "differ" and q not in free for q in quantities)
-    if labels.verdict not in ("not by order", "not told apart") or not differing:
-        return None
+    return free if labels.verdict in ("not by order", "not told apart") and differing else None
+
+
+def of_labels(free: list[Quantity], labels: Labels) -> str:
+    """What to make of components that no order tells apart in the draws, by what has no labels."""
     inside = sum(each.posterior_low <= each.em <= each.posterior_high for each in labels.distribution)
     told = [f"{in_prose(q.name)}: {q.verdict}" for q in free]
     if labels.distribution:

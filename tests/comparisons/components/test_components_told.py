@@ -52,9 +52,21 @@ def test_the_largest_number_tried_is_not_taken_for_the_answer() -> None:
 
 def test_an_unreliable_evidence_chooses_nothing_and_says_so() -> None:
     found = components(candidate(1, 30.0), candidate(2, 20.0, log_bayes_factor=None))
-    assert found.choices["marginal likelihood"] == 1
+    assert found.choices["marginal likelihood"] is None
     assert "2 against 1 unknown, the estimate being unreliable" in told(found)
     assert "With 2 components the log evidence cannot be relied on: k-hat is 1.30" in told(found)
+
+
+def test_no_number_is_chosen_beside_one_that_could_not_be_judged() -> None:
+    def with_elpd(*elpds: float | None) -> Components:
+        made = [candidate(k, 30.0) for k in range(1, len(elpds) + 1)]
+        pairs = zip(made, elpds, strict=True)
+        return components(*(replace(c, leave_one_out=replace(c.leave_one_out, elpd=elpd)) for c, elpd in pairs))
+
+    beside = with_elpd(-9.0, -7.0, None)
+    assert beside.choices["leave-one-out"] is None
+    assert "cannot be relied on with 3 components, which might predict better" in told(beside)
+    assert with_elpd(-9.0, -7.0, -8.0, None).choices["leave-one-out"] == 2
 
 
 def test_a_test_that_is_withheld_decides_nothing() -> None:

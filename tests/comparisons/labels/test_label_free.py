@@ -19,7 +19,7 @@ from comparisons.results.report_data import Labels
 from comparisons.summary import verdict
 from models import CoinTosses, GaussianParameters, Measurements
 from models.mixtures import exchangeable_groups
-from tests.declared import COINS, Case, declare
+from tests.declared import Case, declare
 from tests.label_draws import by_bayes, draws_of, same_draws, separated_clusters, separated_coins
 from tests.result_parts import tree
 from tests.stored_results import two_coins
@@ -170,16 +170,17 @@ def test_distribution_functions_are_those_of_scipy(case: Case, known: Any) -> No
 
 def test_where_no_order_holds_the_components_apart_a_difference_is_judged_by_what_has_no_labels() -> None:
     found = two_coins()
-    differing = [replace(q, verdict="differ") for q in found.quantities]
-    problem = replace(COINS, comparison=replace(COINS.comparison, components=("B", "A")))
-    told = verdict.of_labels(problem.comparison.components, differing, found.labels)
-    assert told is not None
+    differing = [replace(q, verdict="differ", degree="marked", instead="posterior") for q in found.quantities]
+    free = verdict.label_free(("B", "A"), differing, found.labels)
+    assert free is not None
+    told = verdict.of_labels(free, found.labels)
     assert told.startswith("Part of the difference may be label switching: ")
     assert "EM's distribution function lies in the posterior's 94% interval at 1 of 1 quantiles of the data" in told
+    assert verdict.advice("differ", differing, [], free).startswith("Not for single components: ")
     apart = replace(found.labels, verdict="told apart")
-    assert verdict.of_labels(problem.comparison.components, differing, apart) is None
+    assert verdict.label_free(("B", "A"), differing, apart) is None
     agreeing = [replace(q, verdict="agree") for q in found.quantities]
-    assert verdict.of_labels(problem.comparison.components, agreeing, found.labels) is None
+    assert verdict.label_free(("B", "A"), agreeing, found.labels) is None
 
 
 OUTCOMES: tuple[tuple[str, Literal["agree", "differ"]], ...] = (
@@ -192,10 +193,11 @@ def test_what_all_components_share_has_no_labels() -> None:
     found = two_coins()
     problem = declare(Measurements([0.0, 1.0, 2.0, 10.0, 11.0, 12.0]), covariance="tied")
     quantities = [replace(found.quantities[0], name=name, verdict=outcome) for name, outcome in OUTCOMES]
-    told = verdict.of_labels(problem.comparison.components, quantities, found.labels)
-    assert told is not None
-    assert told.endswith("; standard deviations: agree.")
-    assert (
-        verdict.of_labels(problem.comparison.components, [replace(quantities[1], verdict="differ")], found.labels)
-        is None
+    components = problem.comparison.components
+    free = verdict.label_free(components, quantities, found.labels)
+    assert free == quantities[1:]
+    assert verdict.of_labels(free, found.labels).endswith("; standard deviations: agree.")
+    assert verdict.advice("differ", [replace(quantities[0], instead="posterior"), quantities[1]], [], free).endswith(
+        "the distribution of the data and the standard deviations, by its posterior mean and interval."
     )
+    assert verdict.label_free(components, [replace(quantities[1], verdict="differ")], found.labels) is None

@@ -141,9 +141,10 @@ def test_the_sentence_of_a_slight_difference_lets_intervals_be_reported() -> Non
 @pytest.mark.parametrize(
     ("tails", "shifts", "told"),
     [
-        ([(0.01, 0.29), (0.2, 0.04)], [0.5, 0.6], "hold 70 to 76% of it, not 94%,"),
-        ([(0.3, 0.0), (0.3, 0.0)], [0.5, 0.6], "hold 70% of it, not 94%,"),
-        ([(0.0, 0.0), (0.03, 0.04)], [0.0, 0.8], "hold 93 to 100% of it, not 94%,"),
+        ([(0.01, 0.29), (0.2, 0.04)], [0.5, 0.6], "are too narrow: they hold 70 to 76% of it, not 94%,"),
+        ([(0.3, 0.0), (0.3, 0.0)], [0.5, 0.6], "are too narrow: they hold 70% of it, not 94%,"),
+        ([(0.0, 0.0), (0.001, 0.0)], [0.0, 0.0], "are too wide: they hold nearly 100% of it, not 94%,"),
+        ([(0.0, 0.0), (0.03, 0.04)], [0.0, 0.8], "hold 93 to nearly 100% of it, not 94%,"),
         ([(0.0, 0.06), (0.01, 0.08)], [0.84, -0.6], "lie up to 0.8 posterior sd off its mean,"),
     ],
 )
