@@ -86,6 +86,11 @@ class Problem(ABC):
     def log_prior(self, parameters: Parameters) -> float:
         """As EM has it, on the natural scale, in nats."""
 
+    @property
+    def constants(self) -> tuple[float, float]:
+        """What log-likelihood and log prior count for constants of the data that EM's own functions leave out, in nats."""
+        return 0.0, 0.0
+
     def row_log_likelihoods(self, parameters: Parameters) -> Floats:
         """``(n,)`` of distinct rows where these are independent, else of all of them together."""
         return np.array([self.log_likelihood(parameters)])

@@ -121,6 +121,8 @@ class LogPosterior:
     def _scale(self) -> Floats:
         """What one unit of each coordinate is: means of models that do not say where data are white are in their units."""
         scale = np.ones(self.size)
+        if not self._ours:
+            return scale
         if "means" in self.names and "white_back" not in self.model.named_vars:
             rows = self.model["observed_y"].get_value()
             place = self.names.index("means")
@@ -131,6 +133,11 @@ class LogPosterior:
             last = self._ends[self.names.index("head_probabilities")]
             scale[last - self.shapes[self.names.index("head_probabilities")][0] : last] = min(self._shares()[1], 1.0)
         return scale
+
+    @property
+    def _ours(self) -> bool:
+        """Whether the model is one of this package's mixtures, so that its names say what they are of."""
+        return "exchangeable" in self.model.named_vars
 
     def _shares(self) -> tuple[float, float]:
         """Logit of the share of heads in the data, and the spread of the logits of the bags, or their error if that is larger."""
@@ -147,6 +154,8 @@ class LogPosterior:
     def spread_out_start(self, random: np.random.Generator, jitter: float = JITTER) -> Floats:
         """A start that knows no fit: PyMC's initial point and jitter, means at random rows, heads near their share."""
         x = self.start + random.uniform(-jitter, jitter, size=self.size)
+        if not self._ours:
+            return x
         if "means" in self.names:
             rows = self.model["observed_y"].get_value()
             place = self.names.index("means")

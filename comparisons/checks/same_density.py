@@ -121,7 +121,8 @@ def same_density(problem: Problem, density: LogPosterior, fits: Sequence[Fit], r
             SAME_DENSITY,
             f"Log-likelihood and log prior of EM and of PyMC agree {'at the estimate and ' * inside}at {RANDOM_POINTS} random "
             f"points; the largest relative difference is within the rounding of such sums. {_by_third(third, len(judged))} What "
-            "EM reports of its estimates is their density, and PyMC counts the right Jacobian.",
+            "EM reports of its estimates is their density, and PyMC counts the right Jacobian."
+            f"{_of_constants(problem.constants)}",
         )
     if third is None:
         engine: Engine = "comparison"
@@ -146,6 +147,16 @@ def same_density(problem: Problem, density: LogPosterior, fits: Sequence[Fit], r
         f"point. {judgement}",
         engine,
         "The engines solve different problems; nothing below means anything until their densities agree.",
+    )
+
+
+def _of_constants(constants: tuple[float, float]) -> str:
+    """A sentence for each density of which EM leaves out a constant."""
+    return "".join(
+        f" EM's log {which} as written differs from PyMC's by {off:.5g} nats everywhere: a constant, such as a binomial "
+        "coefficient or a normalising constant. It is added here, and moves no estimate."
+        for which, off in zip(("likelihood", "prior"), constants, strict=True)
+        if off
     )
 
 

@@ -1,0 +1,239 @@
+"""Somebody's EM run to its end, and the curvature there by differences of its own objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from comparisons.pairs.coordinates import FARTHEST, Coordinates
+from comparisons.pairs.pair import Values
+from em.ascent.climb import ObjectiveDecreased
+from em.differences import Function, expanded, maximised, right_steps
+from em.search.optima import Mode
+from em.uncertainty.curvature import Curvature
+from em.uncertainty.standard_errors import withheld_reason
+from models.inputs import Floats
+
+# EM goes on until a step raises its objective by less than this many nats, or than it is rounded by, so many times in a row.
+ARRIVED, TIMES = 1e-12, 2
+MOST_STEPS = 20_000
+# What an objective may fall by rounding, relative to its size.
+FALL = 1e-11
+# Steps of differences in standard deviations of the posterior, sought from these units of the coordinates.
+STEP, SOUGHT_FROM = 0.03, 0.05
+# Share of a standard error by which it may differ with steps of twice the length.
+UNCERTAIN = 0.01
+# Eigenvalues of the information, each coordinate in its own standard errors, that are 0 but for the error of differences.
+FLAT = 1e-7
+# Standard errors from the maximum within which EM has arrived.
+NEAR = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Errors:
+    """Standard errors by parameter, NaN where withheld; ``covariance`` of all numbers in the order of ``names``."""
+
+    values: Values
+    covariance: Floats
+    names: tuple[str, ...]
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairFit:
+    """What a comparison reads of a fit, named as in `em.Fit`."""
+
+    parameters: Values
+    log_likelihood: float
+    log_posterior: float | None
+    trace: Floats
+    path: tuple[Values, ...]
+    standard_errors: Errors
+    modes: tuple[Mode[Any], ...]
+    status: str
+    rate: float
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the run that won."""
+        return len(self.trace) - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Objective:
+    """What EM maximises, and its step.
+
+    Attributes
+    ----------
+    prior : whether the prior is part of it
+    height : of parameters, in nats
+    step : of parameters, those after one iteration; None where EM has no step for this objective
+    stop : of the parameters before and after a step, whether to stop; None for a rule of the objective
+    """
+
+    coordinates: Coordinates
+    names: tuple[str, ...]
+    prior: bool
+    height: Callable[[Values], float]
+    step: Callable[[Values], Values] | None
+    stop: Callable[[Values, Values], bool] | None
+
+    def of(self, x: Floats, kept: Any = slice(None)) -> Function:
+        """The objective by the ``kept`` coordinates, the others held where ``x`` ``(f,)`` has them, at points ``(m, q, 1)``."""
+
+        def heights(points: Floats) -> Floats:
+            told = []
+            for point in points[..., 0]:
+                moved = x.copy()
+                moved[kept] = point
+                told.append(self.height(self.coordinates.values(moved)))
+            return np.array(told)[:, None]
+
+        return heights
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """One run: every point and height, the start first, and whether it came to its end."""
+
+    path: list[Values]
+    trace: list[float]
+    ended: bool
+
+
+def run(objective: Objective, start: Values) -> Run:
+    """Step until the objective rises no more; where EM has no step, by Newton's method on differences of the objective.
+
+    Raises
+    ------
+    ObjectiveDecreased
+        where a step lowers the objective beyond rounding, or leads where it is no number
+    """
+    path, trace = [start], [objective.height(start)]
+    if objective.step is None:
+        x = np.clip(objective.coordinates.of(start), -FARTHEST, FARTHEST)
+        of = objective.of(x)
+        found = maximised(lambda _: of, x[:, None], np.ones(1), np.full((len(x), 1), SOUGHT_FROM))
+        path.append(objective.coordinates.values(found[:, 0]))
+        trace.append(objective.height(path[-1]))
+        return Run(path, trace, ended=True)
+    quiet = 0
+    while len(path) <= MOST_STEPS:
+        following = objective.step(path[-1])
+        height = objective.height(following)
+        gain = height - trace[-1]
+        size = max(1.0, abs(trace[-1]))
+        if not gain >= -FALL * size:
+            raise ObjectiveDecreased(len(path), trace[-1], height)
+        path.append(following)
+        trace.append(height)
+        if objective.stop is not None:
+            if objective.stop(path[-2], path[-1]):
+                return Run(path, trace, ended=True)
+            continue
+        quiet = quiet + 1 if gain <= max(ARRIVED, np.finfo(float).eps * size) else 0
+        if quiet == TIMES:
+            return Run(path, trace, ended=True)
+    return Run(path, trace, ended=False)
+
+
+def curvature(objective: Objective, at: Values) -> Curvature:
+    """Second-order picture at a point: in the coordinates that are not at a bound, each number's place told by ``basis``."""
+    c = objective.coordinates
+    x = c.of(at)
+    inside = np.abs(x) < FARTHEST
+    x, kept = np.clip(x, -FARTHEST, FARTHEST), np.flatnonzero(inside)
+    moves = c.moves(x)
+    bound = tuple(int(j) for j in np.flatnonzero(np.abs(moves[:, ~inside]).max(axis=1, initial=0.0) > 0))
+    of, where = objective.of(x, kept), x[kept][:, None]
+    steps = right_steps(of, where, np.ones(1), np.full((len(kept), 1), SOUGHT_FROM), STEP)
+    _, first, second = expanded(of, where, steps)
+    gradient = first[:, 0] / steps[:, 0]
+    information = -second[..., 0] / steps[:, 0] / steps[:, 0, None]
+    unit = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
+    values, vectors = np.linalg.eigh(information * unit * unit[:, None])
+    along = moves[:, kept] @ (unit[:, None] * vectors)
+    decrement = float("nan")
+    if (values > 0).all():
+        decrement = float(np.sqrt(((vectors.T @ (unit * gradient)) ** 2 / values).sum()))
+    kind: Any = "boundary" if bound else "maximum"
+    direction, flat = np.zeros(len(moves)), np.zeros((len(moves), 0))
+    if values[0] < -FLAT:
+        kind, direction = "saddle", along[:, 0]
+    elif values[0] < FLAT:
+        kind, direction, flat = "ridge", along[:, 0], along[:, values < FLAT]
+    # Without a step of EM the next one is Newton's, which leaves nothing.
+    rate, short = (0.0, decrement) if objective.step is None else _of_step(objective, x, kept, gradient, steps[:, 0])
+    return Curvature(
+        kind,
+        gradient,
+        information,
+        moves[:, kept],
+        decrement,
+        decrement,
+        short,
+        rate,
+        direction,
+        flat,
+        flat[:, :0],
+        bound,
+    )
+
+
+def _of_step(objective: Objective, x: Floats, kept: Any, gradient: Floats, steps: Floats) -> tuple[float, float]:
+    """Linear rate of plain EM, and the length of its next step in complete-data standard errors.
+
+    The derivative of a step is the share of the information that is missing (Dempster, Laird & Rubin 1977, JRSS B 39, 1).
+    """
+    c, step = objective.coordinates, objective.step
+    assert step is not None
+
+    def moved(by: Floats) -> Floats:
+        point = x.copy()
+        point[kept] += by
+        after: Floats = np.clip(c.of(step(c.values(point))), -FARTHEST, FARTHEST)[kept]
+        return after
+
+    shift = moved(np.zeros(len(kept))) - x[kept]
+    columns = [(moved(h * e) - moved(-h * e)) / (2 * h) for h, e in zip(steps, np.eye(len(kept)), strict=True)]
+    rate = np.linalg.eigvals(np.stack(columns, axis=1)).real.max(initial=0.0)
+    return float(min(rate, 1.0)), float(np.sqrt(max(gradient @ shift, 0.0)))
+
+
+def errors(objective: Objective, judged: Curvature, status: str, at: Values) -> Errors:
+    """Standard errors from the observed information, withheld where there are none or differences do not agree on them."""
+    c = objective.coordinates
+    reason = withheld_reason(status, judged, objective.names)
+    covariance = np.full((len(objective.names), len(objective.names)), np.nan)
+    if reason is None:
+        covariance = judged.covariance
+        again = _with_longer_steps(objective, at, judged)
+        off = np.abs(np.sqrt(np.diag(again) / np.diag(covariance)) - 1).max()
+        if not off <= UNCERTAIN:
+            reason = f"numerical second derivatives leave them uncertain by {off:.1%}"
+            covariance = np.full_like(covariance, np.nan)
+    with np.errstate(invalid="ignore"):
+        return Errors(c.by_name(np.sqrt(np.diag(covariance))), covariance, objective.names, reason)
+
+
+def _with_longer_steps(objective: Objective, at: Values, judged: Curvature) -> Floats:
+    """The covariance by differences in steps of twice the length."""
+    x = np.clip(objective.coordinates.of(at), -FARTHEST, FARTHEST)
+    of = objective.of(x)
+    steps = 2 * right_steps(of, x[:, None], np.ones(1), np.full((len(x), 1), SOUGHT_FROM), STEP)
+    second = expanded(of, x[:, None], steps)[2][..., 0]
+    longer = replace(judged, information=-second / steps[:, 0] / steps[:, 0, None])
+    return np.asarray(longer.covariance)
+
+
+def status_of(judged: Curvature, ended: bool) -> str:
+    """How a run ended, by what the objective is there."""
+    if judged.kind in ("saddle", "ridge"):
+        return judged.kind
+    arrived = judged.decrement <= NEAR
+    if not (ended and arrived):
+        return "iteration limit" if not ended else "converged"
+    return "boundary" if judged.kind == "boundary" else "converged"

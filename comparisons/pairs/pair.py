@@ -1,0 +1,184 @@
+"""An EM of one's own and a PyMC program of the same model, matched by the names of their parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from comparisons.names import readable_text
+from models.inputs import Floats, shown
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+type Values = dict[str, Floats]
+
+# An argument of this name tells a step whether the prior is part of what it maximises.
+PRIOR = "prior"
+FUNCTIONS = ("model", "log_likelihood", "em_step", "e_step", "m_step", "log_prior", "start", "stop")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pair:
+    """Your own EM and your own PyMC program of the same model.
+
+    Functions take the parameters by name and the data by any other name: an argument called as one of the program's free
+    variables gets that parameter; any other gets the data, or the entry of that name where the data are a mapping.
+
+        linkage = Pair(
+            model=program,                       # y -> pymc.Model with a free variable "theta"
+            log_likelihood=lambda theta, y: ...,
+            em_step=lambda theta, y: ...,
+        )
+        comparisons.compare(linkage, [125, 18, 20, 34])
+
+    Parameters
+    ----------
+    model : of the data, a `pymc.Model` whose free variables are the parameters; latent variables are summed out in it
+    log_likelihood : of parameters and data, in nats; a constant that only one side has is found and told
+    em_step : of parameters and data, the parameters after one iteration: a mapping by name, or the value where there is one
+        parameter. With an argument ``prior``, which is True or False, the step that maximises the log posterior where it is True
+    e_step, m_step : in place of ``em_step``: of parameters and data what is expected of the latent variables, and of that as the
+        first argument, and the data, the parameters
+    log_prior : of the parameters, on their natural scale, in nats; where left out it is read off the program, and the report says
+        so
+    start : where EM begins: parameters by name, or a function of the data that returns them; where left out draws from the
+        program's prior
+    stop : of the parameters before and after a step, whether to stop; where left out EM goes on until its objective no longer
+        rises by more than 1e-12 nats
+    exchangeable : names of the parameters, components along their first axis, whose components can change places; draws and
+        estimates are put in ascending order of the first of them
+    data : those that ``compare`` takes where it is given none, as for ``comparisons run FILE.py:NAME``
+    name, title, question : for the directory and the report
+
+    Raises
+    ------
+    TypeError, ValueError
+        for what is no function, for steps that are missing or double, and a name that no directory can bear
+    """
+
+    model: Callable[..., pm.Model]
+    log_likelihood: Callable[..., float]
+    em_step: Callable[..., Any] | None = None
+    e_step: Callable[..., Any] | None = None
+    m_step: Callable[..., Any] | None = None
+    log_prior: Callable[..., float] | None = None
+    start: Callable[..., Mapping[str, Any]] | Mapping[str, Any] | None = None
+    stop: Callable[[Values, Values], bool] | None = None
+    exchangeable: tuple[str, ...] = ()
+    data: Any = None
+    name: str = "pair"
+    title: str = ""
+    question: str = "Do EM and the posterior agree?"
+
+    def __post_init__(self) -> None:
+        for argument in FUNCTIONS:
+            value = getattr(self, argument)
+            needed = argument in ("model", "log_likelihood")
+            may_be_given = (value is None and not needed) or (argument == "start" and isinstance(value, Mapping))
+            if not callable(value) and not may_be_given:
+                raise TypeError(f"{argument} is {shown(value)}; give a function")
+        given = tuple(each for each in ("em_step", "e_step", "m_step") if getattr(self, each) is not None)
+        if given not in (("em_step",), ("e_step", "m_step")):
+            has = " and ".join(given) or "none"
+            raise ValueError(f"em_step, e_step, m_step: {has} given; give em_step alone, or e_step and m_step")
+        for argument in ("name", "title", "question"):
+            readable_text(argument, getattr(self, argument))
+        if not self.name.strip():
+            raise ValueError("name is empty; give one that a directory can bear")
+        object.__setattr__(self, "exchangeable", tuple(self.exchangeable))
+
+    @property
+    def knows_prior(self) -> bool:
+        """Whether its step can maximise the log posterior too."""
+        step = self.em_step or self.m_step
+        assert step is not None
+        return PRIOR in inspect.signature(step).parameters
+
+
+def arguments(
+    function: Callable[..., Any], of: str, names: tuple[str, ...], data: Any, skip: int = 0
+) -> dict[str, str]:
+    """By argument of a function what it gets: a parameter's name, ``PRIOR``, or the data (empty) or an entry of theirs.
+
+    ``names`` are those of the parameters, ``of`` the function's name, ``skip`` how many leading arguments are told anyhow.
+
+    Raises
+    ------
+    ValueError
+        for an argument that is neither, where the data are no mapping, and one without a name
+    """
+    told: dict[str, str] = {}
+    wanted = list(inspect.signature(function).parameters.values())[skip:]
+    others = [a.name for a in wanted if a.name not in (*names, PRIOR) and a.default is a.empty]
+    entries = isinstance(data, Mapping)
+    for argument in wanted:
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD, argument.POSITIONAL_ONLY):
+            raise ValueError(
+                f"{of} takes {argument}; name its arguments: parameters as {', '.join(names)}, and the data"
+            )
+        if argument.name in names or argument.name == PRIOR:
+            told[argument.name] = argument.name
+        elif argument.name in others:
+            told[argument.name] = f"data:{argument.name}" if entries and argument.name in data else "data:"
+    if not entries and len(others) > 1:
+        raise ValueError(
+            f"{of} has the arguments {', '.join(others)} beside the parameters {', '.join(names)}, but the data are one value; "
+            "give the data as a mapping with these names, or name parameters as the program does"
+        )
+    if entries and (unknown := [each for each in others if each not in data]) and len(others) > 1:
+        raise ValueError(f"{of} has the argument {unknown[0]}, which is no parameter and no entry of the data")
+    return told
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Called:
+    """A function of a pair, called by name."""
+
+    function: Callable[..., Any]
+    told: dict[str, str]
+    data: Any
+
+    def __call__(self, values: Mapping[str, Any], *leading: Any, prior: bool = False) -> Any:
+        """Call it with the parameters, the data, and ``leading`` arguments before them."""
+        given = {
+            argument: prior
+            if what == PRIOR
+            else (self.data[what[5:]] if what[5:] else self.data)
+            if what.startswith("data:")
+            else values[what]
+            for argument, what in self.told.items()
+        }
+        return self.function(*leading, **given)
+
+
+def called(function: Callable[..., Any], of: str, names: tuple[str, ...], data: Any, skip: int = 0) -> Called:
+    """Give a function of a pair as one of the parameters' values; see `arguments`."""
+    return Called(function, arguments(function, of, names, data, skip), data)
+
+
+def values_of(returned: Any, of: str, shapes: Mapping[str, tuple[int, ...]]) -> Values:
+    """What a function of a pair returned, by parameter, each of the program's shape.
+
+    Raises
+    ------
+    ValueError
+        where names or shapes are others; the message says which and what to return
+    """
+    if not isinstance(returned, Mapping):
+        if len(shapes) > 1:
+            raise ValueError(f"{of} returned {shown(returned)}; return a mapping with {', '.join(shapes)}")
+        returned = dict.fromkeys(shapes, returned)
+    if set(returned) != set(shapes):
+        raise ValueError(
+            f"{of} returned values for {', '.join(map(str, returned))}; the program has {', '.join(shapes)}"
+        )
+    found = {name: np.asarray(returned[name], dtype=float) for name in shapes}
+    for name, shape in shapes.items():
+        if found[name].shape != shape:
+            raise ValueError(f"{of} returned {name} of shape {found[name].shape}; the program has {shape}")
+    return found

@@ -1,0 +1,503 @@
+"""A pair and its data as a problem: the core's questions answered from two functions and a program."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import factorial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from comparisons.capabilities import Unconstrained
+from comparisons.declaration import Declaration
+from comparisons.pairs.ascent import Errors, Objective, PairFit, Run, curvature, errors, run, status_of
+from comparisons.pairs.coordinates import Coordinates, coordinates_of
+from comparisons.pairs.pair import Called, Pair, Values, called, values_of
+from comparisons.problem import Problem
+from comparisons.results.result import NOTES, Model
+from comparisons.results.strict_json import number
+from em import Interval
+from em.mixture import Scale
+from em.search.optima import Mode
+from em.uncertainty.curvature import Curvature
+from models import LogPosterior
+from models.inputs import Floats, Integers, shown
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+# Starts of EM where none is given, and heights within which two ends are one mode, in nats.
+STARTS, SAME_MODE = 10, 1e-6
+# Where densities are compared: so many standard errors from the estimate, at least and at most so many units of the coordinates.
+SPREAD, LEAST, MOST = 3.0, 0.1, 2.0
+# Points at which a constant is looked for, and nats within which it is one.
+POINTS, SAME_CONSTANT = 5, 1e-7
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setup:
+    """A pair with its data.
+
+    Attributes
+    ----------
+    comparison : what is asked
+    program : the pair's model of the data
+    space : its parameters and their domains
+    functions : those of the pair by name, ready to be called
+    constants : see `comparisons.problem.Problem.constants`
+    prior : what `fit` takes for the posterior mode
+    """
+
+    pair: Pair
+    comparison: Declaration
+    program: pm.Model
+    space: Coordinates
+    functions: dict[str, Called]
+    constants: tuple[float, float] = (0.0, 0.0)
+    prior: bool = True
+    _number: int = field(default_factory=lambda: next(_numbers))
+    _fits: dict[Any, PairFit] = field(default_factory=dict)
+    _prior_density: list[Any] = field(default_factory=list)
+
+
+class PairProblem(Setup, Problem):
+    """See `comparisons.problem.Problem`; made by `problem_of`."""
+
+    __slots__ = ()
+
+    # The declaration
+
+    @property
+    def n(self) -> int:
+        return max((int(np.shape(rv)[0]) for rv in _observed(self.program).values() if np.ndim(rv)), default=1)
+
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        # Data may be constants of the program, so that no other shares what is compiled of it.
+        return ("pair", self._number)
+
+    def in_words(self) -> Model:
+        free = {variable.name for variable in self.program.free_RVs}
+        lines = [line.replace("  ", " ").strip() for line in self.program.str_repr().splitlines() if line.strip()]
+        prior = [line for line in lines if line.split(" ~")[0].strip() in free]
+        shared = "" if self.pair.log_prior else "EM's log prior is read off the program, so it is one density, not two."
+        return Model(
+            "own program",
+            1,
+            [],
+            {},
+            [line for line in lines if line not in prior],
+            prior,
+            shared,
+            {},
+            dict.fromkeys(NOTES, ""),
+        )
+
+    def observed(self) -> dict[str, list[Any]]:
+        return {
+            name: [number(float(v)) for v in np.ravel(values)]
+            for name, values in _observed(self.program).items()
+            if np.ndim(values) <= 1
+        }
+
+    # EM's side
+
+    def objective(self, *, prior: bool) -> Objective:
+        """What EM maximises, with or without the prior."""
+        own = not prior or self.pair.knows_prior
+        height = (lambda v: self.log_likelihood(v) + self.log_prior(v)) if prior else self.log_likelihood
+        step = (lambda v: self.step(v, prior=prior)) if own else None
+        return Objective(self.space, self.names, prior, height, step, self.pair.stop)
+
+    def step(self, values: Values, *, prior: bool = False) -> Values:
+        """One iteration of the pair's own EM."""
+        f, shapes = self.functions, self.space.shapes
+        if "em_step" in f:
+            return values_of(f["em_step"](values, prior=prior), "em_step", shapes)
+        return values_of(f["m_step"](values, f["e_step"](values, prior=prior), prior=prior), "m_step", shapes)
+
+    def fit(self, prior: Any, start: Values | None = None, seed: int = 0, *, path: bool = False) -> PairFit:
+        objective = self.objective(prior=bool(prior))
+        if start is not None:
+            return self._fitted(objective, [run(objective, start)], in_order=False)
+        key = (bool(prior), seed)
+        if key not in self._fits:
+            runs = [run(objective, each) for each in self.starts(seed) if np.isfinite(objective.height(each))]
+            if not runs:
+                raise ValueError("EM's objective is not finite at any start; give start=, parameters near the data")
+            self._fits[key] = self._fitted(objective, runs, in_order=True)
+        return self._fits[key]
+
+    def starts(self, seed: int) -> list[Values]:
+        """Where EM begins: as given, else draws of the program's prior."""
+        given, shapes = self.pair.start, self.space.shapes
+        if given is not None:
+            told = given if isinstance(given, Mapping) else self.functions["start"]({})
+            return [values_of(told, "start", shapes)]
+        drawn = self._drawn(STARTS, seed)
+        if drawn is None:
+            raise ValueError("the program's prior cannot be drawn from; give start=, parameters near the data")
+        return [{name: values[j] for name, values in drawn.items()} for j in range(STARTS)]
+
+    def _fitted(self, objective: Objective, runs: Sequence[Run], *, in_order: bool) -> PairFit:
+        judged = [curvature(objective, each.path[-1]) for each in runs]
+        status = [status_of(j, each.ended) for j, each in zip(judged, runs, strict=True)]
+        regular = [told in ("converged", "boundary", "ridge") for told in status]
+        places = sorted(range(len(runs)), key=lambda j: (regular[j], runs[j].trace[-1]), reverse=True)
+        modes: list[Mode[Any]] = []
+        for j in places:
+            values, height = runs[j].path[-1], runs[j].trace[-1]
+            same = [k for k, m in enumerate(modes) if abs(objective.height(m.parameters) - height) < SAME_MODE]
+            if same:
+                modes[same[0]] = replace(modes[same[0]], starts=modes[same[0]].starts + 1)
+            else:
+                values = self.in_order(values) if in_order else values
+                modes.append(Mode(self.log_likelihood(values), values, 1, regular[j]))
+        best = places[0]
+        won, values = runs[best], runs[best].path[-1]
+        likelihood = self.log_likelihood(values)
+        posterior = likelihood + self.log_prior(values) if objective.prior else None
+        fit = PairFit(
+            values,
+            likelihood,
+            posterior,
+            np.array(won.trace),
+            tuple(won.path),
+            errors(objective, judged[best], status[best], values),
+            tuple(modes),
+            status[best],
+            judged[best].rate,
+        )
+        return self.relabelled(fit) if in_order else fit
+
+    def log_likelihood(self, parameters: Values) -> float:
+        return float(self.functions["log_likelihood"](parameters)) + self.constants[0]
+
+    def log_prior(self, parameters: Values) -> float:
+        if "log_prior" in self.functions:
+            return float(self.functions["log_prior"](parameters)) + self.constants[1]
+        if not self._prior_density:
+            self._prior_density.append(_prior_density(self.program))
+        return float(self._prior_density[0](*(parameters[name] for name in self.space.names)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for block in self.space.blocks for name in self._labels(block.name, block.shape))
+
+    def _labels(self, name: str, shape: tuple[int, ...]) -> list[str]:
+        if not shape:
+            return [name]
+        dims = self.program.named_vars_to_dims.get(name, ())
+        told = [
+            [str(each) for each in self.program.coords[dim]]
+            if (dim := (dims[axis] if axis < len(dims) else None)) is not None
+            and self.program.coords.get(dim) is not None
+            else [str(k + 1) for k in range(size)]
+            for axis, size in enumerate(shape)
+        ]
+        return [f"{name}[{', '.join(labels)}]" for labels in itertools.product(*told)]
+
+    @property
+    def n_free(self) -> int:
+        return self.space.size
+
+    def entries(self, values: Any) -> Floats:
+        return self.space.vector(values.values if isinstance(values, Errors) else values)
+
+    def curvature(self, prior: Any, parameters: Values) -> Curvature:
+        return curvature(self.objective(prior=bool(prior)), parameters)
+
+    def profile_interval(self, fit: PairFit, name: str, probability: float) -> Interval:
+        return Interval(name, np.nan, np.nan, probability, "a pair has no profile likelihood")
+
+    # PyMC's side
+
+    def model(self) -> pm.Model:
+        return self.program
+
+    def from_pymc(self, values: dict[str, Any]) -> Values:
+        return {name: np.asarray(values[name], dtype=float) for name in self.space.names}
+
+    def to_pymc(self, parameters: Values) -> dict[str, Floats]:
+        return dict(parameters)
+
+    def free_numbers(self, natural: dict[str, Floats]) -> Floats:
+        return self.space.free_numbers(natural)
+
+    def interior(self, parameters: Values) -> bool:
+        return bool(np.isfinite(self.space.of(parameters)).all())
+
+    def refuse_others(self, parameters: Values) -> None:
+        if (name := self.space.outside(parameters)) is not None:
+            raise ValueError(f"{name} is {shown(parameters[name])}, which is outside its domain in the program")
+
+    def random_parameters(self, random: np.random.Generator) -> Values:
+        # Random points need no fit that is right, only one that is near the data.
+        fit = self.fit(None)
+        x = self.space.of(fit.parameters)
+        spread = np.full(len(x), LEAST)
+        if fit.standard_errors.reason is None:
+            moves = self.space.moves(x)
+            spread = SPREAD * np.abs(np.linalg.pinv(moves)) @ self.entries(fit.standard_errors)
+        spread = np.clip(np.nan_to_num(spread, nan=LEAST), LEAST, MOST)
+        return self.space.values(np.clip(x, -8, 8) + spread * random.normal(size=len(x)))
+
+    # Components that can be exchanged
+
+    @property
+    def components(self) -> int:
+        """How many components can change places; 0 for none."""
+        return self.space.shapes[self.pair.exchangeable[0]][0] if self.pair.exchangeable else 0
+
+    def exchangeable(self, model: pm.Model) -> Integers:
+        return np.zeros(self.components, dtype=np.int64)
+
+    def in_order(self, parameters: Values) -> Values:
+        if not self.pair.exchangeable:
+            return parameters
+        return self._permuted(parameters, self._order(parameters))
+
+    def _order(self, parameters: Values) -> Integers:
+        """``(..., K)`` places of the components, ascending in the first number of the first exchangeable parameter."""
+        first = self.pair.exchangeable[0]
+        key = np.asarray(parameters[first])
+        lead = key.ndim - len(self.space.shapes[first])
+        return np.argsort(key.reshape(*key.shape[: lead + 1], -1)[..., 0], axis=-1, kind="stable")
+
+    def _permuted(self, values: Mapping[str, Any], order: Integers) -> Values:
+        """Components of every exchangeable parameter in this order ``(..., K)``, or ``(K,)`` for all."""
+        found = {name: np.asarray(each) for name, each in values.items()}
+        for name in self.pair.exchangeable:
+            lead = found[name].ndim - len(self.space.shapes[name])
+            index = order if order.ndim == lead + 1 else np.broadcast_to(order, (*found[name].shape[:lead], len(order)))
+            index = index.reshape(*index.shape, *[1] * (found[name].ndim - index.ndim))
+            found[name] = np.take_along_axis(found[name], index, axis=lead)
+        return found
+
+    def relabelled(self, fit: PairFit) -> PairFit:
+        if not self.pair.exchangeable:
+            return fit
+        c = self.space
+        order = np.argsort(
+            np.asarray(fit.parameters[self.pair.exchangeable[0]]).reshape(self.components, -1)[:, 0], kind="stable"
+        )
+        places = c.vector(self._permuted(c.by_name(np.arange(float(len(self.names)))), order)).astype(int)
+        told = fit.standard_errors
+        return replace(
+            fit,
+            parameters=self._permuted(fit.parameters, order),
+            path=tuple(self._permuted(each, order) for each in fit.path),
+            modes=tuple(replace(m, parameters=self.in_order(m.parameters)) for m in fit.modes),
+            standard_errors=Errors(
+                self._permuted(told.values, order), told.covariance[np.ix_(places, places)], told.names, told.reason
+            ),
+        )
+
+    def draws_in_order(self, tree: xr.DataTree, groups: Integers) -> xr.Dataset:
+        drawn: xr.Dataset = tree["posterior"].to_dataset()
+        if not self.pair.exchangeable:
+            return drawn
+        ordered = self.in_order({name: drawn[name].values for name in self.space.names})
+        return drawn.assign({name: (drawn[name].dims, ordered[name]) for name in self.pair.exchangeable})
+
+    # Quantities
+
+    def arrays(self, parameters: Values) -> dict[str, Floats]:
+        return {name: np.asarray(parameters[name]) for name in self.space.names}
+
+    def arrays_of_draws(self, posterior: xr.Dataset) -> dict[str, Floats]:
+        return {name: posterior[name].values for name in self.space.names}
+
+    def of_arrays(self, arrays: dict[str, Floats]) -> Values:
+        return arrays
+
+    def quantities(self, arrays: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for block in self.space.blocks:
+            values = arrays[block.name]
+            flat = values.reshape(*values.shape[: values.ndim - len(block.shape)], block.size)
+            found |= {label: flat[..., j] for j, label in enumerate(self._labels(block.name, block.shape))}
+        return found
+
+    def gradients(self, parameters: Values) -> dict[str, Floats]:
+        return dict(zip(self.names, np.eye(len(self.names)), strict=True))
+
+    def of_fit(self, fit: PairFit) -> dict[str, tuple[float, float]]:
+        spread = np.sqrt(np.diag(fit.standard_errors.covariance))
+        values = [float(v) for name in self.space.names for v in np.ravel(fit.parameters[name])]
+        return {name: (value, float(error)) for name, value, error in zip(self.names, values, spread, strict=True)}
+
+    def scale(self, name: str) -> Scale:
+        block = next(b for b in self.space.blocks if name in self._labels(b.name, b.shape))
+        if block.kind == "log" and block.low == 0:
+            return "log"
+        return "logit" if block.kind in ("logit", "simplex") and (block.low, block.high) == (0, 1) else "identity"
+
+    def prior_draws(self, groups: Integers, n: int, random: np.random.Generator) -> dict[str, Floats] | None:
+        drawn = self._drawn(n, int(random.integers(2**31)))
+        return None if drawn is None else self.in_order(drawn)
+
+    def _drawn(self, n: int, seed: int) -> Values | None:
+        """``n`` draws of the program's prior; None where it has none."""
+        import pymc as pm
+
+        try:
+            drawn = pm.draw(self.program.free_RVs, draws=n, random_seed=seed)
+        except NotImplementedError:
+            return None
+        return {str(v.name): np.asarray(d, dtype=float) for v, d in zip(self.program.free_RVs, drawn, strict=True)}
+
+    @property
+    def unconstrained(self) -> PairPosterior:
+        return PairPosterior(self)
+
+
+class PairPosterior(Unconstrained):
+    """See `comparisons.capabilities.Unconstrained`: EM's own densities, one point after the other."""
+
+    def __init__(self, problem: PairProblem) -> None:
+        self.problem, self.c = problem, problem.space
+        self.height = problem.objective(prior=True).height
+
+    def __call__(self, x: Floats) -> Floats:
+        jacobian = self.c.log_jacobian(x)
+        with np.errstate(all="ignore"):
+            values = np.array([self.height(self.c.values(point)) for point in x]) + jacobian
+        return np.where(np.isfinite(values), values, -np.inf)
+
+    def at(self, parameters: Values) -> Floats:
+        return (
+            np.clip(self.c.of(parameters), -8.0, 8.0)
+            if not self.problem.interior(parameters)
+            else self.c.of(parameters)
+        )
+
+    def coordinates(self, parameters: Values) -> Floats:
+        return self.c.of(parameters)
+
+    def parameters(self, x: Floats) -> Values:
+        return self.c.values(x)
+
+    def moves(self, x: Floats) -> Floats:
+        return self.c.moves(x)
+
+    @property
+    def row_densities(self) -> int:
+        return self.problem.n
+
+    @property
+    def n_labellings(self) -> int:
+        return factorial(self.problem.components)
+
+    def labellings(self) -> Floats:
+        k, unit = self.problem.components, np.eye(self.c.size)
+        orders = itertools.permutations(range(k)) if k else [()]
+        return np.stack(
+            [
+                np.stack(
+                    [self.c.of(self.problem._permuted(self.c.values(e), np.array(order, dtype=int))) for e in unit],
+                    axis=1,
+                )
+                if k
+                else unit
+                for order in orders
+            ]
+        )
+
+
+def _observed(program: pm.Model) -> dict[str, Any]:
+    """Observed values by the name of their variable."""
+    found = {}
+    for variable in program.observed_RVs:
+        value = program.rvs_to_values[variable]
+        found[str(variable.name)] = value.get_value() if hasattr(value, "get_value") else np.asarray(value.eval())
+    return found
+
+
+def _prior_density(program: pm.Model) -> Any:
+    """The program's log prior as a function of its parameters on their natural scale."""
+    import pytensor
+    from pymc.logprob.basic import conditional_logp
+
+    values = {v: v.clone() for v in program.free_RVs}
+    terms = conditional_logp(values).values()
+    potentials = program.replace_rvs_by_values(list(program.potentials)) if program.potentials else []
+    assert not potentials
+    total = sum(term.sum() for term in terms)
+    return pytensor.function(list(values.values()), total, mode="FAST_COMPILE", on_unused_input="ignore")
+
+
+def problem_of(pair: Pair, data: Any) -> PairProblem:
+    """Check a pair with its data, and make a problem of them; nothing long runs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        where a function and the program do not fit together; the message names the function, what it gave, and what to return
+    """
+    program = called(pair.model, "model", (), data)({})
+    if not hasattr(program, "free_RVs"):
+        raise TypeError(f"model returned {shown(program)}; return the pymc.Model")
+    if program.potentials and pair.log_prior is None:
+        raise ValueError(
+            "the program has a potential; give log_prior=, EM's side of the prior, with what the potential counts"
+        )
+    coordinates = coordinates_of(program)
+    names = coordinates.names
+    if unknown := [each for each in pair.exchangeable if each not in names]:
+        raise ValueError(f"exchangeable names {unknown[0]!r}; the program's parameters are {', '.join(names)}")
+    sizes = {coordinates.shapes[each][:1] for each in pair.exchangeable}
+    if len(sizes) > 1 or () in sizes:
+        raise ValueError(
+            f"exchangeable is {', '.join(pair.exchangeable)}, whose first axes differ; give parameters with one entry a component"
+        )
+    functions = {
+        of: called(function, of, names, data, skip=of == "m_step")
+        for of in ("log_likelihood", "em_step", "e_step", "m_step", "log_prior", "start")
+        if callable(function := getattr(pair, of))
+    }
+    asked = Declaration(
+        name=pair.name,
+        title=pair.title or pair.name,
+        question=pair.question,
+        dataset=pair.name,
+        description="the data of a pair",
+        unit="",
+        data=lambda dataset: data,
+    )
+    problem = PairProblem(pair, asked, program, coordinates, functions)
+    start = _tried(problem)
+    return replace(problem, constants=_constants(problem, start))
+
+
+def _constants(problem: PairProblem, start: Values) -> tuple[float, float]:
+    """What the program's log-likelihood and log prior are more than EM's everywhere; 0 where that is not the same everywhere."""
+    density, random, off = LogPosterior(problem.program), np.random.default_rng(0), []
+    x = np.clip(problem.space.of(start), -8, 8)
+    for _ in range(POINTS):
+        point = problem.space.values(x + 0.3 * random.normal(size=len(x)))
+        by_program = np.array(density.parts(density.unconstrained(problem.to_pymc(point)))[:2])
+        off.append(by_program - [problem.log_likelihood(point), problem.log_prior(point)])
+    middle = np.median(off, axis=0)
+    same = (np.abs(np.array(off) - middle) <= SAME_CONSTANT * np.maximum(1.0, np.abs(middle))).all(axis=0)
+    likelihood, prior = np.where(same & (np.abs(middle) > SAME_CONSTANT), middle, 0.0).tolist()
+    return likelihood, prior
+
+
+def _tried(problem: PairProblem) -> Values:
+    """See once that every function returns what it has to; where EM begins."""
+    start = problem.starts(0)[0]
+    problem.refuse_others(start)
+    height = problem.functions["log_likelihood"](start)
+    if np.ndim(height) or np.isnan(float(height)):
+        raise ValueError(f"log_likelihood returned {shown(height)} at the start; return one number, in nats")
+    after = problem.step(start)
+    problem.refuse_others(after)
+    told = problem.log_prior(start)
+    if np.isnan(told):
+        raise ValueError(f"log_prior returned {shown(told)} at the start; return one number, in nats")
+    return start
