@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from comparisons.own import Own
+    from comparisons.pair import Pair
+    from comparisons.pairs.own import OwnPair
     from comparisons.results.result import Result
     from comparisons.sampled import SampledResult
 
-__all__ = ["DEFAULT_SEED", "compare", "read", "run"]
+__all__ = ["DEFAULT_SEED", "Pair", "compare", "read", "run"]
 
 # The year of Do & Batzoglou's primer, the first example; any number would do.
 DEFAULT_SEED: Final = 2008
@@ -127,7 +129,8 @@ def compare(
     Parameters
     ----------
     data : path of a CSV, TSV, Parquet or Arrow file, a DataFrame of pandas, polars or Arrow, a mapping of columns, numbers
-        ``(n,)`` or ``(n, d)``, or a noun of `models`
+        ``(n,)`` or ``(n, d)``, or a noun of `models`; or a `Pair`, or its place as ``"FILE.py:NAME"``, whose data are the second
+        argument then
     family : one of ``comparisons families``, or a `models.family.Family` of your own, which may be told as ``"FILE.py:NAME"``; by
         the names of the columns where None, else measurements
     n_components : number of components; where None as many as there are labels. Call once for each of several.
@@ -162,9 +165,22 @@ def compare(
     --------
     >>> import comparisons
     >>> result = comparisons.compare("heights.csv", n_components=2, columns="height", labels="sex")  # doctest: +SKIP
+    >>> result = comparisons.compare(pair, [125, 18, 20, 34])  # doctest: +SKIP
     """
     from comparisons import own
+    from comparisons.pairs import own as own_pair
 
+    if own_pair.is_pair(data):
+        options = {"n_components": n_components, "columns": columns, "labels": labels, "counts": counts, "prior": prior}
+        others = {
+            "components": components,
+            "unit": unit,
+            "missing": missing,
+            "separator": separator,
+            "decimal": decimal,
+        }
+        pair = own_pair.declared(data, family, name=name, title=title, question=question, **options, **others)
+        return compare_declared(pair, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
     asked = own.declared(
         data,
         family,
@@ -188,7 +204,7 @@ def compare(
 
 
 def compare_declared(
-    asked: Own,
+    asked: Own | OwnPair,
     out: Path | str | None,
     *,
     seed: int,
@@ -198,7 +214,7 @@ def compare_declared(
     progress: Callable[[str], None],
     command: str | None = None,
 ) -> SampledResult:
-    """Compare own data that are read and declared, which ``command`` asked for; in Python where None."""
+    """Compare own data or a pair that are declared, which ``command`` asked for; in Python where None."""
     from comparisons import own, pipeline
 
     def whole() -> SampledResult:
@@ -216,6 +232,15 @@ def compare_declared(
         )
 
     return _with_report(asked.comparison.name, out, whole, progress)
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs NumPy when it is asked for."""
+    if name == "Pair":
+        from comparisons.pair import Pair
+
+        return Pair
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import CodeType
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 import numpy as np
 
@@ -192,7 +192,7 @@ class _Given:
 def _family(told: Any) -> tuple[Family | None, Kind | None]:
     """The family of one's own, where it is one, and the family as a comparison sees it, where one is named."""
     if isinstance(told, str) and from_file.is_place(told):
-        told = from_file.load(told)
+        told = from_file.load(told, Family, "family")
     if isinstance(told, Family):
         return told, families.of_family(told)
     if told is None:
@@ -228,8 +228,13 @@ def _names(n: int | None, given: Sequence[str] | None, labelled: Sequence[str] |
 
 def _code(family: Family) -> str:
     """A digest of what a family of one's own does: its numbers, its functions, and the files that these stand in."""
-    digest = hashlib.sha256(repr(sorted(family.parameters.items())).encode())
-    for function in (family.scipy, family.pymc, family.m_step):
+    return code_of((family.scipy, family.pymc, family.m_step), repr(sorted(family.parameters.items())))
+
+
+def code_of(functions: Sequence[Any], told: str = "") -> str:
+    """A digest of what functions do, and of the files that they stand in."""
+    digest = hashlib.sha256(told.encode())
+    for function in functions:
         code = getattr(function, "__code__", None)
         digest.update(repr(function).encode() if code is None else repr(_instructions(code)).encode())
         if code is not None and Path(code.co_filename).is_file():
@@ -277,6 +282,14 @@ def _in_python(value: Any) -> str:
     return repr(str(value) if isinstance(value, Path) else plain(value))
 
 
-def key_of(own: Own) -> str:
+class Told(Protocol):
+    """What a comparison is decided by beside data, settings and sources."""
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """In the words of JSON."""
+
+
+def key_of(own: Told) -> str:
     """What decides the comparison beside data, settings and sources."""
     return json.dumps(own.told, sort_keys=True)

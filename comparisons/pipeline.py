@@ -21,6 +21,8 @@ from comparisons.families.mixtures import MixtureProblem
 from comparisons.judgement import Clock, judge
 from comparisons.labels import label_free
 from comparisons.model_fit import model_checks
+from comparisons.pair import PairDeclaration
+from comparisons.pairs.problem import problem_of
 from comparisons.posterior.nuts import SAMPLER, TARGET_ACCEPT, TUNE, nothing_drawn, stored
 from comparisons.problem import Fit, Problem
 from comparisons.results import provenance, store
@@ -56,13 +58,13 @@ def run(
     progress: Callable[[str], None],
 ) -> SampledResult:
     """Run one comparison of the catalogue; see `comparisons.run`."""
-    comparison = catalogue.declaration(name)
+    comparison = catalogue.declared(name)
     dataset = datasets.load(comparison.dataset)
     return run_declared(comparison, dataset, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
 
 
 def run_declared(
-    comparison: Comparison,
+    comparison: Declaration,
     dataset: datasets.Dataset,
     out: Path | str | None,
     *,
@@ -99,7 +101,7 @@ def run_declared(
 
 
 def compare(
-    comparison: Comparison,
+    comparison: Declaration,
     dataset: datasets.Dataset,
     key: str,
     *,
@@ -118,7 +120,7 @@ def compare(
     """
     checked_settings(seed, draws, chains)
     rows = comparison.data(dataset)
-    problem = families.problem(comparison, rows)
+    problem = _problem(comparison, rows)
     settings = {"seed": seed, "draws": draws, "chains": chains}
     return compared(problem, rows, dataset, key, **settings, progress=progress, command=command)
 
@@ -269,8 +271,18 @@ def _surface(problem: Problem, fit: Fit, values: dict[str, Floats], table: list[
 
 def structure(name: str) -> tuple[Any, ...]:
     """What decides the PyMC graph of a comparison of the catalogue."""
-    comparison = catalogue.declaration(name)
+    comparison = catalogue.declared(name)
+    if isinstance(comparison, PairDeclaration):
+        return (comparison.name,)
+    assert isinstance(comparison, Comparison)
     return families.problem(comparison, comparison.data(datasets.load(comparison.dataset))).structure
+
+
+def _problem(comparison: Declaration, rows: Any) -> Problem:
+    if isinstance(comparison, PairDeclaration):
+        return problem_of(comparison, rows)
+    assert isinstance(comparison, Comparison)
+    return families.problem(comparison, rows)
 
 
 def _data(problem: Problem, dataset: datasets.Dataset) -> Data:

@@ -17,7 +17,7 @@ from comparisons.families import from_file
 from em.general import GeneralMixture, family_mixture
 from em.uncertainty.curvature import curvature
 from models import LogPosterior
-from models.family import Rows
+from models.family import Family, Rows
 from models.family import family_mixture as family_model
 from models.inputs import Floats
 
@@ -28,7 +28,7 @@ TURTLES = np.loadtxt(EXAMPLES / "turtles.csv", delimiter=",", skiprows=1)
 
 
 def example(name: str) -> Any:
-    return from_file.load(f"{EXAMPLES / name}.py:{name}")
+    return from_file.load(f"{EXAMPLES / name}.py:{name}", Family, "family")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from comparisons.declaration import Comparison
+    from comparisons.declaration import Comparison, Declaration
 
 # In the order in which they are listed and run.
 NAMES = (
@@ -36,6 +36,7 @@ NAMES = (
     "faithful-2d-diagonal",
     "galaxies",
     "simulated-mixture",
+    "linkage",
 )
 
 
@@ -53,7 +54,16 @@ def names() -> tuple[str, ...]:
 
 
 def declaration(name: str) -> Comparison:
-    """Load one declaration by name.
+    """Load the declaration of a mixture by name; else as `declared`."""
+    from comparisons.declaration import Comparison
+
+    comparison = declared(name)
+    assert isinstance(comparison, Comparison), f"{name} is no mixture"
+    return comparison
+
+
+def declared(name: str) -> Declaration:
+    """Load one declaration by name, of a mixture or of a pair.
 
     Raises
     ------
@@ -64,7 +74,7 @@ def declaration(name: str) -> Comparison:
         near = difflib.get_close_matches(str(name)[:200], NAMES, n=1, cutoff=0.5)
         meant = f"did you mean {near[0]!r}?" if near else f"`comparisons list` tells all {len(NAMES)}"
         raise UnknownComparison(f"there is no comparison {_quoted(name)}; {meant}")
-    comparison: Comparison = import_module(f"comparisons.catalogue.{name.replace('-', '_')}").COMPARISON
+    comparison: Declaration = import_module(f"comparisons.catalogue.{name.replace('-', '_')}").COMPARISON
     return comparison
 
 
@@ -76,4 +86,4 @@ def _quoted(name: object) -> str:
 
 def questions() -> dict[str, str]:
     """Every comparison with the question it asks."""
-    return {name: declaration(name).question for name in NAMES}
+    return {name: declared(name).question for name in NAMES}

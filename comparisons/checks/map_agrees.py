@@ -79,7 +79,8 @@ def same_mode(height: float, maximum: Maximum, distance: float, flat: bool) -> C
         f"The values agree to {abs(difference):.1e} nats, but the parameters lie {distance:.3g} "
         f"{'nats in the log probability of a row' if flat else 'standard errors'} apart.",
         "comparison",
-        "Two modes of one height, or parameters that are read differently: compare them one by one.",
+        "Two modes of one height, or parameters that are read differently: compare them one by one; of a pair, name exchangeable "
+        "components.",
     )
 
 

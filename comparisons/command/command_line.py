@@ -69,7 +69,11 @@ def _known(context: click.Context, parameter: click.Parameter, names: Sequence[s
 
     names = [names] if isinstance(names, str) else names or ()
     for name in names:
-        if name.endswith(".toml") or own_data.is_stored(name, context.params.get("out") or Path(RESULTS)):
+        if (
+            name.endswith(".toml")
+            or own_data.is_pair(name)
+            or own_data.is_stored(name, context.params.get("out") or Path(RESULTS))
+        ):
             continue
         if name not in catalogue.names():
             if Path(name).is_file():
@@ -87,7 +91,7 @@ def _known(context: click.Context, parameter: click.Parameter, names: Sequence[s
     short_help="Run comparisons, write results and reports.",
     epilog="Exit status: 0 fine; 1 some verdict is wrong; 2 wrong use; 3 some is inconclusive; 4 some crashed.",
 )
-@click.argument("names", metavar="[NAME | FILE.toml]...", nargs=-1, callback=_known)
+@click.argument("names", metavar="[NAME | FILE.toml | FILE.py:PAIR]...", nargs=-1, callback=_known)
 @own_data.options
 @click.option(
     "--out", type=DIRECTORY, default=RESULTS, show_default=True, is_eager=True, help="Directory of results and reports."
@@ -116,7 +120,8 @@ def run(
 ) -> None:
     """Run comparisons of the catalogue, all of them where none is named, or one of your own data.
 
-    Your own data are a FILE.toml (comparisons init writes one), the NAME of their stored result, or --data with its options:
+    Your own data are a FILE.toml (comparisons init writes one), the NAME of their stored result, or --data with its options; your
+    own EM with your own PyMC program is a comparisons.Pair in FILE.py:
 
     comparisons run --data heights.csv --column height --labels sex --components 2
 
@@ -131,9 +136,12 @@ def run(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.UsageError(f"--out {out} cannot be made: {error.strerror}") from error
-    chosen = [name for name in names if name in catalogue.names()] or ([] if asked else list(catalogue.names()))
+    settings = {"seed": seed, "draws": draws, "chains": chains}
+    own_pairs = own_data.pairs(context, names, out, settings, fresh=fresh)
+    chosen = [name for name in names if name in catalogue.names()]
+    chosen = chosen or ([] if asked or own_pairs else list(catalogue.names()))
     tasks = [processes.Task(name, out, seed, draws, chains, fresh, structure(name)) for name in chosen]
-    tasks += own_data.tasks(asked, out, {"seed": seed, "draws": draws, "chains": chains}, fresh=fresh)
+    tasks += [*own_pairs, *own_data.tasks(asked, out, settings, fresh=fresh)]
     numbers = own_data.compare_numbers(asked, out, seed, fresh=fresh)
     try:
         with progress.shown(len(tasks)) as show:

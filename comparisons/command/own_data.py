@@ -131,6 +131,29 @@ def pointed(error: click.UsageError) -> click.UsageError:
     return error
 
 
+def is_pair(name: str) -> bool:
+    """Whether a name is the place of a `comparisons.Pair`."""
+    return ".py:" in name
+
+
+def pairs(
+    context: click.Context, names: Sequence[str], out: Path, settings: Mapping[str, Any], *, fresh: bool
+) -> list[Task]:
+    """The pairs among the names, read and checked, each as what there is to run."""
+    from comparisons.command.processes import Task
+
+    found = []
+    for name in filter(is_pair, names):
+        from comparisons.pairs import own
+
+        with refused(context):
+            asked = own.declared(name)
+        found.append(
+            Task(asked.comparison.name, out, **settings, fresh=fresh, own={"data": name}, command=asked.command)
+        )
+    return found
+
+
 def is_stored(name: str, out: Path | None) -> bool:
     """Whether there is a result of this name, of the catalogue or not."""
     from comparisons.results.files import directory_name
@@ -149,7 +172,7 @@ def asked(context: click.Context, names: Sequence[str], own: Mapping[str, Any], 
     from comparisons import catalogue
 
     given = _given(own)
-    mine = [name for name in names if name not in catalogue.names()]
+    mine = [name for name in names if name not in catalogue.names() and not is_pair(name)]
     if "data" in given:
         if names:
             raise click.UsageError(f"--data and {names[0]} are two things to do; ask for one at a time", context)

@@ -71,12 +71,16 @@ def compare(
         rows than components.
     """
     if isinstance(asked, str):
-        comparison = catalogue.declaration(asked)
+        comparison = catalogue.declared(asked)
         dataset = datasets.load(comparison.dataset)
         told = command or f"comparisons components {asked}"
     else:
         comparison, dataset = asked.comparison, asked.dataset
         told = command or "comparisons.components.comparing.compare, in Python"
+    if not isinstance(comparison, Comparison):
+        raise NoQuestion(
+            f"{comparison.name} is a pair of an EM and a program, which have no number of components to ask for"
+        )
     most = max(comparison.n_components + 1, LEAST) if most is None else most
     base = refuse(comparison, dataset, most)
     started, began = datetime.now(UTC), time.perf_counter()

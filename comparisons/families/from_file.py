@@ -1,4 +1,4 @@
-"""A family of somebody's own from the file that it stands in, told as ``FILE.py:NAME``."""
+"""What somebody wrote, a family or a pair, from the file that it stands in, told as ``FILE.py:NAME``."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from em.conformance.telling import telling
-from models.family import Family
 from models.inputs import some_of
 
 PLACE = re.compile(r"(?P<file>.+\.py)(:(?P<name>.*))?")
 
 
 def is_place(told: str) -> bool:
-    """Whether a family is told by its file."""
+    """Whether something is told by its file."""
     return PLACE.fullmatch(told) is not None
 
 
-def load(told: str) -> Family:
-    """Read the file and take the family from it.
+def load[T](told: str, kind: type[T], word: str) -> T:
+    """Read the file and take from it what has this name and is of this ``kind``, called by a ``word`` in messages.
 
     Raises
     ------
     ValueError
-        for a file that is not there or stops with an error, told with its line, or has no such family
+        for a file that is not there or stops with an error, told with its line, or has no such thing
     """
     found = PLACE.fullmatch(told)
     assert found is not None
     path, name = Path(found["file"]), found["name"] or ""
     if not path.is_file():
-        raise ValueError(f"family is {told!r}, but there is no file {path}")
+        raise ValueError(f"{word} is {told!r}, but there is no file {path}")
     content = path.read_bytes()
-    there = _families(path.resolve(), content)
+    there = {each: value for each, value in _named(path.resolve(), content).items() if isinstance(value, kind)}
     if name in there:
         return there[name]
     if not name:
-        raise ValueError(f"{path} has {some_of(there) or 'no family'}; tell which, as {path}:NAME")
+        raise ValueError(f"{path} has {some_of(there) or f'no {word}'}; tell which, as {path}:NAME")
     near = difflib.get_close_matches(name, list(there), n=1, cutoff=0.4)
     meant = f"did you mean {path}:{near[0]}?" if near else f"it has {some_of(there) or 'none'}"
-    raise ValueError(f"{path} has no models.family.Family called {name!r}; {meant}")
+    raise ValueError(f"{path} has no {kind.__module__}.{kind.__name__} called {name!r}; {meant}")
 
 
 @cache
-def _families(path: Path, content: bytes) -> dict[str, Family]:
-    """All families in a file, read once while its content is the same."""
-    module = ModuleType(f"family_in_{path.stem}")
+def _named(path: Path, content: bytes) -> dict[str, Any]:
+    """All that has a name in a file, read once while its content is the same."""
+    module = ModuleType(f"own_in_{path.stem}")
     module.__file__ = str(path)
     # Where classes look for the names in their annotations.
     sys.modules[module.__name__] = module
     with telling(path.name, path):
         exec(compile(content, path, "exec"), vars(module))
-    return {name: value for name, value in vars(module).items() if isinstance(value, Family)}
+    return dict(vars(module))

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from comparisons.pair import Values
 from comparisons.pairs.coordinates import FARTHEST, Coordinates
-from comparisons.pairs.pair import Values
 from em.ascent.climb import ObjectiveDecreased
 from em.differences import Function, expanded, maximised, right_steps
 from em.search.optima import Mode

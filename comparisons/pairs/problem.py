@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from comparisons.capabilities import Unconstrained
-from comparisons.declaration import Declaration
+from comparisons.pair import Pair, PairDeclaration, Values
 from comparisons.pairs.ascent import Errors, Objective, PairFit, Run, curvature, errors, run, status_of
+from comparisons.pairs.calling import Called, called, values_of
 from comparisons.pairs.coordinates import Coordinates, coordinates_of
-from comparisons.pairs.pair import Called, Pair, Values, called, values_of
 from comparisons.problem import Problem
 from comparisons.results.result import NOTES, Model
 from comparisons.results.strict_json import number
@@ -52,8 +52,7 @@ class Setup:
     prior : what `fit` takes for the posterior mode
     """
 
-    pair: Pair
-    comparison: Declaration
+    comparison: PairDeclaration
     program: pm.Model
     space: Coordinates
     functions: dict[str, Called]
@@ -68,6 +67,11 @@ class PairProblem(Setup, Problem):
     """See `comparisons.problem.Problem`; made by `problem_of`."""
 
     __slots__ = ()
+
+    @property
+    def pair(self) -> Pair:
+        """The EM and the program."""
+        return self.comparison.pair
 
     # The declaration
 
@@ -341,6 +345,11 @@ class PairProblem(Setup, Problem):
         drawn = self._drawn(n, int(random.integers(2**31)))
         return None if drawn is None else self.in_order(drawn)
 
+    def prior_is_flat(self) -> bool:
+        random = np.random.default_rng(0)
+        told = [self.log_prior(self.space.values(random.normal(size=self.space.size))) for _ in range(POINTS)]
+        return bool(np.ptp(told) <= SAME_CONSTANT)
+
     def _drawn(self, n: int, seed: int) -> Values | None:
         """``n`` draws of the program's prior; None where it has none."""
         import pymc as pm
@@ -431,14 +440,15 @@ def _prior_density(program: pm.Model) -> Any:
     return pytensor.function(list(values.values()), total, mode="FAST_COMPILE", on_unused_input="ignore")
 
 
-def problem_of(pair: Pair, data: Any) -> PairProblem:
-    """Check a pair with its data, and make a problem of them; nothing long runs.
+def problem_of(comparison: PairDeclaration, data: Any) -> PairProblem:
+    """Check a declared pair with its data, and make a problem of them; nothing long runs.
 
     Raises
     ------
     TypeError, ValueError
         where a function and the program do not fit together; the message names the function, what it gave, and what to return
     """
+    pair = comparison.pair
     program = called(pair.model, "model", (), data)({})
     if not hasattr(program, "free_RVs"):
         raise TypeError(f"model returned {shown(program)}; return the pymc.Model")
@@ -460,16 +470,7 @@ def problem_of(pair: Pair, data: Any) -> PairProblem:
         for of in ("log_likelihood", "em_step", "e_step", "m_step", "log_prior", "start")
         if callable(function := getattr(pair, of))
     }
-    asked = Declaration(
-        name=pair.name,
-        title=pair.title or pair.name,
-        question=pair.question,
-        dataset=pair.name,
-        description="the data of a pair",
-        unit="",
-        data=lambda dataset: data,
-    )
-    problem = PairProblem(pair, asked, program, coordinates, functions)
+    problem = PairProblem(comparison, program, coordinates, functions)
     start = _tried(problem)
     return replace(problem, constants=_constants(problem, start))
 

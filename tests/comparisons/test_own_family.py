@@ -7,8 +7,9 @@ import pytest
 import comparisons
 from comparisons.datasets import load
 from comparisons.families import from_file
+from models.family import Family
 
-WEIBULLS = from_file.load(f"{Path(__file__).parents[2] / 'examples' / 'weibulls.py'}:weibulls")
+WEIBULLS = from_file.load(f"{Path(__file__).parents[2] / 'examples' / 'weibulls.py'}:weibulls", Family, "family")
 
 
 @pytest.mark.sampling

@@ -11,6 +11,7 @@ import pytest
 
 from comparisons import own
 from comparisons.families import from_file
+from models.family import Family
 
 FAMILY = """\
 import pymc as pm
@@ -63,7 +64,7 @@ def test_the_file_decides_whether_a_result_is_used_again(folder: Path) -> None:
 
 
 def test_a_family_given_in_python_is_known_by_its_functions(folder: Path) -> None:
-    first, second = (from_file.load("mine.py:exponentials") for _ in range(2))
+    first, second = (from_file.load("mine.py:exponentials", Family, "family") for _ in range(2))
     assert own.key_of(declared(family=first)) == own.key_of(declared(family=second)) == own.key_of(declared())
     assert declared(family=first).command.startswith(
         "comparisons.compare('waits.csv', family=Family(name='exponentials')"

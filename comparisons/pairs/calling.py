@@ -1,0 +1,97 @@
+"""The functions of a pair, called by the names of their arguments, and what they return."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from comparisons.pair import PRIOR, Values
+from models.inputs import shown
+
+
+def arguments(
+    function: Callable[..., Any], of: str, names: tuple[str, ...], data: Any, skip: int = 0
+) -> dict[str, str]:
+    """By argument of a function what it gets: a parameter's name, ``PRIOR``, or the data (empty) or an entry of theirs.
+
+    ``names`` are those of the parameters, ``of`` the function's name, ``skip`` how many leading arguments are told anyhow.
+
+    Raises
+    ------
+    ValueError
+        for an argument that is neither, where the data are no mapping, and one without a name
+    """
+    told: dict[str, str] = {}
+    wanted = list(inspect.signature(function).parameters.values())[skip:]
+    others = [a.name for a in wanted if a.name not in (*names, PRIOR) and a.default is a.empty]
+    entries = isinstance(data, Mapping)
+    for argument in wanted:
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD, argument.POSITIONAL_ONLY):
+            raise ValueError(
+                f"{of} takes {argument}; name its arguments: parameters as {', '.join(names)}, and the data"
+            )
+        if argument.name in names or argument.name == PRIOR:
+            told[argument.name] = argument.name
+        elif argument.name in others:
+            told[argument.name] = f"data:{argument.name}" if entries and argument.name in data else "data:"
+    if not entries and len(others) > 1:
+        raise ValueError(
+            f"{of} has the arguments {', '.join(others)} beside the parameters {', '.join(names)}, but the data are one value; "
+            "give the data as a mapping with these names, or name parameters as the program does"
+        )
+    if entries and (unknown := [each for each in others if each not in data]) and len(others) > 1:
+        raise ValueError(f"{of} has the argument {unknown[0]}, which is no parameter and no entry of the data")
+    return told
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Called:
+    """A function of a pair, called by name."""
+
+    function: Callable[..., Any]
+    told: dict[str, str]
+    data: Any
+
+    def __call__(self, values: Mapping[str, Any], *leading: Any, prior: bool = False) -> Any:
+        """Call it with the parameters, the data, and ``leading`` arguments before them."""
+        given = {
+            argument: prior
+            if what == PRIOR
+            else (self.data[what[5:]] if what[5:] else self.data)
+            if what.startswith("data:")
+            else values[what]
+            for argument, what in self.told.items()
+        }
+        return self.function(*leading, **given)
+
+
+def called(function: Callable[..., Any], of: str, names: tuple[str, ...], data: Any, skip: int = 0) -> Called:
+    """Give a function of a pair as one of the parameters' values; see `arguments`."""
+    return Called(function, arguments(function, of, names, data, skip), data)
+
+
+def values_of(returned: Any, of: str, shapes: Mapping[str, tuple[int, ...]]) -> Values:
+    """What a function of a pair returned, by parameter, each of the program's shape.
+
+    Raises
+    ------
+    ValueError
+        where names or shapes are others; the message says which and what to return
+    """
+    if not isinstance(returned, Mapping):
+        if len(shapes) > 1:
+            raise ValueError(f"{of} returned {shown(returned)}; return a mapping with {', '.join(shapes)}")
+        returned = dict.fromkeys(shapes, returned)
+    if set(returned) != set(shapes):
+        raise ValueError(
+            f"{of} returned values for {', '.join(map(str, returned))}; the program has {', '.join(shapes)}"
+        )
+    found = {name: np.asarray(returned[name], dtype=float) for name in shapes}
+    for name, shape in shapes.items():
+        if found[name].shape != shape:
+            raise ValueError(f"{of} returned {name} of shape {found[name].shape}; the program has {shape}")
+    return found

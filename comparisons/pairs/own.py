@@ -1,0 +1,85 @@
+"""A pair with its data as a comparison: checked and declared, with all that asks for the same again."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from comparisons import catalogue
+from comparisons.datasets import Dataset
+from comparisons.families import from_file
+from comparisons.own import code_of
+from comparisons.pair import FUNCTIONS, Pair, PairDeclaration
+from comparisons.pairs.problem import problem_of
+from models.inputs import shown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnPair:
+    """A pair, ready to run; attributes as of `comparisons.own.Own`."""
+
+    comparison: PairDeclaration
+    dataset: Dataset
+    told: dict[str, Any]
+    command: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """Data that are there already."""
+
+    data: Any
+
+    def __call__(self, dataset: Dataset) -> Any:
+        return self.data
+
+
+def is_pair(told: Any) -> bool:
+    """Whether a pair is told, by itself or by the file that it stands in."""
+    return isinstance(told, Pair) or (isinstance(told, str) and from_file.is_place(told))
+
+
+def declared(told: Pair | str, data: Any = None, **others: Any) -> OwnPair:
+    """Check a pair with its data, and say what is compared.
+
+    Parameters
+    ----------
+    told : the pair, or its place as ``"FILE.py:NAME"``
+    data : its data; those of the pair where None
+    others : ``name``, ``title`` and ``question`` in place of the pair's
+
+    Raises
+    ------
+    TypeError, ValueError
+        for what does not fit; see `comparisons.pairs.problem.problem_of`
+    """
+    pair = told if isinstance(told, Pair) else from_file.load(told, Pair, "pair")
+    texts = {key: others.pop(key, None) or getattr(pair, key) for key in ("name", "title", "question")}
+    if strange := next((key for key, value in others.items() if value is not None), None):
+        raise ValueError(f"{strange} is for mixtures of a family; of a pair give data, name, title and question")
+    data = pair.data if data is None else data
+    if data is None:
+        raise ValueError("the pair has no data; give them as the second argument, or as data= of the Pair")
+    name = texts["name"]
+    if name in catalogue.names():
+        raise ValueError(f"name is {shown(name)}, which is a comparison of the catalogue; give another one")
+    comparison = PairDeclaration(
+        pair=pair,
+        name=name,
+        title=texts["title"] or name,
+        question=texts["question"],
+        dataset=name,
+        description=f"The data of {name}.",
+        unit="",
+        data=Given(data),
+        prior_reason="As the program says.",
+    )
+    problem_of(comparison, data)
+    dataset = Dataset(name, "Data given with the pair.", {}, hashlib.sha256(pickle.dumps(data)).hexdigest())
+    functions = [getattr(pair, each) for each in FUNCTIONS]
+    decides = {"family": "own program", "code": code_of(functions), "texts": texts}
+    asked = f"comparisons run {shlex.quote(told)}" if isinstance(told, str) else f"comparisons.compare({name})"
+    return OwnPair(comparison, dataset, decides, asked)
