@@ -193,17 +193,22 @@ class PairProblem(Setup, Problem):
         return tuple(name for block in self.space.blocks for name in self._labels(block.name, block.shape))
 
     def _labels(self, name: str, shape: tuple[int, ...]) -> list[str]:
-        if not shape:
-            return [name]
-        dims = self.program.named_vars_to_dims.get(name, ())
-        told = [
-            [str(each) for each in self.program.coords[dim]]
-            if (dim := (dims[axis] if axis < len(dims) else None)) is not None
-            and self.program.coords.get(dim) is not None
-            else [str(k + 1) for k in range(size)]
-            for axis, size in enumerate(shape)
-        ]
-        return [f"{name}[{', '.join(labels)}]" for labels in itertools.product(*told)]
+        """A name for each number: the parameter's, and in brackets what the program calls its place, or its number from 1."""
+        along = self.coordinates
+        labels = itertools.product(*(along[dim] for dim in self._dims(name, shape)))
+        return [f"{name}[{', '.join(each)}]" if each else name for each in labels]
+
+    def _dims(self, name: str, shape: tuple[int, ...]) -> list[str]:
+        told = self.program.named_vars_to_dims.get(name, (None,) * len(shape))
+        return [dim or f"{name}_dim_{axis}" for axis, dim in enumerate(told)]
+
+    @property
+    def coordinates(self) -> dict[str, list[str]]:
+        return {
+            dim: [str(each) for each in self.program.coords.get(dim) or range(1, size + 1)]
+            for block in self.space.blocks
+            for dim, size in zip(self._dims(block.name, block.shape), block.shape, strict=True)
+        }
 
     @property
     def n_free(self) -> int:

@@ -160,6 +160,7 @@ def test_exchangeable_components_are_put_in_order_and_the_fit_is_that_of_this_pa
     np.testing.assert_allclose(fit.standard_errors.values["p"], ours.standard_errors.head_probabilities, rtol=1e-5)
     np.testing.assert_allclose(fit.standard_errors.values["w"], ours.standard_errors.weights, rtol=1e-5)
     assert found.names == ("p[A]", "p[B]", "w[A]", "w[B]")
+    assert found.coordinates == {"coin": ["A", "B"]}
     told = found.unconstrained
     x = np.random.default_rng(1).normal(size=(3, found.n_free))
     same, swapped = told.labellings()
@@ -169,6 +170,24 @@ def test_exchangeable_components_are_put_in_order_and_the_fit_is_that_of_this_pa
     ordered = found.in_order(draws)
     np.testing.assert_array_equal(ordered["p"], [[0.2, 0.7], [0.1, 0.3]])
     np.testing.assert_array_equal(ordered["w"], [[0.6, 0.4], [0.5, 0.5]])
+
+
+def test_places_without_a_name_are_numbered_from_1_in_quantities_and_draws() -> None:
+    def program(y: Any) -> pm.Model:
+        with pm.Model() as model:
+            pm.Normal("y", pm.Normal("mean", shape=2), 1.0, observed=y)
+        return model
+
+    pair = Pair(
+        model=program,
+        log_likelihood=lambda mean, y: -0.5 * float(((y - mean) ** 2).sum()),
+        em_step=lambda mean, y: y.mean(axis=0),
+        log_prior=lambda mean: -0.5 * float((mean**2).sum()),
+    )
+    found = problem(pair, np.array([[1.0, 2.0], [2.0, 4.0]]))
+    assert found.names == ("mean[1]", "mean[2]")
+    assert found.coordinates == {"mean_dim_0": ["1", "2"]}
+    assert found.constants == pytest.approx((-2 * np.log(2 * np.pi), -np.log(2 * np.pi)), abs=1e-6)
 
 
 BLOCKS = (
