@@ -18,7 +18,7 @@ type Values = dict[str, Floats]
 
 # An argument of this name tells a step whether the prior is part of what it maximises.
 PRIOR = "prior"
-FUNCTIONS = ("model", "log_likelihood", "em_step", "e_step", "m_step", "log_prior", "start", "stop")
+FUNCTIONS = ("model", "log_likelihood", "em_step", "e_step", "m_step", "log_prior", "start", "stop", "complete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,6 +49,9 @@ class Pair:
         program's prior
     stop : of the parameters before and after a step, whether to stop; where left out EM goes on until its objective no longer
         rises by more than 1e-12 nats
+    complete : for `comparisons.audit`, of what ``e_step`` returns as the first argument, parameters and data: the complete-data
+        log density with the latent variables as expected, up to a constant; of a program with a ``pm.Mixture`` it is known
+    generalised : whether the M-step only raises the expected complete-data log density, and need not maximise it
     exchangeable : names of the parameters, components along their first axis, whose components can change places; draws and
         estimates are put in ascending order of the first of them
     data : those that ``compare`` takes where it is given none, as for ``comparisons run FILE.py:NAME``
@@ -68,6 +71,8 @@ class Pair:
     log_prior: Callable[..., float] | None = None
     start: Callable[..., Mapping[str, Any]] | Mapping[str, Any] | None = None
     stop: Callable[[Values, Values], bool] | None = None
+    complete: Callable[..., float] | None = None
+    generalised: bool = False
     exchangeable: tuple[str, ...] = ()
     data: Any = None
     name: str = "pair"

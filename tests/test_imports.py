@@ -187,6 +187,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "comparisons.missing_rows",
     ),
     ("comparisons.pairs",),
+    ("comparisons.auditing",),
     ("comparisons.posterior",),
     ("comparisons.checks", "comparisons.summary", "comparisons.labels", "comparisons.model_fit"),
     ("comparisons.judgement",),

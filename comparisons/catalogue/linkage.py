@@ -35,6 +35,11 @@ def m_step(made: float, animals: Floats) -> float:
     return float((made + animals[3]) / (made + animals[1:].sum()))
 
 
+def complete(made: float, theta: float, animals: Floats) -> float:
+    """Log-likelihood of the five kinds, had they been seen, with the count that was not in its place."""
+    return float((made + animals[3]) * np.log(theta) + (animals[1] + animals[2]) * np.log(1 - theta))
+
+
 def program(animals: Floats) -> pm.Model:
     """The same model as a PyMC program."""
     import pymc as pm
@@ -70,6 +75,7 @@ LINKAGE = Pair(
     log_likelihood=log_likelihood,
     e_step=e_step,
     m_step=m_step,
+    complete=complete,
     name="linkage",
 )
 

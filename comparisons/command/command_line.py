@@ -1,4 +1,4 @@
-"""The command ``comparisons``: list, run, components, report, show.
+"""The command ``comparisons``: list, run, components, audit, report, show.
 
 Exit status of ``run``: 0 every verdict reached and none ``wrong`` or ``inconclusive``; 1 some verdict is ``wrong``;
 2 wrong use, or a file that cannot be read or written; 3 some is ``inconclusive`` and none ``wrong``; 4 some comparison
@@ -226,6 +226,27 @@ def components(
         click.echo(record.encode(found), nl=False)
     else:
         terminal.print_components(found)
+
+
+@main.command(short_help="Is each step of your own EM right?")
+@click.argument("place", metavar="FILE.py:PAIR")
+@SEED
+def audit(place: str, seed: int) -> None:
+    """Try each step of the EM of a comparisons.Pair: E-step, M-step, objective, prior, start and rule to stop.
+
+    Each is held against the complete-data log density of its PyMC program. Exit status: 0 nothing found; 1 something found;
+    2 wrong use.
+    """
+    import comparisons
+
+    if not own_data.is_pair(place):
+        raise click.UsageError(f"{place} is no place of a pair; tell it as FILE.py:NAME")
+    try:
+        found = comparisons.audit(place, seed=seed)
+    except (ValueError, TypeError) as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(str(found))
+    sys.exit(0 if found.sound else WRONG)
 
 
 @main.command("report", short_help="Write reports again, from result files alone.")

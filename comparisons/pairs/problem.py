@@ -471,8 +471,8 @@ def problem_of(comparison: PairDeclaration, data: Any) -> PairProblem:
             f"exchangeable is {', '.join(pair.exchangeable)}, whose first axes differ; give parameters with one entry a component"
         )
     functions = {
-        of: called(function, of, names, data, skip=of == "m_step")
-        for of in ("log_likelihood", "em_step", "e_step", "m_step", "log_prior", "start")
+        of: called(function, of, names, data, skip=of in ("m_step", "complete"))
+        for of in ("log_likelihood", "em_step", "e_step", "m_step", "log_prior", "start", "complete")
         if callable(function := getattr(pair, of))
     }
     problem = PairProblem(comparison, program, coordinates, functions)

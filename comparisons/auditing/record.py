@@ -1,0 +1,61 @@
+"""What an audit found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault of an EM.
+
+    Attributes
+    ----------
+    step : "E-step", "M-step", or "step" where these cannot be told apart; "objective", "start", "stop rule"
+    parameter : which one is off, empty where none is
+    size : in the unit that ``told`` names
+    told : a sentence
+    slip : the likely one, empty where none of the list fits
+    """
+
+    step: str
+    parameter: str
+    size: float
+    told: str
+    slip: str
+
+    def __str__(self) -> str:
+        """In one line, the likely slip last."""
+        slip = f" Likely slip: {self.slip}." if self.slip else ""
+        return f"{self.step}{f', {self.parameter}' if self.parameter else ''}: {self.told}.{slip}"
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Every step of an EM, tried.
+
+    Attributes
+    ----------
+    name : of the pair
+    findings : what is wrong, empty where nothing was found
+    looked_at, not_looked_at : what was tried, and what could not be and why
+    """
+
+    name: str
+    findings: list[Finding]
+    looked_at: list[str]
+    not_looked_at: list[str]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def __str__(self) -> str:
+        """As printed: findings first."""
+        lines = [f"{self.name}: {'no fault was found' if self.sound else f'{len(self.findings)} found'}"]
+        lines += [f"  * {each}" for each in self.findings]
+        lines += [f"  looked at: {each}" for each in self.looked_at]
+        return "\n".join([*lines, *(f"  not looked at: {each}" for each in self.not_looked_at)])
+
+    __repr__ = __str__

@@ -1,0 +1,100 @@
+"""Slips that people make in an M-step or E-step, each with what it would return: the one that a step did return is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.inputs import Floats
+
+type Values = dict[str, Floats]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """One step from one point.
+
+    Attributes
+    ----------
+    before, right : parameters before the step, and after it if it is right
+    r : ``(n, K)`` responsibilities; None where the complete-data log density is the pair's own
+    unweighted : the same as if all weights were equal
+    best : parameters that maximise the expected complete-data log density under responsibilities ``(n, K)``, with a multiple of
+        the log prior and of the log Jacobian of unbounded coordinates added, and some parameters ``held``
+    kinds : domain of each parameter, as in `comparisons.pairs.coordinates.Block`
+    prior : whether the prior is part of the step
+    """
+
+    before: Values
+    right: Values
+    r: Floats | None
+    unweighted: Floats | None
+    best: Callable[..., Values]
+    kinds: dict[str, str]
+    prior: bool
+
+
+def of_e_step(place: Place) -> Iterator[tuple[str, Floats]]:
+    """Wrong responsibilities, each with the slip that makes them."""
+    if place.r is None or place.unweighted is None:
+        return
+    yield "the weights are forgotten in the E-step", place.unweighted
+    yield (
+        "hard assignment: each row goes whole to its likeliest component",
+        np.eye(place.r.shape[1])[place.r.argmax(axis=1)],
+    )
+    yield "responsibilities belong to another row", np.roll(place.r, 1, axis=0)
+    yield "responsibilities belong to another row", np.roll(place.r, -1, axis=0)
+    yield "components are exchanged", place.r[:, ::-1]
+    for row, word in ((0, "first"), (-1, "last")):
+        without = place.r.copy()
+        without[row] = 0.0
+        yield f"the {word} row is left out", without
+
+
+def of_parameters(place: Place) -> Iterator[tuple[str, str, Values]]:
+    """The step, the slip, and the parameters that it would return."""
+    for slip, r in of_e_step(place):
+        yield "E-step", slip, place.best(r)
+    if place.prior:
+        yield "M-step", "the prior is left out", place.best(place.r, prior=0.0)
+        yield "M-step", "the prior is counted twice", place.best(place.r, prior=2.0)
+    else:
+        yield (
+            "M-step",
+            "the prior is counted, though the step is to maximise the likelihood",
+            place.best(place.r, prior=1.0),
+        )
+    yield from (("M-step", slip, values) for slip, values in _rescaled(place))
+    told = "the mode is that on an unbounded scale, or a count of the prior is one too many"
+    yield "M-step", told, place.best(place.r, jacobian=1.0)
+    yield "M-step", "a count of the prior is one too few", place.best(place.r, jacobian=-1.0)
+    for name in place.right:
+        others = tuple(other for other in place.right if other != name)
+        if others:
+            values = place.best(place.r, held=others)
+            yield "M-step", "old values of the other parameters are used", {name: values[name]}
+    yield "M-step", "it is not updated", place.before
+
+
+def _rescaled(place: Place) -> Iterator[tuple[str, Values]]:
+    """Parameters that are right but for a power or a factor."""
+    positive = {name: v for name, v in place.right.items() if place.kinds[name] in ("log", "logit", "identity")}
+    above = {name: np.abs(v) for name, v in positive.items()}
+    yield "the root is taken, such as a standard deviation for a variance", {n: np.sqrt(v) for n, v in above.items()}
+    yield "the root is forgotten, such as a variance for a standard deviation", {n: v**2 for n, v in above.items()}
+    if place.r is None:
+        return
+    sizes, n = place.r.sum(axis=0), len(place.r)
+    fitting = {name: v for name, v in positive.items() if v.shape and v.shape[0] == len(sizes)}
+
+    def scaled(factors: Floats) -> Values:
+        return {name: v * factors.reshape(-1, *[1] * (v.ndim - 1)) for name, v in fitting.items()}
+
+    for power, of in ((1.0, ""), (0.5, ", under the root")):
+        yield f"it is divided by n in place of n_k{of}", scaled((sizes / n) ** power)
+        yield f"it is divided by n_k - 1 in place of n_k{of}", scaled((sizes / (sizes - 1)) ** power)
+        yield f"it is divided by n_k + 1 in place of n_k{of}", scaled((sizes / (sizes + 1)) ** power)
+    yield "it is not divided by n_k", scaled(sizes)
