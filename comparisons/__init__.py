@@ -264,11 +264,9 @@ def audit(pair: Pair | str, data: Any = None, *, seed: int = DEFAULT_SEED) -> Au
     # The package cannot be called audit: importing it would put it in this function's place.
     from comparisons.auditing.steps import audited
     from comparisons.pairs import own
-    from comparisons.pairs.problem import problem_of
 
     # Nothing is stored, so that any name will do.
-    asked = own.declared(pair, data, name="audit")
-    return audited(problem_of(asked.comparison, asked.comparison.data(asked.dataset)), seed)
+    return audited(own.declared(pair, data, name="audit").problem, seed)
 
 
 def __getattr__(name: str) -> Any:

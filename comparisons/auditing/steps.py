@@ -17,7 +17,6 @@ from comparisons.pairs.coordinates import FARTHEST
 from comparisons.pairs.problem import PairProblem
 from em import ObjectiveDecreased
 from em.differences import expanded, maximised, right_steps
-from models import LogPosterior
 from models.inputs import Floats
 
 # Random points, and points of EM's own path, at which steps are tried.
@@ -25,7 +24,7 @@ RANDOM, OF_PATH, STEPS = 5, 4, 20
 # Complete-data standard errors by which a step may miss the maximum: differences are right to a hundredth of that.
 SAME_STEP = 1e-5
 # Of probabilities, and of densities relative to their size.
-SAME_CHANCE, SAME_DENSITY = 1e-8, 1e-7
+SAME_CHANCE, SAME_DENSITY, SAME_GRADIENT = 1e-8, 1e-7, 1e-6
 # Share of its own size by which a slip may miss what the step returned.
 NAMED = 1e-3
 # Steps of differences, in complete-data standard errors, and where they are sought from.
@@ -149,7 +148,7 @@ def audited(problem: PairProblem, seed: int) -> Audit:
 def _densities(problem: PairProblem, seed: int, looked: list[str]) -> Iterator[Finding]:
     """EM's densities beside the program's, up to a constant."""
     looked.append("log-likelihood and log prior beside the program's, up to a constant")
-    density = LogPosterior(problem.program)
+    density = problem.density
     for which, mine, constant in zip(
         ("log_likelihood", "log_prior"), (problem.log_likelihood, problem.log_prior), problem.constants, strict=True
     ):
@@ -209,14 +208,14 @@ def _steps(expected: Expected, points: list[Values], prior: bool, looked: list[s
     of = " of the log posterior" if prior else ""
     looked.append(f"each step{of} at {len(points)} points, from the complete-data log density")
     problem = expected.problem
-    worst: dict[tuple[str, str], tuple[float, slips.Place, Any]] = {}
+    worst: dict[tuple[str, str], tuple[float, Values, Any, Any]] = {}
     lost = ""
     for before in points:
         expectation = _e_step(expected, before)
         found, wrong = expectation.found, expectation.off
         if wrong > SAME_CHANCE:
             if wrong > worst.get(("E-step", ""), (0.0,))[0]:
-                worst["E-step", ""] = (wrong, expectation.place, expectation.given)
+                worst["E-step", ""] = (wrong, before, expectation.exact, expectation.given)
             continue
         after = problem.step(before, prior=prior)
         if (outside := problem.space.outside(after)) is not None:
@@ -226,25 +225,28 @@ def _steps(expected: Expected, points: list[Values], prior: bool, looked: list[s
             rise = expected.by(found, prior=float(prior))
             loss = rise(before) - rise(after)
             if loss > SAME_DENSITY * max(1.0, abs(rise(before))) and loss > worst.get(("M-step", ""), (0.0,))[0]:
-                worst["M-step", ""] = (loss, expectation.place, after)
+                worst["M-step", ""] = (loss, before, found, after)
             continue
         for name, distance in expected.off(found, after, before, prior=float(prior)).items():
             if not distance <= SAME_STEP and not distance <= worst.get(("M-step", name), (0.0,))[0]:
-                worst["M-step", name] = (distance, _place(expected, before, found, prior), after)
+                worst["M-step", name] = (distance, before, found, after)
     if lost and not worst:
         told = "it leaves its domain, or is no number, after a step from a point inside"
         return [Finding("M-step" if "m_step" in problem.functions else "step", lost, float("nan"), told, "")]
-    return [_finding(step, name, *seen, problem) for (step, name), seen in worst.items()]
+    return [
+        _finding(step, name, size, _place(expected, before, found, prior), given, problem)
+        for (step, name), (size, before, found, given) in worst.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _EStep:
-    """What the E-step found, how far that is off the exact one, and where."""
+    """What the M-step gets, how far the E-step is off the exact one, the exact one, and what the pair's own returned."""
 
     found: Any
     off: float
+    exact: Any
     given: Any
-    place: slips.Place
 
 
 def _e_step(expected: Expected, before: Values) -> _EStep:
@@ -255,24 +257,23 @@ def _e_step(expected: Expected, before: Values) -> _EStep:
     problem, latent = expected.problem, expected.latent
     exact = None if latent is None else latent.responsibilities(before)
     given = problem.functions["e_step"](before) if "e_step" in problem.functions else None
-    place = _place(expected, before, exact, False)
     if "complete" in problem.functions and given is not None:
         mine = _gradient(problem, expected.by(given), before)
         off = mine - _gradient(problem, problem.log_likelihood, before)
         size = float(np.abs(off).max() / max(1.0, float(np.abs(mine).max())))
-        return _EStep(given, size if size > 1e-6 else 0.0, given, place)
+        return _EStep(given, size if size > SAME_GRADIENT else 0.0, exact, given)
     if exact is None or given is None:
-        return _EStep(exact, 0.0, given, place)
+        return _EStep(exact, 0.0, exact, given)
     told = np.asarray(given[0] if isinstance(given, tuple) else given, dtype=float)
     told = told.T if told.shape != exact.shape and told.T.shape == exact.shape else told
     if told.shape == exact.shape[:1] and exact.shape[1] == 2:
         told = np.stack([told, 1 - told], axis=1)
     if told.shape != exact.shape:
-        return _EStep(exact, 0.0, given, place)
+        return _EStep(exact, 0.0, exact, given)
     other = min(
         float(np.abs(told - exact).max()), float(np.abs(told - exact[:, ::-1]).max()) if exact.shape[1] == 2 else np.inf
     )
-    return _EStep(exact, other, told, place)
+    return _EStep(exact, other, exact, told)
 
 
 def _gradient(problem: PairProblem, of: Callable[[Values], float], at: Values) -> Floats:

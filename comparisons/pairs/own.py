@@ -13,18 +13,19 @@ from comparisons.datasets import Dataset
 from comparisons.families import from_file
 from comparisons.own import code_of
 from comparisons.pair import FUNCTIONS, Pair, PairDeclaration
-from comparisons.pairs.problem import problem_of
+from comparisons.pairs.problem import PairProblem, problem_of
 from models.inputs import shown
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OwnPair:
-    """A pair, ready to run; attributes as of `comparisons.own.Own`."""
+    """A pair, ready to run; attributes as of `comparisons.own.Own`, and the ``problem`` that it makes."""
 
     comparison: PairDeclaration
     dataset: Dataset
     told: dict[str, Any]
     command: str
+    problem: PairProblem
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,9 +78,9 @@ def declared(told: Pair | str, data: Any = None, **others: Any) -> OwnPair:
         data=Given(data),
         prior_reason="As the program says.",
     )
-    problem_of(comparison, data)
+    problem = problem_of(comparison, data)
     dataset = Dataset(name, "Data given with the pair.", {}, hashlib.sha256(pickle.dumps(data)).hexdigest())
     functions = [getattr(pair, each) for each in FUNCTIONS]
     decides = {"family": "own program", "code": code_of(functions), "texts": texts}
     asked = f"comparisons run {shlex.quote(told)}" if isinstance(told, str) else f"comparisons.compare({name})"
-    return OwnPair(comparison, dataset, decides, asked)
+    return OwnPair(comparison, dataset, decides, asked, problem)

@@ -61,6 +61,7 @@ class Setup:
     _number: int = field(default_factory=lambda: next(_numbers))
     _fits: dict[Any, PairFit] = field(default_factory=dict)
     _prior_density: list[Any] = field(default_factory=list)
+    _density: list[LogPosterior] = field(default_factory=list)
 
 
 class PairProblem(Setup, Problem):
@@ -72,6 +73,13 @@ class PairProblem(Setup, Problem):
     def pair(self) -> Pair:
         """The EM and the program."""
         return self.comparison.pair
+
+    @property
+    def density(self) -> LogPosterior:
+        """The program's log posterior."""
+        if not self._density:
+            self._density.append(LogPosterior(self.program))
+        return self._density[0]
 
     # The declaration
 
@@ -482,7 +490,7 @@ def problem_of(comparison: PairDeclaration, data: Any) -> PairProblem:
 
 def _constants(problem: PairProblem, start: Values) -> tuple[float, float]:
     """What the program's log-likelihood and log prior are more than EM's everywhere; 0 where that is not the same everywhere."""
-    density, random, off = LogPosterior(problem.program), np.random.default_rng(0), []
+    density, random, off = problem.density, np.random.default_rng(0), []
     x = np.clip(problem.space.of(start), -8, 8)
     for _ in range(POINTS):
         point = problem.space.values(x + 0.3 * random.normal(size=len(x)))
