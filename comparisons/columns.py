@@ -18,7 +18,7 @@ from comparisons.families.columns import Missing
 from comparisons.families.family import Family
 from comparisons.missing_rows import kept_rows
 from comparisons.tables import Table, name_and_unit, read
-from models.inputs import Integers, shown, some_of
+from models.inputs import Integers, shown, some_of, whole_numbers
 
 # How a noun begins a sentence about one of its rows.
 OF_ROW = re.compile(r"(\w+)\[(\d+)\] is ")
@@ -116,6 +116,8 @@ def chosen(
     known, words, of_labels = _labels(table, labels, kept, components)
     seen = table.numbers(counted)[kept] if counted else _beside("counts", counts, table.n, kept)
     try:
+        if seen is not None:
+            whole_numbers("counts", seen, least=0)
         rows = kind.from_roles(values, seen, known)
     except ValueError as error:
         labelled = table.header(labels) if isinstance(labels, str) else None

@@ -280,7 +280,7 @@ class ElementwiseMixture(ABC):
         own = [getattr(self.data, name) for name in self.design_names()]
         by_row = np.column_stack([np.zeros(len(self.counts)), *own])
         _, first, place = np.unique(by_row, axis=0, return_index=True, return_inverse=True)
-        counts = np.zeros(len(first), dtype=np.int64)
+        counts = np.zeros(len(first), dtype=self.counts.dtype)
         np.add.at(counts, place.ravel(), self.counts)
         return first, counts
 

@@ -109,7 +109,7 @@ class RegressionRows(_Named, CountedRows):
         keys, first, place = np.unique(
             np.column_stack([seen.labels, seen.design, seen.y]), axis=0, return_index=True, return_inverse=True
         )
-        counts = np.zeros(len(keys), dtype=np.int64)
+        counts = np.zeros(len(keys), dtype=seen.counts.dtype)
         np.add.at(counts, place.ravel(), seen.counts)
         return self.like(seen.y[first], seen.design[first], read_only(counts), seen.labels[first])
 
