@@ -198,6 +198,13 @@ def sample_covariance(data: Measurements) -> Floats:
     return covariance
 
 
+def spread_covariance(data: Measurements) -> Floats:
+    """Return the sample variances as a matrix ``(d, d)``, or refuse data with a constant column; ValueError."""
+    variances = np.diag(np.diag(covariance_of(data)))
+    fit_for(variances, mean_of(data), data.n, data.features, "diagonal")
+    return variances
+
+
 def mean_of(data: Measurements) -> Floats:
     """Return the mean ``(d,)`` of what was seen of each feature, or refuse one of which nothing was; ValueError."""
     empty = np.flatnonzero(np.isnan(data.y[data.counts > 0]).all(axis=0))

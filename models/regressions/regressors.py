@@ -91,6 +91,14 @@ class RegressionRows(_Named, CountedRows):
             object.__setattr__(self, name, value)
         return self
 
+    def __getstate__(self) -> list[Any]:
+        """What is pickled: the names too, which are no field."""
+        return [getattr(self, name) for name in ("covariates", *self.__slots__)]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        """Take up what was pickled."""
+        self._set(*state)
+
     def like(self, y: Floats, design: Floats, counts: Integers | None = None, labels: Integers | None = None) -> Self:
         """Other rows of the same covariates, which are known to be sound; each counted once and not labelled by default."""
         n = len(y)
