@@ -17,6 +17,7 @@ from comparisons import families
 from comparisons.families.columns import Missing
 from comparisons.families.family import Family
 from comparisons.missing_rows import kept_rows
+from comparisons.quantity_names import as_label
 from comparisons.tables import Table, name_and_unit, read
 from models.inputs import Integers, shown, some_of, whole_numbers
 
@@ -38,6 +39,7 @@ class Chosen:
     components : names of the components as labels tell them, None where they do not
     dropped : rows left out
     notes : what was recognised, a sentence each
+    outcome : title of the column of what was seen, its unit taken off, where the family has a name of its own for it
     """
 
     family: Family
@@ -50,6 +52,7 @@ class Chosen:
     components: list[str] | None = None
     dropped: int = 0
     notes: Sequence[str] = ()
+    outcome: str = ""
 
     def one_unit_or_several(self) -> tuple[str, dict[str, str]]:
         """The unit of all columns, where they have one; else those of each."""
@@ -99,7 +102,8 @@ def chosen(
         for columns that are not there or no numbers, missing cells that are refused, and rows that the family cannot have
     """
     others = {table.header(each) for each in (labels, counts) if isinstance(each, str)}
-    kind, roles, notes = _roles(table, family, columns, others)
+    kind, named, notes = _roles(table, family, columns, others)
+    roles = {as_label(role): header for role, header in named.items()}
     counted = table.header(counts) if isinstance(counts, str) else None
     missing = missing or kind.missing
     _refuse_two_purposes(table, [*roles.values(), *([counted] if counted else [])], labels)
@@ -124,13 +128,21 @@ def chosen(
         # A noun of one column may call it y.
         places = {"y": next(iter(roles.values())), **roles, "counts": counted, "labels": labelled}
         raise ValueError(_by_line(str(error), places, table, kept)) from error
-    features, units = _titles_and_units(list(roles) if kind.measures else [])
-    if len(roles) == 1 and not kind.measures:
-        (header,) = roles.values()
-        units = {header: unit} if (unit := name_and_unit(header)[1]) else {}
+    features, units = _titles_and_units(roles if kind.measures else {})
+    outcome = ""
+    if kind.roles and not kind.measures:
+        # What was seen has a title and a unit, however many columns say more of it.
+        header = next(iter(roles.values()))
+        outcome, unit = name_and_unit(header)
+        units = {header: unit} if unit else {}
+        named = {role: name for role, name in roles.items() if role.lower() != name_and_unit(name)[0].lower()}
+        notes += (
+            [f"Columns by role: {', '.join(f'{role} is {name!r}' for role, name in named.items())}."] if named else []
+        )
     of_units = [f"Units: {', '.join(f'{name} in {unit}' for name, unit in units.items())}."] if units else []
     told = [*table.notes, *notes, *of_units, *of_labels, *left, *kind.told_of(rows)]
-    return Chosen(kind, rows, table.source, table.sha256, features, units, roles, words, table.n - len(kept), told)
+    left_out = table.n - len(kept)
+    return Chosen(kind, rows, table.source, table.sha256, features, units, roles, words, left_out, told, outcome)
 
 
 def _by_line(message: str, headers: Mapping[str, str | None], table: Table, kept: Integers) -> str:
@@ -251,7 +263,7 @@ def _having(given: Mapping[str, str]) -> Family:
 def _values(table: Table, kind: Family, role: str, header: str, kept: Integers) -> tuple[Any, list[str]]:
     """Numbers of a column; where it may be words, those that they stand for, and which."""
     if kind.categorical:
-        words = table.words(header)
+        words = [None if word is None else as_label(word) for word in table.words(header)]
         return [words[row] for row in kept], []
     if role in kind.in_words:
         codes: dict[str | None, int] = {}
@@ -303,6 +315,7 @@ def _labels(
             )
         levels = list(components)
     places = {word: place for place, word in enumerate(levels)}
+    levels = [as_label(word) for word in levels]
     known = np.array([-1 if words[row] is None else places[words[row]] for row in kept], dtype=np.int64)
     seen = some_of(f"{word} {int((known == place).sum())}" for word, place in places.items())
     return known, levels, [f"By {of} the component of {int((known >= 0).sum())} of {len(kept)} rows is known: {seen}."]
@@ -332,10 +345,14 @@ def _beside(name: str, values: Any, n: int, kept: Integers) -> Any:
     return array[kept]
 
 
-def _titles_and_units(titles: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Names of measurements without their units, and the unit of each that has one; with them where two would be alike."""
-    told = [name_and_unit(title) for title in titles]
+def _titles_and_units(headers: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Names of measurements without their units, and the unit of each that has one; with them where two would be alike.
+
+    A title without a unit has the one of the header that it stands for.
+    """
+    of_titles = [(name_and_unit(title), name_and_unit(header)[1]) for title, header in headers.items()]
+    told = [(name, unit or of_header) for (name, unit), of_header in of_titles]
     names = [name for name, _ in told]
     if len(set(names)) < len(names):
-        return tuple(titles), {}
+        return tuple(headers), {}
     return tuple(names), {name: unit for name, unit in told if unit}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from comparisons import own
+from comparisons.quantity_names import in_prose, variable_and_labels
 from models import CoinTosses
 
 COIN_COLUMNS: list[dict[str, list[Any]]] = [
@@ -86,3 +87,38 @@ def test_waits_may_be_censored_by_a_column() -> None:
     assert counted.notes[-1] == "None of 4 waits is censored; the mean wait is 1.75."
     assert found.comparison.data(found.dataset).censored.tolist() == [0, 1]
     assert own.declared({"y": [1.5, 4.0, 2.0]}, n_components=1).told["family"] == "gaussians"
+
+
+def test_names_may_hold_commas() -> None:
+    table = {
+        "Height, standing": [1.0, 2.0, 4.0, 8.0],
+        "Mass, kg": [1.0, 3.0, 2.0, 7.0],
+        "who": ["a, b", "c", "a, b", "c"],
+    }
+    found = own.declared(table, "gaussians", columns=["Height, standing", "Mass, kg"], labels="who")
+    # They look as they did, but for a blank at which no name ends.
+    height, mass = found.comparison.features
+    assert height.split() == ["Height,", "standing"]
+    first, second = found.comparison.components
+    assert (first.split(), second) == (["a,", "b"], "c")
+    assert variable_and_labels(f"covariances[{first}, {height}, {mass}]") == ("covariances", [first, height, mass])
+    assert in_prose(f"means[{first}, {height}]") == f"mean of {height} in component {first}"
+
+
+def test_titles_and_units_are_those_of_the_column_that_is_named() -> None:
+    table = {
+        "Wait (min)": [3.0, 1.0, 5.0, 2.0],
+        "cut": [0, 1, 0, 0],
+        "Deaths (dozens)": [1, 4, 2, 0],
+        "Mass [kg]": [4.0, 2.0, 1.0, 9.0],
+    }
+    waits = own.declared(table, "exponentials", 1, columns={"wait": "Wait (min)", "censored": "cut"})
+    assert (waits.comparison.unit, waits.comparison.title) == ("min", "Wait of a mapping of columns")
+    assert "Columns by role: censored is 'cut'." in waits.comparison.description
+    counts = own.declared(table, "poissons", 1, columns={"events": "Deaths (dozens)", "exposure": "Wait (min)"})
+    assert counts.comparison.unit == "dozens"
+    assert "Columns by role: events is 'Deaths (dozens)', exposure is 'Wait (min)'." in counts.comparison.description
+    lines = own.declared(table, "regressions", 1, columns={"y": "Wait (min)", "x": "Mass [kg]"})
+    assert lines.comparison.units == {"y": "min", "x": "kg"}
+    renamed = own.declared(table, "gaussians", 1, columns={"Delay (s)": "Wait (min)"})
+    assert (renamed.comparison.features, renamed.comparison.unit) == (("Delay",), "s")
