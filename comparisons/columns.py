@@ -21,6 +21,9 @@ from comparisons.quantity_names import as_label
 from comparisons.tables import Table, name_and_unit, read
 from models.inputs import Integers, shown, some_of, whole_numbers
 
+# Last words of headers of identifiers, and headers of how often rows were seen.
+IDENTIFYING = frozenset({"id", "index", "key"})
+COUNTING = frozenset({"count", "counts", "freq", "frequency", "frequencies"})
 # How a noun begins a sentence about one of its rows.
 OF_ROW = re.compile(r"(\w+)\[(\d+)\] is ")
 
@@ -111,7 +114,14 @@ def chosen(
     for role, header in roles.items():
         # A column of words is told as such before the cells that it lacks.
         if not kind.categorical and role not in kind.in_words and role not in kind.meanings:
-            table.numbers(header)
+            try:
+                table.numbers(header)
+            except ValueError as error:
+                if any(not _as_read(word)[0] for word in table.words(header) if word is not None):
+                    raise
+                raise ValueError(
+                    f"{error}; where it tells the component of rows, name it as labels={header!r} (--labels {header})"
+                ) from error
     kept, left = kept_rows(table, list(roles.values()), counted, all_known, missing, kind)
     values = {}
     for role, header in roles.items():
@@ -212,6 +222,15 @@ def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tu
     kind = _measuring() if family is None else family
     why_not = {header: None if kind.categorical else table.why_not_numeric(header) for header in there}
     headers = [header for header in there if why_not[header] is None]
+    several = len(headers) > 1 and not kind.categorical
+    numbering = [header for header in headers if several and _numbers_rows(table, header)]
+    headers = [header for header in headers if header not in numbering] or headers
+    counting = [header for header in headers if header.lower() in COUNTING]
+    if len(headers) > 1 and counting:
+        raise ValueError(
+            f"column {counting[0]!r} of {table.source} is called as counts of rows are; name it as counts={counting[0]!r} "
+            f"(--counts {counting[0]}), or name the columns of the data (--column)"
+        )
     left = [told for told in why_not.values() if told is not None]
     if not headers:
         if len(there) == 1:
@@ -227,8 +246,18 @@ def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tu
             f"which is which, as --column {first}={headers[0]}"
         )
     notes = [f"Columns taken: {some_of(headers)}."]
+    gone = [header for header in numbering if header not in headers]
+    notes += [f"Columns left out, as they number the rows: {some_of(gone)}."] if gone else []
     notes += [f"Columns left out, as they are not of numbers: {some_of(left)}."] if left else []
     return kind, kind.complete(kind.in_order(headers), table.source), notes if family else [*notes, _guessed(kind)]
+
+
+def _numbers_rows(table: Table, header: str) -> bool:
+    """Whether a column only numbers the rows: in their order, or as an identifier by its name, each row by another number."""
+    values = table.numbers(header)
+    in_order = np.array_equal(values, np.arange(table.n) + values[0]) and values[0] in (0, 1)
+    named = re.split(r"[\W_]+", header.lower())[-1] in IDENTIFYING
+    return bool(in_order or (named and len(np.unique(values)) == table.n)) and table.n > 2
 
 
 def _is_complete(kind: Family, roles: dict[str, str]) -> bool:

@@ -122,3 +122,34 @@ def test_titles_and_units_are_those_of_the_column_that_is_named() -> None:
     assert lines.comparison.units == {"y": "min", "x": "kg"}
     renamed = own.declared(table, "gaussians", 1, columns={"Delay (s)": "Wait (min)"})
     assert (renamed.comparison.features, renamed.comparison.unit) == (("Delay",), "s")
+
+
+NUMBERED: dict[str, list[Any]] = {"row": [1, 2, 3, 4], "subject_id": [90, 17, 33, 8], "length": [2.5, 1.0, 4.0, 3.5]}
+
+
+def test_columns_that_number_the_rows_are_no_data() -> None:
+    found = own.declared(NUMBERED, n_components=1)
+    assert found.comparison.features == ("length",)
+    assert "Columns left out, as they number the rows: row, subject_id." in found.notes
+    assert own.declared({**NUMBERED, "row": [2, 1, 3, 4]}, n_components=1).comparison.features == ("row", "length")
+    assert own.declared(NUMBERED, n_components=1, columns="row").comparison.features == ("row",)
+    with pytest.raises(ValueError, match="say which is which, as --column heads=length"):
+        own.declared(NUMBERED, "coins", 1)
+
+
+def test_a_column_of_counts_is_not_taken_for_data() -> None:
+    table = {"length": [2.5, 1.0, 4.0, 3.5], "count": [3, 1, 1, 2]}
+    with pytest.raises(
+        ValueError, match=r"column 'count' of .* is called as counts of rows are; name it as counts='count'"
+    ):
+        own.declared(table, n_components=1)
+    assert own.declared(table, n_components=1, counts="count").comparison.features == ("length",)
+    assert own.declared(table, n_components=1, columns=["length", "count"]).comparison.features == ("length", "count")
+
+
+def test_a_column_of_words_is_pointed_at_as_labels() -> None:
+    with pytest.raises(ValueError, match=r"name it as labels='sex' \(--labels sex\)"):
+        own.declared({"sex": ["m", "f", "m"], "y": [1.0, 2.0, 4.0]}, n_components=2, columns="sex")
+    with pytest.raises(ValueError, match="is not numeric") as refused:
+        own.declared({"y": ["1", "2", "abc", "4"]}, n_components=2, columns="y")
+    assert "labels" not in str(refused.value)
