@@ -17,9 +17,13 @@ from comparisons import families
 from comparisons.families.columns import Missing
 from comparisons.families.family import Family
 from comparisons.missing_rows import kept_rows
+from comparisons.quantity_names import as_label
 from comparisons.tables import Table, name_and_unit, read
-from models.inputs import Integers, shown, some_of
+from models.inputs import Integers, shown, some_of, whole_numbers
 
+# Last words of headers of identifiers, and headers of how often rows were seen.
+IDENTIFYING = frozenset({"id", "index", "key"})
+COUNTING = frozenset({"count", "counts", "freq", "frequency", "frequencies"})
 # How a noun begins a sentence about one of its rows.
 OF_ROW = re.compile(r"(\w+)\[(\d+)\] is ")
 
@@ -38,6 +42,7 @@ class Chosen:
     components : names of the components as labels tell them, None where they do not
     dropped : rows left out
     notes : what was recognised, a sentence each
+    outcome : title of the column of what was seen, its unit taken off, where the family has a name of its own for it
     """
 
     family: Family
@@ -50,6 +55,7 @@ class Chosen:
     components: list[str] | None = None
     dropped: int = 0
     notes: Sequence[str] = ()
+    outcome: str = ""
 
     def one_unit_or_several(self) -> tuple[str, dict[str, str]]:
         """The unit of all columns, where they have one; else those of each."""
@@ -99,7 +105,8 @@ def chosen(
         for columns that are not there or no numbers, missing cells that are refused, and rows that the family cannot have
     """
     others = {table.header(each) for each in (labels, counts) if isinstance(each, str)}
-    kind, roles, notes = _roles(table, family, columns, others)
+    kind, named, notes = _roles(table, family, columns, others)
+    roles = {as_label(role): header for role, header in named.items()}
     counted = table.header(counts) if isinstance(counts, str) else None
     missing = missing or kind.missing
     _refuse_two_purposes(table, [*roles.values(), *([counted] if counted else [])], labels)
@@ -107,7 +114,14 @@ def chosen(
     for role, header in roles.items():
         # A column of words is told as such before the cells that it lacks.
         if not kind.categorical and role not in kind.in_words and role not in kind.meanings:
-            table.numbers(header)
+            try:
+                table.numbers(header)
+            except ValueError as error:
+                if any(not _as_read(word)[0] for word in table.words(header) if word is not None):
+                    raise
+                raise ValueError(
+                    f"{error}; where it tells the component of rows, name it as labels={header!r} (--labels {header})"
+                ) from error
     kept, left = kept_rows(table, list(roles.values()), counted, all_known, missing, kind)
     values = {}
     for role, header in roles.items():
@@ -116,19 +130,29 @@ def chosen(
     known, words, of_labels = _labels(table, labels, kept, components)
     seen = table.numbers(counted)[kept] if counted else _beside("counts", counts, table.n, kept)
     try:
+        if seen is not None:
+            whole_numbers("counts", seen, least=0)
         rows = kind.from_roles(values, seen, known)
     except ValueError as error:
         labelled = table.header(labels) if isinstance(labels, str) else None
         # A noun of one column may call it y.
         places = {"y": next(iter(roles.values())), **roles, "counts": counted, "labels": labelled}
         raise ValueError(_by_line(str(error), places, table, kept)) from error
-    features, units = _titles_and_units(list(roles) if kind.measures else [])
-    if len(roles) == 1 and not kind.measures:
-        (header,) = roles.values()
-        units = {header: unit} if (unit := name_and_unit(header)[1]) else {}
+    features, units = _titles_and_units(roles if kind.measures else {})
+    outcome = ""
+    if kind.roles and not kind.measures:
+        # What was seen has a title and a unit, however many columns say more of it.
+        header = next(iter(roles.values()))
+        outcome, unit = name_and_unit(header)
+        units = {header: unit} if unit else {}
+        named = {role: name for role, name in roles.items() if role.lower() != name_and_unit(name)[0].lower()}
+        notes += (
+            [f"Columns by role: {', '.join(f'{role} is {name!r}' for role, name in named.items())}."] if named else []
+        )
     of_units = [f"Units: {', '.join(f'{name} in {unit}' for name, unit in units.items())}."] if units else []
     told = [*table.notes, *notes, *of_units, *of_labels, *left, *kind.told_of(rows)]
-    return Chosen(kind, rows, table.source, table.sha256, features, units, roles, words, table.n - len(kept), told)
+    left_out = table.n - len(kept)
+    return Chosen(kind, rows, table.source, table.sha256, features, units, roles, words, left_out, told, outcome)
 
 
 def _by_line(message: str, headers: Mapping[str, str | None], table: Table, kept: Integers) -> str:
@@ -198,6 +222,15 @@ def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tu
     kind = _measuring() if family is None else family
     why_not = {header: None if kind.categorical else table.why_not_numeric(header) for header in there}
     headers = [header for header in there if why_not[header] is None]
+    several = len(headers) > 1 and not kind.categorical
+    numbering = [header for header in headers if several and _numbers_rows(table, header)]
+    headers = [header for header in headers if header not in numbering] or headers
+    counting = [header for header in headers if header.lower() in COUNTING]
+    if len(headers) > 1 and counting:
+        raise ValueError(
+            f"column {counting[0]!r} of {table.source} is called as counts of rows are; name it as counts={counting[0]!r} "
+            f"(--counts {counting[0]}), or name the columns of the data (--column)"
+        )
     left = [told for told in why_not.values() if told is not None]
     if not headers:
         if len(there) == 1:
@@ -213,8 +246,18 @@ def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tu
             f"which is which, as --column {first}={headers[0]}"
         )
     notes = [f"Columns taken: {some_of(headers)}."]
+    gone = [header for header in numbering if header not in headers]
+    notes += [f"Columns left out, as they number the rows: {some_of(gone)}."] if gone else []
     notes += [f"Columns left out, as they are not of numbers: {some_of(left)}."] if left else []
     return kind, kind.complete(kind.in_order(headers), table.source), notes if family else [*notes, _guessed(kind)]
+
+
+def _numbers_rows(table: Table, header: str) -> bool:
+    """Whether a column only numbers the rows: in their order, or as an identifier by its name, each row by another number."""
+    values = table.numbers(header)
+    in_order = np.array_equal(values, np.arange(table.n) + values[0]) and values[0] in (0, 1)
+    named = re.split(r"[\W_]+", header.lower())[-1] in IDENTIFYING
+    return bool(in_order or (named and len(np.unique(values)) == table.n)) and table.n > 2
 
 
 def _is_complete(kind: Family, roles: dict[str, str]) -> bool:
@@ -249,7 +292,7 @@ def _having(given: Mapping[str, str]) -> Family:
 def _values(table: Table, kind: Family, role: str, header: str, kept: Integers) -> tuple[Any, list[str]]:
     """Numbers of a column; where it may be words, those that they stand for, and which."""
     if kind.categorical:
-        words = table.words(header)
+        words = [None if word is None else as_label(word) for word in table.words(header)]
         return [words[row] for row in kept], []
     if role in kind.in_words:
         codes: dict[str | None, int] = {}
@@ -301,6 +344,7 @@ def _labels(
             )
         levels = list(components)
     places = {word: place for place, word in enumerate(levels)}
+    levels = [as_label(word) for word in levels]
     known = np.array([-1 if words[row] is None else places[words[row]] for row in kept], dtype=np.int64)
     seen = some_of(f"{word} {int((known == place).sum())}" for word, place in places.items())
     return known, levels, [f"By {of} the component of {int((known >= 0).sum())} of {len(kept)} rows is known: {seen}."]
@@ -330,10 +374,14 @@ def _beside(name: str, values: Any, n: int, kept: Integers) -> Any:
     return array[kept]
 
 
-def _titles_and_units(titles: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Names of measurements without their units, and the unit of each that has one; with them where two would be alike."""
-    told = [name_and_unit(title) for title in titles]
+def _titles_and_units(headers: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Names of measurements without their units, and the unit of each that has one; with them where two would be alike.
+
+    A title without a unit has the one of the header that it stands for.
+    """
+    of_titles = [(name_and_unit(title), name_and_unit(header)[1]) for title, header in headers.items()]
+    told = [(name, unit or of_header) for (name, unit), of_header in of_titles]
     names = [name for name, _ in told]
     if len(set(names)) < len(names):
-        return tuple(titles), {}
+        return tuple(headers), {}
     return tuple(names), {name: unit for name, unit in told if unit}

@@ -61,11 +61,16 @@ def kept_rows(
         gone = np.unique(np.concatenate(list(empty.values())))
         if len(gone) == table.n:
             raise ValueError(f"{table.source}: {told}, so no row is complete; choose other columns")
-        return np.setdiff1d(every, gone), [f"{len(gone)} of {table.n} rows are left out: {told}."]
+        return np.setdiff1d(every, gone), [f"{len(gone)} of {table.n} rows {_are(len(gone))} left out: {told}."]
     if counted in empty:
         raise ValueError(f"{table.source}: {told}; of counts none may be missing: fill them, or leave such rows out")
     silent = np.array([all(row in empty.get(header, ()) for header in headers) for row in every])
     if known is not None:
         silent &= known < 0
-    left = f"{silent.sum()} of {table.n} rows are left out: they have neither a value nor a label."
+    there = "it has" if silent.sum() == 1 else "they have"
+    left = f"{silent.sum()} of {table.n} rows {_are(silent.sum())} left out: {there} neither a value nor a label."
     return every[~silent], [left] if silent.any() else []
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"

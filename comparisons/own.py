@@ -22,6 +22,7 @@ from comparisons.declaration import Comparison
 from comparisons.families import from_file
 from comparisons.families.columns import Missing
 from comparisons.families.family import Family as Kind
+from comparisons.quantity_names import as_label
 from comparisons.tables import read
 from models.family import Family
 from models.inputs import component_number, shown, some_of
@@ -128,7 +129,7 @@ def declared(
     asked["n_components"] = len(names)
     stem = Path(data).stem if isinstance(data, str | Path) else "own-data"
     one, units = taken.one_unit_or_several() if unit is None else (unit, {})
-    what = " and ".join(taken.features) or kind.name.replace("-", " ").capitalize()
+    what = " and ".join(taken.features) or taken.outcome or kind.name.replace("-", " ").capitalize()
     comparison = Comparison(
         name=name if name is not None else f"own-{stem}" if stem in catalogue.names() else stem,
         title=title or f"{what} of {taken.source}",
@@ -209,7 +210,7 @@ def _names(n: int | None, given: Sequence[str] | None, labelled: Sequence[str] |
     if isinstance(n, range | list | tuple | str):
         raise TypeError(f"n_components is {shown(n)}; compare one number at a time, each under a name of its own")
     n = None if n is None else component_number(n)
-    names = list(given or labelled or [])
+    names = [as_label(name) for name in given or labelled or []]
     if not names and n is None:
         n = int(rows.labels.max()) + 1
         if n < 1:

@@ -10,6 +10,17 @@ MOST_NAMED = 3
 SEPARATOR = ", "
 
 
+def as_label(name: str) -> str:
+    """Return a name as a label of a quantity: the blank after a comma is one at which nothing ends, and looks the same.
+
+    Examples
+    --------
+    >>> variable_and_labels(f"means[1, {as_label('height, standing')}]") == ("means", ["1", "height,\u00a0standing"])
+    True
+    """
+    return name.replace(SEPARATOR, ",\u00a0")
+
+
 def variable_and_labels(name: str) -> tuple[str, list[str]]:
     """Take the name of a quantity apart; labels may hold brackets, and commas without a blank.
 

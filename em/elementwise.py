@@ -41,9 +41,22 @@ class Domain:
         return [end for end in (self.low, self.high) if np.isfinite(end)]
 
 
-PROBABILITY = Domain("logit", 0.0, 1.0, logit, expit, lambda p: p * (1 - p), lambda p: p * (1 - p) * (1 - 2 * p))
-POSITIVE = Domain("log", 0.0, np.inf, np.log, np.exp, lambda x: x, lambda x: x)
-REAL = Domain("identity", -np.inf, np.inf, lambda x: x, lambda x: x, np.ones_like, np.zeros_like)
+# Functions with names, so that what holds a domain can be pickled.
+def _itself(x: Floats) -> Floats:
+    return x
+
+
+def _slope_of_expit(p: Floats) -> Floats:
+    return p * (1 - p)
+
+
+def _bend_of_expit(p: Floats) -> Floats:
+    return p * (1 - p) * (1 - 2 * p)
+
+
+PROBABILITY = Domain("logit", 0.0, 1.0, logit, expit, _slope_of_expit, _bend_of_expit)
+POSITIVE = Domain("log", 0.0, np.inf, np.log, np.exp, _itself, _itself)
+REAL = Domain("identity", -np.inf, np.inf, _itself, _itself, np.ones_like, np.zeros_like)
 
 
 class ElementwiseMixture(ABC):
@@ -280,7 +293,7 @@ class ElementwiseMixture(ABC):
         own = [getattr(self.data, name) for name in self.design_names()]
         by_row = np.column_stack([np.zeros(len(self.counts)), *own])
         _, first, place = np.unique(by_row, axis=0, return_index=True, return_inverse=True)
-        counts = np.zeros(len(first), dtype=np.int64)
+        counts = np.zeros(len(first), dtype=self.counts.dtype)
         np.add.at(counts, place.ravel(), self.counts)
         return first, counts
 

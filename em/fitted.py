@@ -118,13 +118,18 @@ class FittedMixture:
         TypeError, ValueError
             for what is no number of rows or no seed
         """
+        return self._drawn(n, seed)[0]
+
+    def _drawn(self, n: int, seed: int) -> tuple[Any, Integers]:
+        """Rows as `simulate` draws them, and the component of each."""
         random, mixture = np.random.default_rng(whole_number("seed", seed, least=0)), self._mixture
         size, k, weights = whole_number("n", n, least=1), mixture.n_components, self.parameters.weights
         if size > MOST_DRAWN:
             raise ValueError(f"n is {shown(n)}, but rows are drawn into memory; give at most {MOST_DRAWN:,}")
         rows, counts = mixture.design()
         chosen = random.choice(rows, size=size, p=counts / counts.sum())
-        return mixture.drawn(self.parameters, chosen, random.choice(k, size=size, p=weights), random)
+        components = random.choice(k, size=size, p=weights)
+        return mixture.drawn(self.parameters, chosen, components, random), components
 
     def write(self, path: str | PathLike[str]) -> None:
         """Write all that is public of the fit as JSON, for `em.read_fit`; the rows stay out of it.

@@ -266,16 +266,28 @@ def distinct_rows(rows: NDArray[Any], counts: Integers) -> tuple[NDArray[Any], I
     return ordered[first], np.add.reduceat(counts[order], np.flatnonzero(first))
 
 
-def row_counts(counts: ArrayLike | None, n: int) -> Integers:
-    """Return how many times each row was seen ``(n,)``; all 1 where None."""
+def row_counts(counts: ArrayLike | None, n: int) -> NDArray[Any]:
+    """Return how many times each row was seen ``(n,)``; all 1 where None. Integers, or floats where some are not whole."""
     if counts is None:
         return read_only(np.ones(n, dtype=np.int64))
-    array = whole_numbers("counts", counts, least=0)
+    array: NDArray[Any] = finite_array("counts", counts, (1,))
+    if (array == np.rint(array)).all():
+        array = whole_numbers("counts", array, least=0)
+    elif (array < 0).any():
+        row = int(np.argmax(array < 0))
+        raise ValueError(f"counts[{row}] is {array[row]:g}, which is below 0; a row counts 0 times at least")
     if len(array) != n:
         raise ValueError(f"counts has {len(array)} values but there are {n} rows; give one count per row")
     if array.sum() == 0:
         raise ValueError("counts are all zero: there are no data")
     return array
+
+
+def whole_counts(counts: NDArray[Any], remedy: str) -> None:
+    """Refuse counts that are not whole where rows are to be taken apart again."""
+    if counts.dtype.kind == "f":
+        row = int(np.argmax(counts != np.rint(counts)))
+        raise ValueError(f"counts[{row}] is {counts[row]:g}, which is not a whole number; {remedy}")
 
 
 def row_labels(labels: ArrayLike | None, n: int) -> Integers:

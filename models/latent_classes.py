@@ -143,7 +143,7 @@ class ItemResponses(CountedRows):
     def distinct(self) -> ItemResponses:
         seen = self.seen()
         unique, place = np.unique(np.column_stack([seen.labels, seen.items]), axis=0, return_inverse=True)
-        counts = np.zeros(len(unique), dtype=np.int64)
+        counts = np.zeros(len(unique), dtype=seen.counts.dtype)
         np.add.at(counts, place.ravel(), seen.counts)
         return self.with_rows(unique[:, 1:], counts, unique[:, 0])
 

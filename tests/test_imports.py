@@ -37,6 +37,9 @@ ALLOWED = {
     "em": {"em", "models", "numpy", "scipy", "numba", "rich", "dask", "pyarrow", "pandas"},
 }
 AT_IMPORT = {"models": {"models", "numpy", "scipy"}, "em": {"em", "models", "numpy", "scipy"}}
+# Estimators with scikit-learn's habits, which nothing else of `em` imports, so that they may import it at their top. Inside its
+# `comparison` the estimator asks for a verdict: the one arrow upward, which is taken by who calls it.
+ESTIMATORS, UPWARD = "em/sklearn/", {("em/sklearn/estimator.py", "comparisons")}
 # Loaded inside a function when numba is needed, so that they may import it, and LLVM's builder with it, at their top.
 COMPILED = {"em/rows/lanes.py", "em/rows/compiled_pass.py"}
 # What em may know of models. In its PyMC side em has no business, so that the two densities are written apart.
@@ -98,7 +101,9 @@ def test_packages_import_only_what_is_below_them(package: str) -> None:
             allowed = AT_IMPORT if at_import else ALLOWED
             place = path.relative_to(ROOT).as_posix()
             compiled = place in COMPILED and top in {"numba", "llvmlite"}
-            assert compiled or top in allowed[package], f"{place}:{line} imports {name}"
+            habits = place.startswith(ESTIMATORS) and top == "sklearn"
+            up = (place, name) in UPWARD and not at_import
+            assert compiled or habits or up or top in allowed[package], f"{place}:{line} imports {name}"
 
 
 def test_em_knows_the_nouns_of_models_and_none_of_its_densities() -> None:
@@ -108,17 +113,28 @@ def test_em_knows_the_nouns_of_models_and_none_of_its_densities() -> None:
                 assert name in NOUNS, f"{path.relative_to(ROOT)}:{line} imports {name}"
 
 
-def test_nobody_imports_comparisons() -> None:
-    for package in ("models", "em"):
-        for path in sources(package):
-            assert not any(name.partition(".")[0] == "comparisons" for name, *_ in imports(path))
+def test_nobody_imports_comparisons_but_who_asks_an_estimator_for_a_verdict() -> None:
+    found = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for package in ("models", "em")
+        for path in sources(package)
+        for name, *_ in imports(path)
+        if name.partition(".")[0] == "comparisons"
+    }
+    assert found == UPWARD
+
+
+def test_em_itself_imports_none_of_its_estimators() -> None:
+    for path in sources("em"):
+        if not path.relative_to(ROOT).as_posix().startswith(ESTIMATORS):
+            assert not any(name.startswith(("em.sklearn", "sklearn")) for name, *_ in imports(path))
 
 
 def test_imports_load_nothing_heavy() -> None:
     code = (
         "import sys, em, models\n"
         "heavy = ('pymc', 'pytensor', 'arviz', 'arviz_stats', 'arviz_base', 'pandas', 'matplotlib', 'numba', 'xarray')\n"
-        "heavy += ('dask', 'pyarrow', 'rich')\n"
+        "heavy += ('dask', 'pyarrow', 'rich', 'sklearn')\n"
         "print([name for name in heavy if name in sys.modules], 'scipy.optimize' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -8,6 +8,7 @@ interrupted, 141 nobody reads on. What only some commands need is imported insid
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -296,6 +297,12 @@ def show(context: click.Context, name: str, out: Path) -> None:
         try:
             _known(context, context.command.params[0], [name])
         except click.UsageError as unknown:
+            numbered = [each for each in stored if re.fullmatch(rf"{re.escape(directory.name)}-\d+", each)]
+            if numbered:
+                raise click.UsageError(
+                    f"{name} was run with several numbers of components, each a result of its own: {', '.join(numbered)}; "
+                    f"see one with: comparisons {context.command.name} {numbered[0]}"
+                ) from error
             there = f"\nResults in {out}: {', '.join(stored)}" if stored else ""
             raise click.UsageError(unknown.message + there) from error
         raise click.UsageError(str(error)) from error

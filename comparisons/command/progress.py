@@ -1,4 +1,4 @@
-"""What a run shows on standard error while it goes on: bars on a terminal, a line for each comparison elsewhere."""
+"""What a run shows on standard error while it goes on: bars on a terminal, elsewhere a line for each stage and each end."""
 
 from __future__ import annotations
 
@@ -86,6 +86,8 @@ def line(outcome: Outcome) -> str:
 def _print_line(event: Stage | Outcome) -> None:
     if not isinstance(event, Stage):
         print(line(event), file=sys.stderr, flush=True)
+    elif event.stage != REUSED:  # which the line of its end says
+        print(f"{event.name}: {event.stage} ...", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -102,7 +104,7 @@ def _bars(n_comparisons: int) -> Iterator[Callable[[Stage | Outcome], None]]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        total = progress.add_task(f"{n_comparisons} comparisons", total=n_comparisons)
+        total = progress.add_task(f"{n_comparisons} comparison{'s' * (n_comparisons > 1)}", total=n_comparisons)
         running: dict[str, TaskID] = {}
 
         def show(event: Stage | Outcome) -> None:

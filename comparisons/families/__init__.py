@@ -18,7 +18,7 @@ from comparisons.families.own_family import of_family
 from comparisons.families.poissons import POISSONS
 from comparisons.families.regressions import REGRESSIONS
 from models.family import FamilyParameters
-from models.inputs import instance_of
+from models.inputs import instance_of, whole_counts
 from models.mixtures import MixtureWeights, checked_labels, enough_rows
 
 __all__ = [
@@ -78,11 +78,12 @@ def fitting(comparison: Comparison, data: Any) -> Comparison:
     Raises
     ------
     TypeError, ValueError
-        for data of no family, fewer rows than components, labels that are no component, weights, covariance, features or a
-        prior that do not fit
+        for data of no family, counts that are not whole, fewer rows than components, labels that are no component, weights,
+        covariance, features or a prior that do not fit
     """
     family, k = _asked(comparison, data), comparison.n_components
     MixtureWeights.of(comparison.weights, k)
+    whole_counts(data.counts, "a comparison is of rows that were seen so many times: give whole numbers")
     enough_rows(data.n, k)
     checked_labels(data.labels, k)
     return family.fitting(comparison, data)

@@ -21,7 +21,17 @@ from comparisons.display import displayed
 from comparisons.families.family import Family
 from em.mixture import log_weights, responsibilities
 from models.gaussians.measurements import measured
-from models.inputs import Floats, Integers, component_number, cut, finite_array, read_only, row_counts, some_of
+from models.inputs import (
+    Floats,
+    Integers,
+    component_number,
+    cut,
+    finite_array,
+    read_only,
+    row_counts,
+    some_of,
+    whole_counts,
+)
 from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
 
 if TYPE_CHECKING:
@@ -128,10 +138,12 @@ class Memberships:
             )
         array = array / array.sum(axis=-1, keepdims=True)
         n_draws, n, k = array.shape
+        seen = row_counts(counts, n)
+        whole_counts(seen, "components of rows are drawn as often as they were seen: give whole numbers")
         groups = np.zeros(k) if exchangeable is None else np.asarray(exchangeable)
         if groups.shape != (k,):
             raise ValueError(f"exchangeable has shape {groups.shape}; give one group number for each of {k} components")
-        return cls((n_draws, n, k), row_counts(counts, n), read_only(groups.astype(np.int64)), lambda part: array[part])
+        return cls((n_draws, n, k), seen, read_only(groups.astype(np.int64)), lambda part: array[part])
 
     @classmethod
     def of_allocations(

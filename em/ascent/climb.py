@@ -110,7 +110,8 @@ def climb(
     while len(trace) <= max_iterations:
         parameters = mixture.m_step(statistics)
         following = mixture.to_vector(parameters)
-        guess = ahead.beyond(points[-1], following)
+        # A component that has collapsed onto a tie is at infinity, from where nothing is extrapolated.
+        guess = ahead.beyond(points[-1], following) if np.isfinite(following).all() else None
         jump = None
         if guess is not None:
             jump = _no_worse(mixture, guess, trace[-1] + (_next_gain(trace) if ahead.demanding else 0.0))

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from em.gaussians.mixture import GaussianMixture
 from em.gaussians.moments import GaussianStatistics, statistics_of
@@ -93,14 +95,14 @@ def _moments(rows: Rows, origin: Floats, size: Floats) -> GaussianStatistics | N
     """Moments of one chunk about an origin, in units of the range."""
     y, counts, _ = _numbers(rows)
     inside = (y - origin) / size
-    return statistics_of(counts[:, None].astype(float), 0.0, inside, np.zeros((1, len(origin))))
+    return statistics_of(counts[:, None], 0.0, inside, np.zeros((1, len(origin))))
 
 
-def _numbers(rows: Rows) -> tuple[Floats, Integers, Integers]:
+def _numbers(rows: Rows) -> tuple[Floats, NDArray[Any], Integers]:
     """Rows ``(n, d)``, counts and labels of a chunk that was checked."""
     y = np.asarray(rows.y, dtype=np.float64)
     n = len(y)
-    counts = np.ones(n, dtype=np.int64) if rows.counts is None else np.asarray(rows.counts).astype(np.int64)
+    counts = np.ones(n) if rows.counts is None else np.asarray(rows.counts).astype(np.float64)
     labels = np.full(n, -1, dtype=np.int64) if rows.labels is None else np.asarray(rows.labels).astype(np.int64)
     return y.reshape(n, -1), counts, labels
 

@@ -26,7 +26,7 @@ from em.search.collapse import collapsed
 from em.uncertainty.curvature import derivatives
 from em.uncertainty.quantities import Interval, quantity
 from models.display import displayed
-from models.inputs import Floats, Integers, read_only, shown, whole_number
+from models.inputs import Floats, Integers, read_only, shown, whole_counts, whole_number
 
 # Share of the replicates that may be lost, without a maximum or with components that cannot be told apart: what is left
 # out are the extreme ones, and of a 94 % interval each tail holds 3 %.
@@ -93,7 +93,8 @@ def bootstrap[E](
     Raises
     ------
     ValueError
-        for another kind, fewer than two replicates, or a fit of rows that are not in memory or that was read from a file
+        for another kind, fewer than two replicates, or a fit of rows that are not in memory, that was read from a file, or
+        whose counts are not whole
     """
     checked_fit(fit)
     if not isinstance(kind, str) or kind not in ("parametric", "nonparametric"):
@@ -106,6 +107,7 @@ def bootstrap[E](
         raise ValueError(
             "fit is of rows that are not in memory, which are not drawn again; take em.sandwich(fit) instead"
         )
+    whole_counts(mixture.counts, "rows are drawn again as often as they were seen: take em.sandwich(fit) instead")
     estimate = mixture.from_vector(fit.path._vectors[-1])
     withheld: str | None = fit.standard_errors.reason  # type: ignore[attr-defined]
     vectors, lost, ambiguous = [], 0, 0

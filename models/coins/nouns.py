@@ -102,7 +102,7 @@ class CoinTosses(CountedRows):
         rows = np.column_stack([seen.labels + 1, seen.tosses, seen.heads])
         kinds = tuple(1 + int(largest) for largest in rows.max(axis=0, initial=0))
         if math.prod(kinds) <= max(len(rows), FEW_KINDS):  # a place for each kind of bag, and nothing to sort
-            counts = np.zeros(math.prod(kinds), dtype=np.int64)
+            counts = np.zeros(math.prod(kinds), dtype=counted.dtype)
             np.add.at(counts, np.ravel_multi_index(tuple(rows.T), kinds), counted)
             unique = np.column_stack(np.unravel_index(np.flatnonzero(counts), kinds))
             counts = counts[counts > 0]

@@ -28,7 +28,9 @@ class Measurements:
     Parameters
     ----------
     y : ``(n,)`` or ``(n, d)``, an array or a DataFrame, in any units
-    counts : ``(n,)`` how many such rows were seen, or the name of that column of y; 1 each where left out
+    counts : ``(n,)`` how many such rows were seen, or the name of that column of y; 1 each where left out. They need not be
+        whole: a row counted 2.5 times has 2.5 times its log density, in standard errors and BIC too, so that weights which only
+        tell rows from one another should have the mean 1
     labels : ``(n,)`` index of the component, -1 where not known, or the name of that column of y; all unknown where left out
     missing : what to do where cells of y are NaN, None or masked: ``"refuse"`` them; ``"drop"`` their rows; or ``"marginal"``,
         keep these by the marginal density of the cells that were seen, which is right where cells are missing at random: whether
@@ -83,8 +85,8 @@ class Measurements:
 
     @property
     def n(self) -> int:
-        """Number of rows, each counted as often as it was seen."""
-        return int(self.counts.sum())
+        """Number of rows, each counted as often as it was seen; no whole number where counts are not."""
+        return self.counts.sum().item()
 
     @property
     def d(self) -> int:
@@ -194,6 +196,13 @@ def sample_covariance(data: Measurements) -> Floats:
     covariance = covariance_of(data)
     fit_for(covariance, mean_of(data), data.n, data.features, "full")
     return covariance
+
+
+def spread_covariance(data: Measurements) -> Floats:
+    """Return the sample variances as a matrix ``(d, d)``, or refuse data with a constant column; ValueError."""
+    variances = np.diag(np.diag(covariance_of(data)))
+    fit_for(variances, mean_of(data), data.n, data.features, "diagonal")
+    return variances
 
 
 def mean_of(data: Measurements) -> Floats:

@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike
 
 from models.display import displayed
 from models.gaussians.covariances import positive_definite, square_matrices
-from models.gaussians.measurements import Measurements, Missing, mean_of, measured, sample_covariance
+from models.gaussians.measurements import Measurements, Missing, mean_of, measured, sample_covariance, spread_covariance
 from models.inputs import (
     Floats,
     Integers,
@@ -182,6 +182,8 @@ class GaussianPrior:
         n_components: int,
         counts: ArrayLike | None = None,
         missing: Missing = "refuse",
+        *,
+        correlated: bool = True,
     ) -> GaussianPrior:
         """Return the default prior, read off the data as Fraley & Raftery (2007) do.
 
@@ -214,15 +216,17 @@ class GaussianPrior:
         n_components : K
         counts : ``(n,)`` how many times each row was seen, or the name of that column of y
         missing : as `Measurements` has it
+        correlated : whether the scale has the covariances of y beside its variances; without them it is of full rank where y
+            has collinear columns or fewer rows than columns, too
 
         Raises
         ------
         ValueError
-            if n <= d, a column is constant, or columns are collinear: the scale would be singular
+            if a column is constant or, where ``correlated``, n <= d or columns are collinear: the scale would be singular
         """
         k = component_number(n_components)
         data = measured(y, counts, missing=missing).seen()
-        covariance = sample_covariance(data)
+        covariance = sample_covariance(data) if correlated else spread_covariance(data)
         return cls(
             mean=mean_of(data),
             shrinkage=0.05,

@@ -91,6 +91,14 @@ class RegressionRows(_Named, CountedRows):
             object.__setattr__(self, name, value)
         return self
 
+    def __getstate__(self) -> list[Any]:
+        """What is pickled: the names too, which are no field."""
+        return [getattr(self, name) for name in ("covariates", *self.__slots__)]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        """Take up what was pickled."""
+        self._set(*state)
+
     def like(self, y: Floats, design: Floats, counts: Integers | None = None, labels: Integers | None = None) -> Self:
         """Other rows of the same covariates, which are known to be sound; each counted once and not labelled by default."""
         n = len(y)
@@ -109,7 +117,7 @@ class RegressionRows(_Named, CountedRows):
         keys, first, place = np.unique(
             np.column_stack([seen.labels, seen.design, seen.y]), axis=0, return_index=True, return_inverse=True
         )
-        counts = np.zeros(len(keys), dtype=np.int64)
+        counts = np.zeros(len(keys), dtype=seen.counts.dtype)
         np.add.at(counts, place.ravel(), seen.counts)
         return self.like(seen.y[first], seen.design[first], read_only(counts), seen.labels[first])
 

@@ -51,7 +51,7 @@ def test_rows_with_a_value_or_a_label_are_kept_and_what_is_missing_is_counted(pe
     expected = [[181.5, 80], [np.nan, 75], [160.5, np.nan], [np.nan, np.nan], [170, 60], [176, 71], [165, 62]]
     np.testing.assert_array_equal(rows.y, expected)
     assert rows.labels.tolist() == [1, 0, -1, 1, -1, -1, 0]
-    assert "1 of 8 rows are left out: they have neither a value nor a label." in found.notes
+    assert "1 of 8 rows is left out: it has neither a value nor a label." in found.notes
     told = "9 of 20 cells are missing. Rows are kept by the marginal density of what was seen"
     assert any(note.startswith(told) for note in found.notes)
     assert told in found.comparison.description

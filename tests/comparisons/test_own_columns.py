@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from comparisons import own
+from comparisons.quantity_names import in_prose, variable_and_labels
 from models import CoinTosses
 
 COIN_COLUMNS: list[dict[str, list[Any]]] = [
@@ -86,3 +87,69 @@ def test_waits_may_be_censored_by_a_column() -> None:
     assert counted.notes[-1] == "None of 4 waits is censored; the mean wait is 1.75."
     assert found.comparison.data(found.dataset).censored.tolist() == [0, 1]
     assert own.declared({"y": [1.5, 4.0, 2.0]}, n_components=1).told["family"] == "gaussians"
+
+
+def test_names_may_hold_commas() -> None:
+    table = {
+        "Height, standing": [1.0, 2.0, 4.0, 8.0],
+        "Mass, kg": [1.0, 3.0, 2.0, 7.0],
+        "who": ["a, b", "c", "a, b", "c"],
+    }
+    found = own.declared(table, "gaussians", columns=["Height, standing", "Mass, kg"], labels="who")
+    # They look as they did, but for a blank at which no name ends.
+    height, mass = found.comparison.features
+    assert height.split() == ["Height,", "standing"]
+    first, second = found.comparison.components
+    assert (first.split(), second) == (["a,", "b"], "c")
+    assert variable_and_labels(f"covariances[{first}, {height}, {mass}]") == ("covariances", [first, height, mass])
+    assert in_prose(f"means[{first}, {height}]") == f"mean of {height} in component {first}"
+
+
+def test_titles_and_units_are_those_of_the_column_that_is_named() -> None:
+    table = {
+        "Wait (min)": [3.0, 1.0, 5.0, 2.0],
+        "cut": [0, 1, 0, 0],
+        "Deaths (dozens)": [1, 4, 2, 0],
+        "Mass [kg]": [4.0, 2.0, 1.0, 9.0],
+    }
+    waits = own.declared(table, "exponentials", 1, columns={"wait": "Wait (min)", "censored": "cut"})
+    assert (waits.comparison.unit, waits.comparison.title) == ("min", "Wait of a mapping of columns")
+    assert "Columns by role: censored is 'cut'." in waits.comparison.description
+    counts = own.declared(table, "poissons", 1, columns={"events": "Deaths (dozens)", "exposure": "Wait (min)"})
+    assert counts.comparison.unit == "dozens"
+    assert "Columns by role: events is 'Deaths (dozens)', exposure is 'Wait (min)'." in counts.comparison.description
+    lines = own.declared(table, "regressions", 1, columns={"y": "Wait (min)", "x": "Mass [kg]"})
+    assert lines.comparison.units == {"y": "min", "x": "kg"}
+    renamed = own.declared(table, "gaussians", 1, columns={"Delay (s)": "Wait (min)"})
+    assert (renamed.comparison.features, renamed.comparison.unit) == (("Delay",), "s")
+
+
+NUMBERED: dict[str, list[Any]] = {"row": [1, 2, 3, 4], "subject_id": [90, 17, 33, 8], "length": [2.5, 1.0, 4.0, 3.5]}
+
+
+def test_columns_that_number_the_rows_are_no_data() -> None:
+    found = own.declared(NUMBERED, n_components=1)
+    assert found.comparison.features == ("length",)
+    assert "Columns left out, as they number the rows: row, subject_id." in found.notes
+    assert own.declared({**NUMBERED, "row": [2, 1, 3, 4]}, n_components=1).comparison.features == ("row", "length")
+    assert own.declared(NUMBERED, n_components=1, columns="row").comparison.features == ("row",)
+    with pytest.raises(ValueError, match="say which is which, as --column heads=length"):
+        own.declared(NUMBERED, "coins", 1)
+
+
+def test_a_column_of_counts_is_not_taken_for_data() -> None:
+    table = {"length": [2.5, 1.0, 4.0, 3.5], "count": [3, 1, 1, 2]}
+    with pytest.raises(
+        ValueError, match=r"column 'count' of .* is called as counts of rows are; name it as counts='count'"
+    ):
+        own.declared(table, n_components=1)
+    assert own.declared(table, n_components=1, counts="count").comparison.features == ("length",)
+    assert own.declared(table, n_components=1, columns=["length", "count"]).comparison.features == ("length", "count")
+
+
+def test_a_column_of_words_is_pointed_at_as_labels() -> None:
+    with pytest.raises(ValueError, match=r"name it as labels='sex' \(--labels sex\)"):
+        own.declared({"sex": ["m", "f", "m"], "y": [1.0, 2.0, 4.0]}, n_components=2, columns="sex")
+    with pytest.raises(ValueError, match="is not numeric") as refused:
+        own.declared({"y": ["1", "2", "abc", "4"]}, n_components=2, columns="y")
+    assert "labels" not in str(refused.value)

@@ -193,3 +193,9 @@ def test_the_gradient_of_censored_waits_exists_wherever_chains_start() -> None:
 
         by_differences = (along(1e-5) - along(-1e-5)) / 2e-5
         assert gradient @ step == pytest.approx(by_differences, rel=1e-6, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_component_that_collapses_onto_a_tie_is_told_without_a_warning(seed: int) -> None:
+    fit = em.gamma_mixture([0.5, 1.5, 2.5] * 4, 2, seed=seed)
+    assert np.isfinite(fit.log_likelihood)

@@ -64,7 +64,7 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
      "heads holds 1 missing values, the first at index 1; drop those rows first"),
     (lambda: CoinTosses([2.0**60, 1], 2**61), ValueError, "heads[0] is 1.15292e+18, which is above 2^53"),
     (lambda: CoinTosses([5, 9], 10, counts=[1, -2]), ValueError, "counts[1] is -2, which is below 0"),
-    (lambda: CoinTosses([5, 9], 10, counts=[1, 0.5]), ValueError, "counts[1] is 0.5, which is not a whole number"),
+    (lambda: CoinTosses([5, 9], 10, counts=[1.5, -0.5]), ValueError, "counts[1] is -0.5, which is below 0"),
     (lambda: CoinTosses([5, 9], 10, counts=[1]), ValueError,
      "counts has 1 values but there are 2 rows; give one count per row"),
     (lambda: CoinTosses([5, 9], 10, counts=[0, 0]), ValueError, "counts are all zero: there are no data"),

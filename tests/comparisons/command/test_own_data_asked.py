@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from comparisons.command import own_data, processes
+from comparisons.command import own_data, processes, progress
 from comparisons.command.command_line import main
 from comparisons.command.processes import Finished, Outcome, Stage, Task
 from comparisons.components import comparing, record
 from comparisons.results import store
+from comparisons.settings import REUSED
 from tests.stored_components import components as stored_components
 from tests.stored_results import two_coins
 
@@ -78,7 +79,7 @@ def test_the_rows_are_told_again_at_the_end(folder: Path, ran: list[Task]) -> No
     told = comparisons("run", "--data", "people.csv", "--column", "height", "--components", "2", "--missing", "drop")
     last = told.stderr.splitlines()[-2]
     assert last.startswith("24 rows of people.csv.")
-    assert "1 of 25 rows are left out" in last
+    assert "1 of 25 rows is left out" in last
 
 
 @pytest.mark.parametrize(
@@ -122,6 +123,16 @@ def test_several_numbers_are_a_comparison_each_and_one_table(
     assert len(compared) == 1
     comparisons(*again, "--fresh")
     assert len(compared) == 2
+
+
+def test_the_name_of_several_numbers_points_at_each(
+    folder: Path, ran: list[Task], compared: list[tuple[Any, ...]]
+) -> None:
+    comparisons("run", "--data", "people.csv", "--column", "height", "--components", "1:2")
+    answer = comparisons("show", "people")
+    assert answer.exit_code == 2
+    assert "each a result of its own: people-1, people-2; see one with: comparisons show people-1" in answer.stderr
+    assert "comparisons show people-1" not in comparisons("show", "peo").stderr
 
 
 @pytest.mark.parametrize("told", ['"2:3"', "[3, 2]"])
@@ -241,7 +252,7 @@ def test_init_writes_what_was_asked_for(folder: Path, ran: list[Task], compared:
     asked = ["--data", "people.csv", "--column", "stature (cm)=height", "--weights", "equal", "--covariance", "tied"]
     written = comparisons("init", "mine.toml", *asked, "--components", "1:2", "--name", "ours")
     assert written.exit_code == 0, written.output
-    assert "1 of 25 rows are left out" in written.stderr
+    assert "1 of 25 rows is left out" in written.stderr
     assert comparisons("run", "mine.toml").exit_code == 0
     assert [each.name for each in ran] == ["ours-1", "ours-2"]
     assert (ran[0].own or {}) == {
@@ -277,3 +288,10 @@ def test_numbers_of_components_are_one_or_several(told: Any, found: list[int]) -
 def test_what_is_no_number_of_components_is_refused(told: Any) -> None:
     with pytest.raises(ValueError, match="give a whole number from 1, or the first and the last of several"):
         own_data.numbers(told)
+
+
+def test_where_there_is_no_terminal_each_stage_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.shown(2) as show:
+        for event in (Stage("a", "sampling"), Stage("b", REUSED), Finished("b", "agree", "", 0.1, True)):
+            show(event)
+    assert capsys.readouterr().err.splitlines() == ["a: sampling ...", f"b: agree ({REUSED})"]
