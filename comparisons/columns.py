@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons import families
+from comparisons import families, formulas
 from comparisons.families.columns import Missing
 from comparisons.families.family import Family
 from comparisons.missing_rows import kept_rows
@@ -90,6 +90,7 @@ def chosen(
     counts: Any,
     components: Sequence[str] | None,
     missing: Missing | None,
+    formula: str | None = None,
 ) -> Chosen:
     """Take the rows of a family from a table; see `comparisons.compare`.
 
@@ -99,30 +100,44 @@ def chosen(
         for columns that are not there or no numbers, missing cells that are refused, and rows that the family cannot have
     """
     others = {table.header(each) for each in (labels, counts) if isinstance(each, str)}
-    kind, roles, notes = _roles(table, family, columns, others)
+    if formula is None:
+        kind, roles, notes = _roles(table, family, columns, others)
+    else:
+        kind, roles, notes = formulas.named(table, family, columns, formula)
     counted = table.header(counts) if isinstance(counts, str) else None
     missing = missing or kind.missing
     _refuse_two_purposes(table, [*roles.values(), *([counted] if counted else [])], labels)
     all_known = _labels(table, labels, np.arange(table.n), components)[0] if missing == "marginal" else None
     for role, header in roles.items():
         # A column of words is told as such before the cells that it lacks.
-        if not kind.categorical and role not in kind.in_words and role not in kind.meanings:
+        if formula is None and not kind.categorical and role not in kind.in_words and role not in kind.meanings:
             table.numbers(header)
     kept, left = kept_rows(table, list(roles.values()), counted, all_known, missing, kind)
     values = {}
     for role, header in roles.items():
+        if formula is not None:
+            values[role] = formulas.numbers_or_words(table, role, header, formula)[kept]
+            continue
         values[role], told = _values(table, kind, role, header, kept)
         notes += told
     known, words, of_labels = _labels(table, labels, kept, components)
     seen = table.numbers(counted)[kept] if counted else _beside("counts", counts, table.n, kept)
+    made: tuple[str, ...] = ()
     try:
-        rows = kind.from_roles(values, seen, known)
+        if formula is None:
+            rows = kind.from_roles(values, seen, known)
+        else:
+            rows, made = kind.from_formula(formula, values, seen, known)
+            notes.append(f"The formula makes of {made[0]}: {', '.join(rows.covariates)}.")
     except ValueError as error:
         labelled = table.header(labels) if isinstance(labels, str) else None
         # A noun of one column may call it y.
-        places = {"y": next(iter(roles.values())), **roles, "counts": counted, "labels": labelled}
+        places = {"y": next(iter(roles.values())), **roles, "counts": counted, "labels": labelled, "formula": ""}
         raise ValueError(_by_line(str(error), places, table, kept)) from error
-    features, units = _titles_and_units(list(roles) if kind.measures else [])
+    features, units = _titles_and_units(list(roles) if kind.measures and formula is None else [])
+    if formula is not None:
+        of_headers = {name: name_and_unit(header)[1] for name, header in roles.items() if name in made}
+        features, units = made, {name: unit for name, unit in of_headers.items() if unit}
     if len(roles) == 1 and not kind.measures:
         (header,) = roles.values()
         units = {header: unit} if (unit := name_and_unit(header)[1]) else {}
@@ -138,7 +153,8 @@ def _by_line(message: str, headers: Mapping[str, str | None], table: Table, kept
     if found is None or header is None:
         return message
     place = table.place(int(kept[int(found[2])]))
-    return f"column {header!r} in {place} of {table.source} is {message[found.end() :]}"
+    column = f"column {header!r}" if header else found[1]
+    return f"{column} in {place} of {table.source} is {message[found.end() :]}"
 
 
 def _roles(
