@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import comparisons
 from comparisons import families, own, toml_files
+from comparisons.datasets import load
 from comparisons.missing_rows import MissingCells
 from comparisons.quantity_names import in_prose
 from tests.regression_rows import crossing
@@ -84,3 +87,20 @@ def test_families_that_have_formulas_are_those_that_take_them() -> None:
         if not family.formulas:
             with pytest.raises(ValueError, match=f"{family.name} have none"):
                 family.named_in("y ~ x", ["y", "x"])
+
+
+@pytest.mark.sampling
+def test_regressions_are_compared_with_a_report(tmp_path: Path) -> None:
+    columns = load("tone_perception").columns
+    half = {name: np.asarray(columns[name])[::2] for name in ("tuned", "stretchratio")}
+    formula = "tuned ~ center(stretchratio)"
+    result = comparisons.compare(half, formula=formula, n_components=2, out=tmp_path, name="tones", draws=500)
+    assert len(result.checks) == 9
+    assert {check.outcome for check in result.checks} == {"pass"}, [c.explanation for c in result.checks]
+    assert result.verdict in ("agree", "differ")
+    means: dict[str, Any] = {q.name: q.mean for q in result.quantities}
+    # Cohen's two theories: one line that stays near the octave, and one that follows the overtones with a slope of 1.
+    slopes = sorted(means[f"coefficients[{k}, center(stretchratio)]"] for k in (1, 2))
+    assert abs(slopes[0]) < 0.5 < slopes[1] < 1.2
+    page = (tmp_path / "tones" / "report.html").read_text(encoding="utf-8")
+    assert "slope of center(stretchratio) in component 1" in page or "slopes of center(stretchratio)" in page
