@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from em.mixture import responsibilities
+from em.weights import drawn_components
 from models.display import as_html
 from models.inputs import Floats, Integers, shown, whole_number
 
@@ -119,12 +120,13 @@ class FittedMixture:
             for what is no number of rows or no seed
         """
         random, mixture = np.random.default_rng(whole_number("seed", seed, least=0)), self._mixture
-        size, k, weights = whole_number("n", n, least=1), mixture.n_components, self.parameters.weights
+        size = whole_number("n", n, least=1)
         if size > MOST_DRAWN:
             raise ValueError(f"n is {shown(n)}, but rows are drawn into memory; give at most {MOST_DRAWN:,}")
         rows, counts = mixture.design()
         chosen = random.choice(rows, size=size, p=counts / counts.sum())
-        return mixture.drawn(self.parameters, chosen, random.choice(k, size=size, p=weights), random)
+        components = drawn_components(mixture, mixture.from_published(self.parameters), chosen, random)
+        return mixture.drawn(self.parameters, chosen, components, random)
 
     def write(self, path: str | PathLike[str]) -> None:
         """Write all that is public of the fit as JSON, for `em.read_fit`; the rows stay out of it.

@@ -61,6 +61,7 @@ class Regressions(Family):
         # What a declaration has where nothing is said is each its own.
         covariance: Any = "own" if comparison.covariance == "full" else comparison.covariance
         is_tied(covariance)
+        data.without_concomitants()
         prior, told = comparison.prior, [name for name in comparison.features if name != INTERCEPT]
         own = data.covariates[_first(data) :]
         if told and len(told) != 1 + len(own):
