@@ -175,6 +175,7 @@ def compare(
     if own_pair.is_pair(data):
         options = {"n_components": n_components, "columns": columns, "labels": labels, "counts": counts, "prior": prior}
         others = {
+            "formula": formula,
             "components": components,
             "unit": unit,
             "missing": missing,
