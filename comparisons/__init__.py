@@ -105,6 +105,7 @@ def compare(
     n_components: int | None = None,
     *,
     columns: str | Sequence[str] | Mapping[str, str] | None = None,
+    formula: str | None = None,
     labels: Any = None,
     counts: Any = None,
     weights: Any = "free",
@@ -138,6 +139,7 @@ def compare(
     columns : names of the columns, in the order of the family's, or by what each is of, as ``{"heads": "h", "tosses": "n"}``, or
         by titles with units, as ``{"height (cm)": "h1"}``; by their names where None, and of measurements all that hold numbers.
         A header's unit may be left out.
+    formula : of regressions, in place of columns: ``"y ~ x + C(group)"``, read by formulaic; columns of words are categories
     labels : the column that tells the component of some rows, or a value for each row: words, empty where unknown, or whole
         numbers from 0, -1 where unknown
     counts : the column that says how often each row was seen, or a number for each row
@@ -174,6 +176,7 @@ def compare(
     if own_pair.is_pair(data):
         options = {"n_components": n_components, "columns": columns, "labels": labels, "counts": counts, "prior": prior}
         others = {
+            "formula": formula,
             "components": components,
             "unit": unit,
             "missing": missing,
@@ -187,6 +190,7 @@ def compare(
         family,
         n_components,
         columns=columns,
+        formula=formula,
         labels=labels,
         counts=counts,
         weights=weights,

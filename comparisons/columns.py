@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons import families
+from comparisons import families, formulas
 from comparisons.families.columns import Missing
 from comparisons.families.family import Family
 from comparisons.missing_rows import kept_rows
@@ -96,6 +96,7 @@ def chosen(
     counts: Any,
     components: Sequence[str] | None,
     missing: Missing | None,
+    formula: str | None = None,
 ) -> Chosen:
     """Take the rows of a family from a table; see `comparisons.compare`.
 
@@ -105,15 +106,18 @@ def chosen(
         for columns that are not there or no numbers, missing cells that are refused, and rows that the family cannot have
     """
     others = {table.header(each) for each in (labels, counts) if isinstance(each, str)}
-    kind, named, notes = _roles(table, family, columns, others)
-    roles = {as_label(role): header for role, header in named.items()}
+    if formula is None:
+        kind, named, notes = _roles(table, family, columns, others)
+        roles = {as_label(role): header for role, header in named.items()}
+    else:
+        kind, roles, notes = formulas.named(table, family, columns, formula)
     counted = table.header(counts) if isinstance(counts, str) else None
     missing = missing or kind.missing
     _refuse_two_purposes(table, [*roles.values(), *([counted] if counted else [])], labels)
     all_known = _labels(table, labels, np.arange(table.n), components)[0] if missing == "marginal" else None
     for role, header in roles.items():
         # A column of words is told as such before the cells that it lacks.
-        if not kind.categorical and role not in kind.in_words and role not in kind.meanings:
+        if formula is None and not kind.categorical and role not in kind.in_words and role not in kind.meanings:
             try:
                 table.numbers(header)
             except ValueError as error:
@@ -125,22 +129,33 @@ def chosen(
     kept, left = kept_rows(table, list(roles.values()), counted, all_known, missing, kind)
     values = {}
     for role, header in roles.items():
+        if formula is not None:
+            values[role] = formulas.numbers_or_words(table, role, header, formula)[kept]
+            continue
         values[role], told = _values(table, kind, role, header, kept)
         notes += told
     known, words, of_labels = _labels(table, labels, kept, components)
     seen = table.numbers(counted)[kept] if counted else _beside("counts", counts, table.n, kept)
+    made: tuple[str, ...] = ()
     try:
         if seen is not None:
             whole_numbers("counts", seen, least=0)
-        rows = kind.from_roles(values, seen, known)
+        if formula is None:
+            rows = kind.from_roles(values, seen, known)
+        else:
+            rows, made = kind.from_formula(formula, values, seen, known)
+            notes.append(f"The formula makes of {made[0]}: {', '.join(rows.covariates)}.")
     except ValueError as error:
         labelled = table.header(labels) if isinstance(labels, str) else None
         # A noun of one column may call it y.
-        places = {"y": next(iter(roles.values())), **roles, "counts": counted, "labels": labelled}
+        places = {"y": next(iter(roles.values())), **roles, "counts": counted, "labels": labelled, "formula": ""}
         raise ValueError(_by_line(str(error), places, table, kept)) from error
-    features, units = _titles_and_units(roles if kind.measures else {})
+    features, units = _titles_and_units(roles if kind.measures and formula is None else {})
     outcome = ""
-    if kind.roles and not kind.measures:
+    if formula is not None:
+        of_headers = {name: name_and_unit(header)[1] for name, header in roles.items() if name in made}
+        features, units = made, {name: unit for name, unit in of_headers.items() if unit}
+    elif kind.roles and not kind.measures:
         # What was seen has a title and a unit, however many columns say more of it.
         header = next(iter(roles.values()))
         outcome, unit = name_and_unit(header)
@@ -162,7 +177,8 @@ def _by_line(message: str, headers: Mapping[str, str | None], table: Table, kept
     if found is None or header is None:
         return message
     place = table.place(int(kept[int(found[2])]))
-    return f"column {header!r} in {place} of {table.source} is {message[found.end() :]}"
+    column = f"column {header!r}" if header else found[1]
+    return f"{column} in {place} of {table.source} is {message[found.end() :]}"
 
 
 def _roles(

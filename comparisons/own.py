@@ -32,6 +32,7 @@ ON_COMMAND_LINE = {
     "data": "data",
     "family": "family",
     "columns": "column",
+    "formula": "formula",
     "labels": "labels",
     "counts": "counts",
     "n_components": "components",
@@ -85,6 +86,7 @@ def declared(
     n_components: int | None = None,
     *,
     columns: str | Sequence[str] | Mapping[str, str] | None = None,
+    formula: str | None = None,
     labels: Any = None,
     counts: Any = None,
     weights: Any = "free",
@@ -107,8 +109,10 @@ def declared(
         raise ValueError(f"name is {shown(name)}, which is a comparison of the catalogue; give another one (--name)")
     own_family, kind = _family(family)
     if table_columns.is_noun(data, kind):
-        if columns is not None or labels is not None or counts is not None:
-            raise ValueError(f"columns, labels and counts are in models.{type(data).__name__}; leave the arguments out")
+        if any(each is not None for each in (columns, formula, labels, counts)):
+            raise ValueError(
+                f"columns, formula, labels and counts are in models.{type(data).__name__}; leave the arguments out"
+            )
         if missing is not None:
             raise ValueError(
                 f"missing is for tables, and data are models.{type(data).__name__}; say there what is to be done"
@@ -116,11 +120,11 @@ def declared(
         taken = table_columns.of_noun(data, kind)
     else:
         table = read(data, separator, decimal)
-        taken = table_columns.chosen(table, kind, columns, labels, counts, components, missing)
+        taken = table_columns.chosen(table, kind, columns, labels, counts, components, missing, formula)
         roles = dict(taken.roles)
         asked |= {
             "family": family or taken.family.name,
-            "columns": [*roles] if [*roles] == [*roles.values()] else roles,
+            **({} if formula else {"columns": [*roles] if [*roles] == [*roles.values()] else roles}),
         }
     kind, rows = taken.family, taken.rows
     if covariance != "full" and "covariance" not in kind.options:
@@ -129,7 +133,7 @@ def declared(
     asked["n_components"] = len(names)
     stem = Path(data).stem if isinstance(data, str | Path) else "own-data"
     one, units = taken.one_unit_or_several() if unit is None else (unit, {})
-    what = " and ".join(taken.features) or taken.outcome or kind.name.replace("-", " ").capitalize()
+    what = formula or " and ".join(taken.features) or taken.outcome or kind.name.replace("-", " ").capitalize()
     comparison = Comparison(
         name=name if name is not None else f"own-{stem}" if stem in catalogue.names() else stem,
         title=title or f"{what} of {taken.source}",
@@ -153,8 +157,9 @@ def declared(
         # Whatever EM refuses is refused now.
         problem.mixture(None, standardise=True)
     except ValueError as error:
-        # The nouns of `models` call a table y.
-        raise ValueError(str(error).replace(" of y ", f" of {taken.source} ")) from error
+        # The nouns of `models` call a table y, or x.
+        told = str(error).replace(" of y ", f" of {taken.source} ").replace(" of x is ", f" of {taken.source} is ")
+        raise ValueError(told) from error
     observed = dict(zip(kind.column_names(problem), kind.columns(rows).T, strict=True))
     dataset = Dataset(stem, taken.source, observed | {"counts": rows.counts, "labels": rows.labels}, taken.sha256)
     return Own(comparison, dataset, _told(comparison, taken), problem.prior, tuple(taken.notes), asked)

@@ -59,6 +59,8 @@ def in_prose(name: str) -> str:
     --------
     >>> in_prose("means[2]"), in_prose("covariances[short, waiting, waiting]"), in_prose("chance_of_heads")
     ('mean of component 2', 'variance of waiting in component short', 'chance of heads')
+    >>> in_prose("coefficients[1, intercept]"), in_prose("coefficients[2, x]")
+    ('intercept of component 1', 'slope of x in component 2')
     """
     return named([name])
 
@@ -85,6 +87,8 @@ def grouped(names: Sequence[str]) -> list[str]:
         features = tuple(labels if component is None else labels[1:])
         if variable == "covariances" and len(set(features)) == 1:
             variable, features = "variances", features[:1]
+        if variable == "coefficients":
+            variable, features = ("intercepts", ()) if features == ("intercept",) else ("slopes", features)
         together.setdefault((variable, features), []).extend([] if component is None else [component])
     return [_told(*key, components) for key, components in together.items()]
 

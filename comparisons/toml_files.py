@@ -131,6 +131,7 @@ def template(own: Own, asked: Mapping[str, Any]) -> str:
         ("data", "", "beside this file"),
         ("family", "", "of: comparisons families; or FILE.py:NAME"),
         ("columns", "", 'or { "NAME (UNIT)" = "COLUMN" }, or of families with names for them { heads = "COLUMN" }'),
+        ("formula", "", "in place of columns; words are categories"),
         ("n_components", 2, 'how many; or "2:4", for each of these and how many there are'),
         ("labels", "group", "column that tells the component of some rows"),
         ("counts", "n", "column that says how often each row was seen"),
@@ -156,6 +157,9 @@ def template(own: Own, asked: Mapping[str, Any]) -> str:
     ]
     for key, value, comment in lines:
         if key == "covariance" and "covariance" not in family.options:
+            continue
+        # One of the two is asked for.
+        if (key == "columns" and "formula" in asked) or (key == "formula" and key not in asked):
             continue
         line = f"{'' if key in asked else '# '}{key} = {_toml(asked.get(key, value))}"
         told.append(f"{line:<42}  # {comment}")

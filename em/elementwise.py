@@ -14,10 +14,19 @@ from scipy.special import expit, logit
 
 from em.ascent.acceleration import Acceleration
 from em.fit import Fit, Method, checked_options, fit_mixture
-from em.mixture import REPLAY_STEPS, Scale, Sum, block_diagonal, fitting_start, has_mode, log_weights, trusted
+from em.mixture import (
+    REPLAY_STEPS,
+    Scale,
+    Sum,
+    block_diagonal,
+    fitting_start,
+    has_mode,
+    log_weights,
+    trusted,
+)
 from em.rows.sample import SAMPLE, drawn, keys
 from em.search.starts import Starts
-from em.weights import from_weight_coordinates, weight_basis, weight_coordinates, weight_prior_derivatives
+from em.weights import SameWeights, from_weight_coordinates, weight_basis, weight_coordinates, weight_prior_derivatives
 from models.elementwise import as_rows, asked
 from models.inputs import Floats, Integers, instance_of, read_only
 from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
@@ -59,7 +68,7 @@ POSITIVE = Domain("log", 0.0, np.inf, np.log, np.exp, _itself, _itself)
 REAL = Domain("identity", -np.inf, np.inf, _itself, _itself, np.ones_like, np.zeros_like)
 
 
-class ElementwiseMixture(ABC):
+class ElementwiseMixture(SameWeights, ABC):
     """What such a mixture has of `em.mixture.Mixture` whatever its densities.
 
     Attributes

@@ -224,7 +224,10 @@ def fit_mixture(
     named = None
     if judged is not None:
         named = replace(judged, direction=mixture.by_feature(judged.direction[:, None])[:, 0])
-    reason = withheld_reason(best.status, named, tuple(mixture.names()), given_bounds=mixture.given_bounds)
+    held_by = mixture.held_by(best.parameters)
+    reason = withheld_reason(
+        best.status, named, tuple(mixture.names()), given_bounds=mixture.given_bounds, held_by=held_by
+    )
     covariance = covariance_of(judged, reason, len(places))
     if reason is None and (reason := mixture.doubt_of_derivatives(final, covariance)) is not None:
         covariance = covariance_of(None, reason, len(places))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from em.mixture import responsibilities
+from em.weights import drawn_components
 from models.display import as_html
 from models.inputs import Floats, Integers, shown, whole_number
 
@@ -123,12 +124,12 @@ class FittedMixture:
     def _drawn(self, n: int, seed: int) -> tuple[Any, Integers]:
         """Rows as `simulate` draws them, and the component of each."""
         random, mixture = np.random.default_rng(whole_number("seed", seed, least=0)), self._mixture
-        size, k, weights = whole_number("n", n, least=1), mixture.n_components, self.parameters.weights
+        size = whole_number("n", n, least=1)
         if size > MOST_DRAWN:
             raise ValueError(f"n is {shown(n)}, but rows are drawn into memory; give at most {MOST_DRAWN:,}")
         rows, counts = mixture.design()
         chosen = random.choice(rows, size=size, p=counts / counts.sum())
-        components = random.choice(k, size=size, p=weights)
+        components = drawn_components(mixture, mixture.from_published(self.parameters), chosen, random)
         return mixture.drawn(self.parameters, chosen, components, random), components
 
     def write(self, path: str | PathLike[str]) -> None:

@@ -147,6 +147,15 @@ class Mixture[P, S](Protocol):
         That is with cells of the rows that are missing, or with ends of times that are censored; summed likewise.
         """
 
+    def of_weights(self, parameters: P) -> tuple[Floats | float, Floats | float]:
+        """Derivatives of what all components of a row have in common where weights differ by row: ``(n, p)``, ``(p, p)`` summed.
+
+        That is of minus the logarithm of what makes the weights of the row sum to 1; 0 where they are those of all.
+        """
+
+    def row_weights(self, parameters: P, rows: slice | Integers) -> Floats:
+        """``(K,)`` probabilities of the components, or ``(m, K)`` those of each of these rows."""
+
     def informations(self, parameters: P) -> Floats:
         """``(2, p, p)`` information of the rows by the full vector: of complete data, expected, and what of it is missing.
 
@@ -207,6 +216,9 @@ class Mixture[P, S](Protocol):
 
     def constrained(self, parameters: P) -> bool:
         """Whether the parameters are held by a declared constraint, so that their gradient need not vanish."""
+
+    def held_by(self, parameters: P) -> str:
+        """By what such parameters are held, in words."""
 
     def elsewhere(self, random: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
         """Components that there might be, width by width.

@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from em.mixture import log_weights
-from models.inputs import Floats
+from em.mixture import Mixture, log_weights
+from models.inputs import Floats, Integers
 from models.mixtures import MixtureWeights
+
+# What a declared constraint is called.
+MINIMUM_RATIO = "at the declared minimum_ratio of standard deviations"
+
+
+class SameWeights:
+    """What `em.mixture.Mixture` has of mixtures whose weights are the same in every row."""
+
+    def of_weights(self, parameters: Any) -> tuple[Floats | float, Floats | float]:
+        return 0.0, 0.0
+
+    def row_weights(self, parameters: Any, rows: slice | Integers) -> Floats:
+        return np.asarray(parameters.weights)
+
+    def held_by(self, parameters: Any) -> str:
+        return MINIMUM_RATIO
+
+
+def drawn_components(
+    mixture: Mixture[Any, Any], parameters: Any, rows: Integers, random: np.random.Generator
+) -> Integers:
+    """``(m,)`` components of these rows, drawn by their weights."""
+    weights = mixture.row_weights(parameters, rows)
+    if weights.ndim == 1:
+        return random.choice(len(weights), size=len(rows), p=weights)
+    return np.asarray((random.random(len(rows))[:, None] > np.cumsum(weights, axis=1)[:, :-1]).sum(axis=1))
 
 
 def mode_of_weights(component_counts: Floats, fixed: Floats | None, concentration: float) -> Floats:

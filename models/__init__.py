@@ -21,6 +21,7 @@ from models.negative_binomials import (
     negative_binomial_mixture,
 )
 from models.poissons import EventCounts, PoissonParameters, PoissonPrior, poisson_mixture
+from models.regressions.formula import RegressionDesign
 from models.regressions.model import regression_mixture
 from models.regressions.nouns import RegressionParameters, RegressionPrior
 from models.regressions.regressors import RegressionRows
@@ -54,6 +55,7 @@ __all__ = [
     "PoissonParameters",
     "PoissonPrior",
     "PositiveTimes",
+    "RegressionDesign",
     "RegressionParameters",
     "RegressionPrior",
     "RegressionRows",

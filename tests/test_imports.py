@@ -33,7 +33,7 @@ FAMILIES = (
 )
 # What a package may import at all. All but NumPy and SciPy only inside functions, which the second table says.
 ALLOWED = {
-    "models": {"models", "numpy", "scipy", "pymc", "pytensor", "arviz", "xarray"},
+    "models": {"models", "numpy", "scipy", "pymc", "pytensor", "arviz", "xarray", "formulaic", "pandas"},
     "em": {"em", "models", "numpy", "scipy", "numba", "rich", "dask", "pyarrow", "pandas"},
 }
 AT_IMPORT = {"models": {"models", "numpy", "scipy"}, "em": {"em", "models", "numpy", "scipy"}}
@@ -200,6 +200,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "comparisons.words",
         "comparisons.own",
         "comparisons.columns",
+        "comparisons.formulas",
         "comparisons.missing_rows",
     ),
     ("comparisons.pairs",),

@@ -58,6 +58,7 @@ OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option("--data", type=FILE, help="Your own data: a CSV, TSV, Parquet or Arrow file."),
     click.option("--family", help="One of: comparisons families; or FILE.py:NAME.  [default: by the columns]"),
     click.option("--column", "columns", multiple=True, help="COLUMN, ROLE=COLUMN or TITLE=COLUMN; again for more."),
+    click.option("--formula", help="Of regressions, in place of columns: 'y ~ x + C(group)'."),
     click.option("--components", "n_components", type=Numbers(), help="How many; of 2:4 each, and how many there are."),
     click.option("--labels", help="Column that tells the component of some rows."),
     click.option("--counts", help="Column that says how often each row was seen."),

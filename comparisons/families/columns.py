@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from comparisons.capabilities import Data
-from models.inputs import Floats
+from models.inputs import Floats, shown
 
 type Missing = Literal["refuse", "drop", "marginal"]
 
@@ -25,6 +25,7 @@ class FromColumns(ABC):
     marginal : whether rows with missing cells have a density, that of what was seen
     categorical : whether columns hold categories, each in words
     missing : what is done about missing cells where nobody says
+    formulas : whether a formula may say what the columns are
     """
 
     name: str
@@ -35,6 +36,7 @@ class FromColumns(ABC):
     marginal: bool = False
     categorical: bool = False
     missing: Missing = "refuse"
+    formulas: bool = False
 
     @property
     def measures(self) -> bool:
@@ -64,3 +66,13 @@ class FromColumns(ABC):
     @abstractmethod
     def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> Data:
         """Data from columns by role."""
+
+    def named_in(self, formula: str, columns: Sequence[str]) -> list[str]:
+        """Those of the columns that a formula names; TypeError, ValueError for what is none, or a family without."""
+        raise ValueError(f"formula is {shown(formula)} but {self.name} have none; leave it out, and name columns")
+
+    def from_formula(
+        self, formula: str, values: dict[str, Any], counts: Any, labels: Any
+    ) -> tuple[Data, tuple[str, ...]]:
+        """Data of what a formula makes of the columns that it names, and what it calls these."""
+        raise NotImplementedError

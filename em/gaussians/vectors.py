@@ -11,7 +11,7 @@ from em.gaussians.covariances import free_entries, from_lower, from_root_coordin
 from em.gaussians.derivatives import own_places
 from em.gaussians.spread_ratio import SpreadRatio
 from em.mixture import Scale, block_diagonal, trusted
-from em.weights import from_weight_coordinates, weight_basis, weight_coordinates
+from em.weights import SameWeights, from_weight_coordinates, weight_basis, weight_coordinates
 from models.gaussians.covariances import CovarianceForm
 from models.gaussians.nouns import GaussianParameters
 from models.inputs import Floats, Integers
@@ -21,7 +21,7 @@ from models.mixtures import MixtureWeights
 NO_WIDTH = 1e-10
 
 
-class GaussianVectors:
+class GaussianVectors(SameWeights):
     """Weights, means and the lower triangles of covariances in one vector; see `em.mixture.Mixture`.
 
     Attributes

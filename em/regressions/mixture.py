@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,9 @@ class RegressionMixture(ElementwiseMixture):
     """See `em.mixture.Mixture`; a component's own parameters are its coefficients and its variance."""
 
     kind = "regressions"
-    noun, parameters, priors, errors = RegressionRows, RegressionParameters, RegressionPrior, RegressionStandardErrors
+    noun, priors = RegressionRows, RegressionPrior
+    parameters: ClassVar[type[Any]] = RegressionParameters
+    errors: ClassVar[type[Any]] = RegressionStandardErrors
     data: RegressionRows
     domains: dict[str, Any]  # type: ignore[misc]
     unit, by_first = 1.0, False
@@ -51,22 +53,48 @@ class RegressionMixture(ElementwiseMixture):
         units: Units | None = None,
     ) -> None:
         data = data.distinct()
-        self.units, self.tied, self.covariates = units or Units.of(data), tied, data.covariates
-        self.p = p = len(data.covariates)
+        self.tied, self.covariates = tied, data.covariates
+        seen = self.regressors(data)
+        self.units = units or Units.of(seen)
+        self.regressed = seen.covariates
+        self.p = p = len(seen.covariates)
         self.interpolated = p + 1
-        self.domains = {f"coefficients, {name}": REAL for name in data.covariates} | {"variances": POSITIVE}
+        self.domains = self.domains_before(data) | {f"coefficients, {name}": REAL for name in seen.covariates}
+        self.domains |= {"variances": POSITIVE}
         super().__init__(data, weights, None if prior is None else self.units.prior(prior))
         k = weights.n_components
         if tied:
             self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(p * k), np.ones((k, 1)))
         self.start_prior = RegressionPrior(np.zeros(p), np.sqrt(1e-3) * np.eye(p), 3.0, 0.3 * self.spread**2)
 
+    def regressors(self, data: RegressionRows) -> RegressionRows:
+        """The rows as the lines see them."""
+        return data
+
+    def domains_before(self, data: RegressionRows) -> dict[str, Any]:
+        """What a component has before its line."""
+        return {}
+
+    def concomitants(self) -> Floats:
+        """``(n, m)`` what the weights of a row depend on."""
+        return np.zeros((len(self.data.y), 0))
+
+    def gates(self, parameters: Any, rows: slice | Integers) -> Floats | float:
+        """``(..., K, rows)`` logs of weights of single rows over those of all."""
+        return 0.0
+
+    def gating(self, parameters: Any) -> Floats:
+        """``(..., K, 1 + m)`` log weights and what they depend on the concomitants by; ``(..., K, 0)`` without any."""
+        return np.zeros((*parameters.weights.shape, 0))
+
     def _collect(self) -> None:
-        self.y, self.x = self.units.rows(self.data)
+        self.y, self.x = self.units.rows(self.regressors(self.data))
+        self.beside = self.concomitants()
         self.n = self.data.n
         k, p, n = self.n_components, self.p, len(self.y)
         self.products = (self.x[:, :, None] * self.x[:, None, :]).reshape(n, p * p)
-        self.blocks = blocks_of(np.concatenate([np.ones((1, n)), self.products.T]), self.counts.astype(float))
+        features = np.concatenate([np.ones((1, n)), self.products.T, self.beside.T])
+        self.blocks = blocks_of(features, self.counts.astype(float))
         self.possible = (self.labels < 0) | np.equal.outer(np.arange(k), self.labels)
         self.spread = float(np.sqrt(self.counts @ self.y**2 / self.n)) or 1.0
         size, once = float(np.log(self.units.unit)), 1 if self.tied else k
@@ -76,7 +104,7 @@ class RegressionMixture(ElementwiseMixture):
         self.bounded = self.prior is not None or bool((self.labels >= 0).all()) or (self.tied and n > k * p)
 
     def places(self) -> Floats:
-        y, x = self.units.rows(self.data)
+        y, x = self.units.rows(self.regressors(self.data))
         return np.column_stack([y, x[:, 1:] if self.covariates[0] == INTERCEPT else x])
 
     def white(self) -> Floats | None:
@@ -92,6 +120,10 @@ class RegressionMixture(ElementwiseMixture):
         return np.asarray(-0.5 * np.log(2 * np.pi * parameters.variances))
 
     def log_densities(self, parameters: RegressionParameters) -> Floats:
+        return self.about_lines(parameters)
+
+    def about_lines(self, parameters: RegressionParameters) -> Floats:
+        """``(..., n, K)`` log density of each response given its covariates."""
         residuals = self.y[:, None] - self.x @ np.swapaxes(parameters.coefficients, -1, -2)
         own = -0.5 * residuals**2 / parameters.variances[..., None, :]
         return np.asarray(own + self._constants(parameters)[..., None, :])
@@ -110,6 +142,7 @@ class RegressionMixture(ElementwiseMixture):
         def replace(joint: Floats, block: Block) -> None:
             np.multiply(apart(block) ** 2, half, out=joint)
             joint += constants
+            joint += self.gates(parameters, block.rows)
             if some_known:
                 joint[..., ~self.possible[:, block.rows]] = 2 * LOG_OF_ZERO
 
@@ -120,8 +153,10 @@ class RegressionMixture(ElementwiseMixture):
             first += weighted @ self.x[block.rows]
             squares += (weighted * residuals).sum(axis=-1)
 
-        sums, height = posterior_sums(np.zeros((*many, k, 1 + p * p)), self.blocks, replace, also)
-        return Moments(height[()], sums[..., 0], lines, first, sums[..., 1:].reshape(*many, k, p, p), squares)
+        to = 1 + p * p
+        sums, height = posterior_sums(np.zeros((*many, k, to + self.beside.shape[1])), self.blocks, replace, also)
+        second, gating = sums[..., 1:to].reshape(*many, k, p, p), self.gating(parameters)
+        return Moments(height[()], sums[..., 0], lines, first, second, squares, sums[..., to:], gating)
 
     def rounding(self, parameters: RegressionParameters, statistics: Moments) -> float:
         lines, squares = parameters.coefficients, statistics.squares
@@ -184,6 +219,8 @@ class RegressionMixture(ElementwiseMixture):
             (r * self.y) @ self.x,
             (r @ self.products).reshape(*shape, self.p),
             r @ self.y**2,
+            r @ self.beside,
+            np.zeros((*shape[:-1], 0)),
         )
         return self._mode(about_0, self.start_prior if wide else self.prior)
 
@@ -206,7 +243,7 @@ class RegressionMixture(ElementwiseMixture):
 
     def names(self) -> list[str]:
         k = range(1, self.n_components + 1)
-        lines = [f"coefficients[{j}, {name}]" for name in self.covariates for j in k]
+        lines = [f"coefficients[{j}, {name}]" for name in self.regressed for j in k]
         return [*(f"weights[{j}]" for j in k), *lines, *(f"variances[{j}]" for j in k)]
 
     def bounds(self) -> list[tuple[int, float]]:
@@ -248,7 +285,7 @@ class RegressionMixture(ElementwiseMixture):
         for width in WIDTHS:
             v = np.full(len(lines), (width * self.spread) ** 2)
             tried = trusted(RegressionParameters, coefficients=lines, variances=v)
-            yield self.log_densities(tried), lines / (width * self.spread)
+            yield self.about_lines(tried), lines / (width * self.spread)
 
     def published(self, parameters: Any) -> RegressionParameters:
         return self.units.published(parameters)

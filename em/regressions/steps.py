@@ -45,6 +45,8 @@ class Moments:
     lines : ``(..., K, p)`` coefficients of the E-step, about which these sums are
     first, second, squares : ``(..., K, p)``, ``(..., K, p, p)`` and ``(..., K)`` sums of residuals times covariates, of products
         of covariates, and of squared residuals
+    further : ``(..., K, m)`` sums of concomitants; m is 0 where the weights depend on nothing
+    gating : ``(..., K, 1 + m)`` log weights and gating coefficients of the E-step; ``(..., K, 0)`` where there are none
     """
 
     log_likelihood: Any
@@ -53,11 +55,13 @@ class Moments:
     first: Floats
     second: Floats
     squares: Floats
+    further: Floats
+    gating: Floats
 
     def __add__(self, other: Moments) -> Moments:
         """Statistics of both sets of rows together."""
-        sums = {n: getattr(self, n) + getattr(other, n) for n in self.__slots__ if n != "lines"}
-        return Moments(lines=self.lines, **sums)
+        sums = {n: getattr(self, n) + getattr(other, n) for n in self.__slots__ if n not in ("lines", "gating")}
+        return Moments(lines=self.lines, gating=self.gating, **sums)
 
 
 def m_step(

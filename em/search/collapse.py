@@ -64,7 +64,8 @@ def _supports(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     shares = row_posteriors(mixture, parameters)[0]
     with np.errstate(divide="ignore", invalid="ignore"):
         # The others, with its weight divided among them; a row that is none of theirs is impossible without it.
-        gains = np.where(shares < 1, np.log1p(-parameters.weights) - np.log1p(-shares), np.inf)
+        weights = mixture.row_weights(parameters, slice(None))
+        gains = np.where(shares < 1, np.log1p(-weights) - np.log1p(-shares), np.inf)
     seen = mixture.sees_narrowest(parameters)
     return np.stack(
         [

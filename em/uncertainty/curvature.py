@@ -180,6 +180,11 @@ def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
         hessian -= (rows * counts[:, None]).T @ rows
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         complete[range(k), range(k)] = counts @ ratio / parameters.weights
+    # The same for every component, so that it is no part of what varies between them.
+    by_row, summed = mixture.of_weights(parameters)
+    gradient += (counts[:, None] * by_row).sum(axis=0)
+    hessian += summed
+    complete -= summed
     return derived
 
 

@@ -25,6 +25,7 @@ from em.mixture import Mixture, log_weights, responsibilities
 from em.search.collapse import collapsed
 from em.uncertainty.curvature import derivatives
 from em.uncertainty.quantities import Interval, quantity
+from em.weights import drawn_components
 from models.display import displayed
 from models.inputs import Floats, Integers, read_only, shown, whole_counts, whole_number
 
@@ -164,7 +165,7 @@ def _resampled(mixture: Any, random: np.random.Generator) -> Mixture[Any, Any]:
 def _simulated(mixture: Any, parameters: Any, random: np.random.Generator) -> Mixture[Any, Any]:
     """The same problem on rows drawn from the mixture."""
     rows = np.repeat(np.arange(len(mixture.counts)), mixture.counts)
-    components = random.choice(mixture.n_components, size=len(rows), p=parameters.weights)
+    components = drawn_components(mixture, parameters, rows, random)
     labels = np.where(mixture.labels[rows] >= 0, components, -1)
     again: Mixture[Any, Any] = mixture.simulated(parameters, rows, components, labels, random)
     return again

@@ -54,6 +54,7 @@ def _products(mixture: Mixture[Any, Any], parameters: Any, prior: Floats) -> Flo
     f = mixture.basis.shape[1]
     meat = np.zeros((f, f))
     for part in parts(mixture):
-        scores = (row_scores(part, parameters).full + prior) @ mixture.basis
+        of_weights = part.of_weights(parameters)[0]
+        scores = (row_scores(part, parameters).full + of_weights + prior) @ mixture.basis
         meat += (scores * part.counts[:, None]).T @ scores
     return meat

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from em.uncertainty.curvature import Curvature
+from em.weights import MINIMUM_RATIO
 from models.inputs import Floats
 
 
@@ -28,7 +29,12 @@ def describe(direction: Floats, names: tuple[str, ...]) -> str:
 
 
 def withheld_reason(
-    status: str, judged: Curvature | None, names: tuple[str, ...], *, given_bounds: bool = False
+    status: str,
+    judged: Curvature | None,
+    names: tuple[str, ...],
+    *,
+    given_bounds: bool = False,
+    held_by: str = MINIMUM_RATIO,
 ) -> str | None:
     """Why a point of this status and curvature has no standard errors; None where it has, also ``given_bounds``."""
     if status == "iteration limit":
@@ -36,7 +42,7 @@ def withheld_reason(
     if judged is None and status == "converged":
         return f"not computed: of {len(names)} parameters the information would cost more than the fit"
     if judged is None and status == "boundary":
-        return "at the declared minimum_ratio of standard deviations, where the objective is not at rest"
+        return f"{held_by}, where the objective is not at rest"
     if judged is None or status == "collapsed":
         return "a component has collapsed onto rows that (almost) coincide: the likelihood grows without limit there"
     if judged.kind == "saddle":

@@ -44,7 +44,7 @@ def regression_mixture(
     import pymc as pm
     import pytensor.tensor as pt
 
-    data, tied = rows_of(y, x, counts, labels, intercept), is_tied(covariance)
+    data, tied = rows_of(y, x, counts, labels, intercept).without_concomitants(), is_tied(covariance)
     treated = asked("y", data, RegressionRows, n_components, weights, prior, RegressionPrior)
     held = (
         RegressionPrior.weakly_informative(data, n_components) if prior is None else prior.checked(len(data.covariates))

@@ -11,7 +11,8 @@ with the covariates ``x_i`` given, the first of them the intercept. Source: DeSa
 It counts like p rows more with the covariates ``root`` and what lies there on ``mean``. The density vanishes at a variance of 0
 faster than any power, so the posterior is proper and its mode no spike. A variance that is tied has its prior once.
 
-What it does not do: errors in covariates, weights that depend on covariates, coefficients that components share.
+What it does not do: errors in covariates, coefficients that components share; weights that depend on covariates have maximum
+likelihood by `em.regression_mixture` alone, no prior and no PyMC model.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from models.elementwise import CountedRows
 from models.inputs import Floats, Integers, finite_array, names_of, read_only, row_counts, row_labels, shown, some_of
 
 INTERCEPT = "intercept"
+# Before the name of a column that weights depend on.
+OF_WEIGHTS = "weights ~ "
 # A column that is closer to a combination of those before it than this, relative to its spread, is one by rounding.
 COLLINEAR = 1e-9
 # Share of the largest number below which what is left of a column, or of y, is rounding.
@@ -106,6 +108,45 @@ class RegressionRows(_Named, CountedRows):
         return made._set(
             self.covariates, y, design, row_counts(None, n) if counts is None else counts, row_labels(labels, n)
         )
+
+    @property
+    def n_concomitants(self) -> int:
+        """How many of the last columns are what weights depend on."""
+        return sum(name.startswith(OF_WEIGHTS) for name in self.covariates)
+
+    def without_concomitants(self) -> Self:
+        """These rows, unless their weights depend on something; ValueError."""
+        if self.n_concomitants:
+            raise ValueError(
+                f"y has {some_of([name.removeprefix(OF_WEIGHTS) for name in self.covariates[-self.n_concomitants :]])} as "
+                "concomitants, which em.regression_mixture alone takes yet; give rows without"
+            )
+        return self
+
+    def with_concomitants(self, concomitants: Any) -> Self:
+        """Return the rows with what their weights depend on beside, as fits with concomitants take them.
+
+        Parameters
+        ----------
+        concomitants : ``(n,)`` or ``(n, m)``, an array or a DataFrame, without a constant
+
+        Raises
+        ------
+        TypeError, ValueError
+            as for x
+        """
+        self.without_concomitants()
+        table = finite_array("concomitants", concomitants, (1, 2))
+        table = table.reshape(len(table), -1)
+        if len(table) != len(self.y):
+            raise ValueError(
+                f"concomitants has {len(table)} rows but y has {len(self.y)}; give one row for each response"
+            )
+        own = names_of(concomitants) or (["w"] if table.shape[1] == 1 else [f"w{j + 1}" for j in range(table.shape[1])])
+        # They may be covariates too.
+        names = (*self.covariates, *(f"{OF_WEIGHTS}{name}" for name in own))
+        made: Self = object.__new__(type(self))
+        return made._set(names, self.y, read_only(np.column_stack([self.design, table])), self.counts, self.labels)
 
     def taken(self, rows: Integers) -> Self:
         """Some of the rows."""

@@ -15,6 +15,7 @@ from em.ascent.climb import climb
 from em.fit import fit_mixture
 from em.mixture import log_weights, responsibilities
 from em.uncertainty.curvature import curvature, derivatives, missing_information
+from em.weights import SameWeights
 from models import CoinTosses
 from models.inputs import Floats
 from tests.problems import problems
@@ -109,7 +110,7 @@ class LinkageStatistics:
     cells: Floats
 
 
-class LinkageMixture:
+class LinkageMixture(SameWeights):
     """The first cell hides two: with probability 1/2 it is seen in any case, else the cells are (t, 1 - t, 1 - t, t) / 2.
 
     So the data are a mixture of equal weights, whose first component has no parameter that matters.

@@ -21,9 +21,10 @@ from comparisons.results.report_data import Distance, PredictiveCurve, QuantileP
 from em.mixture import Scale, has_mode
 from em.regressions.mixture import RegressionMixture
 from em.regressions.units import Units
-from models import RegressionParameters, RegressionPrior, RegressionRows
+from models import RegressionDesign, RegressionParameters, RegressionPrior, RegressionRows
 from models.inputs import Floats, Integers, cut, instance_of, some_of
 from models.order import AS_WELL, FIRST, Order
+from models.regressions.formula import columns_of
 from models.regressions.nouns import is_tied
 from models.regressions.regressors import INTERCEPT, Regressors
 
@@ -42,9 +43,10 @@ class Regressions(Family):
     data, parameters, prior = RegressionRows, RegressionParameters, RegressionPrior
     variables, prior_numbers = ("coefficients", "variances"), ("mean", "root", "degrees_of_freedom", "scale")
     scales: ClassVar[dict[str, Scale]] = {"coefficients": "identity", "standard_deviations": "log", "variances": "log"}
-    options = ("covariance",)
+    options, formulas = ("covariance",), True
     columns_told = (
-        "the response and then the covariates, with names of their own; --covariance tied gives all one variance"
+        "the response and then the covariates, with names of their own, or a --formula; --covariance tied gives all one "
+        "variance"
     )
     default_reason = (
         "Read off the data: lines about that of least squares over all rows, worth a twentieth of a row at the mean of the "
@@ -59,6 +61,7 @@ class Regressions(Family):
         # What a declaration has where nothing is said is each its own.
         covariance: Any = "own" if comparison.covariance == "full" else comparison.covariance
         is_tied(covariance)
+        data.without_concomitants()
         prior, told = comparison.prior, [name for name in comparison.features if name != INTERCEPT]
         own = data.covariates[_first(data) :]
         if told and len(told) != 1 + len(own):
@@ -88,6 +91,15 @@ class Regressions(Family):
         response, *covariates = values
         x = np.column_stack([np.empty((len(values[response]), 0)), *(values[name] for name in covariates)])
         return RegressionRows(values[response], x, counts, labels, covariates=covariates)
+
+    def named_in(self, formula: str, columns: Sequence[str]) -> list[str]:
+        return columns_of(formula, columns)
+
+    def from_formula(
+        self, formula: str, values: dict[str, Any], counts: Any, labels: Any
+    ) -> tuple[RegressionRows, tuple[str, ...]]:
+        design = RegressionDesign(formula, values)
+        return design.rows(values, counts, labels), (design.response, *design.covariates)
 
     def with_columns(self, data: RegressionRows, columns: Floats, counts: Any, labels: Any) -> RegressionRows:
         ones = np.ones((len(columns), _first(data)))
@@ -187,8 +199,9 @@ class Regressions(Family):
 
     def order_told(self, problem: Setup) -> str:
         first, *names = problem.comparison.features[1:]
-        better = f", which separates them better than that of {first}" if problem.order.first else ""
-        return f"by the coefficient of {[first, *names][problem.order.first]}{better}"
+        called = [name if name == INTERCEPT else f"slope of {name}" for name in (first, *names)]
+        better = f", which separates them better than the {called[0]}" if problem.order.first else ""
+        return f"by the {called[problem.order.first]}{better}"
 
     # Quantities and names
 
