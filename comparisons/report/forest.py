@@ -36,8 +36,8 @@ HDI, WALD, PROFILE = 0.08, 0.22, 0.36
 HEIGHT, POINTS = 0.48, 120
 # Posterior standard deviations: shown at least, and at most, whatever an interval does.
 SHOWN, MOST = 3.0, 6.0
-# Characters of a name on one line, and lines.
-LONGEST, MOST_LINES = 24, 3
+# Characters of a name on one line, lines, and pixels of one.
+LONGEST, MOST_LINES, LINE = 24, 3, 14
 MARKS = {"agree": "✓", "slight": "≈ slight", "marked": "✗ marked", "no interval": "✗ no interval"}
 
 
@@ -81,7 +81,7 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
     n = len(result.quantities)
     if not n:
         return styled([chart([{"told": NOTHING}]).mark_text().encode(text="told:N")], NOTHING)
-    limits = _limits(result)
+    limits, tall = _limits(result), min(TALLEST, max(LOWEST, TOGETHER // n))
     probability = percent(result.quantities[0].posterior.hdi_prob, 0)
     left_out = "" if converged(result) else ", chains not converged"
     kinds = [f"posterior, {probability} HDI{left_out}", f"EM, {probability} Wald", f"EM, {probability} profile"]
@@ -92,7 +92,10 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
         lines, marks = _line(place, drawable(result, quantity), limits)
         intervals += [{**line, "kind": kinds[line["kind"]]} for line in lines]
         points += marks
-        told.append({"place": place, "name": _label(quantity.name), "mark": marked(quantity), **_numbers(quantity)})
+        name = _label(quantity.name)
+        # The first of several lines is as far above the middle as the last is below.
+        at = round(place - (len(name) - 1) / 2 * LINE / tall, 4)
+        told.append({"place": place, "at": at, "name": name, "mark": marked(quantity), **_numbers(quantity)})
     x = alt.X("x:Q").scale(domain=limits, nice=False).axis(format="~g", tickCount=7)
     x = x.title("posterior standard deviations from posterior mean")
     y = alt.Y("y:Q").scale(domain=[n - 0.5, -0.6], nice=False).axis(None)
@@ -113,7 +116,9 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
         chart(points)
         .mark_point(filled=True, size=42, opacity=1)
         .encode(x=x, y=y, color=alt.Color("colour:N").scale(None), shape=alt.Shape("shape:N").scale(None)),
-        broad.mark_text(align="right", baseline="middle").encode(x=alt.value(-10), text="name:N"),
+        broad.mark_text(align="right", baseline="middle", lineHeight=LINE).encode(
+            x=alt.value(-10), y=alt.Y("at:Q"), text="name:N"
+        ),
         broad.mark_text(align="left", baseline="middle").encode(x=alt.value(BROAD + 8), text="mark:N"),
         # Over all else, so that it is the whole line that is hovered over.
         chart(told)
@@ -127,8 +132,7 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
             tooltip=[alt.Tooltip(f"{name}:N", title=name) for name in _numbers(result.quantities[0])],
         ),
     ]
-    height = n * min(TALLEST, max(LOWEST, TOGETHER // n))
-    return styled(layers, _alt(result), width=BROAD, height=height)
+    return styled(layers, _alt(result), width=BROAD, height=n * tall)
 
 
 def _label(name: str) -> list[str]:
