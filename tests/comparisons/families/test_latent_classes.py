@@ -126,7 +126,9 @@ def test_every_quantity_of_a_stored_posterior_is_found_by_its_name(tmp_path: Pat
     kept = nuts.stored(asked, posterior, xr.DataTree.from_dict({"sample_stats": statistics}))
     for name, values in quantities.of_draws(asked, posterior).items():
         np.testing.assert_array_equal(draws_of(kept, name), values)
-    assert kept["posterior"]["quantity"].values.tolist() == [n for n in quantities.names(asked) if n.startswith("item")]
+    assert kept["posterior"].dataset["quantity"].values.tolist() == [
+        n for n in quantities.names(asked) if n.startswith("item")
+    ]
 
 
 def test_words_are_categories_missing_cells_are_kept_and_the_family_is_never_guessed(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def test_no_bar_of_a_rootogram_is_cut() -> None:
 @pytest.mark.parametrize("counted", [False, True])
 def test_a_wait_that_was_cut_short_is_not_drawn_as_one_that_ended(counted: bool) -> None:
     # Of five waits the third and the fourth were cut short: 1/5 ended, then 1/4 of what was left, then all of it.
+    columns: dict[str, list[float | None]]
     columns = {"wait": [1.0, 2.0, 2.0, 3.0, 4.0], "censored": [0.0, 0.0, 1.0, 1.0, 0.0]}
     expected = {1.0: 1 / 5, 2.0: 1 / 5, 4.0: 3 / 5}
     if counted:
