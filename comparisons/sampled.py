@@ -10,8 +10,8 @@ from comparisons.display import displayed_result
 from comparisons.results.result import Result
 
 if TYPE_CHECKING:
+    import altair as alt
     import pandas as pd
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class SampledResult(Result):
         ]
         return pd.DataFrame(rows).set_index("name") if rows else pd.DataFrame(index=pd.Index([], name="name"))
 
-    def plot(self) -> Figure:
+    def plot(self) -> alt.LayerChart:
         """Return a figure of all quantities: EM's intervals beside the posterior, a line each on one scale."""
         from comparisons.report import forest
 
-        return forest.figure_of(self, self.posterior)
+        return forest.chart_of(self, self.posterior)
 
     def _repr_html_(self) -> str:
         """Verdict, summary and table, in a notebook."""

@@ -174,6 +174,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "comparisons.results",
         "comparisons.display",
+        "comparisons.draws_by_name",
         "comparisons.quantity_names",
         "comparisons.binomial",
         "comparisons.settings",

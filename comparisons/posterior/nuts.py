@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from comparisons import quantities
 from comparisons.capabilities import Parameters
+from comparisons.draws_by_name import QUANTITIES, draws_of
 from comparisons.engine_failures import failing
 from comparisons.problem import Problem, em_densities
 from models import LogPosterior
@@ -170,10 +171,16 @@ def stored(problem: Problem, posterior: xr.Dataset, tree: xr.DataTree) -> xr.Dat
     """What is stored: the canonical draws, with the quantities that are no variable of the model, and the statistics."""
     import xarray as xr
 
-    kept = posterior.copy()
+    kept, further = posterior.copy(), {}
+    named = xr.DataTree.from_dict({"posterior": posterior})
     for name, values in quantities.of_draws(problem, posterior).items():
         if "[" not in name and name not in kept:
             kept[name] = (("chain", "draw"), values)
+        elif draws_of(named, name) is None:
+            further[name] = values
+    if further:
+        kept[QUANTITIES] = (("chain", "draw", "quantity"), np.stack(list(further.values()), axis=-1))
+        kept = kept.assign_coords(quantity=list(further))
     told = ["logp", "energy", "diverging", "max_energy_error", "n_steps", "step_size"]
     statistics = tree["sample_stats"].to_dataset()[told]
     return xr.DataTree.from_dict({"posterior": kept, "sample_stats": statistics})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +16,19 @@ from comparisons.results.files import replacing
 from comparisons.results.result import Result
 
 if TYPE_CHECKING:
+    from altair import LayerChart
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe & Ito (2008), told apart with every common colour blindness; line style or marker differ as well.
-EM = "#D55E00"
-MAP = "#009E73"
-POSTERIOR = "#0072B2"
+EM = "#d55e00"
+MAP = "#009e73"
+POSTERIOR = "#0072b2"
 DATA = "#7a7a7a"
 DATA_FILL = "#d4d4d4"
 INK = "#222222"
 # Chains are told apart among themselves alone; a fifth repeats the first colour with another line.
-CHAINS = ("#0072B2", "#E69F00", "#CC79A7", "#000000")
+CHAINS = ("#0072b2", "#e69f00", "#cc79a7", "#000000")
 LINES = ("-", "--", "-.", ":")
 
 # Inches; the page shows a figure at most this wide.
@@ -62,8 +63,12 @@ _OF_THE_PAGE = {
     "#000000": "currentColor",
     "#ffffff": "var(--paper)",
     DATA_FILL: "var(--line)",
-    POSTERIOR.lower(): "var(--posterior)",
+    POSTERIOR: "var(--posterior)",
 }
+
+# Attributes that say where something is drawn, and in them what is finer than a hundredth of a point, which a page need not hold.
+_DRAWN = re.compile(r'\b(?:d|points|transform|x|y)="[^"]*"')
+_DIGITS = re.compile(r"(\.\d\d)\d+")
 
 # Characters of a name in a figure.
 LONGEST_NAME = 48
@@ -71,13 +76,16 @@ LONGEST_NAME = 48
 
 @dataclass(frozen=True, slots=True)
 class Illustration:
-    """One figure of a report; ``alt`` says in a sentence what a reader who cannot see it should know."""
+    """One figure of a report; ``alt`` says in a sentence what a reader who cannot see it should know.
+
+    ``figure``: a picture, or a chart to explore (`comparisons.report.charts`).
+    """
 
     name: str
     title: str
     caption: str
     alt: str
-    figure: Figure
+    figure: Figure | LayerChart
 
 
 @contextmanager
@@ -92,17 +100,17 @@ def style() -> Iterator[None]:
         yield
 
 
-def save(illustration: Illustration, folder: Path) -> str:
+def save(name: str, figure: Figure, folder: Path) -> str:
     """Write the figure as SVG and PDF, and return the SVG to stand inside a page."""
     text = io.StringIO()
-    illustration.figure.savefig(text, format="svg", metadata={"Date": None})
+    figure.savefig(text, format="svg", metadata={"Date": None})
     # What has found its place stays there; the layout takes longer than the drawing.
-    illustration.figure.set_layout_engine("none")
-    with replacing(folder / f"{illustration.name}.svg") as unfinished:
+    figure.set_layout_engine("none")
+    with replacing(folder / f"{name}.svg") as unfinished:
         unfinished.write_text(text.getvalue(), encoding="utf-8")
-    with replacing(folder / f"{illustration.name}.pdf") as unfinished:
-        illustration.figure.savefig(unfinished, format="pdf", metadata={"CreationDate": None})
-    return inline(text.getvalue(), illustration.name)
+    with replacing(folder / f"{name}.pdf") as unfinished:
+        figure.savefig(unfinished, format="pdf", metadata={"CreationDate": None})
+    return inline(text.getvalue(), name)
 
 
 def inline(svg: str, name: str) -> str:
@@ -111,11 +119,17 @@ def inline(svg: str, name: str) -> str:
     element = re.sub(r"\s*<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     # Matplotlib styles every element of the page that its figure stands in; the same by inheritance from the svg.
     element = re.sub(r'<style type="text/css">.*?</style>', "", element, flags=re.DOTALL)
-    # Colours that the dark would swallow, or that would glare in it, are the page's own.
-    for colour, own in _OF_THE_PAGE.items():
-        element = element.replace(colour, own)
+    element = of_the_page(element)
+    element = _DRAWN.sub(lambda drawn: _DIGITS.sub(r"\1", drawn[0]), element)
     element = element.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" aria-hidden="true" ', 1)
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", element)
+
+
+def of_the_page(figure: str) -> str:
+    """Return the figure with the page's own colours for those that the dark would swallow, or that would glare in it."""
+    for colour, own in _OF_THE_PAGE.items():
+        figure = figure.replace(colour, own)
+    return figure
 
 
 def add_legend(figure: Figure, axes: Axes) -> None:
@@ -132,17 +146,20 @@ def add_legend(figure: Figure, axes: Axes) -> None:
 
 
 def drawn(name: str) -> str:
-    """Return a name as a figure can bear it: on one line, cut where it is long, and no dollar taken for mathematics."""
-    text = " ".join(name.split())
-    if len(text) > LONGEST_NAME:
-        text = f"{text[: LONGEST_NAME - 12]}...{text[-9:]}"
-    return text.replace("$", r"\$")
+    """Return a name as Matplotlib can draw it: short, and no dollar taken for mathematics."""
+    return short(name).replace("$", r"\$")
 
 
-def axis_label(result: Result, name: str) -> str:
+def short(name: str) -> str:
+    """Return a name as a figure can bear it: on one line, cut where it is long, without what has no sign."""
+    text = "".join(sign for sign in " ".join(name.split()) if sign.isprintable())
+    return f"{text[: LONGEST_NAME - 12]}...{text[-9:]}" if len(text) > LONGEST_NAME else text
+
+
+def axis_label(result: Result, name: str, told: Callable[[str], str] = drawn) -> str:
     """Return the quantity's or variable's name with its unit, where it has one."""
-    unit = drawn(unit_of(result, name))
-    return f"{drawn(name)} ({unit})" if unit else drawn(name)
+    unit = told(unit_of(result, name))
+    return f"{told(name)} ({unit})" if unit else told(name)
 
 
 def unit_of(result: Result, name: str) -> str:

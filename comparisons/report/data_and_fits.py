@@ -11,6 +11,7 @@ from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from comparisons.draws_by_name import draws_of
 from comparisons.report.appearance import (
     DATA,
     DATA_FILL,
@@ -26,7 +27,6 @@ from comparisons.report.appearance import (
     thinned,
 )
 from comparisons.report.digits import percent, significant
-from comparisons.report.draws import draws_of
 from comparisons.report.regression_lines import lines
 from comparisons.results.report_data import Curves
 from comparisons.results.result import Result
@@ -81,6 +81,24 @@ def column(result: Result, name: str) -> tuple[Floats, Floats]:
     return values[known], weights[known]
 
 
+def _seen(result: Result, name: str) -> tuple[Floats, Floats, int]:
+    """Values of a data column that were seen, the share of the data at each, and how many of the rows were cut short before.
+
+    Of waits that were cut short before they ended, the shares are those of the estimate of Kaplan and Meier (1958), JASA 53,
+    457; what lies beyond the last end that was seen has no place, so that they then sum to less than 1.
+    """
+    values, counts = column(result, name)
+    censored = np.array(result.data.columns.get("censored", []), dtype=np.float64)
+    if len(censored) != len(values) or not (censored == 1).any():
+        return values, counts / counts.sum(), 0
+    from scipy.stats import CensoredData, ecdf
+
+    every, cut = (np.repeat(each, counts.astype(int)) for each in (values, censored == 1))
+    found = ecdf(CensoredData(uncensored=every[~cut], right=every[cut])).cdf
+    shares = np.diff(found.probabilities, prepend=0.0)
+    return np.asarray(found.quantiles)[shares > 0], shares[shares > 0], int(cut.sum())
+
+
 def _bins(values: Floats) -> list[float]:
     """Edges of bins; where data are rounded, each bin holds equally many of the values that they could have."""
     low, high = float(values.min()), float(values.max())
@@ -99,15 +117,15 @@ def _band_label(curve: Curves) -> str:
 
 def _densities(result: Result, curves: list[Curves]) -> Illustration:
     figure, axes = panels(len(curves), 3.1)
-    strokes = False
+    strokes, cut = False, 0
     for ax, curve in zip(axes, curves, strict=True):
-        values, weights = column(result, curve.variable)
+        values, shares, cut = _seen(result, curve.variable)
         if len(values):
+            edges = _bins(values)
             ax.hist(
                 values,
-                bins=_bins(values),
-                weights=weights,
-                density=True,
+                bins=edges,
+                weights=shares / (edges[1] - edges[0]),
                 color=DATA_FILL,
                 edgecolor="white",
                 label="data",
@@ -130,11 +148,14 @@ def _densities(result: Result, curves: list[Curves]) -> Illustration:
         ax.margins(x=0.01)
     add_legend(figure, axes[0])
     variables = " and ".join(curve.variable for curve in curves)
+    scaled = "scaled to area 1"
+    if cut:
+        scaled = f"by Kaplan and Meier, as {cut} {'is' if cut == 1 else 'are'} censored, up to the last that ended"
     return Illustration(
         name="data-and-fits",
         title=f"Data with both fits: {variables}",
         caption=(
-            f"Grey: histogram of {variables}, n = {result.data.n}, scaled to area 1"
+            f"Grey: histogram of {variables}, n = {result.data.n}, {scaled}"
             f"{', with a stroke at each value that occurs' if strokes else ''}. Dashed: density at the EM estimate; dotted: "
             "its components, each times its weight. Solid: posterior mean of the density; at each point the band holds "
             f"{percent(curves[0].band_prob, 0)} of the draws."

@@ -6,52 +6,39 @@ looks so whatever the unit. It is linear in each quantity; no interval is bent.
 
 from __future__ import annotations
 
-import io
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
+from comparisons.draws_by_name import Floats, draws_of
 from comparisons.quantity_names import in_prose
-from comparisons.report.appearance import DATA, EM, INK, POSTERIOR, Illustration, drawn, style
-from comparisons.report.digits import decimals_for, percent, rounded
-from comparisons.report.draws import Floats, draws_of
+from comparisons.report.appearance import DATA, EM, POSTERIOR, Illustration, short
+from comparisons.report.charts import chart, styled
+from comparisons.report.digits import MISSING, decimals_for, percent, rounded
 from comparisons.report.marginals import drawable
 from comparisons.report.reservations import converged
 from comparisons.results.result import Quantity, Result
 from comparisons.results.strict_json import Number
 
 if TYPE_CHECKING:
+    import altair as alt
     import xarray
-    from matplotlib.axes import Axes
 
-# Inches, fewer than a page is wide, so that a phone can show it.
-BROAD = 5.8
-# Inches of a line where there are few and where there are many, of all lines where there are many, and of what stands about.
-TALLEST, LOWEST, TOGETHER, AROUND = 0.5, 0.42, 4.6, 0.95
+# Pixels: of the frame, narrow enough that a phone can show it with the names; of a line where there are few and where there
+# are many, and of all lines where there are many.
+BROAD = 330
+TALLEST, LOWEST, TOGETHER = 46, 39, 430
 NOTHING = "No quantities: an engine stopped with an error."
 # Places below the middle of a line, in lines: of the posterior, of Wald's interval, of the profile's.
 HDI, WALD, PROFILE = 0.08, 0.22, 0.36
-# Height of a density, in lines.
-HEIGHT = 0.48
+# Height of a density, in lines, and the points that it is drawn with.
+HEIGHT, POINTS = 0.48, 120
 # Posterior standard deviations: shown at least, and at most, whatever an interval does.
 SHOWN, MOST = 3.0, 6.0
-# Characters of a name on one line, and lines.
-LONGEST, MOST_LINES = 24, 3
+# Characters of a name on one line, lines, and pixels of one.
+LONGEST, MOST_LINES, LINE = 24, 3, 14
 MARKS = {"agree": "✓", "slight": "≈ slight", "marked": "✗ marked", "no interval": "✗ no interval"}
-
-
-class Forest(Figure):
-    """A figure that a notebook shows, whether `matplotlib.pyplot` is loaded or not."""
-
-    def _repr_png_(self) -> bytes:
-        drawn = io.BytesIO()
-        with style():
-            self.savefig(drawn, format="png", dpi=110)
-        return drawn.getvalue()
 
 
 def marked(quantity: Quantity) -> str:
@@ -62,66 +49,116 @@ def marked(quantity: Quantity) -> str:
 def illustration_of(result: Result, posterior: xarray.DataTree) -> Illustration:
     """Return the figure as the first of a report."""
     probability = percent(result.quantities[0].posterior.hdi_prob, 0) if result.quantities else ""
+    return Illustration(
+        name="forest",
+        title="EM beside the posterior",
+        caption=(
+            "A line for each quantity, in posterior standard deviations from the posterior mean. Curve and thick line: density "
+            f"of the draws and the highest-density interval of probability {probability}; square: the mean. Below: EM’s estimate "
+            "and its Wald and profile intervals of the same probability, with arrows where they run past the frame. They should "
+            "cover what the thick line covers."
+        ),
+        alt=_alt(result),
+        figure=chart_of(result, posterior),
+    )
+
+
+def _alt(result: Result) -> str:
+    probability = percent(result.quantities[0].posterior.hdi_prob, 0) if result.quantities else ""
     told = []
     for q in result.quantities:
         d = decimals_for(q.em_se, q.posterior.sd)
         ends = ((q.em_low, q.em_high), (q.posterior.hdi_low, q.posterior.hdi_high))
         em, hdi = (f"{rounded(low, d)} to {rounded(high, d)}" if low is not None else "none" for low, high in ends)
         told.append(f"{in_prose(q.name)}: EM {em}, posterior {hdi}, {q.degree or q.verdict}")
-    return Illustration(
-        name="forest",
-        title="EM beside the posterior",
-        caption=(
-            "A line for each quantity, in posterior standard deviations from the posterior mean. Curve and thick line: density "
-            f"of the draws and the highest-density interval of probability {probability}. Below: EM’s Wald and profile "
-            "intervals of the same probability, with arrows where they run past the frame. They should cover what the thick line "
-            "covers."
-        ),
-        alt=f"Intervals of probability {probability}. {'; '.join(told)}.",
-        figure=figure_of(result, posterior),
-    )
+    return f"Intervals of probability {probability}. {'; '.join(told)}."
 
 
-def figure_of(result: Result, posterior: xarray.DataTree) -> Figure:
-    """Return the figure, as wide as a page and as high as its lines."""
+def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
+    """Return the figure, as high as its lines; hovering over a line tells its numbers."""
+    import altair as alt
+
     n = len(result.quantities)
-    with style():
-        figure = Forest(
-            figsize=(BROAD, AROUND + n * min(TALLEST, max(LOWEST, TOGETHER / max(n, 1)))), layout="constrained"
-        )
-        if not n:
-            figure.text(0.5, 0.5, NOTHING, horizontalalignment="center", verticalalignment="center")
-            return figure
-        ax: Axes = figure.subplots()
-        limits = _limits(result)
-        ax.axvline(0, color=DATA, linewidth=0.6, zorder=0)
-        for place, quantity in enumerate(result.quantities):
-            draws = draws_of(posterior, quantity.name)
-            _line(ax, place, drawable(result, quantity), draws, limits)
-            ax.text(1.01, place, marked(quantity), transform=ax.get_yaxis_transform(), va="center", fontsize=8.5)
-        ax.set_yticks(range(n), [_label(quantity.name) for quantity in result.quantities])
-        ax.tick_params(axis="y", length=0, labelsize=8.5)
-        ax.set_ylim(n - 0.5, -0.6)
-        ax.set_xlim(limits)
-        ax.set_xlabel("posterior standard deviations from posterior mean")
-        ax.spines["left"].set_visible(False)
-        probability = percent(result.quantities[0].posterior.hdi_prob, 0)
-        left_out = "" if converged(result) else ", chains not converged"
-        handles = [
-            Patch(facecolor=POSTERIOR, alpha=0.3, label=f"posterior{left_out}"),
-            Line2D([], [], color=POSTERIOR, marker="s", markersize=5, linewidth=3, label=f"mean, {probability} HDI"),
-            Line2D([], [], color=EM, marker="o", markersize=5, linewidth=2, label=f"EM, {probability} Wald"),
-            Line2D([], [], color=EM, linewidth=1.2, linestyle="--", label=f"EM, {probability} profile"),
-        ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=0.9, handlelength=1.4)
-    return figure
+    if not n:
+        return styled([chart([{"told": NOTHING}]).mark_text().encode(text="told:N")], NOTHING)
+    limits, tall = _limits(result), min(TALLEST, max(LOWEST, TOGETHER // n))
+    probability = percent(result.quantities[0].posterior.hdi_prob, 0)
+    left_out = "" if converged(result) else ", chains not converged"
+    kinds = [f"posterior, {probability} HDI{left_out}", f"EM, {probability} Wald", f"EM, {probability} profile"]
+    densities, intervals, points, told = [], [], [], []
+    for place, quantity in enumerate(result.quantities):
+        draws = draws_of(posterior, quantity.name)
+        densities += _density(place, quantity, draws, limits)
+        lines, marks = _line(place, drawable(result, quantity), limits)
+        intervals += [{**line, "kind": kinds[line["kind"]]} for line in lines]
+        points += marks
+        name = _label(quantity.name)
+        # The first of several lines is as far above the middle as the last is below.
+        at = round(place - (len(name) - 1) / 2 * LINE / tall, 4)
+        told.append({"place": place, "at": at, "name": name, "mark": marked(quantity), **_numbers(quantity)})
+    x = alt.X("x:Q").scale(domain=limits, nice=False).axis(format="~g", tickCount=7)
+    x = x.title("posterior standard deviations from posterior mean")
+    y = alt.Y("y:Q").scale(domain=[n - 0.5, -0.6], nice=False).axis(None)
+    broad = chart(told).encode(y=alt.Y("place:Q"))
+    layers = [
+        chart([{"x": 0}]).mark_rule(color=DATA, strokeWidth=0.8).encode(x=x),
+        chart(densities).mark_area(color=POSTERIOR, fillOpacity=0.3).encode(x=x, y=y, y2="place:Q", detail="place:N"),
+        chart(intervals)
+        .mark_rule()
+        .encode(
+            x=alt.X("low:Q"),
+            x2="high:Q",
+            y=y,
+            color=alt.Color("kind:N").scale(domain=kinds, range=[POSTERIOR, EM, EM]).legend(symbolType="stroke"),
+            strokeDash=alt.StrokeDash("kind:N").scale(domain=kinds, range=[[1, 0], [1, 0], [5, 3]]),
+            strokeWidth=alt.StrokeWidth("kind:N").scale(domain=kinds, range=[4, 2.6, 1.6]),
+        ),
+        chart(points)
+        .mark_point(filled=True, size=42, opacity=1)
+        .encode(x=x, y=y, color=alt.Color("colour:N").scale(None), shape=alt.Shape("shape:N").scale(None)),
+        broad.mark_text(align="right", baseline="middle", lineHeight=LINE).encode(
+            x=alt.value(-10), y=alt.Y("at:Q"), text="name:N"
+        ),
+        broad.mark_text(align="left", baseline="middle").encode(x=alt.value(BROAD + 8), text="mark:N"),
+        # Over all else, so that it is the whole line that is hovered over.
+        chart(told)
+        .transform_calculate(top="datum.place - 0.5", bottom="datum.place + 0.5")
+        .mark_rect(fillOpacity=0)
+        .encode(
+            x=alt.value(0),
+            x2=alt.value(BROAD),
+            y=alt.Y("top:Q"),
+            y2="bottom:Q",
+            tooltip=[alt.Tooltip(f"{name}:N", title=name) for name in _numbers(result.quantities[0])],
+        ),
+    ]
+    return styled(layers, _alt(result), width=BROAD, height=n * tall)
 
 
-def _label(name: str) -> str:
+def _label(name: str) -> list[str]:
     """The name in prose, broken where it is long and cut where it is very long."""
-    first, *others = textwrap.wrap(in_prose(name), LONGEST)
+    first, *others = textwrap.wrap(in_prose(name), LONGEST) or [""]
     last = [f"... {others[-1]}"] if len(others) >= MOST_LINES else others
-    return "\n".join(drawn(line) for line in [first, *last])
+    return [short(line) for line in [first, *last]]
+
+
+def _numbers(quantity: Quantity) -> dict[str, str]:
+    """What is told of a quantity that is hovered over."""
+    d, summary = decimals_for(quantity.em_se, quantity.posterior.sd), quantity.posterior
+
+    def interval(low: Number, high: Number) -> str:
+        return MISSING if low is None and high is None else f"{rounded(low, d)} to {rounded(high, d)}"
+
+    return {
+        "Quantity": short(in_prose(quantity.name)),
+        "EM": rounded(quantity.em, d),
+        "SE": rounded(quantity.em_se, d),
+        "Wald": interval(quantity.em_low, quantity.em_high),
+        "Profile": interval(quantity.profile_low, quantity.profile_high),
+        "Mean": rounded(quantity.mean, d),
+        "SD": rounded(quantity.sd, d),
+        "HDI": interval(summary.hdi_low, summary.hdi_high),
+    }
 
 
 def _limits(result: Result) -> tuple[float, float]:
@@ -134,49 +171,48 @@ def _limits(result: Result) -> tuple[float, float]:
     return max(min(ends) - 0.1, -MOST), min(max(ends) + 0.1, MOST)
 
 
-def _line(ax: Axes, place: int, quantity: Quantity, draws: Floats | None, limits: tuple[float, float]) -> None:
-    """One quantity: the posterior's density and interval, and both of EM's."""
+def _density(
+    place: int, quantity: Quantity, draws: Floats | None, limits: tuple[float, float]
+) -> list[dict[str, float]]:
+    """Outline of the posterior's density, above the middle of the line."""
+    if draws is None or quantity.mean is None or not quantity.sd or not np.ptp(draws) > 0:
+        return []
+    from scipy.stats import gaussian_kde
+
+    x = np.linspace(*limits, POINTS)
+    density = gaussian_kde((draws.ravel() - quantity.mean) / quantity.sd)(x)
+    heights = place - HEIGHT * density / density.max()
+    return [{"x": float(a), "y": float(b), "place": place} for a, b in zip(x.round(3), heights.round(4), strict=True)]
+
+
+def _line(
+    place: int, quantity: Quantity, limits: tuple[float, float]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Intervals and points of one quantity, with arrows where they run past the frame."""
     mean, sd, summary = quantity.mean, quantity.sd, quantity.posterior
     if mean is None or not sd:
-        return
+        return [], []
+    lines, points = [], [{"x": 0.0, "y": place + HDI, "shape": "square", "colour": POSTERIOR}]
 
-    def scaled(value: Number) -> Number:
-        return None if value is None else (value - mean) / sd
+    def point(value: float, y: float, shape: str, colour: str) -> float:
+        """Draw what is in the frame as it is, and what is not as an arrow at the end; return where that is."""
+        x = (value - mean) / sd
+        inside = float(np.clip(x, *limits))
+        look = shape if x == inside else f"triangle-{'right' if x > inside else 'left'}"
+        if look:
+            points.append({"x": inside, "y": place + y, "shape": look, "colour": colour})
+        return inside
 
-    if draws is not None and np.ptp(draws) > 0:
-        from scipy.stats import gaussian_kde
-
-        x = np.linspace(*limits, 300)
-        density = gaussian_kde((draws.ravel() - mean) / sd)(x)
-        ax.fill_between(x, place - HEIGHT * density / density.max(), place, color=POSTERIOR, alpha=0.3, linewidth=0)
-    hdi, wald, profile = (
-        (scaled(low), scaled(high))
-        for low, high in (
-            (summary.hdi_low, summary.hdi_high),
-            (quantity.em_low, quantity.em_high),
-            (quantity.profile_low, quantity.profile_high),
+    for kind, (y, low, high) in enumerate(
+        (
+            (HDI, summary.hdi_low, summary.hdi_high),
+            (WALD, quantity.em_low, quantity.em_high),
+            (PROFILE, quantity.profile_low, quantity.profile_high),
         )
-    )
-    _interval(ax, place + HDI, hdi, limits, POSTERIOR, linewidth=3.0)
-    _interval(ax, place + WALD, wald, limits, EM, linewidth=2.0)
-    _interval(ax, place + PROFILE, profile, limits, EM, linewidth=1.2, linestyle="--")
-    ax.plot(0, place + HDI, "s", color=POSTERIOR, markersize=5)
-    if (point := scaled(quantity.em)) is not None:
-        inside = float(np.clip(point, *limits))
-        ax.plot(inside, place + WALD, "o" if inside == point else "<>"[point > 0], color=EM, markersize=5)
-
-
-def _interval(
-    ax: Axes, y: float, ends: tuple[Number, Number], limits: tuple[float, float], colour: str, **look: object
-) -> None:
-    """An interval, with arrows where it runs past the frame; nothing where an end does not exist."""
-    low, high = ends
-    if low is None or high is None:
-        return
-    seen = [float(np.clip(end, *limits)) for end in (low, high)]
-    ax.plot(seen, [y, y], color=colour, solid_capstyle="butt", **look)  # type: ignore[arg-type]
-    for end, kept, marker in zip((low, high), seen, "<>", strict=True):
-        if end != kept:
-            ax.plot(
-                kept, y, marker, color=colour, markersize=5, clip_on=False, markeredgecolor=INK, markeredgewidth=0.4
-            )
+    ):
+        if low is not None and high is not None:
+            ends = [point(end, y, "", POSTERIOR if y == HDI else EM) for end in (low, high)]
+            lines.append({"low": ends[0], "high": ends[1], "y": place + y, "kind": kind})
+    if quantity.em is not None:
+        point(quantity.em, WALD, "circle", EM)
+    return lines, points

@@ -12,9 +12,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from comparisons.draws_by_name import draws_of
 from comparisons.report.appearance import CHAINS, EM, LINES, MAP, POSTERIOR, WIDTH, Illustration, axis_label, drawn
 from comparisons.report.digits import percent, rounded, significant
-from comparisons.report.draws import draws_of
 from comparisons.report.reservations import em_on_ridge, map_on_ridge
 from comparisons.results.result import Quantity, Result
 

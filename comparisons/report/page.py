@@ -42,7 +42,10 @@ MEANINGS = {
 
 def write_report(directory: Path, *, own: bool) -> Path:
     """Write all files of one comparison's report, the page last."""
-    from comparisons.report import appearance
+    from matplotlib.figure import Figure
+
+    from comparisons.report import appearance, charts
+    from comparisons.report.chains import figures_of_chains
     from comparisons.report.data_and_fits import figures_of_data
     from comparisons.report.em_trace import figures_of_trace
     from comparisons.report.forest import illustration_of
@@ -60,20 +63,34 @@ def write_report(directory: Path, *, own: bool) -> Path:
             *figures_of_surface(result, posterior),
             *figures_of_marginals(result, posterior),
             *figures_of_trace(result),
+            *figures_of_chains(result, posterior),
             *figures_of_ranks(result, posterior),
             *figures_of_memberships(result),
         ]
         of_model_checks = figures_of_model_checks(result)
-        drawings = {
-            each.name: Markup(appearance.save(each, directory / FIGURES)) for each in [*illustrations, *of_model_checks]
-        }
+        drawings: dict[str, Markup] = {}
+        specifications: dict[str, Markup] = {}
+        for each in [*illustrations, *of_model_checks]:
+            if isinstance(each.figure, Figure):
+                drawn = appearance.save(each.name, each.figure, directory / FIGURES)
+            else:
+                specification = charts.compiled(each.figure)
+                drawn = charts.save(each.name, specification, directory / FIGURES)
+                specifications[each.name] = Markup(charts.for_page(specification))
+            drawings[each.name] = Markup(drawn)
     for file in (directory / FIGURES).glob("*.*"):
         if file.stem not in drawings:
             file.unlink()
     write_text(directory / CSV, estimates.csv_table(result))
     write_text(directory / LATEX, estimates.latex_table(result))
     page = _environment().get_template("report.html.jinja")
-    figures = {"figures": illustrations, "figures_of_model_checks": of_model_checks, "drawings": drawings}
+    figures = {
+        "figures": illustrations,
+        "figures_of_model_checks": of_model_checks,
+        "drawings": drawings,
+        "specifications": specifications,
+        "script": Markup(charts.script()),
+    }
     later = None if own else store.later_run(directory)
     text = page.render(
         result=result,
@@ -140,10 +157,11 @@ def _source(directory: Path) -> str:
     if (directory / COMPONENTS).exists():
         digest.update((directory / COMPONENTS).read_bytes())
     for path in sorted(Path(__file__).parent.rglob("*")):
-        if path.suffix in (".py", ".jinja", ".css"):
+        if path.suffix in (".py", ".jinja", ".css", ".js"):
             digest.update(path.read_bytes())
     digest.update(error_rates.PUBLISHED.read_bytes())
-    digest.update(version("matplotlib").encode())
+    for package in ("altair", "matplotlib", "vl-convert-python"):
+        digest.update(version(package).encode())
     return digest.hexdigest()
 
 
@@ -169,7 +187,7 @@ def _environment() -> jinja2.Environment:
     css = (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
     environment.globals |= {
         "css": Markup(css),
-        "policy": _policy(css),
+        "policy": lambda script="": _policy(css, script),
         "against": _against,
         "decimals": _decimals,
         "meanings": MEANINGS,
@@ -184,12 +202,14 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _policy(css: str) -> str:
-    """A page runs nothing and loads nothing: its one sheet is known by its digest, figures have styles of their own."""
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+def _policy(css: str, script: str) -> str:
+    """A page loads nothing; its one sheet and its one script are known by digest, figures have styles of their own."""
+    sheet, program = (
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in (css, script)
+    )
     return (
-        f"default-src 'none'; style-src-elem 'sha256-{digest}'; style-src-attr 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; {f'script-src {program}; ' if script else ''}style-src-elem {sheet}; "
+        "style-src-attr 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )
 
 

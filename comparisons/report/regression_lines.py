@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from comparisons.draws_by_name import draws_of
 from comparisons.report.appearance import DATA, EM, POSTERIOR, WIDTH, Illustration, add_legend, axis_label, drawn
 from comparisons.report.digits import percent
-from comparisons.report.draws import draws_of
 from comparisons.results.result import Result
 
 if TYPE_CHECKING:

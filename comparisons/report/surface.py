@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from comparisons.report.appearance import (
-    EM,
-    INK,
-    POSTERIOR,
-    WIDTH,
-    Illustration,
-    add_legend,
-    axis_label,
-    shown,
-    thinned,
-)
+from comparisons.draws_by_name import draws_of
+from comparisons.report.appearance import EM, INK, POSTERIOR, Illustration, axis_label, short, shown, thinned
+from comparisons.report.charts import chart, styled
 from comparisons.report.digits import significant
-from comparisons.report.draws import draws_of
 from comparisons.results.report_data import Surface
 from comparisons.results.result import Result
 
 if TYPE_CHECKING:
+    import altair as alt
     import xarray
-    from matplotlib.axes import Axes
 
+# Pixels.
+WIDTH, HEIGHT = 460, 320
 MOST_DRAWS = 600
 # Nats below the maximum. Not the drops that bound an interval: those are for a profile, and this is mostly a slice.
 DROPS = (0.5, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
 MOST_CONTOURS = 7
+KINDS = ("posterior draws", "EM iterations", "start of EM", "EM estimate")
 
 
 def figures_of_surface(result: Result, posterior: xarray.DataTree) -> list[Illustration]:
@@ -38,67 +32,141 @@ def figures_of_surface(result: Result, posterior: xarray.DataTree) -> list[Illus
     surface = result.surface
     if surface is None:
         return []
-    figure = Figure(figsize=(WIDTH * 0.85, 4.9), layout="constrained")
-    ax = figure.subplots()
-    x_range, y_range = (min(surface.x_grid), max(surface.x_grid)), (min(surface.y_grid), max(surface.y_grid))
-    values = np.ma.masked_invalid(np.array(surface.values, dtype=np.float64))
-    levels = sorted(-drop for drop in DROPS if values.min() < -drop < values.max())[-MOST_CONTOURS:]
-    if levels:
-        steps = np.linspace(0.62, 1, len(levels) + 1)
-        shades = [(step, step, step) for step in steps]
-        ax.contourf(
-            surface.x_grid, surface.y_grid, values, levels=[*levels, 0.001], colors=shades[1:], extend="min", alpha=0.45
-        )
-        lines = ax.contour(surface.x_grid, surface.y_grid, values, levels=levels, colors="#555555", linewidths=0.7)
-        lines.set_linestyle("solid")
-        for label in ax.clabel(lines, fmt=lambda level: f"−{-level:g}", fontsize=7):
-            label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6})
-            label.set_zorder(5)
-    draws = _draws(ax, posterior, surface.x, surface.y, x_range, y_range)
-    start = _path(ax, result, surface.x, surface.y, x_range, y_range)
-    ax.set_xlim(x_range)
-    ax.set_ylim(y_range)
-    ax.set_xlabel(axis_label(result, surface.x))
-    ax.set_ylabel(axis_label(result, surface.y))
-    add_legend(figure, ax)
+    draws, told = _draws(posterior, surface)
+    path, start = _path(result, surface)
+    alt = (
+        f"Log-likelihood over {surface.x} and {surface.y} with the path of EM and posterior draws; EM ends at "
+        + " and ".join(significant(q.em) for q in result.quantities if q.name in (surface.x, surface.y))
+        + "."
+    )
     return [
         Illustration(
             name="surface",
             title="Log-likelihood, path of EM and posterior draws",
             caption=(
                 f"Contours: log-likelihood in nats below its maximum. {_slice(result, surface)}Line: the estimates of successive "
-                f"EM iterations from the start ({start}) to {_end(result)} (cross). {draws}"
+                f"EM iterations from the start ({start}) to {_end(result)} (cross). {told}"
             ),
-            alt=f"Log-likelihood over {surface.x} and {surface.y} with the path of EM and posterior draws; EM ends at "
-            + " and ".join(significant(q.em) for q in result.quantities if q.name in (surface.x, surface.y))
-            + ".",
-            figure=figure,
+            alt=alt,
+            figure=styled(_layers(result, surface, draws, path), alt, width=WIDTH, height=HEIGHT),
         )
     ]
 
 
-def _draws(
-    ax: Axes,
-    posterior: xarray.DataTree,
-    x: str,
-    y: str,
-    x_range: tuple[float, float],
-    y_range: tuple[float, float],
-) -> str:
-    xs, ys = draws_of(posterior, x), draws_of(posterior, y)
-    if xs is None or ys is None:
-        return ""
-    xs, ys = xs.ravel(), ys.ravel()
-    if not xs.size:
-        return ""
-    keep = thinned(xs.size, MOST_DRAWS)
-    ax.plot(
-        xs[keep], ys[keep], "o", color=POSTERIOR, markersize=2.4, alpha=0.4, markeredgewidth=0, label="posterior draws"
+def _layers(
+    result: Result, surface: Surface, draws: list[dict[str, Any]], path: list[dict[str, Any]]
+) -> list[alt.Chart]:
+    import altair as alt
+
+    x_range, y_range = _ranges(surface)
+    x = alt.X("x:Q").scale(domain=x_range, nice=False).title(axis_label(result, surface.x, short))
+    y = alt.Y("y:Q").scale(domain=y_range, nice=False).title(axis_label(result, surface.y, short))
+    looks = {
+        "fill": alt.Fill("kind:N").scale(domain=KINDS, range=[POSTERIOR, EM, "#ffffff", EM]),
+        "stroke": alt.Stroke("kind:N").scale(domain=KINDS, range=[POSTERIOR, EM, EM, INK]),
+        "shape": alt.Shape("kind:N").scale(domain=KINDS, range=["circle", "circle", "circle", "cross"]),
+        "size": alt.Size("kind:N").scale(domain=KINDS, range=[9, 18, 60, 90]),
+        "fillOpacity": alt.FillOpacity("kind:N").scale(domain=KINDS, range=[0.45, 1, 1, 1]),
+    }
+    estimates = {quantity.name: quantity.em for quantity in result.quantities}
+    ends = [{"x": estimates.get(surface.x), "y": estimates.get(surface.y), "kind": KINDS[3]}]
+    ends += [{"x": row["x"], "y": row["y"], "kind": KINDS[2]} for row in path[:1]]
+    layers = [
+        *_contours(surface, x, y),
+        chart(draws).mark_point(clip=True, opacity=1, strokeOpacity=0).encode(x=x, y=y, **looks),
+    ]
+    if len(path) > 1:
+        last = path[-1]["iteration"]
+        slider = alt.binding_range(min=path[0]["iteration"], max=last, step=1, name="Iteration of EM ")
+        iteration = alt.param(name="iteration", value=last, bind=slider)
+        so_far = chart(path).transform_filter("datum.iteration <= iteration")
+        now = so_far.transform_filter("datum.until > iteration")
+        numbers = [alt.Tooltip(f"{name}:N", title=told) for name, told in _TOLD.items()]
+        layers += [
+            so_far.mark_line(clip=True, color=EM, strokeWidth=1.5).encode(x=x, y=y, order="iteration:Q"),
+            so_far.mark_point(clip=True, opacity=1, strokeWidth=0).encode(x=x, y=y, tooltip=numbers, **looks),
+            now.mark_point(clip=True, opacity=1, color=EM, strokeWidth=2, size=170).encode(x=x, y=y, tooltip=numbers),
+            now.mark_text(align="right", baseline="bottom").encode(
+                x=alt.value(WIDTH), y=alt.value(-5), text=alt.Text("told:N")
+            ),
+        ]
+        layers[0] = layers[0].add_params(iteration)
+    layers.append(chart(ends).mark_point(clip=True, opacity=1, strokeWidth=1.4).encode(x=x, y=y, **looks))
+    return layers
+
+
+_TOLD = {"iteration": "Iteration", "log_likelihood": "Log-likelihood", "x_told": "Horizontal", "y_told": "Vertical"}
+
+
+def _ranges(surface: Surface) -> tuple[tuple[float, float], tuple[float, float]]:
+    return (min(surface.x_grid), max(surface.x_grid)), (min(surface.y_grid), max(surface.y_grid))
+
+
+def _contours(surface: Surface, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """Shades between the levels, the lighter the higher; lines at the levels, each with its name at one place."""
+    import altair as alt
+    from contourpy import FillType, LineType, contour_generator
+
+    values = np.ma.masked_invalid(np.array(surface.values, dtype=np.float64))
+    levels = sorted(-drop for drop in DROPS if values.min() < -drop < values.max())[-MOST_CONTOURS:]
+    found = contour_generator(
+        surface.x_grid, surface.y_grid, values, fill_type=FillType.OuterOffset, line_type=LineType.Separate
     )
-    inside = (xs >= x_range[0]) & (xs <= x_range[1]) & (ys >= y_range[0]) & (ys <= y_range[1])
-    beyond = int((~inside).sum())
+    bounds = [min(float(values.min()), -1.0) - 1.0, *levels, 1.0]
+    grey = [f"#{3 * f'{round(255 * step):02x}'}" for step in np.linspace(0.62, 1, len(levels) + 1)]
+    grey[-1] = "#fefefe"  # white is the page's, which is dark in the dark
+    shades: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
+    names: list[dict[str, Any]] = []
+    for shade, (low, high) in zip(grey, pairwise(bounds), strict=True):
+        for points, offsets in zip(*found.filled(low, high), strict=True):
+            # A hole is gone around the other way, from the same corner and back to it.
+            rings = [points[a:b] for a, b in pairwise(offsets)]
+            whole = np.concatenate([*rings, *(ring[:1] for ring in rings[-2::-1])])
+            shades += _rows(whole, f"{shade}-{len(shades)}", shade=shade)
+    for level in levels:
+        parts: Any = found.lines(level)
+        for part in parts:
+            lines += _rows(part, f"{level}-{len(lines)}")
+        longest = max(parts, key=len, default=np.empty((0, 2)))
+        if len(longest):
+            at = longest[len(longest) // 3]
+            names.append({"x": float(at[0]), "y": float(at[1]), "told": f"−{-level:g}"})
+    path = {"x": x, "y": y, "detail": "part:N", "order": "order:Q"}
+    named = chart(names).encode(x=x, y=y, text="told:N")
+    return [
+        chart(shades)
+        .mark_line(filled=True, fillOpacity=0.45, strokeWidth=0)
+        .encode(**path, fill=alt.Fill("shade:N").scale(None)),
+        chart(lines).mark_line(color="#666666", strokeWidth=0.8).encode(**path),
+        named.mark_text(fontSize=9, stroke="#ffffff", strokeWidth=3),
+        named.mark_text(fontSize=9),
+    ]
+
+
+def _rows(points: Any, part: str, **told: str) -> list[dict[str, Any]]:
+    """Corners of a line in their order; four digits are finer than a pixel."""
+    return [
+        {"x": float(f"{a:.5g}"), "y": float(f"{b:.5g}"), "order": order, "part": part, **told}
+        for order, (a, b) in enumerate(points)
+    ]
+
+
+def _draws(posterior: xarray.DataTree, surface: Surface) -> tuple[list[dict[str, Any]], str]:
+    """Draws of both quantities, and how many there are, in words."""
+    xs, ys = draws_of(posterior, surface.x), draws_of(posterior, surface.y)
+    if xs is None or ys is None or not xs.size:
+        return [], ""
+    xs, ys = xs.ravel(), ys.ravel()
+    (left, right), (low, high) = _ranges(surface)
+    keep = thinned(xs.size, MOST_DRAWS)
+    beyond = int((~((xs >= left) & (xs <= right) & (ys >= low) & (ys <= high))).sum())
     outside = f" {beyond} of all draws lie outside the frame." if beyond else ""
-    return f"Dots: the two quantities in {shown(xs.size, MOST_DRAWS)}.{outside}"
+    rows = [
+        {"x": float(f"{x:.5g}"), "y": float(f"{y:.5g}"), "kind": KINDS[0]}
+        for x, y in zip(xs[keep], ys[keep], strict=True)
+    ]
+    return rows, f"Dots: the two quantities in {shown(xs.size, MOST_DRAWS)}.{outside}"
 
 
 def _slice(result: Result, surface: Surface) -> str:
@@ -116,29 +184,26 @@ def _end(result: Result) -> str:
     return "where EM ended, one point of a ridge" if result.em.status == "ridge" else "the maximum"
 
 
-def _path(ax: Axes, result: Result, x: str, y: str, x_range: tuple[float, float], y_range: tuple[float, float]) -> str:
-    path = result.em.path
-    start = "not shown"
-    if x in path and y in path:
-        xs, ys = (np.array(path[name], dtype=np.float64) for name in (x, y))
-        known = np.isfinite(xs) & np.isfinite(ys)
-        xs, ys = xs[known], ys[known]
-        if len(xs):
-            ax.plot(xs, ys, "-", color=EM, linewidth=1.3, marker=".", markersize=4, label="EM iterations")
-            ax.plot(
-                xs[0],
-                ys[0],
-                "o",
-                color=EM,
-                markersize=8,
-                markerfacecolor="white",
-                markeredgewidth=1.6,
-                label="start of EM",
-            )
-            inside = x_range[0] <= xs[0] <= x_range[1] and y_range[0] <= ys[0] <= y_range[1]
-            start = "open circle" if inside else "outside the frame"
-    estimates = {quantity.name: quantity.em for quantity in result.quantities}
-    x_estimate, y_estimate = estimates.get(x), estimates.get(y)
-    if x_estimate is not None and y_estimate is not None:
-        ax.plot(x_estimate, y_estimate, "P", color=EM, markersize=9, markeredgecolor=INK, label="EM estimate")
-    return start
+def _path(result: Result, surface: Surface) -> tuple[list[dict[str, Any]], str]:
+    """What is known of the iterations, each until the next that is; and where the start is, in words."""
+    em = result.em
+    if surface.x not in em.path or surface.y not in em.path:
+        return [], "not shown"
+    rows: list[dict[str, Any]] = []
+    for iteration, value, a, b in zip(
+        em.trace_iterations, em.trace, em.path[surface.x], em.path[surface.y], strict=True
+    ):
+        if a is not None and b is not None and np.isfinite([a, b]).all():
+            log_likelihood = significant(value, 9)
+            row = {"x": a, "y": b, "x_told": significant(a, 5), "y_told": significant(b, 5), "kind": KINDS[1]}
+            row |= {"iteration": iteration, "log_likelihood": log_likelihood}
+            rows.append(row | {"told": f"iteration {iteration}: {log_likelihood} nats"})
+    if not rows:
+        return [], "not shown"
+    for row, following in zip(
+        rows, [*(each["iteration"] for each in rows[1:]), rows[-1]["iteration"] + 1], strict=True
+    ):
+        row["until"] = following
+    (left, right), (low, high) = _ranges(surface)
+    inside = left <= rows[0]["x"] <= right and low <= rows[0]["y"] <= high
+    return rows, "open circle" if inside else "outside the frame"

@@ -15,8 +15,8 @@ import pytest
 
 from comparisons import quantities, report
 from comparisons.command import terminal
+from comparisons.draws_by_name import draws_of
 from comparisons.quantity_names import in_prose, named, variable_and_labels
-from comparisons.report.draws import draws_of
 from comparisons.results import store
 from comparisons.results.files import directory_name
 from comparisons.results.result import Result

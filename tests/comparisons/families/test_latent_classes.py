@@ -9,9 +9,11 @@ from typing import Any
 import arviz as az
 import numpy as np
 import pytest
+import xarray as xr
 
 from comparisons import catalogue, datasets, families, own, quantities
 from comparisons.columns import chosen
+from comparisons.draws_by_name import draws_of
 from comparisons.families.latent_classes import identification, patterns
 from comparisons.families.mixtures import MixtureProblem
 from comparisons.model_fit.goodness_of_fit import goodness_of_fit
@@ -106,6 +108,27 @@ def test_quantities_go_there_and_back_and_are_named_by_item_and_category(tmp_pat
     names = quantities.names(asked)
     assert set(names) <= set(asked.em_names)
     assert set(asked.of_fit(asked.fit(asked.prior))) >= set(names)
+
+
+def test_every_quantity_of_a_stored_posterior_is_found_by_its_name(tmp_path: Path) -> None:
+    found = own.declared(table(tmp_path), "latent-classes", 2, columns=["a", "b", "c"], counts="n")
+    asked, random = families.problem(found.comparison, found.comparison.data(found.dataset)), np.random.default_rng(5)
+    points = [asked.arrays(asked.random_parameters(random)) for _ in range(6)]
+    dims = {"weights": ["component"], "item_probabilities": ["component", "item", "category"]}
+    coords = {"component": ["1", "2"], "item": ["a", "b", "c"], "category": ["0", "1"]}
+    draws = {name: np.array([point[name] for point in points]) for name in dims}
+    posterior = xr.Dataset(
+        {n: (("chain", "draw", *dims[n]), values.reshape(2, 3, *values.shape[1:])) for n, values in draws.items()},
+        coords={"chain": [0, 1], "draw": [0, 1, 2], **coords},
+    )
+    told = ("logp", "energy", "diverging", "max_energy_error", "n_steps", "step_size")
+    statistics = xr.Dataset({name: (("chain", "draw"), np.zeros((2, 3))) for name in told})
+    kept = nuts.stored(asked, posterior, xr.DataTree.from_dict({"sample_stats": statistics}))
+    for name, values in quantities.of_draws(asked, posterior).items():
+        np.testing.assert_array_equal(draws_of(kept, name), values)
+    assert kept["posterior"].dataset["quantity"].values.tolist() == [
+        n for n in quantities.names(asked) if n.startswith("item")
+    ]
 
 
 def test_words_are_categories_missing_cells_are_kept_and_the_family_is_never_guessed(tmp_path: Path) -> None:

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-import matplotlib
 import numpy as np
 import pytest
 
 from comparisons.report.appearance import EM, POSTERIOR
 from comparisons.report.digits import decimals_for, rounded
-from comparisons.report.forest import MOST, figure_of, illustration_of
+from comparisons.report.forest import MOST, chart_of, illustration_of
 from comparisons.sampled import SampledResult
 from tests.report_pages import RESULTS
 from tests.stored_results import two_coins
 
 
+def rows(result: SampledResult) -> list[dict[str, Any]]:
+    """Every row of data that the figure is drawn from."""
+    datasets = chart_of(result, result.posterior).to_dict()["datasets"]
+    return [row for data in datasets.values() for row in data]
+
+
 def lines(result: SampledResult) -> list[dict[str, set[tuple[float, ...]]]]:
     """Horizontal places of what is drawn, by colour, of each quantity."""
     found: list[dict[str, set[tuple[float, ...]]]] = [{EM: set(), POSTERIOR: set()} for _ in result.quantities]
-    (ax,) = figure_of(result, result.posterior).axes
-    for line in ax.get_lines():
-        if line.get_color() in (EM, POSTERIOR):
-            place = round(float(np.asarray(line.get_ydata())[0]))
-            found[place][str(line.get_color())].add(tuple(np.round(np.asarray(line.get_xdata()), 9).tolist()))
+    for row in rows(result):
+        if "colour" in row:
+            found[round(row["y"])][row["colour"]].add((round(row["x"], 9),))
+        elif "kind" in row:
+            colour = EM if row["kind"].startswith("EM") else POSTERIOR
+            found[round(row["y"])][colour].add((round(row["low"], 9), round(row["high"], 9)))
     return found
 
 
@@ -58,13 +65,13 @@ def test_every_quantity_has_its_name_in_prose_and_its_mark() -> None:
         (replace(second, verdict="differ", degree="no interval"), "✗ no interval"),
         (replace(second, verdict="inconclusive"), "?"),
     ):
-        (ax,) = figure_of(replace(result, quantities=[first, changed]), result.posterior).axes
-        assert [text.get_text() for text in ax.texts] == ["✓", mark]
-        assert [label.get_text() for label in ax.get_yticklabels()] == [
-            "head probability of\ncomponent B",
-            "head probability of\ncomponent A",
+        told = [row for row in rows(replace(result, quantities=[first, changed])) if "mark" in row]
+        assert [row["mark"] for row in told] == ["✓", mark]
+        assert [" ".join(row["name"]) for row in told] == [
+            "head probability of component B",
+            "head probability of component A",
         ]
-        assert ax.yaxis_inverted()
+        assert [row["place"] for row in told] == [0, 1]
 
 
 @pytest.mark.parametrize("name", RESULTS)
@@ -88,17 +95,9 @@ def test_a_point_of_a_ridge_is_not_drawn_and_chains_that_have_not_converged_are_
     assert sorted(len(x) for x in drawn[1][EM]) == [1, 2, 2], "of the quantity that is identified"
     for name, told in (("two-coin", False), ("unconverged", True)):
         result = RESULTS[name]()
-        legend = figure_of(result, result.posterior).legends[0]
-        assert ("chains not converged" in legend.get_texts()[0].get_text()) == told
-
-
-def test_settings_outside_stay_as_they_were() -> None:
-    before = dict(matplotlib.rcParams)
-    figure = two_coins().plot()
-    assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
-    assert dict(matplotlib.rcParams) == before
+        kinds = {row["kind"] for row in rows(result) if "kind" in row}
+        assert any("chains not converged" in kind for kind in kinds) == told
 
 
 def test_a_result_without_quantities_says_why_there_is_nothing() -> None:
-    figure = replace(two_coins(), quantities=[]).plot()
-    assert [text.get_text() for text in figure.texts] == ["No quantities: an engine stopped with an error."]
+    assert rows(replace(two_coins(), quantities=[])) == [{"told": "No quantities: an engine stopped with an error."}]

@@ -11,9 +11,9 @@ import pytest
 from matplotlib.patches import Rectangle
 from numpy.testing import assert_array_equal
 
+from comparisons.draws_by_name import draws_of
 from comparisons.report.appearance import DATA_FILL, INK, POSTERIOR, Illustration, style, unit_of
-from comparisons.report.data_and_fits import _covariance
-from comparisons.report.draws import draws_of
+from comparisons.report.data_and_fits import _covariance, figures_of_data
 from comparisons.report.em_trace import figures_of_trace
 from comparisons.report.marginals import figures_of_ranks
 from comparisons.report.model_fit import figures_of_model_checks
@@ -43,6 +43,28 @@ def test_no_bar_of_a_rootogram_is_cut() -> None:
     ]
     assert low < min(ends)
     assert max(ends) < high
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_a_wait_that_was_cut_short_is_not_drawn_as_one_that_ended(counted: bool) -> None:
+    # Of five waits the third and the fourth were cut short: 1/5 ended, then 1/4 of what was left, then all of it.
+    columns: dict[str, list[float | None]]
+    columns = {"wait": [1.0, 2.0, 2.0, 3.0, 4.0], "censored": [0.0, 0.0, 1.0, 1.0, 0.0]}
+    expected = {1.0: 1 / 5, 2.0: 1 / 5, 4.0: 3 / 5}
+    if counted:
+        columns = {"wait": [1.0, 2.0, 3.0, 4.0], "censored": [0.0, 1.0, 0.0, 1.0], "counts": [2.0, 3.0, 1.0, 4.0]}
+        expected = {1.0: 2 / 10, 3.0: 8 / 10 / 5}
+    made = geyser()
+    curve = replace(made.curves[0], variable="wait", grid=[1.0, 2.0, 3.0], em=[0.1] * 3, em_components=[[0.1] * 3],
+                    posterior_mean=[0.1] * 3, posterior_low=[0.1] * 3, posterior_high=[0.1] * 3)  # fmt: skip
+    with style():
+        (drawn,) = figures_of_data(
+            replace(made, curves=[curve], data=replace(made.data, columns=columns)), made.posterior
+        )
+    bars = [bar for bar in drawn.figure.axes[0].patches if isinstance(bar, Rectangle) and bar.get_height() > 0]
+    shares = {round(bar.get_x() + bar.get_width() / 2, 9): bar.get_width() * bar.get_height() for bar in bars}
+    assert shares == pytest.approx(expected)
+    assert f"by Kaplan and Meier, as {7 if counted else 2} are censored" in drawn.caption
 
 
 def test_a_climb_ends_where_rounding_begins() -> None:

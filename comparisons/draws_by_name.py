@@ -14,15 +14,20 @@ if TYPE_CHECKING:
 
 type Floats = NDArray[np.float64]
 
+# Variable of a posterior with the draws of quantities that no labels of its other variables tell, along ``quantity``.
+QUANTITIES = "quantities"
+
 
 def draws_of(posterior: xarray.DataTree, name: str) -> Floats | None:
     """Draws of the quantity ``(chains, draws)``, or None where the posterior has no such variable.
 
-    Each label chooses along the first dimension left that has it. Dimensions that no label speaks of must not matter:
-    of length one, or, as with a shared variance, the same all along.
+    What stands under its whole name is that. Else each label chooses along the first dimension left that has it. Dimensions
+    that no label speaks of must not matter: of length one, or, as with a shared variance, the same all along.
     """
-    variable, labels = variable_and_labels(name)
     dataset = posterior["posterior"].dataset
+    if QUANTITIES in dataset and name in (told := dataset[QUANTITIES])["quantity"]:
+        return np.asarray(told.sel(quantity=name).transpose("chain", "draw").values, dtype=np.float64)
+    variable, labels = variable_and_labels(name)
     if variable not in dataset:
         return None
     values = dataset[variable]

@@ -1,0 +1,229 @@
+"""Reports in a real browser: figures run under the page's policy, by mouse and by keyboard; nothing is cut; print shows all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from comparisons.report import write_report
+from comparisons.results import store
+from comparisons.sampled import SampledResult
+from tests.report_pages import RESULTS
+from tests.result_parts import tree
+from tests.stored_results import two_coins
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WIDTHS = (400, 800, 1280)
+HOSTILE = (
+    "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">",
+    '</script><!-- "\'`${1+1}{{7*7}} =HYPERLINK("http://example.org") \u202eright\u200f to left\u202c \x1b[31m &amp; '
+    + "x" * 10_000,
+)
+OPEN = "for (const folded of document.querySelectorAll('details')) folded.open = true"
+EXPLORED = "document.querySelectorAll('figure.explored').length === document.querySelectorAll('.live').length"
+
+
+def hostile() -> SampledResult:
+    """Two coins whose names are what no name should be."""
+    result = two_coins()
+    renamed = dict(zip([quantity.name for quantity in result.quantities], HOSTILE, strict=True))
+    names = {old: f"head_probabilities[{new}]" for old, new in renamed.items()}
+    assert result.surface is not None
+    return replace(
+        result,
+        name="hostile",
+        title=HOSTILE[0],
+        quantities=[replace(quantity, name=names[quantity.name]) for quantity in result.quantities],
+        model=replace(result.model, component_names=list(HOSTILE)),
+        surface=replace(result.surface, x=names[result.surface.x], y=names[result.surface.y]),
+        em=replace(result.em, path={names[old]: values for old, values in result.em.path.items()}, modes=[]),
+        posterior=tree(
+            {"head_probabilities": result.posterior["posterior"]["head_probabilities"].values}, list(HOSTILE)
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip(
+            "NO BROWSER: no figure of a report was tried in one; install Chromium, as `apt-get install chromium` does"
+        )
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def reports(out: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    directory = tmp_path_factory.mktemp("hostile")
+    store.write(hostile(), directory)
+    return {name: out / name / "report.html" for name in RESULTS} | {"hostile": write_report(directory)}
+
+
+def opened(browser: Browser, path: Path, width: int = 1280, script: bool = True) -> tuple[Page, list[str]]:
+    """The page with nothing folded and all figures running, and what it has complained of so far."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, java_script_enabled=script)
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("dialog", lambda dialog: told.append(dialog.message))
+    page.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else told.append(request.url))
+    page.goto(path.as_uri())
+    if script:
+        page.evaluate(OPEN)
+        page.wait_for_function(EXPLORED)
+    return page, told
+
+
+@pytest.mark.parametrize("name", ["two-coin", "faithful-2d", "bare", "hostile"])
+def test_all_figures_run_without_complaint_and_no_page_is_wider_than_the_screen(
+    name: str, browser: Browser, reports: dict[str, Path]
+) -> None:
+    page, told = opened(browser, reports[name])
+    title = page.title()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width} pixels"
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).length"
+    )
+    assert name == "hostile" or wide == 0, "a table is cut at 1280 pixels"
+    assert told == []
+    assert title.endswith(RESULTS[name]().verdict if name in RESULTS else two_coins().verdict), "no name has run"
+    page.close()
+
+
+def test_no_page_is_larger_than_three_megabytes(reports: dict[str, Path]) -> None:
+    assert max(path.stat().st_size for path in reports.values()) <= 3_000_000
+
+
+def test_the_policy_of_a_page_refuses_what_is_not_its_own(browser: Browser, reports: dict[str, Path]) -> None:
+    page, told = opened(browser, reports["two-coin"])
+    page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'document.title = 1'}))")
+    assert page.title() != "1"
+    assert any("Content Security Policy" in each for each in told)
+    page.close()
+
+
+def told_iteration(page: Page) -> str:
+    (told,) = page.locator("#figure-surface .live .role-mark text", has_text="iteration ").all_text_contents()
+    return told.partition(":")[0]
+
+
+def test_the_slider_goes_along_the_path_of_em(browser: Browser, reports: dict[str, Path]) -> None:
+    page, told = opened(browser, reports["two-coin"])
+    slider = page.locator("#figure-surface input[type=range]")
+    assert told_iteration(page) == "iteration 14"
+    slider.focus()
+    page.keyboard.press("Home")
+    page.wait_for_function("document.querySelector('#figure-surface .live').textContent.includes('iteration 0:')")
+    assert page.locator("#figure-surface .live .layer_6_marks path").count() == 1
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('#figure-surface .live').textContent.includes('iteration 1:')")
+    box = slider.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_function("document.querySelector('#figure-surface .live').textContent.includes('iteration 7:')")
+    assert told == []
+    page.close()
+
+
+DRAWS = "[...document.querySelectorAll('#figure-chains .live .mark-symbol.role-mark path')]"
+SEEN = f"{DRAWS}.filter((draw) => draw.getAttribute('fill-opacity') !== '0').length"
+
+
+def test_a_chain_is_toggled_in_the_legend_and_quantities_are_chosen(browser: Browser, reports: dict[str, Path]) -> None:
+    page, told = opened(browser, reports["two-coin"])
+    labels = page.locator("#figure-chains .live .role-legend-label text")
+    assert labels.all_text_contents() == [f"chain {k}" for k in (1, 2, 3, 4)]
+    assert page.evaluate(SEEN) == 1000
+
+    def pressed(expected: int, states: str) -> None:
+        page.wait_for_function(f"{SEEN} === {expected}")
+        page.wait_for_function(
+            "(states) => [...document.querySelectorAll('#figure-chains .live [aria-pressed]')]"
+            ".map((e) => e.ariaPressed[0]).join('') === states",
+            arg=states,
+        )
+
+    labels.nth(1).click()
+    pressed(750, "tftt")
+    labels.nth(2).focus()
+    page.keyboard.press("Enter")
+    pressed(500, "tfft")
+    page.keyboard.press(" ")
+    labels.nth(1).click()
+    pressed(1000, "tttt")
+    page.keyboard.press("Tab")
+    across = page.locator("#figure-chains select").first
+    across.select_option(label="number of the draw")
+    page.wait_for_function(
+        "document.querySelector('#figure-chains .live svg').textContent.includes('number of the draw')"
+    )
+    assert told == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["two-coin", "hostile"])
+def test_a_quantity_hovered_over_tells_its_numbers(name: str, browser: Browser, reports: dict[str, Path]) -> None:
+    page, told = opened(browser, reports[name])
+    quantity = two_coins().quantities[1]
+    page.locator("#figure-forest .live .mark-rect path").nth(1).hover()
+    tooltip = page.locator("#vg-tooltip-element.visible")
+    assert f"{quantity.em:.3f}" in tooltip.inner_text()
+    assert name == "two-coin" or "</scri" in tooltip.inner_text()
+    box = tooltip.bounding_box()
+    assert box is not None
+    assert box["width"] <= 400
+    assert told == []
+    page.close()
+
+
+def test_on_paper_and_without_script_the_pictures_stand(browser: Browser, reports: dict[str, Path]) -> None:
+    page, told = opened(browser, reports["two-coin"])
+    for media, still in (("screen", False), ("print", True)):
+        page.emulate_media(media=media)  # type: ignore[arg-type]
+        for figure in ("forest", "surface", "chains"):
+            assert page.locator(f"#figure-{figure} .still svg").is_visible() == still
+            assert page.locator(f"#figure-{figure} .live").is_visible() != still
+    assert page.pdf(format="A4", prefer_css_page_size=True).startswith(b"%PDF")
+    assert told == []
+    page.close()
+    page, told = opened(browser, reports["two-coin"], script=False)
+    box = page.locator("#figure-forest .still svg").bounding_box()
+    assert box is not None
+    assert min(box["width"], box["height"]) > 100
+    assert "head probability of component A: EM" in (
+        page.locator("#figure-forest .still").get_attribute("aria-label") or ""
+    )
+    assert page.locator("#figure-forest .live").is_hidden()
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation(scheme: str, browser: Browser, reports: dict[str, Path]) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(reports["two-coin"].as_uri())
+    page.evaluate(OPEN)
+    page.wait_for_function(EXPLORED)
+    found = Axe().run(page).response["violations"]
+    serious = {
+        each["id"]: each["nodes"][0]["html"][:200] for each in found if each["impact"] in ("serious", "critical")
+    }
+    assert serious == {}
+    context.close()
