@@ -19,6 +19,10 @@ from comparisons.results.result import Result
 FOLDER = "paper"
 PDF = "paper.pdf"
 # Figures of the page that an article is likely to have, where there are such: all quantities, and data with both fits.
+# An image as wide as the text, or as high as a page can hold.
+FITTED = """#let fitted(path) = layout(size => if measure(image(path, width: size.width)).height > 22cm {
+  image(path, height: 22cm)
+} else { image(path, width: 100%) })"""
 FIGURES = {"forest": "EM’s intervals beside the posterior.", "data-and-fits": "The data with both fits."}
 
 
@@ -76,13 +80,14 @@ def write_pdf(directory: Path) -> Path:
 def _whole(result: Result, directory: Path) -> str:
     """Return the article of all parts, as Typst."""
     figures = [
-        f'#figure(image("../figures/{name}.svg", width: 100%), caption: [{TYPST.text(caption)}])'
+        f'#figure(fitted("../figures/{name}.svg"), caption: [{TYPST.text(caption)}])'
         for name, caption in FIGURES.items()
         if (directory / "figures" / f"{name}.svg").exists()
     ]
     return "\n\n".join(
         [
             '#set page(paper: "a4", margin: 2.5cm, numbering: "1")\n#set text(size: 10pt, lang: "en")\n#set par(justify: true)',
+            FITTED,
             f'#align(center, text(size: 15pt, weight: "bold")[{TYPST.text(result.title)}])',
             f"#align(center)[{TYPST.text(prose(result.question))}]",
             '= Methods\n#include "methods.typ"',

@@ -69,10 +69,12 @@ class Format:
     cite: Callable[[tuple[str, ...]], str]
     code: Callable[[str], str]
     items: Callable[[list[str]], list[str]]
+    around: tuple[str, str] = ("", "")
 
     def paragraph(self, parts: Paragraph) -> str:
         """Return one line."""
-        return "".join(
+        begin, end = self.around
+        written = "".join(
             self.cite(part.keys)
             if isinstance(part, Cite)
             else self.code(part.text)
@@ -80,6 +82,7 @@ class Format:
             else self.text(part)
             for part in parts
         )
+        return f"{begin}{written}{end}"
 
 
 def short(text: str, most: int = LONGEST_NAME) -> str:
@@ -157,6 +160,8 @@ LATEX = Format(
     lambda keys: rf"~\cite{{{','.join(keys)}}}",
     lambda text: rf"\texttt{{{latex(text).replace('--', '-{}-')}}}",
     lambda told: [r"\begin{itemize}", *(rf"\item {{}}{latex(each)}" for each in told), r"\end{itemize}"],
+    # Names of quantities have no place to break a line at.
+    ("\\begin{sloppypar}\n", "\n\\end{sloppypar}"),
 )
 TYPST = Format(
     "typ",

@@ -72,7 +72,7 @@ def changed(value: Any, place: tuple[Any, ...], factor: float = 1.7) -> Any:
             return NUMBER.sub(
                 lambda found: "".join(str((int(c) + 3) % 10) if c.isdigit() else c for c in found[0]), value
             )
-        return value + 3 if isinstance(value, int) else value * factor + 1e-15
+        return value + 3 if isinstance(value, int) else (value * factor if value else 0.123)
     first, *rest = place
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{first: changed(getattr(value, first), tuple(rest), factor)})
