@@ -31,6 +31,7 @@ from comparisons.results.result import (
     SCHEMA_VERSION,
     Data,
     EMFit,
+    Limits,
     ModeFound,
     Provenance,
     Quantity,
@@ -39,7 +40,8 @@ from comparisons.results.result import (
 from comparisons.results.strict_json import number
 from comparisons.sampled import SampledResult
 from comparisons.settings import REUSED, checked_settings
-from comparisons.summary import curves, profiles, verdict
+from comparisons.summary import adequacy, curves, profiles, verdict
+from em.ascent.arrival import CHANGE
 from models.inputs import Floats
 
 LONGEST_TRACE = 300
@@ -165,6 +167,7 @@ def compared(
         findings=[],
         seed=seed,
         provenance=_provenance(comparison, command, key, clock, started, seed=seed, draws=draws, chains=chains),
+        limits=Limits(adequacy.SHIFT, adequacy.RATIO, adequacy.TAILS, adequacy.BEYOND),
         posterior=nothing_drawn(),
     )
     fit, posterior, drawn = judged.fit, judged.posterior, judged.drawn
@@ -331,4 +334,5 @@ def _em_fit(problem: Problem, fit: Fit | None, map_fit: Fit | None, reason: str 
         map_status="stopped" if map_fit is None else map_fit.status,
         map_log_posterior=None if map_fit is None else number(objective(map_fit)),
         doubts=problem.doubts(fit),
+        stop_change=CHANGE if isinstance(problem, MixtureProblem) else None,
     )

@@ -190,7 +190,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("comparisons.declaration",),
     ("comparisons.pair",),
     ("comparisons.components.record",),
-    ("comparisons.report",),
+    ("comparisons.report", "comparisons.paper"),
     ("comparisons.catalogue",),
     ("comparisons.sampled",),
     ("comparisons.problem", "comparisons.capabilities"),

@@ -25,9 +25,34 @@ if TYPE_CHECKING:
 
 RESULTS = "results"
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
+PDF = click.option(
+    "--pdf", is_flag=True, callback=lambda context, parameter, asked: _typst_for(context, asked),
+    help="Write paper/paper.pdf too: methods, results, table, figures and references.",
+)  # fmt: skip
 SEED = click.option(
     "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of all random numbers."
 )
+
+
+def _typst_for(context: click.Context, asked: bool) -> bool:
+    """Refuse before anything runs what cannot be set."""
+    from comparisons import paper
+
+    if asked:
+        try:
+            paper.refuse_without_typst()
+        except ModuleNotFoundError as error:
+            raise click.UsageError(str(error), context) from error
+    return asked
+
+
+def _write_pdf(directory: Path) -> None:
+    """Write the PDF, from the result alone where the paper there is of another one, and say where it is."""
+    from comparisons import paper, report
+
+    if not report.is_current(directory):
+        report.write_report(directory)
+    click.echo(f"PDF: {paper.write_pdf(directory)}", err=True)
 
 
 def _version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
@@ -105,6 +130,7 @@ def _known(context: click.Context, parameter: click.Parameter, names: Sequence[s
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Comparisons at the same time.")
 @click.option("--fresh", is_flag=True, help="Compute anew even what has not changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print result.json: one object for one NAME, else an array.")
+@PDF
 @click.pass_context
 def run(
     context: click.Context,
@@ -117,6 +143,7 @@ def run(
     jobs: int,
     fresh: bool,
     as_json: bool,
+    pdf: bool,
     **own: Any,
 ) -> None:
     """Run comparisons of the catalogue, all of them where none is named, or one of your own data.
@@ -131,6 +158,7 @@ def run(
     from comparisons import catalogue, report
     from comparisons.command import processes, progress, terminal
     from comparisons.pipeline import structure
+    from comparisons.results.files import directory_name
 
     asked = own_data.asked(context, names, own, out)
     try:
@@ -159,6 +187,10 @@ def run(
         terminal.print_outcomes(outcomes)
     for rows in dict.fromkeys(each.own.comparison.description for each in asked):
         click.echo(rows, err=True)
+    if pdf:
+        for ended in outcomes:
+            if isinstance(ended, processes.Finished):
+                _write_pdf(out / directory_name(ended.name))
     click.echo(f"Reports: {index}", err=True)
     sys.exit(_status(outcomes))
 
@@ -278,8 +310,9 @@ def write_reports(directory: Path) -> None:
 @main.command(short_help="Show a stored result in the terminal.")
 @click.argument("name")
 @click.option("--out", type=DIRECTORY, default=RESULTS, show_default=True, help="Directory of results.")
+@PDF
 @click.pass_context
-def show(context: click.Context, name: str, out: Path) -> None:
+def show(context: click.Context, name: str, out: Path, pdf: bool) -> None:
     """Show the verdict, the table and the reasons of a stored result, of the catalogue or not."""
     from comparisons.command import terminal
     from comparisons.results import store
@@ -309,6 +342,8 @@ def show(context: click.Context, name: str, out: Path) -> None:
     except store.StoredResultError as error:
         raise click.UsageError(str(error)) from error
     terminal.print_result(result, later)
+    if pdf:
+        _write_pdf(directory)
 
 
 @main.command(short_help="Measure the error rates of the verdict itself, by simulation.")

@@ -37,7 +37,7 @@ def mention_failure(name: str, directory: Path | str, error: str) -> None:
 
 
 def write_report(directory: Path | str, *, own: bool = False) -> Path:
-    """Write ``report.html``, ``estimates.csv``, ``estimates.tex`` and ``figures/`` beside a stored result.
+    """Write ``report.html``, ``estimates.csv``, ``paper/`` and ``figures/`` beside a stored result.
 
     Parameters
     ----------

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+from comparisons.results.result import Quantity
+
 MISSING = "–"
 # Two digits of the uncertainty: rounding then hides at most a twentieth of it.
 UNCERTAINTY_DIGITS = 2
@@ -23,6 +25,17 @@ def decimals_for(*uncertainties: float | None) -> int | None:
     if not known:
         return None
     return max(0, UNCERTAINTY_DIGITS - 1 - math.floor(math.log10(min(known))))
+
+
+def posterior_decimals(quantity: Quantity, *, drawn: bool = False) -> int | None:
+    """Decimals of a posterior's numbers: two digits of its sd, and none that is smaller than the Monte Carlo error of the mean.
+
+    By quadrature there is no such error, but for what is ``drawn`` all the same.
+    """
+    decimals, error = decimals_for(quantity.sd), quantity.posterior.mcse
+    if decimals is None or not error or (quantity.exact is not None and not drawn):
+        return decimals
+    return max(0, min(decimals, math.floor(-math.log10(error))))
 
 
 def rounded(value: float | None, decimals: int | None) -> str:

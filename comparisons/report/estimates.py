@@ -1,52 +1,24 @@
-"""The table of quantities: every digit for other programs, rounded for print as LaTeX and for notebooks."""
+"""The table of quantities: every digit for other programs, rounded for notebooks."""
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 
 from comparisons.quantity_names import in_prose
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, rounded
 from comparisons.report.explanations import KEY, KEY_MARKS, OUTCOMES, ticks, to_report
 from comparisons.report.reservations import (
-    END_MARK,
     MARK,
     NOT_CONVERGED,
     converged,
     em_on_ridge,
-    end_marks,
     footnotes,
     map_on_ridge,
     readable,
 )
-from comparisons.results.files import directory_name
 from comparisons.results.result import Quantity, Result
 from comparisons.results.strict_json import Number
-
-_LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "−": "$-$",
-        "×": r"$\times$",
-        "≤": r"$\leq$",
-        "≥": r"$\geq$",
-        MARK: r"\textdagger{}",
-        END_MARK: r"\textdaggerdbl{}",
-        "\u00a0": "~",
-    }
-)
 
 
 def csv_table(result: Result) -> str:
@@ -143,80 +115,3 @@ def html_table(result: Result) -> str:
     sentences += [f"{KEY_MARKS} {KEY}"] if rows else []
     head = ["", "EM", "SE", f"Wald {probability}", "Posterior mean", "SD", f"HDI {probability}", "MST", "Report"]
     return as_html(f"{result.title}: {_verdict(result)}", sentences, head, rows, ".table")
-
-
-def latex_table(result: Result) -> str:
-    r"""Return a table for a paper, narrow enough for a column of text; it needs ``\usepackage{booktabs}``.
-
-    Each quantity has three lines, its name, EM's numbers and the posterior's, so that no name makes the table wide.
-    """
-    probability = latex(f"{100 * result.quantities[0].posterior.hdi_prob:.0f}%") if result.quantities else ""
-    notes = "" if converged(result) else f" {NOT_CONVERGED}"
-    notes += "".join(f" {mark} {sentence}" for mark, sentence in footnotes(result).items())
-    lines = [
-        r"% Needs \usepackage{booktabs}.",
-        rf"% Seed {result.seed}; {', '.join(f'{k} {v}' for k, v in result.provenance.versions.items())}.".replace(
-            "\n", " "
-        ),
-        r"\begin{table}",
-        r"  \centering\footnotesize",
-        rf"  \caption{{{latex(result.title)}. EM: maximum likelihood, standard error, {probability} Wald and "
-        rf"profile-likelihood intervals. Posterior: mean, standard deviation and {probability} highest-density interval of "
-        rf"{result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {latex(_verdict(result))}.{latex(notes)}}}",
-        rf"  \label{{tab:{_key(result.name)}}}\medskip",
-        r"  \begin{tabular}{lrrcc}",
-        r"    \toprule",
-        r"    & Estimate & SE, SD & Wald, HDI & Profile \\",
-        r"    \midrule",
-        *(f"    {line}" for quantity in result.quantities for line in _latex_rows(result, quantity)),
-        r"    \bottomrule",
-        r"  \end{tabular}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _key(name: str) -> str:
-    """Return a name as a label of LaTeX, which takes no special characters."""
-    return re.sub(r"[^A-Za-z0-9.-]", "-", directory_name(name))
-
-
-def _latex_rows(result: Result, quantity: Quantity) -> list[str]:
-    summary = quantity.posterior
-    decimals = decimals_for(quantity.em_se, summary.sd)
-
-    def cell(value: Number) -> str:
-        return "--" if value is None else latex(rounded(value, decimals))
-
-    def interval(low: Number, high: Number, marks: tuple[str, str] = ("", "")) -> str:
-        return (
-            "--" if low is None and high is None else f"[{cell(low)}{latex(marks[0])}, {cell(high)}{latex(marks[1])}]"
-        )
-
-    em = cell(quantity.em) + (latex(MARK) if em_on_ridge(result, quantity) else "")
-    wald = interval(quantity.em_low, quantity.em_high)
-    profile = interval(quantity.profile_low, quantity.profile_high, end_marks(quantity))
-    hdi = interval(summary.hdi_low, summary.hdi_high)
-    name = in_prose(quantity.name)
-    return [
-        rf"\multicolumn{{5}}{{l}}{{{latex(name[0].upper() + name[1:])} ({latex(_verdict(quantity))})}} \\",
-        rf"\quad EM & {em} & {cell(quantity.em_se)} & {wald} & {profile} \\",
-        rf"\quad Posterior & {cell(quantity.mean)} & {cell(quantity.sd)} & {hdi} & \\",
-    ]
-
-
-def latex(text: str) -> str:
-    r"""Escape what LaTeX takes for its own.
-
-    Examples
-    --------
-    >>> latex("head_probabilities[A] & 5%")
-    'head\\_probabilities[A] \\& 5\\%'
-    """
-    # Superscripts of a power of ten, as written by `digits.significant`.
-    superscripts = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
-    # An empty line would end a paragraph, which no caption and no cell can hold; what does not break a line stays.
-    escaped = re.sub(r"[ \t\r\n]*[\t\r\n][ \t\r\n]*", " ", text).translate(_LATEX).replace(MISSING, "--")
-    for digit, plain in zip(superscripts, "-0123456789", strict=True):
-        escaped = escaped.replace(digit, f"$^{{{plain}}}$")
-    return escaped

@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from comparisons import paper
 from comparisons.components.record import FILE as COMPONENTS
 from comparisons.components.record import read as read_components
 from comparisons.quantity_names import in_prose
@@ -24,7 +25,6 @@ from comparisons.results.strict_json import Number
 
 PAGE = "report.html"
 CSV = "estimates.csv"
-LATEX = "estimates.tex"
 FIGURES = "figures"
 INDEX = "index.html"
 # Stands before and after what a page says of a later run.
@@ -82,7 +82,7 @@ def write_report(directory: Path, *, own: bool) -> Path:
         if file.stem not in drawings:
             file.unlink()
     write_text(directory / CSV, estimates.csv_table(result))
-    write_text(directory / LATEX, estimates.latex_table(result))
+    paper.write(result, directory)
     page = _environment().get_template("report.html.jinja")
     figures = {
         "figures": illustrations,
@@ -116,7 +116,7 @@ def mention_later_run(directory: Path) -> None:
 def is_current(directory: Path) -> bool:
     """Whether the page there names as its source the result there and this version of the report, and no later run."""
     page = directory / PAGE
-    complete = all((directory / name).exists() for name in (CSV, LATEX, FIGURES, store.RESULT, store.POSTERIOR))
+    complete = all((directory / name).exists() for name in (CSV, paper.FOLDER, FIGURES, store.RESULT, store.POSTERIOR))
     if not (complete and page.exists()):
         return False
     text = page.read_text(encoding="utf-8")

@@ -209,7 +209,8 @@ class EMFit:
     """Maximum likelihood by EM; ``doubts`` are about it, not about the mode.
 
     ``trace`` is the log-likelihood at ``trace_iterations`` (long traces are thinned, ends kept) and ``path`` each
-    parameter at the same iterations, by the names of the quantities.
+    parameter at the same iterations, by the names of the quantities. ``stop_change``: change of the objective, in nats, below
+    which a run may stop; null where the EM is somebody's own, with its own rule.
     """
 
     __repr__ = displayed
@@ -226,6 +227,7 @@ class EMFit:
     map_status: str
     map_log_posterior: Number
     doubts: list[DoubtFound] = field(default_factory=list)
+    stop_change: Number = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,22 @@ class Sampler:
     target_accept: float
     divergences: int
     reruns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What EM's numbers have to keep to as a summary of a quantity, as `comparisons.summary.adequacy` has it.
+
+    ``shift`` is in posterior sds, ``se_ratio`` of standard error to posterior sd, ``tail`` the share of the posterior beyond
+    either end of EM's interval; a limit is missed beyond so many Monte Carlo errors.
+    """
+
+    __repr__ = displayed
+
+    shift: float
+    se_ratio: tuple[float, float]
+    tail: tuple[float, float]
+    monte_carlo_errors: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +306,7 @@ class Result:
     findings: list[Finding]
     seed: int
     provenance: Provenance
+    limits: Limits | None = None
 
     @property
     def degree(self) -> Degree | None:

@@ -88,7 +88,7 @@ def test_every_file_holds_any_name(
     assert "<b>&amp;</b>" not in page
     rows = list(csv.DictReader(io.StringIO((directory / "estimates.csv").read_text(encoding="utf-8"), newline="")))
     assert [row["name"] for row in rows] == [q.name for q in result.quantities]
-    latex = (directory / "estimates.tex").read_text(encoding="utf-8")
+    latex = (directory / "paper" / "table.tex").read_text(encoding="utf-8")
     assert "\n\n" not in latex.strip()
     assert len([line for line in latex.splitlines() if line.endswith(r"\\")]) == 3 * len(rows) + 1
     assert json.loads((directory / "result.json").read_text(encoding="utf-8"))["name"] == name

@@ -8,7 +8,8 @@ import itertools
 import re
 from pathlib import Path
 
-from comparisons.report.estimates import latex, latex_table
+from comparisons.paper.markup import latex
+from comparisons.paper.tables import latex_table
 from tests.report_pages import RESULTS
 
 
@@ -22,7 +23,7 @@ def test_csv_holds_every_digit_and_nothing_for_what_does_not_exist(out: Path, na
 
 
 def test_latex_has_three_lines_for_each_quantity_of_which_none_is_wide(out: Path, name: str) -> None:
-    text = (out / name / "estimates.tex").read_text(encoding="utf-8")
+    text = (out / name / "paper" / "table.tex").read_text(encoding="utf-8")
     assert text == latex_table(RESULTS[name]())
     rows = text.partition("\\midrule")[2].partition("\\bottomrule")[0].strip().splitlines()
     assert len(rows) == 3 * len(RESULTS[name]().quantities)

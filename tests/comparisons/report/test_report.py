@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
+from comparisons.paper.tables import latex_table
 from comparisons.quantity_names import in_prose
 from comparisons.report import is_current, reservations, write_index, write_report
 from comparisons.report.appearance import shown
 from comparisons.report.digits import decimals_for, prose, rounded, significant
-from comparisons.report.estimates import csv_table, latex_table
+from comparisons.report.estimates import csv_table
 from comparisons.report.explanations import sentences
 from comparisons.results import store
 from comparisons.summary import adequacy
