@@ -22,7 +22,7 @@ compare: $(INSTALLED) ## run the comparisons and write their reports
 	[ $$status -eq $(INCONCLUSIVE) ] || exit $$status
 
 test: $(INSTALLED) ## run the tests
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(INSTALLED) ## check style and formatting
 	.venv/bin/ruff check .

@@ -32,7 +32,11 @@ class Exponentials(WaitFamily, Rates):
         return stats.expon(scale=1 / np.asarray(arrays["rates"]))
 
     def words(self, problem: Setup) -> tuple[dict[str, str], str, list[str]]:
-        return {}, "y[i] | z[i] = k ~ Exponential(rates[k])", self.priors_told(problem)
+        return (
+            {},
+            f"y[i] | z[i] = k ~ Exponential(rate = rates[k]){self.of_censored(problem)}",
+            self.priors_told(problem),
+        )
 
     def notes(self, problem: Setup) -> dict[str, str]:
         averaged = "Sum of weight times rate over the components: the rate at which waits end that have just begun."

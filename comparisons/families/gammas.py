@@ -98,7 +98,7 @@ class Gammas(WaitFamily):
             f"shapes[k] ~ Gamma({numbers[0]}, {numbers[1]})",
             f"rates[k] / shapes[k] ~ Gamma({numbers[2]}, {numbers[3]})",
         ]
-        return {}, "y[i] | z[i] = k ~ Gamma(shapes[k], rates[k])", told
+        return {}, f"y[i] | z[i] = k ~ Gamma(shape = shapes[k], rate = rates[k]){self.of_censored(problem)}", told
 
     def notes(self, problem: Setup) -> dict[str, str]:
         found = super().notes(problem) | {"prior": "weights, shapes and rates"}

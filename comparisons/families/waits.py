@@ -36,6 +36,10 @@ class WaitFamily(ElementwiseFamily, ABC):
         told = f"{cut} of {data.n} waits {'is' if cut == 1 else 'are'} censored"
         return [f"{told}; the mean wait is {mean:.4g}, until each ended or was cut short."]
 
+    def of_censored(self, problem: Setup) -> str:
+        """What the line of the model says of waits that were cut short, where there are any."""
+        return "; of a censored row only that it is y[i] or more" if problem.data.censored.any() else ""
+
     def row(self, problem: Setup, i: int) -> str:
         data = problem.data
         return f"a wait of {data.y[i]:.6g}{' or more' if data.censored[i] else ''}"
