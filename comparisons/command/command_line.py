@@ -157,7 +157,6 @@ def run(
     """
     from comparisons import catalogue, report
     from comparisons.command import processes, progress, terminal
-    from comparisons.pipeline import structure
     from comparisons.results.files import directory_name
 
     asked = own_data.asked(context, names, own, out)
@@ -169,7 +168,10 @@ def run(
     own_pairs = own_data.pairs(context, names, out, settings, fresh=fresh)
     chosen = [name for name in names if name in catalogue.names()]
     chosen = chosen or ([] if asked or own_pairs else list(catalogue.names()))
-    tasks = [processes.Task(name, out, seed, draws, chains, fresh, structure(name)) for name in chosen]
+    tasks = [
+        processes.Task(name, out, seed, draws, chains, fresh, structure)
+        for name, structure in zip(chosen, _structures(chosen), strict=True)
+    ]
     tasks += [*own_pairs, *own_data.tasks(asked, out, settings, fresh=fresh)]
     numbers = own_data.compare_numbers(asked, out, seed, fresh=fresh)
     try:
@@ -193,6 +195,15 @@ def run(
                 _write_pdf(out / directory_name(ended.name))
     click.echo(f"Reports: {index}", err=True)
     sys.exit(_status(outcomes))
+
+
+def _structures(names: Sequence[str]) -> list[tuple[Any, ...]]:
+    """What decides the PyMC graph of each, which is a second's work and nobody's concern where there is only one."""
+    if len(names) < 2:
+        return [()] * len(names)
+    from comparisons.pipeline import structure
+
+    return [structure(name) for name in names]
 
 
 def _status(outcomes: Sequence[Outcome]) -> int:

@@ -34,6 +34,10 @@ def test_there_is_one_file_for_each_comparison() -> None:
     assert set(catalogue.names()) - set(MIXTURES) == {"linkage"}
 
 
+def test_questions_are_those_of_the_declarations() -> None:
+    assert catalogue.questions() == {name: catalogue.declared(name).question for name in catalogue.names()}
+
+
 @each_name
 def test_a_declaration_is_a_value_that_says_what_it_asks(name: str) -> None:
     comparison = catalogue.declaration(name)

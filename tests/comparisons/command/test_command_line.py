@@ -68,9 +68,18 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["components", "--help"], ["--version"], ["run", "tow-coin"]]
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["components", "--help"],
+        ["--version"],
+        ["run", "tow-coin"],
+        ["list"],
+        ["show", "two-coin"],
+    ],
 )
-def test_help_and_wrong_names_load_nothing_heavy(arguments: list[str]) -> None:
+def test_what_computes_nothing_loads_nothing_heavy(arguments: list[str]) -> None:
     program = (
         "import sys\n"
         "from comparisons.command.command_line import main\n"
