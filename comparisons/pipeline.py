@@ -6,6 +6,7 @@ import dataclasses
 import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from comparisons.sampled import SampledResult
 from comparisons.settings import REUSED, checked_settings
 from comparisons.summary import adequacy, curves, profiles, verdict
 from em.ascent.arrival import CHANGE
+from models import LogPosterior
 from models.inputs import Floats
 
 LONGEST_TRACE = 300
@@ -143,7 +145,9 @@ def compared(
     started = datetime.now(UTC)
     clock = Clock(progress)
     comparison = problem.comparison
-    judged = judge(problem, seed=seed, draws=draws, chains=chains, clock=clock)
+    judged = judge(
+        problem, seed=seed, draws=draws, chains=chains, clock=clock, density=partial(LogPosterior, compiled=True)
+    )
     problem = judged.problem
     begun = SampledResult(
         schema_version=SCHEMA_VERSION,

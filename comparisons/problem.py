@@ -59,7 +59,7 @@ class Problem(ABC):
     @property
     @abstractmethod
     def structure(self) -> tuple[Any, ...]:
-        """What decides the PyMC graph: two problems that agree in it share one compiled model."""
+        """What decides the PyMC graph: two problems that agree in it share one machine code."""
 
     @abstractmethod
     def in_words(self) -> Model:

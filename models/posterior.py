@@ -1,18 +1,21 @@
-"""The log posterior of a PyMC model as one function of one vector, compiled once and used for everything but sampling.
+"""The log posterior of a PyMC model as one function of one vector, used for everything that asks for PyMC's density.
 
 ``x`` are the free variables on PyMC's unconstrained scale, ravelled in the order of ``model.value_vars``. The parts are kept
 apart: log-likelihood, log prior *on the natural scale*, and the Jacobian of the transforms, which only a sampler needs. The
-graph is evaluated operation by operation: that takes 2 to 6 ms a call where compiled code takes 0.03, but is ready in a
-second instead of half a minute. Compiled code is for those who evaluate one graph on many data sets.
+graph is evaluated operation by operation: that takes 2 to 6 ms a call where machine code takes 0.03, but is ready in a
+second instead of half a minute. Machine code is for those who sample the model, or whose machine has it already.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.inputs import Floats, some_of
+from models.machine_code import Arguments, MachineCode
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -27,7 +30,8 @@ class LogPosterior:
     Parameters
     ----------
     model : of `models.coin_mixture` or `models.gaussian_mixture`, or any without discrete free variables
-    compiled : compile the density and its gradient, which takes seconds and makes a call a hundred times faster
+    compiled : evaluate by machine code, see `models.machine_code`: a call is a hundred times faster, but the first on a machine
+        takes ten to thirty seconds
 
     Attributes
     ----------
@@ -46,7 +50,7 @@ class LogPosterior:
         import pytensor
         import pytensor.tensor as pt
         from pytensor.compile.mode import Mode
-        from pytensor.graph.replace import clone_replace
+        from pytensor.graph.replace import clone_replace, vectorize_graph
         from pytensor.link.vm import VMLinker
 
         if not hasattr(model, "free_RVs"):
@@ -61,7 +65,7 @@ class LogPosterior:
         self._ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
         self.size = int(self._ends[-1])
         self._value_names = tuple(value.name for value in values)
-        self._place()
+        self._place(start)
         x = pt.vector("x", shape=(self.size,))
         pieces = {v: part.reshape(shape) for v, part, shape in zip(values, self._split(x), self.shapes, strict=True)}
         unobserved = [*model.free_RVs, *model.potentials]
@@ -73,16 +77,21 @@ class LogPosterior:
             ],
             pieces,
         )
-        natural = model.replace_rvs_by_values(list(model.unobserved_RVs))
         slow_but_soon = Mode(VMLinker(use_cloop=False, c_thunks=False), "fast_compile")
+        shares = pt.vector("shares", shape=(2,))
+        parts = likelihood, prior, with_jacobian - prior
+        self._graph = x, shares, parts
+        natural = clone_replace(model.replace_rvs_by_values(list(model.unobserved_RVs)), pieces)
+        points = pt.matrix("points", shape=(None, self.size))
+        self._compiled = compiled
         # Without a C compiler nothing is compiled by the way, which on a new machine would take half a minute.
         with pytensor.config.change_flags(cxx=""):
-            share = pt.scalar("share")
-            outputs = [likelihood, prior, with_jacobian - prior, pt.grad(likelihood + share * prior, x)]
-            self._evaluate = pytensor.function([x, share], outputs, mode="NUMBA" if compiled else slow_but_soon)
-            self._natural_names = tuple(v.name for v in model.unobserved_RVs)
+            if not compiled:
+                outputs = [*parts, pt.grad(likelihood + shares[0] * prior, x)]
+                self._evaluate = pytensor.function([x, shares], outputs, mode=slow_but_soon, on_unused_input="ignore")
+            self._ranks = {v.name: v.type.ndim for v in model.unobserved_RVs}
             self._natural = pytensor.function(
-                [x], clone_replace(natural, pieces), mode=slow_but_soon, on_unused_input="ignore"
+                [points], vectorize_graph(natural, {x: points}), mode=slow_but_soon, on_unused_input="ignore"
             )
             self._forward = pytensor.function(
                 list(model.free_RVs),
@@ -93,6 +102,11 @@ class LogPosterior:
                 mode=slow_but_soon,
                 on_unused_input="ignore",
             )
+
+    @cached_property
+    def code(self) -> MachineCode:
+        """The same graph as machine code, which a sampler calls too."""
+        return MachineCode(self.model, *self._graph)
 
     def take_data(self, model: pm.Model) -> None:
         """Stand from now on for another model of the same graph: its data and prior numbers are put in place of these.
@@ -110,11 +124,12 @@ class LogPosterior:
             )
         for name, variable in here.items():
             variable.set_value(there[name].get_value())
-        self._place()
+        self._place(self.model.initial_point())
 
-    def _place(self) -> None:
+    def _place(self, start: dict[str, Any]) -> None:
         """Where starts begin and what their unit is: both depend on the data."""
-        start = self.model.initial_point()
+        self._arguments: Arguments | None = None
+        self._differentiated, self._parts = np.zeros(2), np.empty(3)
         self.start = np.concatenate([np.ravel(start[name]) for name in self._value_names]).astype(float)
         self.scale = self._scale()
 
@@ -190,13 +205,20 @@ class LogPosterior:
 
     def _at(self, x: Floats, share: float = 1.0) -> tuple[Any, Any, Any, Any]:
         """Log-likelihood, log prior, log Jacobian, and the gradient of the log-likelihood and a ``share`` of the log prior."""
-        from pymc.logprob.utils import ParameterValueError
+        if self._compiled:
+            if self._arguments is None:
+                self._arguments = self.code.arguments(self._differentiated, self._parts)
+            self._differentiated[0] = share
+            gradient = self.code.gradient(x, self._arguments)
+            if gradient is not None:
+                return *self._parts, gradient
+        else:
+            from pymc.logprob.utils import ParameterValueError
 
-        try:
-            likelihood, prior, jacobian, gradient = self._evaluate(x, share)
-        except ParameterValueError:
-            return -np.inf, -np.inf, np.nan, np.full(self.size, np.nan)
-        return likelihood, prior, jacobian, gradient
+            with suppress(ParameterValueError):
+                likelihood, prior, jacobian, gradient = self._evaluate(x, np.array([share, 0.0]))
+                return likelihood, prior, jacobian, gradient
+        return -np.inf, -np.inf, np.nan, np.full(self.size, np.nan)
 
     def hessian(self, x: Floats) -> Floats:
         """``(size, size)`` second derivatives by ``x`` of what `value_and_gradient` returns, by central differences."""
@@ -211,7 +233,16 @@ class LogPosterior:
 
     def natural(self, x: Floats) -> dict[str, Floats]:
         """All parameters at ``x`` by name, deterministics among them."""
-        return {name: np.asarray(v) for name, v in zip(self._natural_names, self._natural(x), strict=True)}
+        return {name: values[0] for name, values in self.naturals(x[None]).items()}
+
+    def naturals(self, points: Floats) -> dict[str, Floats]:
+        """All parameters ``(m, ...)`` at each of the ``points`` ``(m, size)``, by name."""
+        found = {}
+        for (name, rank), values in zip(self._ranks.items(), self._natural(points), strict=True):
+            # What depends on no free variable comes once.
+            shape = np.shape(values) if np.ndim(values) > rank else (len(points), *np.shape(values))
+            found[name] = np.array(np.broadcast_to(values, shape))
+        return found
 
     def unconstrained(self, parameters: dict[str, Any]) -> Floats:
         """The vector ``x`` of free variables given by name on their natural scale."""

@@ -33,7 +33,7 @@ FAMILIES = (
 )
 # What a package may import at all. All but NumPy and SciPy only inside functions, which the second table says.
 ALLOWED = {
-    "models": {"models", "numpy", "scipy", "pymc", "pytensor", "arviz", "xarray", "formulaic", "pandas"},
+    "models": {"models", "numpy", "scipy", "pymc", "pytensor", "numba", "arviz", "xarray", "formulaic", "pandas"},
     "em": {"em", "models", "numpy", "scipy", "numba", "rich", "dask", "pyarrow", "pandas"},
 }
 AT_IMPORT = {"models": {"models", "numpy", "scipy"}, "em": {"em", "models", "numpy", "scipy"}}

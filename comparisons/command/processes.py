@@ -1,8 +1,8 @@
 """Comparisons run side by side, each process taking one after another.
 
-A process keeps what PyMC has compiled for the comparisons it runs later; a new one for each comparison would import
-PyMC and fill its caches again. One that dies takes only its own comparison with it. What a comparison prints goes to
-``DIR/<name>/run.log``, which is kept where something was printed.
+A process serves comparisons that it runs later, where a new one for each would import PyMC again. Processes take comparisons of
+different graphs where they can, so that one of them compiles a graph and the others find it on disk. One that dies takes only its
+own comparison with it. What a comparison prints goes to ``DIR/<name>/run.log``, which is kept where something was printed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Task:
     """One comparison to run, with the arguments of `comparisons.run`.
 
     ``own`` are options of `comparisons.compare` where it is of own data, and ``command`` what asks for them.
-    ``structure`` is what decides the PyMC graph: comparisons that agree in it share what a process has compiled.
+    ``structure`` is what decides the PyMC graph: comparisons that agree in it share what is compiled.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,9 +27,9 @@ APART = 10.0
 DIVERGED = 1000.0
 # Warm-up draws of each chain, not kept.
 TUNE = 1000
-# Compiling is most of the time, and data and prior numbers are no part of the graph: one for each structure and process.
-_compiled: dict[tuple[Any, ...], Any] = {}
 SAMPLER = "NUTS (nutpie)"
+# What the vector of free variables is called on its way through nutpie.
+POINT = "point"
 TARGET_ACCEPT = 0.9
 # A stray divergence is sampled again with these.
 STRICTER = (0.95, 0.99)
@@ -59,11 +59,10 @@ def diverging(statistics: xr.Dataset) -> NDArray[np.bool_]:
 def sample(
     problem: Problem, density: LogPosterior, draws: int, chains: int, seed: int, target_accept: float
 ) -> xr.DataTree:
-    """Sample the posterior by NUTS (nutpie), with the model compiled for the first problem of its structure.
+    """Sample the posterior by NUTS (nutpie), with the machine code of the density, which is compiled once a machine.
 
-    The same seed gives the same draws, whatever the number of cores and whatever was compiled before; code that is loaded from
-    the compiler's cache rounds otherwise than code just compiled, which was seen to move results by 1e-7 at most. Chains start
-    spread out over the data, so that what they fail to find together shows.
+    The same seed gives the same draws to the last bit, whatever the number of cores and whatever was compiled before. Chains
+    start spread out over the data, so that what they fail to find together shows.
 
     Raises
     ------
@@ -72,15 +71,7 @@ def sample(
     """
     import nutpie
 
-    if problem.structure not in _compiled:
-        _compiled[problem.structure] = nutpie.compile_pymc_model(density.model)
-    compiled = _compiled[problem.structure]
-    graph = {variable.name for variable in compiled.shared_var_keys}
-    here = {variable.name: variable.get_value() for variable in density.model.data_vars}
-    ready = replace(
-        compiled.with_data(**{name: value for name, value in here.items() if name in graph}),
-        initial_point_func=lambda seed: density.spread_out_start(np.random.default_rng(seed)),
-    )
+    ready = _callbacks(density)
     with failing("sampler"):
         tree: xr.DataTree = nutpie.sample(
             ready,
@@ -92,7 +83,51 @@ def sample(
             progress_bar=False,
             save_warmup=False,
         )
-    return tree
+    return _by_name(density, tree)
+
+
+def _callbacks(density: LogPosterior) -> Any:
+    """What nutpie samples: the machine code of the density, and draws as they are, on the unconstrained scale."""
+    from nutpie.compile_pymc import CompiledPyMCModel
+
+    from comparisons.posterior.copied import copied
+
+    arguments = density.code.arguments(np.ones(2))
+    return CompiledPyMCModel(
+        compiled_logp_func=density.code,
+        compiled_expand_func=copied(),
+        user_data=arguments.table,
+        shared_data={POINT: arguments},
+        shared_var_keys={},
+        initial_point_func=lambda seed: density.spread_out_start(np.random.default_rng(seed)),
+        n_expanded=density.size,
+        shape_info=([POINT], [slice(0, density.size)], [(density.size,)]),
+        logp_func=None,
+        expand_func=None,
+        _n_dim=density.size,
+        _shapes={POINT: (density.size,)},
+        _coords={},
+        dims={},
+    )
+
+
+def _by_name(density: LogPosterior, tree: xr.DataTree) -> xr.DataTree:
+    """The same draws by the names of the model's variables, on the natural scale."""
+    import xarray as xr
+
+    points = np.asarray(tree["posterior"][POINT].transpose("chain", "draw", ...))
+    chains = points.shape[:2]
+    model, variables = density.model, {}
+    for name, values in density.naturals(points.reshape(-1, density.size)).items():
+        dims = model.named_vars_to_dims.get(name) or [f"{name}_dim_{j}" for j in range(values.ndim - 1)]
+        variables[name] = (("chain", "draw", *dims), values.reshape(*chains, *values.shape[1:]))
+    used = {dim for dims, _ in variables.values() for dim in dims}
+    coordinates: dict[str, Any] = {
+        dim: list(names) for dim, names in model.coords.items() if dim in used and names is not None
+    }
+    coordinates |= {dim: np.arange(length) for dim, length in zip(("chain", "draw"), chains, strict=True)}
+    posterior = xr.Dataset(variables, coords=coordinates)
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": tree["sample_stats"].to_dataset()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

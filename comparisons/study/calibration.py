@@ -9,18 +9,15 @@ EM's Wald intervals are asked whether they hold the truth, or are withheld.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
 from comparisons import quantities
 from comparisons.checks.evidence import curvature_of
 from comparisons.families.mixtures import MixtureProblem, exchangeable
-from comparisons.posterior import nuts
 from comparisons.posterior.nuts import canonical, described, log_likelihoods, sample, spread_places
 from comparisons.problem import em_densities
 from comparisons.study.broken_pymc import jacobian_dropped, other_prior
@@ -65,9 +62,6 @@ class CalibrationRow:
     seconds: float
 
 
-# Compiled graphs without Jacobians, by structure.
-_graphs: dict[tuple[Any, ...], Any] = {}
-
 FAULTS = ("prior-changed", "jacobian-dropped")
 
 
@@ -101,17 +95,10 @@ def calibrated(setting_name: str, seed: int, fault: str = "") -> CalibrationRow:
 
 def _planted(problem: MixtureProblem, fault: str) -> Any:
     if fault == "jacobian-dropped":
-        return _jacobian_dropped(problem)
+        return jacobian_dropped(problem, None)[0]
     if fault == "prior-changed":
         return other_prior(problem, None)[0]
     return nullcontext()
-
-
-@contextmanager
-def _jacobian_dropped(problem: MixtureProblem) -> Iterator[None]:
-    """The sampler samples another posterior."""
-    with jacobian_dropped(problem, None)[0], patch.object(nuts, "_compiled", _graphs):
-        yield
 
 
 def _ranks(simulated: Simulated, tree: Any, groups: Any) -> dict[str, int]:

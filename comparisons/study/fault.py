@@ -16,7 +16,6 @@ import em.elementwise
 import em.gaussians.fit
 from comparisons.checks.best_mode import objective
 from comparisons.families.mixtures import MixtureProblem
-from comparisons.posterior import nuts
 from comparisons.problem import em_densities
 from comparisons.results.result import Engine
 from em.fit import fit_mixture
@@ -91,8 +90,6 @@ class Fault:
                 bounded = partial(fit_mixture, max_iterations=MOST_STEPS)
                 for family in (em.elementwise, em.gaussians.fit):
                     stack.enter_context(patch.object(family, "fit_mixture", bounded))
-            if self.own_graph:
-                stack.enter_context(patch.object(nuts, "_compiled", _compiled.setdefault(self.name, {})))
             yield plant
 
     def estimates(self, problem: MixtureProblem, seed: int) -> list[Any]:
@@ -106,9 +103,6 @@ class Fault:
         if plant.active is not None or not broken:
             return plant.active is not False
         return _em_is_off(problem, broken, self.estimates(problem, seed))
-
-
-_compiled: dict[str, dict[tuple[Any, ...], Any]] = {}
 
 
 def _em_is_off(problem: MixtureProblem, broken: list[Any], sound: list[Any]) -> bool:

@@ -222,20 +222,12 @@ def test_a_sampler_that_cannot_start_is_inconclusive(
 ) -> None:
     import nutpie
 
-    class Compiled:
-        shared_var_keys = ()
-
-        def with_data(self) -> Any:
-            return self
-
     def fails(*arguments: Any, **options: Any) -> Any:
         raise RuntimeError(
             "All initialization points failed\n\nCaused by:\n    Logp function returned error: ErrorCode(4)"
         )
 
-    monkeypatch.setattr(nutpie, "compile_pymc_model", lambda model: Compiled())
-    monkeypatch.setattr(nuts, "replace", lambda compiled, **changed: compiled)
-    monkeypatch.setattr(nuts, "_compiled", {})
+    monkeypatch.setattr(nuts, "_callbacks", lambda density: None)
     monkeypatch.setattr(nutpie, "sample", fails)
     result = compared()
     assert result.verdict == "inconclusive"
