@@ -1,0 +1,82 @@
+"""Processor time of a comparison beside a plain script of PyMC: ``python -m benchmarks.bayes [--turns 3]``.
+
+The script is what a user would write for the same question: a mixture with ordered means, `find_MAP`, `pm.sample` by nutpie,
+ArviZ's summary. The comparison is ``comparisons run faithful --fresh`` with its checks, figures and report. Each runs in a
+process of its own, with its children's time counted, first with empty compilers' caches and then with those that it left; they
+take turns, so that what else the machine does falls on both alike. Commands that compute nothing follow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from comparisons.settings import SINGLE_THREADED
+
+HERE = Path(__file__).resolve().parent.parent
+SCRIPT = """
+import arviz as az, numpy as np, pandas as pd, pymc as pm
+y = pd.read_csv("comparisons/datasets/faithful.csv")["waiting"].to_numpy(float)
+with pm.Model() as model:
+    w = pm.Dirichlet("w", np.ones(2))
+    ordered = pm.distributions.transforms.ordered
+    mu = pm.Normal("mu", y.mean(), 2 * y.std(), shape=2, transform=ordered, initval=[50.0, 80.0])
+    sigma = pm.HalfNormal("sigma", 20.0, shape=2)
+    pm.NormalMixture("y", w=w, mu=mu, sigma=sigma, observed=y)
+    pm.find_MAP(progressbar=False)
+    draws = pm.sample(1000, tune=1000, chains=4, nuts_sampler="nutpie", random_seed=1, progressbar=False)
+az.summary(draws)
+"""
+COMMAND = [sys.executable, "-m", "comparisons"]
+
+
+def seconds(command: list[str], caches: Path) -> float:
+    """Of processor time of the command and its children."""
+    kept = {"PYTENSOR_FLAGS": f"base_compiledir={caches / 'pytensor'}", "NUMBA_CACHE_DIR": str(caches / "numba")}
+    variables = os.environ | kept | dict.fromkeys(SINGLE_THREADED, "1") | {"PYTHONPATH": str(HERE)}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, cwd=HERE, env=variables, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def turn(names: list[str]) -> dict[str, list[float]]:
+    """Seconds cold and warm of the script and of each comparison, begun with empty caches."""
+    taken = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        runs = {"script": [sys.executable, "-c", SCRIPT]}
+        runs |= {name: [*COMMAND, "run", name, "--fresh", "--out", f"{scratch}/results"] for name in names}
+        for name, command in runs.items():
+            taken[name] = [seconds(command, Path(scratch) / name) for _ in ("cold", "warm")]
+        for command in (["--help"], ["list"], ["show", names[0], "--out", f"{scratch}/results"]):
+            taken[command[0]] = [seconds([*COMMAND, *command], Path(scratch))] * 2
+    return taken
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=["faithful", "two-coin"], help="comparisons of the catalogue")
+    parser.add_argument("--turns", type=int, default=3)
+    options = parser.parse_args()
+    turns = []
+    for _ in range(options.turns):
+        turns.append(turn(options.names))
+        print(json.dumps(turns[-1]), file=sys.stderr, flush=True)
+    print("| | cold, s | of the script | warm, s | of the script |\n| --- | --- | --- | --- | --- |")
+    for name in turns[0]:
+        cells = []
+        for state in (0, 1):
+            ratio = median(each[name][state] / each["script"][state] for each in turns)
+            cells.append(f"{median(each[name][state] for each in turns):.2f} | {ratio:.2f}×")
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
