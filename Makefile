@@ -11,7 +11,7 @@ INSTALLED := .venv/.installed
 # Exit statuses of a run, beside 0 (all is well) and 1 (some verdict is "wrong"). Inconclusive is an answer, not a failure.
 INCONCLUSIVE := 3
 
-.PHONY: help compare test lint types lock clean
+.PHONY: help compare test lint types docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -31,12 +31,16 @@ lint: $(INSTALLED) ## check style and formatting
 types: $(INSTALLED) ## check the types
 	.venv/bin/mypy
 
+docs: $(INSTALLED) ## make the pages of docs/ a site, notebooks executed; a warning or a broken link within it is an error
+	rm -rf docs/_build docs/generated
+	.venv/bin/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
+
 lock: $(INSTALLED) ## pin the packages anew after a change of pyproject.toml; all to their newest with ARGS=--upgrade
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
 	    --no-emit-index-url --no-header --extra dev --output-file requirements.lock $(ARGS) pyproject.toml
 
 clean: ## remove .venv and all caches; the results stay
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist *.egg-info docs/_build docs/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(wildcard $(PACKAGES)) -name __pycache__ -prune -exec rm -rf {} +
 
 # uv, setuptools and all else come from the lock, by hash; so the project itself is built without fetching anything.

@@ -26,7 +26,7 @@ class Pair:
     """Your own EM and your own PyMC program of the same model.
 
     Functions take the parameters by name and the data by any other name: an argument called as one of the program's free
-    variables gets that parameter; any other gets the data, or the entry of that name where the data are a mapping.
+    variables gets that parameter; any other gets the data, or the entry of that name where the data are a mapping::
 
         linkage = Pair(
             model=program,                       # y -> pymc.Model with a free variable "theta"
