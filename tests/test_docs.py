@@ -1,8 +1,14 @@
-"""The pages in docs/ are true: their Python gives what comments say, their commands work, and tables are up to date."""
+"""The pages in docs/ are true: their Python gives what comments say, their commands work, and tables are up to date.
+
+What notebooks say they check themselves, where `make docs` executes them.
+"""
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import inspect
+import json
 import re
 import shlex
 import subprocess
@@ -18,6 +24,7 @@ from comparisons import own
 from comparisons.command.command_line import main
 
 ROOT = Path(__file__).parent.parent
+PAGES = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
 MINE = (ROOT / "docs" / "a-family-of-my-own.md").read_text(encoding="utf-8")
 
 
@@ -53,15 +60,98 @@ def test_a_family_of_my_own_is_as_told(
     assert set(re.findall(r"(\w+)=", call)) <= set(inspect.signature(comparisons.compare).parameters)
 
 
-def test_the_files_that_it_points_to_are_there() -> None:
-    pages = [*(ROOT / "docs").glob("*a-family*.md"), ROOT / "README.md"]
-    for page in pages:
-        for path in re.findall(
-            r"`((?:examples|models|em|comparisons|tests|docs)/[\w/.-]+\.\w+)`", page.read_text(encoding="utf-8")
-        ):
-            assert (ROOT / path).exists(), f"{page.name} points to {path}"
-        for path in re.findall(r"\]\(([\w/.-]+\.md)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / path).exists(), f"{page.name} points to {path}"
+def test_the_files_that_pages_point_to_are_there() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        paths = re.findall(r"`((?:examples|models|em|comparisons|tests|docs)/[\w/.-]+\.\w+)`", text)
+        links = re.findall(r"\]\(([\w/.-]+)(?:#[\w-]+)?\)", text)
+        for place in [*(ROOT / path for path in paths), *(page.parent / link for link in links)]:
+            assert place.exists(), f"{page.name} points to {place}"
+
+
+def test_every_page_is_in_the_site_and_linked_from_the_readme() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    listed = {
+        name for toctree in re.findall(r"^```{toctree}\n(.*?)^```$", index, re.M | re.S) for name in toctree.split()
+    }
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert pages <= listed
+    linked = set(re.findall(r"\]\(docs/([\w-]+)\.md\)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    # These two are filled by the build alone.
+    assert linked == pages - {"api", "gallery"}
+
+
+def test_rates_that_the_summary_tells_are_the_published_ones() -> None:
+    page = (ROOT / "docs" / "how-the-verdict-is-judged.md").read_text(encoding="utf-8")
+    published = json.loads((ROOT / "docs" / "calibration" / "rates.json").read_text(encoding="utf-8"))
+
+    def told(rate: dict[str, float]) -> str:
+        return f"{rate['count']} ({100 * rate['low']:.1f} to {100 * rate['high']:.1f} %)"
+
+    rows = [
+        f"| {each['family']} | {each['verdicts']['wrong']['of']} | {told(each['verdicts']['wrong'])} | "
+        f"{told(each['verdicts']['inconclusive'])} |"
+        for each in published["clean"]
+    ]
+    assert "\n".join(["|---|---|---|---|", *rows, ""]) in page
+    planted = published["faults"]
+    told_of_faults = (
+        f"{planted['faults']} kinds of them in these families and in regressions. They changed something in {planted['of']} "
+        f"data sets: {planted['detected']} were found out, and {planted['named']} laid at the right engine."
+    )
+    assert told_of_faults in " ".join(page.split())
+    assert "\n\n" + "".join(f"* {each}\n" for each in planted["missed"]) + "\n" in page
+
+
+def test_from_python_runs_and_gives_the_numbers_of_its_comments(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "from-python.md").read_text(encoding="utf-8")
+    (tmp_path / "comparisons").symlink_to(ROOT / "comparisons")
+    monkeypatch.chdir(tmp_path)
+    scope, compared = dict[str, Any](), 0
+    for block in blocks(page, "python"):
+        lines = block.splitlines()
+        for statement in ast.parse(block).body:
+            code = ast.unparse(statement)
+            if not isinstance(statement, ast.Expr):
+                exec(code, scope)
+                continue
+            value, line = eval(code, scope), lines[(statement.end_lineno or 0) - 1]
+            if told := re.search(r"  # \(([\d., ]+)\)", line):
+                numbers = told[1].split(", ")
+                got = [f"{each:.{len(number.partition('.')[2])}f}" for each, number in zip(value, numbers, strict=True)]
+                assert got == numbers, line
+                compared += 1
+            elif told := re.search(r"  # (?:94%: )?([\d.]+) to ([\d.]+)", line):
+                got = [
+                    f"{end:.{len(number.partition('.')[2])}f}"
+                    for end, number in zip((value.low, value.high), told.groups(), strict=True)
+                ]
+                assert got == list(told.groups()), line
+                compared += 1
+            elif told := re.search(r'  # "(\w+)"', line):
+                assert value == told[1], line
+                compared += 1
+    assert compared == len(re.findall(r'  # (?:"|\(\d|94%|\d+\.\d)', page)) == 8
+
+
+def test_the_pairs_of_the_page_on_pymc_models_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "i-have-a-pymc-model.md").read_text(encoding="utf-8")
+    scope = dict[str, Any]()
+    for block in blocks(page, "python"):
+        exec(compile(block, "i-have-a-pymc-model.md", "exec"), scope)
+    linkage = comparisons.audit(scope["linkage"])
+    assert linkage.sound, str(linkage)
+    constant = re.search(r"coefficient, ([\d.]+) nats", page)
+    assert constant is not None
+    assert any(constant[1] in told for told in linkage.looked_at)
+    coins = comparisons.audit(scope["coins"])
+    assert coins.sound, str(coins)
+    both = comparisons.audit(dataclasses.replace(scope["linkage"], em_step=scope["em_step_for_both"]))
+    assert both.sound, str(both)
+    assert not any("prior" in told for told in both.not_looked_at)
 
 
 def test_the_table_of_families_is_that_of_the_code() -> None:
