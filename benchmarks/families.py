@@ -128,7 +128,12 @@ def _cases() -> dict[str, Callable[[], Case]]:
             dict.fromkeys(both, "regressions"),
         ),
         "negative-binomials": lambda: Case(
-            "negative binomials", EventCounts(varied), negative, em.negative_binomial_mixture, NegativeBinomialMixture, {}
+            "negative binomials",
+            EventCounts(varied),
+            negative,
+            em.negative_binomial_mixture,
+            NegativeBinomialMixture,
+            {},
         ),
     }
 
