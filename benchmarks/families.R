@@ -28,6 +28,11 @@ runs <- list(
   ),
   "mixtools gammas" = function() function(iterations) gammamixEM(
     y, lambda = weights, alpha = start[, 1], beta = 1 / start[, 2], mom.start = FALSE, epsilon = -1, maxit = iterations
+  ),
+  "flexmix regressions" = function() by_flexmix(FLXMRglm(y ~ x[, 2])),
+  "mixtools regressions" = function() function(iterations) regmixEM(
+    y, cbind(1, x[, 2]), lambda = weights, beta = t(start[, -p]), sigma = sqrt(start[, p]), addintercept = FALSE,
+    epsilon = -1, maxit = iterations
   )
 )
 iterate <- runs[[paste(package, model)]]()

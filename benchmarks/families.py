@@ -7,7 +7,7 @@ every peer's take turns, and ratios are medians over the turns. A step is one of
 call from the rows as given: checks, distinct rows, EM until it has converged, standard errors. A peer's is its step times the
 plain steps that EM needs to come within 1e-6 nats a row of that optimum, which favours a peer whose M-step is no maximum. A
 peer that takes more than `LONG` seconds for a step is asked once. A new family is an entry of `CASES`, and a line of
-families.R for each package that has it.
+families.R for each package of R that has it. StepMix comes by ``pip install stepmix``, the others from Debian.
 """
 
 from __future__ import annotations
@@ -19,21 +19,36 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 import argparse
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import em
-from benchmarks.peers import Missing, of_r, seconds
+from benchmarks.peers import Missing, Peer, of_r, seconds, stepmix
 from benchmarks.report import table, write_between
 from em.elementwise import ElementwiseMixture
 from em.exponentials import WaitMixture
 from em.gammas import GammaMixture
+from em.latent_classes import LatentClassMixture
+from em.negative_binomials import NegativeBinomialMixture
 from em.poissons import PoissonMixture
-from models import EventCounts, ExponentialParameters, GammaParameters, PoissonParameters, PositiveTimes, WaitingTimes
+from em.regressions.mixture import RegressionMixture
+from models import (
+    EventCounts,
+    ExponentialParameters,
+    GammaParameters,
+    ItemResponses,
+    LatentClassParameters,
+    NegativeBinomialParameters,
+    PoissonParameters,
+    PositiveTimes,
+    RegressionParameters,
+    RegressionRows,
+    WaitingTimes,
+)
 from models.mixtures import MixtureWeights
 
 ROWS = 100_000
@@ -46,7 +61,7 @@ DEBIAN = {"flexmix": "r-cran-flexmix", "mixtools": "r-cran-mixtools"}
 
 @dataclass(frozen=True)
 class Case:
-    """Rows of one family with a start; ``peers`` has what families.R calls the model, by package."""
+    """Rows of one family with a start; ``peers`` has what families.R calls the model, by package, and "" for StepMix."""
 
     name: str
     data: Any
@@ -70,6 +85,11 @@ def _cases() -> dict[str, Callable[[], Case]]:
 
     rates, shorter = PoissonParameters([0.5, 0.5], [2, 9]), ExponentialParameters([0.5, 0.5], [0.3, 0.8])
     shapes = GammaParameters([0.5, 0.5], [2, 6], [1, 1])
+    negative = NegativeBinomialParameters([0.5, 0.5], [2, 9], [0.5, 0.5])
+    varied = random.negative_binomial(4, 4 / (4 + np.where(first, 3, 20)))
+    x = random.uniform(0, 3, ROWS)
+    responses = np.where(first, 1 + x, 4 - x) + random.normal(0, np.where(first, 0.5, 1))
+    lines = RegressionParameters([0.5, 0.5], [[0, 0.5], [3, -0.5]], [1, 1])
     both = ("flexmix", "mixtools")
 
     def poissons(name: str, data: EventCounts, peers: dict[str, str]) -> Case:
@@ -81,6 +101,13 @@ def _cases() -> dict[str, Callable[[], Case]]:
     def gammas(name: str, data: PositiveTimes, *packages: str) -> Case:
         return Case(name, data, shapes, em.gamma_mixture, GammaMixture, dict.fromkeys(packages, "gammas"))
 
+    def latent_classes(name: str, items: int, categories: int) -> Case:
+        falling = np.arange(categories, 0, -1) / np.arange(1, categories + 1).sum()
+        of_classes = np.array([[falling] * items, [falling[::-1]] * items])
+        drawn = LatentClassParameters([0.4, 0.6], of_classes).simulate(np.where(first, 0, 1), random)
+        start = LatentClassParameters([0.5, 0.5], 0.5 * of_classes + 0.5 / categories)
+        return Case(name, ItemResponses(drawn), start, em.latent_class_mixture, LatentClassMixture, {"StepMix": ""})
+
     return {
         "poissons": lambda: poissons("poissons", EventCounts(counts), dict.fromkeys(both, "poissons")),
         "poissons-exposed": lambda: poissons(
@@ -90,6 +117,24 @@ def _cases() -> dict[str, Callable[[], Case]]:
         "exponentials-censored": lambda: exponentials("exponentials, censored", cut(WaitingTimes, waits), "mixtools"),
         "gammas": lambda: gammas("gammas", PositiveTimes(times), *both),
         "gammas-censored": lambda: gammas("gammas, censored", cut(PositiveTimes, times)),
+        "latent-classes": lambda: latent_classes("latent classes, 10 items of 4 categories", 10, 4),
+        "latent-classes-few": lambda: latent_classes("latent classes, 8 items of 2 categories", 8, 2),
+        "regressions": lambda: Case(
+            "regressions",
+            RegressionRows(responses, x),
+            lines,
+            em.regression_mixture,
+            RegressionMixture,
+            dict.fromkeys(both, "regressions"),
+        ),
+        "negative-binomials": lambda: Case(
+            "negative binomials",
+            EventCounts(varied),
+            negative,
+            em.negative_binomial_mixture,
+            NegativeBinomialMixture,
+            {},
+        ),
     }
 
 
@@ -104,9 +149,16 @@ def _for_r(case: Case) -> list[Any]:
     of_rows = case.mixture(case.data, MixtureWeights.of("free", start.n_components), None)
     joint = of_rows.of_rows(case.data, start, lambda joint, labels: joint, start.n_components)
     shares = np.exp(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True))
-    own = [getattr(start, name) for name in case.mixture.domains]
-    sizes = [len(given[0]), start.n_components, len(told), len(own)]
-    return [sizes, *told, shares.T, start.weights, *own]
+    k = start.n_components
+    own = np.column_stack([getattr(start, part.name).reshape(k, -1) for part in fields(start)[1:]])
+    sizes = [len(given[0]), k, len(told), own.shape[1]]
+    return [sizes, *told, shares.T, start.weights, own.T]
+
+
+def _peer(case: Case, package: str) -> AbstractContextManager[Peer]:
+    if package == "StepMix":
+        return stepmix(case.data, case.start)
+    return of_r(package, DEBIAN[package], "families.R", case.peers[package], _for_r(case))
 
 
 def plain_steps(mixture: Any, start: Any, target: float) -> int | None:
@@ -122,22 +174,22 @@ def plain_steps(mixture: Any, start: Any, target: float) -> int | None:
 def measured(case: Case, turns: int) -> list[str]:
     """A line of the table: our step, our whole fit, and each peer beside."""
     mixture: Any = case.mixture(case.data, MixtureWeights.of("free", case.start.n_components), None)
-    fits: list[Any] = []
+    start, fits = mixture.from_published(case.start), list[Any]()
 
     def step() -> Any:
-        return mixture.m_step(mixture.e_step(case.start))
+        return mixture.m_step(mixture.e_step(start))
 
     def whole() -> None:
-        fits[:] = [case.fit(case.data, case.start.n_components, start=case.start)]
+        fits[:] = [case.fit(case.data, n_components=case.start.n_components, start=case.start)]
 
     step()
     times = max(1, int(STRETCH / seconds(step)))
     told, taken, missing = [], [], []
     with ExitStack() as stack:
         peers = []
-        for package, model in case.peers.items():
+        for package in case.peers:
             try:
-                peers.append(stack.enter_context(of_r(package, DEBIAN[package], "families.R", model, _for_r(case))))
+                peers.append(stack.enter_context(_peer(case, package)))
             except Missing as reason:
                 missing.append(str(reason))
         last = [0.0] * len(peers)
@@ -147,7 +199,8 @@ def measured(case: Case, turns: int) -> list[str]:
             taken.append([*ours, *last])
     own, fitted, *others = np.median(taken, axis=0)
     ratios = np.median(np.array(taken)[:, 2:] / np.array(taken)[:, :1], axis=0)
-    many = plain_steps(mixture, case.start, fits[0].log_likelihood - TARGET * mixture.n)
+    target = fits[0].log_likelihood - mixture.likelihood_offset - TARGET * mixture.n
+    many = plain_steps(mixture, start, target)
     for peer, theirs, ratio in zip(peers, others, ratios, strict=True):
         to_optimum = "–" if many is None else f"{theirs * many:.3g} s, {theirs * many / fitted:.0f}×"
         told.append(f"{peer.name} {peer.version}: {1e3 * theirs:.3g} ms, {ratio:.0f}×; {to_optimum}")

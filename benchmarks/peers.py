@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.workloads import Workload
+from models import ItemResponses, LatentClassParameters
 from models.inputs import Floats
 
 
@@ -75,6 +77,33 @@ def scikit_learn(workload: Workload) -> Iterator[Peer]:
         raise Missing("scikit-learn is not installed")
     steps = scikit_learn_steps(workload)
     yield Peer("scikit-learn", version("scikit-learn"), lambda: seconds(lambda: steps(1)))
+
+
+@contextmanager
+def stepmix(items: ItemResponses, start: LatentClassParameters) -> Iterator[Peer]:
+    if find_spec("stepmix") is None:
+        raise Missing("StepMix is not installed; pip install stepmix")
+    from sklearn.exceptions import ConvergenceWarning
+    from stepmix.stepmix import StepMix
+
+    y = items.columns
+    model = StepMix(len(start.weights), measurement="categorical", max_iter=1, n_init=1, progress_bar=0)
+    with warnings.catch_warnings():
+        # Made for its own sake alone: what a model has before the first step.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(y)
+
+    def step() -> float:
+        model.weights_ = start.weights
+        model._mm.parameters["pis"] = start.item_probabilities.reshape(len(start.weights), -1)
+
+        def once() -> None:
+            _, log_responsibilities = model._e_step(y)
+            model._m_step(y, np.exp(log_responsibilities))
+
+        return seconds(once)
+
+    yield Peer("StepMix", version("stepmix"), step)
 
 
 @contextmanager

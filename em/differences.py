@@ -23,6 +23,9 @@ type Function = Callable[[Floats], Floats]
 # Steps of differences, in standard deviations that one row leaves. A step is right within a factor, and is sought so often; it is
 # made no more than so many times what it is sought from, which tells where a logarithm is no longer straight.
 STEP, RIGHT, SOUGHT, LONGER = 0.003, 4.0, 12, 3.0
+# Least step, in roundings of the coordinate, so that points are where they are asked for to a percent or two; and standard
+# deviations in a step beyond which differences say nothing of the derivatives.
+LEAST, TOO_LONG = 64.0, 0.3
 OFFSETS = np.array([-2.0, -1.0, 1.0, 2.0])
 FIRST = np.array([1.0, -8.0, 8.0, -1.0]) / 12
 SECOND, CENTRE = np.array([-1.0, 16.0, 16.0, -1.0]) / 12, -30 / 12
@@ -59,16 +62,18 @@ def expanded(of: Function, at: Floats, steps: Floats) -> tuple[Floats, Floats, F
 def right_steps(of: Function, at: Floats, rows: Floats, steps: Floats, size: float = STEP) -> Floats:
     """``(q, ...)`` steps that are ``size`` standard deviations of one of ``rows`` ``(...)``, sought from ``steps``.
 
-    Where nothing bends there is no such step, and where values end within one it is made shorter.
+    Where nothing bends there is no such step, and where values end within one it is made shorter, but never so short that the
+    rounding of ``at`` tells in it.
     """
-    q, longest = len(at), LONGER * steps
+    q, longest, shortest = len(at), LONGER * steps, LEAST * EPSILON * np.abs(at)
     along = np.concatenate([np.zeros((1, q)), np.eye(q), -np.eye(q)]).reshape(-1, q, *(1,) * (at.ndim - 1))
     for _ in range(SOUGHT):
         values = of(at + along * steps)
         with np.errstate(all="ignore"):
             bends = np.abs(values[1 : q + 1] - 2 * values[0] + values[q + 1 :]) / rows
             factors = size / np.sqrt(bends)
-        right = np.minimum(np.where(np.isfinite(bends), steps * factors, steps / RIGHT), longest)
+        right = np.where(np.isfinite(bends), steps * factors, steps / RIGHT)
+        right = np.maximum(np.minimum(right, longest), shortest)
         if ((right < RIGHT * steps) & (right > steps / RIGHT)).all():
             break
         steps = right
@@ -79,16 +84,19 @@ def maximised(of_some: Callable[[Integers], Function], at: Floats, rows: Floats,
     """``(q, F)`` where Newton's method leads from ``at``; no function ends lower there than it began, but for rounding.
 
     ``of_some`` gives the functions of these numbers, that are sums over ``rows`` ``(F,)``, which says how long a step is; where
-    derivatives are not finite a point stays. Differences are sought from ``steps`` ``(q, F)``.
+    derivatives are not finite a point stays, and so does a coordinate that is rounded more than a function can bear, as the
+    place of a component that closes in on one row. Differences are sought from ``steps`` ``(q, F)``.
     """
+    every_coordinate = range(len(at))
     found, going = at.copy(), np.arange(at.shape[1])
     for _ in range(TIMES):
         of, at, n = of_some(going), found[:, going], rows[going]
         near = right_steps(of, at, n, steps[:, going])
         before, first, second = expanded(of, at, near)
         finite = np.isfinite(second).all(axis=(0, 1)) & np.isfinite(first).all(axis=0)
-        slopes = np.where(finite, first, 0.0).T
-        curves, axes = np.linalg.eigh(-np.where(finite, second, 0.0).transpose(2, 0, 1))
+        clear = finite & (np.abs(second[every_coordinate, every_coordinate]) < TOO_LONG**2 * n)
+        slopes = np.where(clear, first, 0.0).T
+        curves, axes = np.linalg.eigh(-np.where(clear & clear[:, None], second, 0.0).transpose(2, 0, 1))
         turned = (axes.swapaxes(1, 2) @ slopes[..., None])[..., 0]
         rounded = 4 * EPSILON * (np.abs(before) + n)
         # Away from a saddle too, and not for ever where nothing bends; nor at all where nothing rises there but by rounding.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -94,11 +95,24 @@ class ExponentialMixture(ElementwiseMixture):
         self.labelled = (told * self.counts) @ self.phi.T if len(known) else None
 
     def pass_over(self, kept: NDArray[np.bool_]) -> None:
-        """Make ready the rows that an E-step sums over."""
-        phi, counts = self.phi[:, kept], self.counts[kept].astype(float)
-        self.blocks = blocks_of(phi, counts)
-        once = np.empty(0) if (counts == 1).all() else counts
-        self.compiled = (np.ascontiguousarray(phi[1:]), once) if available(len(counts)) else None
+        """Choose the rows that an E-step sums over."""
+        self.kept_rows = slice(None) if kept.all() else kept
+        # Made where they are needed: of a part of the rows, of which scores are asked, they are not.
+        for ready in ("blocks", "compiled"):
+            self.__dict__.pop(ready, None)
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """These rows in blocks."""
+        return blocks_of(self.phi[:, self.kept_rows], self.counts[self.kept_rows].astype(float))
+
+    @cached_property
+    def compiled(self) -> tuple[Floats, Floats] | None:
+        """Their features and counts as the compiled pass takes them; None where they are too few for it."""
+        counts = self.counts[self.kept_rows].astype(float)
+        if not available(len(counts)):
+            return None
+        return np.ascontiguousarray(self.phi[1:, self.kept_rows]), np.empty(0) if (counts == 1).all() else counts
 
     def theta(self, parameters: Any) -> Floats:
         """``(..., K, F + 2)`` natural parameters by the features with 1 before and what has no parameters behind them."""

@@ -83,9 +83,11 @@ class LatentClassMixture(ExponentialMixture):
         self.basis = block_diagonal(weight_basis(self.n_components, weights.fixed), *steps)
 
     def places(self) -> Floats:
-        seen = self.data.observed[:, self.cells[0]]
-        shares = self.counts @ self.data.indicators / np.maximum(self.counts @ seen, 1)
-        return np.where(seen, self.data.indicators, shares)
+        observed, indicators, item = self.data.observed, self.data.indicators, self.cells[0]
+        if observed.all():
+            return indicators
+        shares = self.counts @ indicators / np.maximum(self.counts @ observed, 1)[item]
+        return np.where(observed[:, item], indicators, shares)
 
     def features(self) -> tuple[Floats, Floats]:
         return self.data.indicators.T, np.zeros(len(self.data.counts))

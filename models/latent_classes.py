@@ -22,6 +22,7 @@ from models.elementwise import CountedRows, ElementwiseParameters, asked
 from models.inputs import (
     Floats,
     Integers,
+    distinct_rows,
     finite_array,
     names_of,
     positive_number,
@@ -142,9 +143,7 @@ class ItemResponses(CountedRows):
 
     def distinct(self) -> ItemResponses:
         seen = self.seen()
-        unique, place = np.unique(np.column_stack([seen.labels, seen.items]), axis=0, return_inverse=True)
-        counts = np.zeros(len(unique), dtype=seen.counts.dtype)
-        np.add.at(counts, place.ravel(), seen.counts)
+        unique, counts = distinct_rows(np.column_stack([seen.labels, seen.items]), seen.counts)
         return self.with_rows(unique[:, 1:], counts, unique[:, 0])
 
 

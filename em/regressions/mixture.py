@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from em.elementwise import POSITIVE, REAL, ElementwiseMixture
 from em.gaussians.spread_ratio import SpreadRatio
-from em.kernel import LOG_OF_ZERO, Block, blocks_of, posterior_sums
+from em.kernel import LOG_OF_ZERO, ROWS, Block, posterior_sums
 from em.mixture import AT_A_TIME, EPSILON, block_diagonal, log_weights, trusted
 from em.regressions.steps import NOTHING, Moments, in_ratio, log_prior, m_step, prior_derivatives, second_derivatives
 from em.regressions.units import RegressionStandardErrors, Units
@@ -25,6 +25,8 @@ from models.mixtures import MixtureWeights, checked_labels
 from models.regressions.nouns import RegressionParameters, RegressionPrior
 from models.regressions.regressors import INTERCEPT, RegressionRows
 
+# Residuals of a block, where few components make it so long that calls of NumPy cost less than what they do.
+TOGETHER = 2**14
 # Below this share of the spread about the line of all rows an error has no width that double precision can hold.
 NO_WIDTH = 1e-10
 # Lines through as few rows as there are coefficients at which a component is tried, and its widths in that spread.
@@ -93,8 +95,7 @@ class RegressionMixture(ElementwiseMixture):
         self.n = self.data.n
         k, p, n = self.n_components, self.p, len(self.y)
         self.products = (self.x[:, :, None] * self.x[:, None, :]).reshape(n, p * p)
-        features = np.concatenate([np.ones((1, n)), self.products.T, self.beside.T])
-        self.blocks = blocks_of(features, self.counts.astype(float))
+        self.features = np.concatenate([np.ones((1, n)), self.products.T, self.beside.T])
         self.possible = (self.labels < 0) | np.equal.outer(np.arange(k), self.labels)
         self.spread = float(np.sqrt(self.counts @ self.y**2 / self.n)) or 1.0
         size, once = float(np.log(self.units.unit)), 1 if self.tied else k
@@ -135,12 +136,13 @@ class RegressionMixture(ElementwiseMixture):
         half = (-0.5 / parameters.variances)[..., None]
         first, squares = np.zeros((*many, k, p)), np.zeros((*many, k))
         some_known = not self.possible.all()
-
-        def apart(block: Block) -> Floats:
-            return np.asarray(self.y[block.rows] - lines @ self.x[block.rows].T)
+        # Residuals of the block that is passed over.
+        residuals = np.empty(0)
 
         def replace(joint: Floats, block: Block) -> None:
-            np.multiply(apart(block) ** 2, half, out=joint)
+            nonlocal residuals
+            residuals = self.y[block.rows] - lines @ self.x[block.rows].T
+            np.multiply(residuals**2, half, out=joint)
             joint += constants
             joint += self.gates(parameters, block.rows)
             if some_known:
@@ -148,13 +150,15 @@ class RegressionMixture(ElementwiseMixture):
 
         def also(expected: Floats, block: Block) -> None:
             nonlocal first, squares
-            residuals = apart(block)
             weighted = expected * residuals
             first += weighted @ self.x[block.rows]
             squares += (weighted * residuals).sum(axis=-1)
 
-        to = 1 + p * p
-        sums, height = posterior_sums(np.zeros((*many, k, to + self.beside.shape[1])), self.blocks, replace, also)
+        to, counts = 1 + p * p, self.counts.astype(float)
+        rows = max(ROWS, TOGETHER // squares.size)
+        parts = [slice(begin, begin + rows) for begin in range(0, len(self.y), rows)]
+        blocks = (Block(part, self.features[:, part], counts[part]) for part in parts)
+        sums, height = posterior_sums(np.zeros((*many, k, to + self.beside.shape[1])), blocks, replace, also)
         second, gating = sums[..., 1:to].reshape(*many, k, p, p), self.gating(parameters)
         return Moments(height[()], sums[..., 0], lines, first, second, squares, sums[..., to:], gating)
 

@@ -135,20 +135,25 @@ class RowScores(NamedTuple):
 
 def row_scores(mixture: Mixture[Any, Any], parameters: Any) -> RowScores:
     """Gradients of the log-likelihoods of single rows, known labels respected."""
-    labels = mixture.labels
-    log_densities = mixture.log_densities(parameters)
-    r, row_log_likelihood = responsibilities(log_weights(parameters.weights) + log_densities, labels)
-    # r / w, written so that a weight may be 0; a labelled row counts its own component only.
-    ratio = np.exp(np.minimum(log_densities - row_log_likelihood[:, None], LARGEST_LOG))
-    known = np.flatnonzero(labels >= 0)
-    ratio[known] = 0.0
-    ratio[known, labels[known]] = 1.0 / parameters.weights[labels[known]]
+    r, ratio = _shares(mixture, parameters)
     # What is impossible under a component has no score there; its limit times 0 is 0.
     own = np.where(ratio[:, :, None] > 0, mixture.scores(parameters), 0.0)
     full = np.zeros((len(r), mixture.n_parameters))
     full[:, : mixture.n_components] = ratio
     full[:, _own_places(mixture)] = r[:, :, None] * own
     return RowScores(full, r, ratio, own)
+
+
+def _shares(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats]:
+    """``(n, K)`` responsibilities, and the same over the weights, written so that a weight may be 0."""
+    labels, log_densities = mixture.labels, mixture.log_densities(parameters)
+    r, row_log_likelihood = responsibilities(log_weights(parameters.weights) + log_densities, labels)
+    ratio = np.exp(np.minimum(log_densities - row_log_likelihood[:, None], LARGEST_LOG))
+    # A labelled row counts its own component only.
+    known = np.flatnonzero(labels >= 0)
+    ratio[known] = 0.0
+    ratio[known, labels[known]] = 1.0 / parameters.weights[labels[known]]
+    return r, ratio
 
 
 def _own_places(mixture: Mixture[Any, Any]) -> Integers:
@@ -286,7 +291,12 @@ def _inside_bounds(
         multiplier = gradient[:k] @ vector[:k]
         empty = [j for j in range(k) if _at_bound(vector[j], gradient[j] - multiplier, second[j])]
         # Beyond rounding: two equal components have equal gradients.
-        stuck[[j for j in empty if gradient[j] > multiplier * (1 + 1e-9)]] = 1.0
+        least = float(multiplier * (1 + 1e-9))
+        for j in empty:
+            if gradient[j] > least:
+                stuck[j] = 1.0
+            else:
+                stuck += _way_to_gain(mixture, parameters, j, least)
         held += empty
         # Nothing can be said of the parameters of a component that is not there.
         dropped += [int(c) for j in empty for c in mixture.own_coordinates(j)]
@@ -301,12 +311,59 @@ def _inside_bounds(
     if not gone:
         return (), stuck, mixture.basis
     kept = np.setdiff1d(np.arange(len(vector)), gone)
-    # Free directions that leave the held places where they are: the null space of their rows.
-    _, singular, rows = np.linalg.svd(mixture.basis[gone], full_matrices=True)
-    rank = int((singular > 1e-12).sum())
-    basis = mixture.basis @ rows[rank:].T
-    basis[np.abs(basis) < 1e-15] = 0.0
+    basis = _leaving(mixture.basis, gone)
     return tuple(sorted(held)), stuck, basis if len(kept) else basis[:, :0]
+
+
+def _leaving(basis: Floats, places: list[int]) -> Floats:
+    """Free directions ``(p, m)`` that leave these places where they are: the null space of their rows."""
+    _, singular, rows = np.linalg.svd(basis[places], full_matrices=True)
+    rank = int((singular > 1e-12).sum())
+    left = basis @ rows[rank:].T
+    left[np.abs(left) < 1e-15] = 0.0
+    return np.asarray(left)
+
+
+def _by_weight(mixture: Mixture[Any, Any], parameters: Any, j: int) -> Floats:
+    """Gradient of the log-likelihood by a component's weight."""
+    return np.asarray(mixture.counts @ _shares(mixture, parameters)[1][:, j])
+
+
+def _way_to_gain(mixture: Mixture[Any, Any], parameters: Any, j: int, least: float) -> Floats:
+    """``(p,)`` the way of an empty component's own parameters to where the gradient by its weight is above ``least``; else zeros.
+
+    Without weight they move at no cost, so that nothing holds them where that gradient rises. Where the component coincides
+    with another one its gradient by them is 0 and that by its weight the multiplier, to rounding; whether it gains when the two
+    come apart is told by the second derivatives. One is tried as far as a standard error, had the component all rows; there the
+    gradient is computed again. A prior on the parameters does hold them, as what is gained is in proportion to the weight.
+    """
+    vector, own, nowhere = mixture.to_vector(parameters), mixture.own_coordinates(j), np.zeros(mixture.n_parameters)
+    by_prior, curved_prior = mixture.prior_derivatives(parameters)
+    others = np.setdiff1d(np.arange(len(vector)), own)
+    ends = [place for place, bound in mixture.bounds() if place in own and abs(vector[place] - bound) < AT_BOUND]
+    ways = _leaving(mixture.basis, [*others, *ends])
+    if by_prior[own].any() or curved_prior[np.ix_(own, own)].any() or not ways.shape[1]:
+        return nowhere
+
+    def derived(some: Mixture[Any, Any]) -> Floats:
+        rows = row_scores(some, parameters)
+        weighted = np.where(np.arange(some.n_components) == j, rows.ratio * some.counts[:, None], 0.0)
+        scores, curved = rows.own[:, j], some.complete_hessian(parameters, weighted)[j]
+        return np.vstack([weighted[:, j] @ scores, weighted[:, j] * scores.T @ scores, curved])
+
+    found = mixture.summed(lambda some: np.asarray(sum(derived(part) for part in parts(some))))
+    first, (squares, curved) = found[0], found[1:].reshape(2, len(own), len(own))
+    # In standard errors, and not at all where there is no information.
+    sizes = -np.einsum("qm,qr,rm->m", ways[own], curved, ways[own])
+    ways = ways * np.divide(1, np.sqrt(np.abs(sizes)), out=np.zeros_like(sizes), where=sizes > 0)
+    slope = first @ ways[own]
+    _, axes = np.linalg.eigh(ways[own].T @ (squares + curved) @ ways[own])
+    tried = [axes[:, -1], -axes[:, -1], slope / max(float(np.linalg.norm(slope)), 1.0)]
+    for way in (ways @ each for each in tried):
+        there = mixture.from_vector(vector + way) if mixture.exists(vector + way) else parameters
+        if mixture.summed(partial(_by_weight, parameters=there, j=j)) > least:
+            return np.asarray(way / np.abs(way).max())
+    return nowhere
 
 
 def _at_bound(distance: float, slope: float, second: float) -> bool:

@@ -10,7 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from models.elementwise import CountedRows
-from models.inputs import Floats, Integers, finite_array, names_of, read_only, row_counts, row_labels, shown, some_of
+from models.inputs import (
+    Floats,
+    Integers,
+    distinct_rows,
+    finite_array,
+    names_of,
+    read_only,
+    row_counts,
+    row_labels,
+    shown,
+    some_of,
+)
 
 INTERCEPT = "intercept"
 # Before the name of a column that weights depend on.
@@ -155,12 +166,10 @@ class RegressionRows(_Named, CountedRows):
     def distinct(self) -> Self:
         """The same data as sorted distinct rows (the label first, the response last) with their counts."""
         seen = self.seen()
-        keys, first, place = np.unique(
-            np.column_stack([seen.labels, seen.design, seen.y]), axis=0, return_index=True, return_inverse=True
-        )
-        counts = np.zeros(len(keys), dtype=seen.counts.dtype)
-        np.add.at(counts, place.ravel(), seen.counts)
-        return self.like(seen.y[first], seen.design[first], read_only(counts), seen.labels[first])
+        rows, counts = distinct_rows(np.column_stack([seen.labels, seen.design, seen.y]), seen.counts)
+        labels, design, y = np.split(rows, [1, -1], axis=1)
+        columns = read_only(y[:, 0].copy()), read_only(design.copy())
+        return self.like(*columns, read_only(counts), read_only(labels[:, 0].astype(np.int64)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,7 @@ from scipy import stats
 
 import em
 from comparisons.datasets import load
+from em.differences import maximised
 from em.general import GeneralMixture, Weighted, family_mixture
 from em.poissons import PoissonMixture
 from em.uncertainty.curvature import derivatives
@@ -206,6 +207,27 @@ def test_a_component_that_closes_in_on_one_row_has_collapsed() -> None:
     fit = family_mixture(family, Rows(y), start=family.kind([0.95, 0.05], [0.0, 9.0], [1.0, 0.01]))
     assert fit.status == "collapsed"
     assert fit.standard_errors.reason is not None
+
+
+def test_a_place_that_rounding_holds_leaves_the_width_its_maximum() -> None:
+    """A log-normal component narrows onto a row until the place, which is rounded, decides: then the width is their distance."""
+    y = np.exp(np.random.default_rng(3).normal(size=20))
+
+    def of_some(which: Any) -> Any:
+        def log_density(points: Any) -> Any:
+            places, log_widths = points[..., 0, :], points[..., 1, :]
+            with np.errstate(all="ignore"):
+                return -log_widths - 0.5 * (np.log(y[which] / np.exp(places)) / np.exp(log_widths)) ** 2
+
+        return log_density
+
+    beside = np.stack([np.log(y) * (1 + 1e-14), np.full(20, -20.0)])
+    found = maximised(of_some, beside, np.ones(20), np.full((2, 20), 0.003))
+    distance = np.abs(np.log(y / np.exp(found[0])))
+    off = distance > 0
+    assert off.sum() > 10
+    # The last step is one that promises less than that; the next would promise about its square.
+    np.testing.assert_allclose(of_some(np.arange(20))(found)[off], -np.log(distance[off]) - 0.5, atol=1e-6)
 
 
 def test_standard_errors_are_withheld_where_the_density_has_a_kink() -> None:

@@ -16,7 +16,7 @@ from em.fit import fit_mixture
 from em.mixture import log_weights, responsibilities
 from em.uncertainty.curvature import curvature, derivatives, missing_information
 from em.weights import SameWeights
-from models import CoinTosses
+from models import CoinPrior, CoinTosses, GaussianParameters
 from models.inputs import Floats
 from tests.problems import problems
 
@@ -287,3 +287,49 @@ def test_newton_is_refused_for_very_many_parameters() -> None:
     y = np.random.default_rng(0).normal(size=(200, 20))
     with pytest.raises(ValueError, match=r'"newton" but the fit has 1155 parameters.*give "anderson" or "squarem"'):
         em.gaussian_mixture(y, 5, acceleration="newton")
+
+
+@pytest.mark.parametrize("weight", [0.0, 1e-13])
+@pytest.mark.parametrize("prior", [None, CoinPrior(1, 1, 1), CoinPrior(2, 2, 1)])
+def test_an_empty_component_that_would_gain_beside_another_one_is_a_saddle(
+    weight: float, prior: CoinPrior | None
+) -> None:
+    """Half of the bags hold 1 in 10, half 9, and some 5, which two coins cannot tell; a third one is where one of these is.
+
+    The gradient by its weight is the multiplier to rounding, and what it would be elsewhere is told by a grid.
+    """
+    bags = CoinTosses(heads=[1, 5, 9], tosses=10, counts=[40, 20, 40])
+    two = em.coin_mixture(bags, 2, prior=prior).parameters
+    mixture = em.coin_mixture(bags, 3, prior=prior)._mixture
+
+    def at(probability: float) -> Any:
+        vector = np.array([*two.weights * (1 - weight), weight, *two.head_probabilities, probability])
+        return mixture.from_vector(vector)
+
+    for lone, other in enumerate(two.head_probabilities):
+        gradients = [derivatives(mixture, at(other + way))[0] for way in (-1e-3, 0, 1e-3)]
+        before, here, after = (gradient[2] / (gradient[:3] @ [*two.weights, 0]) for gradient in gradients)
+        gains = max(before, after) > 1 + 1e-9
+        assert here == pytest.approx(1, abs=1e-9)
+        # A prior that is not flat holds the coin where it is.
+        held = prior is not None and prior.heads > 1
+        assert held or gains == (lone == 1)
+        judged = curvature(mixture, at(other))
+        assert (judged.kind == "saddle") == (gains and not held)
+        if judged.kind == "saddle":
+            assert np.flatnonzero(judged.direction).tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind"), [([-4, -1, -1, 0, 0, 1, 1, 4], "saddle"), ([-2, -2, -1, 1, 2, 2], "boundary")]
+)
+def test_an_empty_normal_beside_another_one_gains_where_tails_are_heavier_than_normal(
+    rows: list[float], kind: str
+) -> None:
+    """Its gradient does not bend by its mean, where rows are symmetric, and by its variance it does as kurtosis - 3 says."""
+    y = np.array(rows, dtype=float)
+    one = em.gaussian_mixture(y, 1).parameters
+    mixture = em.gaussian_mixture(y, 2)._mixture
+    twice = GaussianParameters([1, 0], np.repeat(one.means, 2, 0), np.repeat(one.covariances, 2, 0))
+    assert (np.mean(y**4) > 3 * np.mean(y**2) ** 2) == (kind == "saddle")
+    assert curvature(mixture, mixture.from_published(twice)).kind == kind
