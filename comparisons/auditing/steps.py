@@ -13,8 +13,7 @@ from comparisons.auditing.latent import Latent, latent_of
 from comparisons.auditing.record import Audit, Finding
 from comparisons.pair import Values
 from comparisons.pairs.ascent import Objective, curvature, run
-from comparisons.pairs.coordinates import FARTHEST
-from comparisons.pairs.problem import PairProblem
+from comparisons.pairs.problem import INSIDE, PairProblem
 from em import ObjectiveDecreased
 from em.differences import expanded, maximised, right_steps
 from models.inputs import Floats
@@ -71,16 +70,22 @@ class Expected:
         """Where that is largest, with some parameters ``held`` as they were."""
         space = self.problem.space
         objective = Objective(
-            space, self.problem.names, False, self.by(found, prior=prior, jacobian=jacobian), None, None
+            space,
+            self.problem.units,
+            self.problem.names,
+            False,
+            self.by(found, prior=prior, jacobian=jacobian),
+            None,
+            None,
         )
-        x = np.clip(space.of(start), -FARTHEST / 4, FARTHEST / 4)
+        x = space.off_bounds(space.of(start), INSIDE)
         kept = np.concatenate([np.full(block.free, block.name not in held) for block in space.blocks])
         of = objective.of(x, np.flatnonzero(kept))
         x[kept] = maximised(
             lambda _: of,
             x[kept][:, None],
             np.array([float(self.problem.n)]),
-            np.full((int(kept.sum()), 1), SOUGHT_FROM),
+            SOUGHT_FROM * self.problem.units[kept, None],
         )[:, 0]
         return space.values(x)
 
@@ -105,11 +110,11 @@ class Expected:
         """Slopes and curvatures ``(f,)`` along the coordinates, 0 along those at a bound."""
         space = self.problem.space
         x = space.of(at)
-        inside = np.flatnonzero(np.abs(x) < FARTHEST)
-        x = np.clip(x, -FARTHEST, FARTHEST)
-        heights = Objective(space, self.problem.names, False, of, None, None).of(x, inside)
+        inside = np.flatnonzero(space.inside(x))
+        x = space.off_bounds(x)
+        heights = Objective(space, self.problem.units, self.problem.names, False, of, None, None).of(x, inside)
         where = x[inside][:, None]
-        steps = right_steps(heights, where, np.ones(1), np.full((len(inside), 1), SOUGHT_FROM), STEP)
+        steps = right_steps(heights, where, np.ones(1), SOUGHT_FROM * self.problem.units[inside, None], STEP)
         _, first, second = expanded(heights, where, steps)
         slopes, curved = np.zeros(len(x)), np.zeros(len(x))
         slopes[inside] = first[:, 0] / steps[:, 0]
@@ -171,8 +176,8 @@ def _densities(problem: PairProblem, seed: int, looked: list[str]) -> Iterator[F
 def _random(problem: PairProblem, seed: int) -> list[Values]:
     """Points near the start, of no fit."""
     random, (start, *_) = np.random.default_rng(seed), problem.starts(seed)
-    x = np.clip(problem.space.of(start), -4, 4)
-    return [problem.space.values(x + 0.5 * random.normal(size=len(x))) for _ in range(RANDOM)]
+    x = problem.space.off_bounds(problem.space.of(start), INSIDE / 2)
+    return [problem.space.values(x + 0.5 * problem.units * random.normal(size=len(x))) for _ in range(RANDOM)]
 
 
 def _points(problem: PairProblem, seed: int, prior: bool) -> list[Values]:
@@ -278,9 +283,9 @@ def _e_step(expected: Expected, before: Values) -> _EStep:
 
 def _gradient(problem: PairProblem, of: Callable[[Values], float], at: Values) -> Floats:
     """By the coordinates, in steps of their own unit."""
-    objective = Objective(problem.space, problem.names, False, of, None, None)
-    x = np.clip(problem.space.of(at), -FARTHEST, FARTHEST)
-    steps = np.full((len(x), 1), 1e-3)
+    objective = Objective(problem.space, problem.units, problem.names, False, of, None, None)
+    x = problem.space.off_bounds(problem.space.of(at))
+    steps = 1e-3 * problem.units[:, None]
     return np.asarray(expanded(objective.of(x), x[:, None], steps)[1][:, 0] / steps[:, 0])
 
 
@@ -343,7 +348,10 @@ def _end(problem: PairProblem, seed: int, looked: list[str]) -> Iterator[Finding
         told = "EM started here ends at a saddle: components that are equal stay equal"
         yield Finding("start", "", float("nan"), told, "a start at which all components are equal")
     elif problem.pair.stop is not None:
-        further = run(Objective(problem.space, problem.names, False, objective.height, objective.step, None), reached)
+        further = run(
+            Objective(problem.space, problem.units, problem.names, False, objective.height, objective.step, None),
+            reached,
+        )
         nats = further.trace[-1] - further.trace[0]
         if nats > LEFT_NATS or judged.decrement > LEFT_ERRORS:
             told = (

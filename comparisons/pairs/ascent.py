@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.pair import Values
-from comparisons.pairs.coordinates import FARTHEST, Coordinates
+from comparisons.pairs.coordinates import Coordinates
 from em.ascent.climb import ObjectiveDecreased
 from em.differences import Function, expanded, maximised, right_steps
 from em.search.optima import Mode
@@ -68,6 +68,7 @@ class Objective:
 
     Attributes
     ----------
+    units : ``(f,)`` of the coordinates: 1, and of real parameters the spread of what was observed
     prior : whether the prior is part of it
     height : of parameters, in nats
     step : of parameters, those after one iteration; None where EM has no step for this objective
@@ -75,6 +76,7 @@ class Objective:
     """
 
     coordinates: Coordinates
+    units: Floats
     names: tuple[str, ...]
     prior: bool
     height: Callable[[Values], float]
@@ -114,9 +116,9 @@ def run(objective: Objective, start: Values) -> Run:
     """
     path, trace = [start], [objective.height(start)]
     if objective.step is None:
-        x = np.clip(objective.coordinates.of(start), -FARTHEST, FARTHEST)
+        x = objective.coordinates.off_bounds(objective.coordinates.of(start))
         of = objective.of(x)
-        found = maximised(lambda _: of, x[:, None], np.ones(1), np.full((len(x), 1), SOUGHT_FROM))
+        found = maximised(lambda _: of, x[:, None], np.ones(1), SOUGHT_FROM * objective.units[:, None])
         path.append(objective.coordinates.values(found[:, 0]))
         trace.append(objective.height(path[-1]))
         return Run(path, trace, ended=True)
@@ -144,12 +146,12 @@ def curvature(objective: Objective, at: Values) -> Curvature:
     """Second-order picture at a point: in the coordinates that are not at a bound, each number's place told by ``basis``."""
     c = objective.coordinates
     x = c.of(at)
-    inside = np.abs(x) < FARTHEST
-    x, kept = np.clip(x, -FARTHEST, FARTHEST), np.flatnonzero(inside)
+    inside = c.inside(x)
+    x, kept = c.off_bounds(x), np.flatnonzero(inside)
     moves = c.moves(x)
     bound = tuple(int(j) for j in np.flatnonzero(np.abs(moves[:, ~inside]).max(axis=1, initial=0.0) > 0))
     of, where = objective.of(x, kept), x[kept][:, None]
-    steps = right_steps(of, where, np.ones(1), np.full((len(kept), 1), SOUGHT_FROM), STEP)
+    steps = right_steps(of, where, np.ones(1), SOUGHT_FROM * objective.units[kept, None], STEP)
     _, first, second = expanded(of, where, steps)
     gradient = first[:, 0] / steps[:, 0]
     information = -second[..., 0] / steps[:, 0] / steps[:, 0, None]
@@ -194,7 +196,7 @@ def _of_step(objective: Objective, x: Floats, kept: Any, gradient: Floats, steps
     def moved(by: Floats) -> Floats:
         point = x.copy()
         point[kept] += by
-        after: Floats = np.clip(c.of(step(c.values(point))), -FARTHEST, FARTHEST)[kept]
+        after: Floats = c.off_bounds(c.of(step(c.values(point))))[kept]
         return after
 
     shift = moved(np.zeros(len(kept))) - x[kept]
@@ -221,9 +223,9 @@ def errors(objective: Objective, judged: Curvature, status: str, at: Values) -> 
 
 def _with_longer_steps(objective: Objective, at: Values, judged: Curvature) -> Floats:
     """The covariance by differences in steps of twice the length."""
-    x = np.clip(objective.coordinates.of(at), -FARTHEST, FARTHEST)
+    x = objective.coordinates.off_bounds(objective.coordinates.of(at))
     of = objective.of(x)
-    steps = 2 * right_steps(of, x[:, None], np.ones(1), np.full((len(x), 1), SOUGHT_FROM), STEP)
+    steps = 2 * right_steps(of, x[:, None], np.ones(1), SOUGHT_FROM * objective.units[:, None], STEP)
     second = expanded(of, x[:, None], steps)[2][..., 0]
     longer = replace(judged, information=-second / steps[:, 0] / steps[:, 0, None])
     return np.asarray(longer.covariance)

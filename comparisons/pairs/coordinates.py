@@ -121,6 +121,20 @@ class Coordinates:
         """Coordinates."""
         return sum(block.free for block in self.blocks)
 
+    def kinds(self) -> list[str]:
+        """``f`` kinds, of each coordinate that of its parameter."""
+        return [block.kind for block in self.blocks for _ in range(block.free)]
+
+    def off_bounds(self, x: Floats, farthest: float = FARTHEST) -> Floats:
+        """Coordinates ``(..., f)`` no farther out than this towards a bound; real numbers have none."""
+        kinds = np.array(self.kinds())
+        low = np.where(kinds == "identity", -np.inf, -farthest)
+        return np.clip(x, low, np.where(np.isin(kinds, ("identity", "log")), np.inf, farthest))
+
+    def inside(self, x: Floats) -> Any:
+        """``(f,)`` whether a coordinate is off its bounds."""
+        return np.asarray(self.off_bounds(x) == x) & np.isfinite(x)
+
     def _parts(self, x: Floats) -> list[Floats]:
         return np.split(x, np.cumsum([block.free for block in self.blocks])[:-1], axis=-1)
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 STARTS, SAME_MODE = 10, 1e-6
 # Where densities are compared: so many standard errors from the estimate, at least and at most so many units of the coordinates.
 SPREAD, LEAST, MOST = 3.0, 0.1, 2.0
+# Coordinates towards a bound at which densities are still looked at.
+INSIDE = 8.0
 # Points at which a constant is looked for, and nats within which it is one.
 POINTS, SAME_CONSTANT = 5, 1e-7
 _numbers = itertools.count()
@@ -73,6 +75,14 @@ class PairProblem(Setup, Problem):
     def pair(self) -> Pair:
         """The EM and the program."""
         return self.comparison.pair
+
+    @property
+    def units(self) -> Floats:
+        """``(f,)`` of the coordinates: 1, and of real parameters the spread of what was observed."""
+        seen = [np.ravel(v).astype(float) for v in _observed(self.program).values()]
+        spread = float(np.nanstd(np.concatenate(seen))) if seen else 1.0
+        real = np.array(self.space.kinds()) == "identity"
+        return np.where(real, spread if np.isfinite(spread) and spread > 0 else 1.0, 1.0)
 
     @property
     def density(self) -> LogPosterior:
@@ -123,7 +133,7 @@ class PairProblem(Setup, Problem):
         own = not prior or self.pair.knows_prior
         height = (lambda v: self.log_likelihood(v) + self.log_prior(v)) if prior else self.log_likelihood
         step = (lambda v: self.step(v, prior=prior)) if own else None
-        return Objective(self.space, self.names, prior, height, step, self.pair.stop)
+        return Objective(self.space, self.units, self.names, prior, height, step, self.pair.stop)
 
     def step(self, values: Values, *, prior: bool = False) -> Values:
         """One iteration of the pair's own EM."""
@@ -256,12 +266,13 @@ class PairProblem(Setup, Problem):
         # Random points need no fit that is right, only one that is near the data.
         fit = self.fit(None)
         x = self.space.of(fit.parameters)
-        spread = np.full(len(x), LEAST)
+        spread = LEAST * self.units
         if fit.standard_errors.reason is None:
             moves = self.space.moves(x)
             spread = SPREAD * np.abs(np.linalg.pinv(moves)) @ self.entries(fit.standard_errors)
-        spread = np.clip(np.nan_to_num(spread, nan=LEAST), LEAST, MOST)
-        return self.space.values(np.clip(x, -8, 8) + spread * random.normal(size=len(x)))
+        real = np.array(self.space.kinds()) == "identity"
+        spread = np.where(real & (spread > 0), spread, np.clip(np.nan_to_num(spread, nan=LEAST), LEAST, MOST))
+        return self.space.values(self.space.off_bounds(x, INSIDE) + spread * random.normal(size=len(x)))
 
     # Components that can be exchanged
 
@@ -392,11 +403,8 @@ class PairPosterior(Unconstrained):
         return np.where(np.isfinite(values), values, -np.inf)
 
     def at(self, parameters: Values) -> Floats:
-        return (
-            np.clip(self.c.of(parameters), -8.0, 8.0)
-            if not self.problem.interior(parameters)
-            else self.c.of(parameters)
-        )
+        x = self.c.of(parameters)
+        return x if self.problem.interior(parameters) else self.c.off_bounds(x, INSIDE)
 
     def coordinates(self, parameters: Values) -> Floats:
         return self.c.of(parameters)
@@ -491,9 +499,9 @@ def problem_of(comparison: PairDeclaration, data: Any) -> PairProblem:
 def _constants(problem: PairProblem, start: Values) -> tuple[float, float]:
     """What the program's log-likelihood and log prior are more than EM's everywhere; 0 where that is not the same everywhere."""
     density, random, off = problem.density, np.random.default_rng(0), []
-    x = np.clip(problem.space.of(start), -8, 8)
+    x = problem.space.off_bounds(problem.space.of(start), INSIDE)
     for _ in range(POINTS):
-        point = problem.space.values(x + 0.3 * random.normal(size=len(x)))
+        point = problem.space.values(x + 0.3 * problem.units * random.normal(size=len(x)))
         by_program = np.array(density.parts(density.unconstrained(problem.to_pymc(point)))[:2])
         off.append(by_program - [problem.log_likelihood(point), problem.log_prior(point)])
     middle = np.median(off, axis=0)

@@ -190,6 +190,44 @@ def test_places_without_a_name_are_numbered_from_1_in_quantities_and_draws() -> 
     assert found.constants == pytest.approx((-2 * np.log(2 * np.pi), -np.log(2 * np.pi)), abs=1e-6)
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e6, 1e-6])
+def test_real_parameters_have_no_bound_and_the_unit_of_the_data(unit: float) -> None:
+    y = unit * (60 + np.concatenate([np.linspace(-9, 7, 20), np.linspace(15, 25, 30)]))
+
+    def program(y: Any) -> pm.Model:
+        with pm.Model() as model:
+            mu = pm.Normal("mu", np.float64(70 * unit), np.float64(40 * unit), shape=2)
+            w = pm.Dirichlet("w", np.ones(2))
+            pm.NormalMixture("y", w=w, mu=mu, sigma=np.float64(5 * unit), observed=y)
+        return model
+
+    def joint(w: Floats, mu: Floats, y: Any) -> Floats:
+        return np.asarray(w * stats.norm.pdf(y[:, None], mu, 5 * unit))
+
+    def step(w: Floats, mu: Floats, y: Any) -> dict[str, Floats]:
+        r = joint(w, mu, y)
+        r /= r.sum(axis=1, keepdims=True)
+        return {"w": r.mean(axis=0), "mu": y @ r / r.sum(axis=0)}
+
+    pair = Pair(
+        model=program,
+        log_likelihood=lambda w, mu, y: float(np.log(joint(w, mu, y).sum(axis=1)).sum()),
+        em_step=step,
+        exchangeable=("mu", "w"),
+        start={"w": [0.5, 0.5], "mu": [55 * unit, 85 * unit]},
+    )
+    found = problem(pair, y)
+    fit = found.fit(None)
+    assert fit.status == "converged"
+    assert fit.standard_errors.reason is None
+    np.testing.assert_allclose(fit.standard_errors.values["mu"], 5 * unit / np.sqrt([20, 30]), rtol=0.1)
+    assert found.fit(True).status == "converged"
+    for point in (found.random_parameters(np.random.default_rng(k)) for k in range(3)):
+        assert np.isfinite(em_densities(found, point)).all()
+        assert (point["mu"] > 40 * unit).all()
+    assert comparisons.audit(pair, y).sound
+
+
 BLOCKS = (
     Block("a", (), "identity"),
     Block("b", (2,), "log", 1.0),
