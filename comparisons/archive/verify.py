@@ -49,7 +49,7 @@ class Verified:
 
     @property
     def equal(self) -> bool:
-        """Whether nothing is wrong, as far as it could be looked at; by which sources and versions it came again is told alone."""
+        """Whether nothing is wrong, as far as it could be looked at; other sources and versions alone are only told."""
         beyond = self.compared.beyond if self.compared is not None else []
         return not (self.damaged or self.rows or self.failed or any(each.section != "versions" for each in beyond))
 
