@@ -191,6 +191,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("comparisons.pair",),
     ("comparisons.components.record",),
     ("comparisons.report", "comparisons.paper"),
+    ("comparisons.archive",),
     ("comparisons.catalogue",),
     ("comparisons.sampled",),
     ("comparisons.problem", "comparisons.capabilities"),

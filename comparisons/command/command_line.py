@@ -1,4 +1,4 @@
-"""The command ``comparisons``: list, run, components, audit, report, show.
+"""The command ``comparisons``: list, run, components, audit, report, show, bundle, verify, diff.
 
 Exit status of ``run``: 0 every verdict reached and none ``wrong`` or ``inconclusive``; 1 some verdict is ``wrong``;
 2 wrong use, or a file that cannot be read or written; 3 some is ``inconclusive`` and none ``wrong``; 4 some comparison
@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from comparisons import DEFAULT_SEED
-from comparisons.command import own_data
+from comparisons.command import archiving, own_data
 from comparisons.command.endings import CRASHED, INCONCLUSIVE, INTERRUPTED, WRONG, Commands
+from comparisons.command.own_data import RESULTS
 
 if TYPE_CHECKING:
     from comparisons.command.processes import Outcome
 
-RESULTS = "results"
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 PDF = click.option(
     "--pdf", is_flag=True, callback=lambda context, parameter, asked: _typst_for(context, asked),
@@ -416,3 +416,6 @@ def study(
 
 main.add_command(own_data.write_toml)
 main.add_command(own_data.list_families)
+main.add_command(archiving.bundle)
+main.add_command(archiving.verify)
+main.add_command(archiving.diff)

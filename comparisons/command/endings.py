@@ -15,6 +15,8 @@ import click
 from comparisons.command import own_data
 
 WRONG, WRONG_USE, INCONCLUSIVE, CRASHED = 1, 2, 3, 4
+# Of verify and diff.
+DIFFERENT = 1
 # Of the kind that shells and sysexits.h know.
 UNFORESEEN, INTERRUPTED, NOBODY_READS = 70, 130, 141
 

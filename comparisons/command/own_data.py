@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FILE = click.Path(exists=True, dir_okay=True, path_type=Path)
 SETTINGS = ("seed", "draws", "chains")
+# Directory of results where none is named.
+RESULTS = "results"
 
 
 def numbers(told: Any) -> list[int]:

@@ -16,7 +16,7 @@ from comparisons.results.result import Provenance
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("models", "em", "comparisons")
 # What shows results and runs comparisons, and cannot change a number.
-TELLING = ("report", "paper", "sampled", "study", "command", "__main__")
+TELLING = ("report", "paper", "archive", "sampled", "study", "command", "__main__")
 DECIDING = ("numpy", "scipy", "pymc", "pytensor", "nutpie", "arviz", "numba")
 
 
