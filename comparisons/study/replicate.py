@@ -10,8 +10,9 @@ from typing import Any
 import pymc as pm
 
 from comparisons import quantities
+from comparisons.capabilities import Parameters
 from comparisons.judgement import Clock, Judgement, judge
-from comparisons.results.result import Check, Quantity
+from comparisons.results.result import Check
 from comparisons.results.strict_json import Number
 from comparisons.study import faults
 from comparisons.study.setting import simulate
@@ -116,12 +117,14 @@ def judged(setting_name: str, seed: int, fault_name: str = "") -> Row:
         " ".join(f"{c.name}={c.statistic:.4g}" for c in found.checks if c.statistic is not None),
         round(seconds, 2),
         _reason(found, [*failed, *undecided]),
-        intervals="" if fault else _intervals(found.quantities, quantities.of_parameters(problem, simulated.truth)),
+        intervals="" if fault else _intervals(found, simulated.truth),
     )
 
 
-def _intervals(judged: list[Quantity], truth: dict[str, float]) -> str:
+def _intervals(found: Judgement, parameters: Parameters) -> str:
     """Which intervals hold the truth, by the degree that the verdict gives the quantity."""
+    # The judgement has chosen an order of the components: the truth is read in the same one.
+    truth = quantities.of_parameters(found.problem, found.problem.in_order(parameters))
 
     def held(low: Number, high: Number, value: float) -> str:
         return "-" if low is None or high is None else str(int(low <= value <= high))
@@ -129,7 +132,7 @@ def _intervals(judged: list[Quantity], truth: dict[str, float]) -> str:
     return ";".join(
         f"{q.degree or q.verdict}:{held(q.em_low, q.em_high, truth[q.name])}"
         f":{held(q.posterior.hdi_low, q.posterior.hdi_high, truth[q.name])}:{q.name}"
-        for q in judged
+        for q in found.quantities
         if q.name in truth
     )
 
