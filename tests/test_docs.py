@@ -96,7 +96,7 @@ def test_rates_that_the_summary_tells_are_the_published_ones() -> None:
     assert "\n".join(["|---|---|---|---|", *rows, ""]) in page
     planted = published["faults"]
     told_of_faults = (
-        f"{planted['faults']} kinds of them in these families and in regressions. They changed something in {planted['of']} "
+        f"{planted['faults']} kinds of them in these families. They changed something in {planted['of']} "
         f"data sets: {planted['detected']} were found out, and {planted['named']} laid at the right engine."
     )
     assert told_of_faults in " ".join(page.split())
