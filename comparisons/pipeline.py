@@ -23,7 +23,7 @@ from comparisons.judgement import Clock, judge
 from comparisons.labels import label_free
 from comparisons.model_fit import model_checks
 from comparisons.pair import PairDeclaration
-from comparisons.pairs.problem import problem_of
+from comparisons.pairs.making import problem_of
 from comparisons.posterior.nuts import SAMPLER, TARGET_ACCEPT, TUNE, nothing_drawn, stored
 from comparisons.problem import Fit, Problem
 from comparisons.results import provenance, store

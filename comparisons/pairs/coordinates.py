@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Beyond such a coordinate a number is at its bound: a probability of 1e-14.
 FARTHEST = 32.0
+# Coordinates towards a bound at which densities are still looked at.
+INSIDE = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

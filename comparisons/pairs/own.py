@@ -13,7 +13,8 @@ from comparisons.datasets import Dataset
 from comparisons.families import from_file
 from comparisons.own import code_of
 from comparisons.pair import FUNCTIONS, Pair, PairDeclaration
-from comparisons.pairs.problem import PairProblem, problem_of
+from comparisons.pairs.making import problem_of
+from comparisons.pairs.problem import PairProblem
 from models.inputs import shown
 
 
@@ -55,7 +56,7 @@ def declared(told: Pair | str, data: Any = None, **others: Any) -> OwnPair:
     Raises
     ------
     TypeError, ValueError
-        for what does not fit; see `comparisons.pairs.problem.problem_of`
+        for what does not fit; see `comparisons.pairs.making.problem_of`
     """
     pair = told if isinstance(told, Pair) else from_file.load(told, Pair, "pair")
     texts = {key: others.pop(key, None) or getattr(pair, key) for key in ("name", "title", "question")}

@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import factorial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from comparisons.capabilities import Unconstrained
 from comparisons.pair import Pair, PairDeclaration, Values
 from comparisons.pairs.ascent import Errors, Objective, PairFit, Run, curvature, errors, run, status_of
-from comparisons.pairs.calling import Called, called, values_of
-from comparisons.pairs.coordinates import Coordinates, coordinates_of
+from comparisons.pairs.calling import Called, values_of
+from comparisons.pairs.coordinates import INSIDE, Coordinates
+from comparisons.pairs.posterior import PairPosterior
+from comparisons.pairs.program import observed, prior_density
 from comparisons.problem import Problem
 from comparisons.results.result import NOTES, Model
 from comparisons.results.strict_json import number
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 STARTS, SAME_MODE = 10, 1e-6
 # Where densities are compared: so many standard errors from the estimate, at least and at most so many units of the coordinates.
 SPREAD, LEAST, MOST = 3.0, 0.1, 2.0
-# Coordinates towards a bound at which densities are still looked at.
-INSIDE = 8.0
 # Points at which a constant is looked for, and nats within which it is one.
 POINTS, SAME_CONSTANT = 5, 1e-7
 _numbers = itertools.count()
@@ -79,7 +77,7 @@ class PairProblem(Setup, Problem):
     @property
     def units(self) -> Floats:
         """``(f,)`` of the coordinates: 1, and of real parameters the spread of what was observed."""
-        seen = [np.ravel(v).astype(float) for v in _observed(self.program).values()]
+        seen = [np.ravel(v).astype(float) for v in observed(self.program).values()]
         spread = float(np.nanstd(np.concatenate(seen))) if seen else 1.0
         real = np.array(self.space.kinds()) == "identity"
         return np.where(real, spread if np.isfinite(spread) and spread > 0 else 1.0, 1.0)
@@ -95,7 +93,7 @@ class PairProblem(Setup, Problem):
 
     @property
     def n(self) -> int:
-        return max((int(np.shape(rv)[0]) for rv in _observed(self.program).values() if np.ndim(rv)), default=1)
+        return max((int(np.shape(rv)[0]) for rv in observed(self.program).values() if np.ndim(rv)), default=1)
 
     @property
     def structure(self) -> tuple[Any, ...]:
@@ -122,7 +120,7 @@ class PairProblem(Setup, Problem):
     def observed(self) -> dict[str, list[Any]]:
         return {
             name: [number(float(v)) for v in np.ravel(values)]
-            for name, values in _observed(self.program).items()
+            for name, values in observed(self.program).items()
             if np.ndim(values) <= 1
         }
 
@@ -203,7 +201,7 @@ class PairProblem(Setup, Problem):
         if "log_prior" in self.functions:
             return float(self.functions["log_prior"](parameters)) + self.constants[1]
         if not self._prior_density:
-            self._prior_density.append(_prior_density(self.program))
+            self._prior_density.append(prior_density(self.program))
         return float(self._prior_density[0](*(parameters[name] for name in self.space.names)))
 
     @property
@@ -387,139 +385,3 @@ class PairProblem(Setup, Problem):
     @property
     def unconstrained(self) -> PairPosterior:
         return PairPosterior(self)
-
-
-class PairPosterior(Unconstrained):
-    """See `comparisons.capabilities.Unconstrained`: EM's own densities, one point after the other."""
-
-    def __init__(self, problem: PairProblem) -> None:
-        self.problem, self.c = problem, problem.space
-        self.height = problem.objective(prior=True).height
-
-    def __call__(self, x: Floats) -> Floats:
-        jacobian = self.c.log_jacobian(x)
-        with np.errstate(all="ignore"):
-            values = np.array([self.height(self.c.values(point)) for point in x]) + jacobian
-        return np.where(np.isfinite(values), values, -np.inf)
-
-    def at(self, parameters: Values) -> Floats:
-        x = self.c.of(parameters)
-        return x if self.problem.interior(parameters) else self.c.off_bounds(x, INSIDE)
-
-    def coordinates(self, parameters: Values) -> Floats:
-        return self.c.of(parameters)
-
-    def parameters(self, x: Floats) -> Values:
-        return self.c.values(x)
-
-    def moves(self, x: Floats) -> Floats:
-        return self.c.moves(x)
-
-    @property
-    def row_densities(self) -> int:
-        return self.problem.n
-
-    @property
-    def n_labellings(self) -> int:
-        return factorial(self.problem.components)
-
-    def labellings(self) -> Floats:
-        k, unit = self.problem.components, np.eye(self.c.size)
-        orders = itertools.permutations(range(k)) if k else [()]
-        return np.stack(
-            [
-                np.stack(
-                    [self.c.of(self.problem._permuted(self.c.values(e), np.array(order, dtype=int))) for e in unit],
-                    axis=1,
-                )
-                if k
-                else unit
-                for order in orders
-            ]
-        )
-
-
-def _observed(program: pm.Model) -> dict[str, Any]:
-    """Observed values by the name of their variable."""
-    found = {}
-    for variable in program.observed_RVs:
-        value = program.rvs_to_values[variable]
-        found[str(variable.name)] = value.get_value() if hasattr(value, "get_value") else np.asarray(value.eval())
-    return found
-
-
-def _prior_density(program: pm.Model) -> Any:
-    """The program's log prior as a function of its parameters on their natural scale."""
-    import pytensor
-    from pymc.logprob.basic import conditional_logp
-
-    values = {v: v.clone() for v in program.free_RVs}
-    terms = conditional_logp(values).values()
-    potentials = program.replace_rvs_by_values(list(program.potentials)) if program.potentials else []
-    assert not potentials
-    total = sum(term.sum() for term in terms)
-    return pytensor.function(list(values.values()), total, mode="FAST_COMPILE", on_unused_input="ignore")
-
-
-def problem_of(comparison: PairDeclaration, data: Any) -> PairProblem:
-    """Check a declared pair with its data, and make a problem of them; nothing long runs.
-
-    Raises
-    ------
-    TypeError, ValueError
-        where a function and the program do not fit together; the message names the function, what it gave, and what to return
-    """
-    pair = comparison.pair
-    program = called(pair.model, "model", (), data)({})
-    if not hasattr(program, "free_RVs"):
-        raise TypeError(f"model returned {shown(program)}; return the pymc.Model")
-    if program.potentials and pair.log_prior is None:
-        raise ValueError(
-            "the program has a potential; give log_prior=, EM's side of the prior, with what the potential counts"
-        )
-    coordinates = coordinates_of(program)
-    names = coordinates.names
-    if unknown := [each for each in pair.exchangeable if each not in names]:
-        raise ValueError(f"exchangeable names {unknown[0]!r}; the program's parameters are {', '.join(names)}")
-    sizes = {coordinates.shapes[each][:1] for each in pair.exchangeable}
-    if len(sizes) > 1 or () in sizes:
-        raise ValueError(
-            f"exchangeable is {', '.join(pair.exchangeable)}, whose first axes differ; give parameters with one entry a component"
-        )
-    functions = {
-        of: called(function, of, names, data, skip=of in ("m_step", "complete"))
-        for of in ("log_likelihood", "em_step", "e_step", "m_step", "log_prior", "start", "complete")
-        if callable(function := getattr(pair, of))
-    }
-    problem = PairProblem(comparison, program, coordinates, functions)
-    start = _tried(problem)
-    return replace(problem, constants=_constants(problem, start))
-
-
-def _constants(problem: PairProblem, start: Values) -> tuple[float, float]:
-    """What the program's log-likelihood and log prior are more than EM's everywhere; 0 where that is not the same everywhere."""
-    density, random, off = problem.density, np.random.default_rng(0), []
-    x = problem.space.off_bounds(problem.space.of(start), INSIDE)
-    for _ in range(POINTS):
-        point = problem.space.values(x + 0.3 * problem.units * random.normal(size=len(x)))
-        by_program = np.array(density.parts(density.unconstrained(problem.to_pymc(point)))[:2])
-        off.append(by_program - [problem.log_likelihood(point), problem.log_prior(point)])
-    middle = np.median(off, axis=0)
-    same = (np.abs(np.array(off) - middle) <= SAME_CONSTANT * np.maximum(1.0, np.abs(middle))).all(axis=0)
-    likelihood, prior = np.where(same & (np.abs(middle) > SAME_CONSTANT), middle, 0.0).tolist()
-    return likelihood, prior
-
-
-def _tried(problem: PairProblem) -> Values:
-    """See once that every function returns what it has to; where EM begins."""
-    start = problem.starts(0)[0]
-    problem.refuse_others(start)
-    height = problem.functions["log_likelihood"](start)
-    if np.ndim(height) or np.isnan(float(height)):
-        raise ValueError(f"log_likelihood returned {shown(height)} at the start; return one number, in nats")
-    after = problem.step(start)
-    problem.refuse_others(after)
-    told = problem.log_prior(start)
-    if np.isnan(told):
-        raise ValueError(f"log_prior returned {shown(told)} at the start; return one number, in nats")
-    return start
