@@ -199,7 +199,12 @@ def compared(
             told_apart = label_free.compare(problem, fit, posterior, np.random.default_rng(seed))
             free = verdict.label_free(problem.comparison.components, table, told_apart)
             if free is not None and reached.verdict == "differ":
-                reached = dataclasses.replace(reached, reasons=[*reached.reasons, verdict.of_labels(free, told_apart)])
+                more_than_slight = any(q.degree in ("marked", "no interval") for q in table)
+                reached = dataclasses.replace(
+                    reached,
+                    summary=verdict.UNLABELLED if more_than_slight else reached.summary,
+                    reasons=[*reached.reasons, verdict.of_labels(free, told_apart)],
+                )
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(

@@ -73,10 +73,10 @@ def named(names: Sequence[str]) -> str:
     >>> named(["weights[1]", "weights[2]", "means[1, height]"])
     'weights of components 1 and 2 and mean of height in component 1'
     >>> named(["a", "b", "c", "d"])
-    '4 quantities, marked in the table'
+    '4 quantities, named in the table'
     """
     told = grouped(names)
-    return listed(told) if len(told) <= MOST_NAMED else f"{len(names)} quantities, marked in the table"
+    return listed(told) if len(told) <= MOST_NAMED else f"{len(names)} quantities, named in the table"
 
 
 def grouped(names: Sequence[str]) -> list[str]:

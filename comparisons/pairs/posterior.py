@@ -47,7 +47,7 @@ class PairPosterior(Unconstrained):
 
     @property
     def n_labellings(self) -> int:
-        return int(factorial(self.problem.components))
+        return factorial(self.problem.components)
 
     def labellings(self) -> Floats:
         k, unit = self.problem.components, np.eye(self.c.size)

@@ -27,7 +27,7 @@ STATUS = {
     "iteration limit": "EM was stopped before it arrived",
 }
 # Why a quantity differs: the three parts of its gap, what is left where they cancel, and what is no gap.
-PRIOR, SWITCH = "the prior moves the mode", "the highest posterior mode is another one"
+PRIOR, SWITCH = "the prior moves the mode", "EM's maximum is not the highest posterior mode"
 AVERAGING = {
     "one": "the posterior mean lies off its mode",
     "several": "the posterior has several modes",
@@ -64,7 +64,7 @@ def reach(
         return (
             "agree",
             f"EM's estimates and intervals may be reported: for {of} they agree with the posterior.",
-            ["No quantity misses the limits on interval, mean and spread beyond Monte Carlo error.", *doubted],
+            ["Every quantity is within the limits on interval, mean and spread, up to Monte Carlo error.", *doubted],
         )
     status = STATUS.get(fit.status, "")
     reasons = [f"{status[0].upper()}{status[1:]}."] if status else []
@@ -98,9 +98,14 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
         why = UNIDENTIFIED if unidentified else _why(marked, modes)
         return f"{report}: EM's intervals {_off(marked)}, because {why}."
     if slight and not unidentified:
-        of = _of(slight, quantities)
         differ = "differs" if len(slight) == 1 else "differ"
-        return f"EM's intervals may be reported: {of} {differ} only slightly, because {_why(slight, modes)}."
+        agree = len(quantities) - len(slight)
+        told = (
+            f"{agree} of {len(quantities)} quantities agree{'s' * (agree == 1)} and {len(slight)}"
+            if agree
+            else _of(slight, quantities)
+        )
+        return f"EM's intervals may be reported: {told} {differ} only slightly, because {_why(slight, modes)}."
     return f"EM's intervals may be reported, but {UNIDENTIFIED}."
 
 
@@ -122,8 +127,8 @@ def _off(marked: list[Quantity]) -> str:
             "nearly 100" if share >= 0.995 else f"{100 * share:.0f}" for share in (min(shares), max(shares))
         )
         width = "are too narrow: they " if max(shares) < low else "are too wide: they " if min(shares) > high else ""
-        return f"{width}hold {' to '.join(ends)}% of it, not {marked[0].posterior.hdi_prob:.0%}"
-    return f"lie up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off its mean"
+        return f"{width}hold {' to '.join(ends)}% of the posterior, not {marked[0].posterior.hdi_prob:.0%}"
+    return f"lie up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off the posterior mean"
 
 
 def advice(
@@ -143,12 +148,12 @@ def advice(
     off = f" Slightly off: {named(slight)}." if slight else ""
     if not profile and not others:
         return f"Yes, its estimates with Wald intervals.{off}"
-    also = f" EM's profile interval fits too for the {named(profile)}." if profile else ""
+    also = f" EM's profile interval will do as well for the {named(profile)}." if profile else ""
     if unlabelled is not None:
         of = f" and the {named([q.name for q in unlabelled])}" if unlabelled else ""
         return (
-            "Not for single components: no order tells them apart in every draw, so that their posterior means mix them. "
-            f"Report what has no labels, the distribution of the data{of}, by its posterior mean and interval."
+            "Not for single components: they cannot be told apart in every draw, so that their posterior means mix them. "
+            f"Report the posterior of what does not depend on labels: the distribution of the data{of}."
         )
     if len(profile) + len(others) == len(quantities):
         return f"No. Report posterior means and highest-density intervals.{also}"
@@ -165,6 +170,12 @@ def label_free(components: Sequence[str], quantities: list[Quantity], labels: La
     return free if labels.verdict in ("not by order", "not told apart") and differing else None
 
 
+# The sentence of a verdict where a component's number differs that no order holds apart from the others.
+UNLABELLED = (
+    "Report the posterior, but of no single component: they cannot be told apart in every draw, so their numbers mix."
+)
+
+
 def of_labels(free: list[Quantity], labels: Labels) -> str:
     """What to make of components that no order tells apart in the draws, by what has no labels."""
     inside = sum(each.posterior_low <= each.em <= each.posterior_high for each in labels.distribution)
@@ -175,7 +186,7 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
         told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places}")
     return (
         "Part of the difference may be label switching: no order tells the components apart in every draw. "
-        f"What has no labels: {'; '.join(told)}."
+        f"Compared without labels: {'; '.join(told)}."
     )
 
 

@@ -198,6 +198,6 @@ def test_what_all_components_share_has_no_labels() -> None:
     assert free == quantities[1:]
     assert verdict.of_labels(free, found.labels).endswith("; standard deviations: agree.")
     assert verdict.advice("differ", [replace(quantities[0], instead="posterior"), quantities[1]], [], free).endswith(
-        "the distribution of the data and the standard deviations, by its posterior mean and interval."
+        "labels: the distribution of the data and the standard deviations."
     )
     assert verdict.label_free(components, [replace(quantities[1], verdict="differ")], found.labels) is None

@@ -79,8 +79,8 @@ def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
     reached, sentence, reasons = verdict.reach([*PASSED[:2], UNIDENTIFIED], quantities, FIT, COINS, modes="one")
     assert reached == "differ"
     assert sentence == (
-        "Report the posterior for 1 of 2 quantities: EM's intervals lie up to 0.0 posterior sd off its mean, because the data do "
-        "not identify all parameters."
+        "Report the posterior for 1 of 2 quantities: EM's intervals lie up to 0.0 posterior sd off the posterior mean, because "
+        "the data do not identify all parameters."
     )
     slight = [dataclasses.replace(q, degree="slight") if q.degree else q for q in quantities]
     assert verdict.reach([*PASSED[:2], UNIDENTIFIED], slight, FIT, COINS, modes="one")[1] == (
@@ -134,18 +134,18 @@ def test_the_sentence_of_a_slight_difference_lets_intervals_be_reported() -> Non
     slight = dataclasses.replace(quantity("differ"), degree="slight")
     told = verdict.reach(PASSED, [slight, quantity("agree", name="means[2]")], FIT, COINS, modes="one")[1]
     assert told == (
-        f"EM's intervals may be reported: 1 of 2 quantities differs only slightly, because {verdict.OTHER_SHAPE}."
+        f"EM's intervals may be reported: 1 of 2 quantities agrees and 1 differs only slightly, because {verdict.OTHER_SHAPE}."
     )
 
 
 @pytest.mark.parametrize(
     ("tails", "shifts", "told"),
     [
-        ([(0.01, 0.29), (0.2, 0.04)], [0.5, 0.6], "are too narrow: they hold 70 to 76% of it, not 94%,"),
-        ([(0.3, 0.0), (0.3, 0.0)], [0.5, 0.6], "are too narrow: they hold 70% of it, not 94%,"),
-        ([(0.0, 0.0), (0.001, 0.0)], [0.0, 0.0], "are too wide: they hold nearly 100% of it, not 94%,"),
-        ([(0.0, 0.0), (0.03, 0.04)], [0.0, 0.8], "hold 93 to nearly 100% of it, not 94%,"),
-        ([(0.0, 0.06), (0.01, 0.08)], [0.84, -0.6], "lie up to 0.8 posterior sd off its mean,"),
+        ([(0.01, 0.29), (0.2, 0.04)], [0.5, 0.6], "are too narrow: they hold 70 to 76% of the posterior, not 94%,"),
+        ([(0.3, 0.0), (0.3, 0.0)], [0.5, 0.6], "are too narrow: they hold 70% of the posterior, not 94%,"),
+        ([(0.0, 0.0), (0.001, 0.0)], [0.0, 0.0], "are too wide: they hold nearly 100% of the posterior, not 94%,"),
+        ([(0.0, 0.0), (0.03, 0.04)], [0.0, 0.8], "hold 93 to nearly 100% of the posterior, not 94%,"),
+        ([(0.0, 0.06), (0.01, 0.08)], [0.84, -0.6], "lie up to 0.8 posterior sd off the posterior mean,"),
     ],
 )
 def test_the_sentence_of_a_marked_difference_says_how_far_off_intervals_are(
@@ -200,8 +200,8 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     posterior = dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior")
     assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior], PASSED) == (
         "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3; for the rest EM's "
-        "estimates with Wald intervals will do. EM's profile interval fits too for the mean of component 3. Slightly off: mean "
-        "of component 2."
+        "estimates with Wald intervals will do. EM's profile interval will do as well for the mean of component 3. "
+        "Slightly off: mean of component 2."
     )
     assert verdict.advice("differ", [slight, quantity("agree")], PASSED) == (
         "Yes, its estimates with Wald intervals. Slightly off: mean of component 2."
