@@ -194,15 +194,16 @@ def compared(
         except EngineFailure as failure:
             reached = reached.with_failure(failure.check)
     with clock.stage("labels"):
-        told_apart, free = label_free.not_compared(NO_COMPONENTS), None
+        told_apart, free_in_advice = label_free.not_compared(NO_COMPONENTS), None
         if isinstance(problem, MixtureProblem):
             told_apart = label_free.compare(problem, fit, posterior, np.random.default_rng(seed))
             free = verdict.label_free(problem.comparison.components, table, told_apart)
             if free is not None and reached.verdict == "differ":
+                free_in_advice = free if verdict.mixes(told_apart) else None
                 more_than_slight = any(q.degree in ("marked", "no interval") for q in table)
                 reached = dataclasses.replace(
                     reached,
-                    summary=verdict.UNLABELLED if more_than_slight else reached.summary,
+                    summary=verdict.UNLABELLED if more_than_slight and free_in_advice is not None else reached.summary,
                     reasons=[*reached.reasons, verdict.of_labels(free, told_apart)],
                 )
     with clock.stage("findings"):
@@ -219,7 +220,7 @@ def compared(
         begun,
         verdict=reached.verdict,
         summary=reached.summary,
-        advice=verdict.advice(reached.verdict, table, reached.checks, free),
+        advice=verdict.advice(reached.verdict, table, reached.checks, free_in_advice),
         reasons=reached.reasons,
         quantities=table,
         checks=reached.checks,

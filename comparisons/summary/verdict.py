@@ -176,6 +176,16 @@ UNLABELLED = (
 )
 
 
+# Share of the draws with components in another order from which on single components have no numbers of their own: as many as
+# lie beyond an interval of theirs.
+MIXED = 0.06
+
+
+def mixes(labels: Labels) -> bool:
+    """Whether no order, and no alignment either, tells the components apart in so many draws that their numbers mix."""
+    return labels.verdict == "not told apart" and (labels.ordering_ecr or 0.0) > MIXED
+
+
 def of_labels(free: list[Quantity], labels: Labels) -> str:
     """What to make of components that no order tells apart in the draws, by what has no labels."""
     inside = sum(each.posterior_low <= each.em <= each.posterior_high for each in labels.distribution)

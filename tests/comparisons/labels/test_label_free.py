@@ -177,6 +177,10 @@ def test_where_no_order_holds_the_components_apart_a_difference_is_judged_by_wha
     assert told.startswith("Part of the difference may be label switching: ")
     assert "EM's distribution function lies in the posterior's 94% interval at 1 of 1 quantiles of the data" in told
     assert verdict.advice("differ", differing, [], free).startswith("Not for single components: ")
+    mixed = replace(found.labels, verdict="not told apart", ordering_ecr=0.2)
+    assert verdict.mixes(mixed)
+    assert not verdict.mixes(replace(mixed, ordering_ecr=0.0108))
+    assert not verdict.mixes(replace(mixed, verdict="not by order"))
     apart = replace(found.labels, verdict="told apart")
     assert verdict.label_free(("B", "A"), differing, apart) is None
     agreeing = [replace(q, verdict="agree") for q in found.quantities]
