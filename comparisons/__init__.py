@@ -176,6 +176,8 @@ def compare(
     if own_pair.is_pair(data):
         options = {"n_components": n_components, "columns": columns, "labels": labels, "counts": counts, "prior": prior}
         others = {
+            "weights": None if isinstance(weights, str) and weights == "free" else weights,
+            "covariance": None if covariance == "full" else covariance,
             "formula": formula,
             "components": components,
             "unit": unit,

@@ -143,7 +143,7 @@ def declared(
         description=" ".join([f"{rows.n} rows of {taken.source}.", *taken.notes]),
         unit=one,
         units=units,
-        data=_Given(rows),
+        data=Given(rows),
         components=tuple(names),
         weights=weights,
         covariance=covariance,
@@ -186,7 +186,7 @@ def _told(comparison: Comparison, taken: table_columns.Chosen) -> dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Given:
+class Given:
     """Rows that are there already, where a comparison of the catalogue makes them from a data set."""
 
     rows: Any

@@ -201,9 +201,10 @@ def compared(
             if free is not None and reached.verdict == "differ":
                 free_in_advice = free if verdict.mixes(told_apart) else None
                 more_than_slight = any(q.degree in ("marked", "no interval") for q in table)
+                mixed = more_than_slight and free_in_advice is not None
                 reached = dataclasses.replace(
                     reached,
-                    summary=verdict.UNLABELLED if more_than_slight and free_in_advice is not None else reached.summary,
+                    summary=verdict.unlabelled(reached.checks) if mixed else reached.summary,
                     reasons=[*reached.reasons, verdict.of_labels(free, told_apart)],
                 )
     with clock.stage("findings"):

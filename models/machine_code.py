@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 DONE, EXCEPTION, GRADIENT_NOT_FINITE, DENSITY_NOT_FINITE = 0, 1, 3, 4
 # Numbers of ``arguments`` to an array: its address and the lengths of its axes.
 ROW = 8
+# Whatever a graph raises is its own affair, and numba knows no other kind of error.
 EVALUATE = """
 def evaluate(size, x, gradient, log_density, arguments):
     table = carray(arguments, ({length},), int64)

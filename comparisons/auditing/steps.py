@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,15 +70,7 @@ class Expected:
     ) -> Values:
         """Where that is largest, with some parameters ``held`` as they were."""
         space = self.problem.space
-        objective = Objective(
-            space,
-            self.problem.units,
-            self.problem.names,
-            False,
-            self.by(found, prior=prior, jacobian=jacobian),
-            None,
-            None,
-        )
+        objective = _objective(self.problem, self.by(found, prior=prior, jacobian=jacobian))
         x = space.off_bounds(space.of(start), INSIDE)
         kept = np.concatenate([np.full(block.free, block.name not in held) for block in space.blocks])
         of = objective.of(x, np.flatnonzero(kept))
@@ -113,7 +105,7 @@ class Expected:
         x = space.of(at)
         inside = np.flatnonzero(space.inside(x))
         x = space.off_bounds(x)
-        heights = Objective(space, self.problem.units, self.problem.names, False, of, None, None).of(x, inside)
+        heights = _objective(self.problem, of).of(x, inside)
         where = x[inside][:, None]
         steps = right_steps(heights, where, np.ones(1), SOUGHT_FROM * self.problem.units[inside, None], STEP)
         _, first, second = expanded(heights, where, steps)
@@ -121,6 +113,11 @@ class Expected:
         slopes[inside] = first[:, 0] / steps[:, 0]
         curved[inside] = np.abs(np.diagonal(second[..., 0])) / steps[:, 0] ** 2
         return slopes, curved
+
+
+def _objective(problem: PairProblem, of: Callable[[Values], float]) -> Objective:
+    """A function of the parameters, which no step of EM's maximises."""
+    return replace(problem.objective(prior=False), height=of, step=None, stop=None)
 
 
 # Far from the data functions under- and overflow, and a slip may be no number.
@@ -284,7 +281,7 @@ def _e_step(expected: Expected, before: Values) -> _EStep:
 
 def _gradient(problem: PairProblem, of: Callable[[Values], float], at: Values) -> Floats:
     """By the coordinates, in steps of their own unit."""
-    objective = Objective(problem.space, problem.units, problem.names, False, of, None, None)
+    objective = _objective(problem, of)
     x = problem.space.off_bounds(problem.space.of(at))
     steps = 1e-3 * problem.units[:, None]
     return np.asarray(expanded(objective.of(x), x[:, None], steps)[1][:, 0] / steps[:, 0])
@@ -349,10 +346,7 @@ def _end(problem: PairProblem, seed: int, looked: list[str]) -> Iterator[Finding
         told = "EM started here ends at a saddle: components that are equal stay equal"
         yield Finding("start", "", float("nan"), told, "a start at which all components are equal")
     elif problem.pair.stop is not None:
-        further = run(
-            Objective(problem.space, problem.units, problem.names, False, objective.height, objective.step, None),
-            reached,
-        )
+        further = run(replace(objective, stop=None), reached)
         nats = further.trace[-1] - further.trace[0]
         if nats > LEFT_NATS or judged.decrement > LEFT_ERRORS:
             told = (

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from comparisons import DEFAULT_SEED
-from comparisons.command import archiving, own_data
+from comparisons.command import archiving, own_data, own_pairs
 from comparisons.command.endings import CRASHED, INCONCLUSIVE, INTERRUPTED, WRONG, Commands
 from comparisons.command.own_data import RESULTS
+from comparisons.command.own_pairs import SEED
 
 if TYPE_CHECKING:
     from comparisons.command.processes import Outcome
@@ -29,9 +30,6 @@ PDF = click.option(
     "--pdf", is_flag=True, callback=lambda context, parameter, asked: _typst_for(context, asked),
     help="Write paper/paper.pdf too: methods, results, table, figures and references.",
 )  # fmt: skip
-SEED = click.option(
-    "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Of all random numbers."
-)
 
 
 def _typst_for(context: click.Context, asked: bool) -> bool:
@@ -97,7 +95,7 @@ def _known(context: click.Context, parameter: click.Parameter, names: Sequence[s
     for name in names:
         if (
             name.endswith(".toml")
-            or own_data.is_pair(name)
+            or own_pairs.is_pair(name)
             or own_data.is_stored(name, context.params.get("out") or Path(RESULTS))
         ):
             continue
@@ -165,14 +163,14 @@ def run(
     except OSError as error:
         raise click.UsageError(f"--out {out} cannot be made: {error.strerror}") from error
     settings = {"seed": seed, "draws": draws, "chains": chains}
-    own_pairs = own_data.pairs(context, names, out, settings, fresh=fresh)
+    pairs = own_pairs.pairs(context, names, out, settings, fresh=fresh)
     chosen = [name for name in names if name in catalogue.names()]
-    chosen = chosen or ([] if asked or own_pairs else list(catalogue.names()))
+    chosen = chosen or ([] if asked or pairs else list(catalogue.names()))
     tasks = [
         processes.Task(name, out, seed, draws, chains, fresh, structure)
         for name, structure in zip(chosen, _structures(chosen), strict=True)
     ]
-    tasks += [*own_pairs, *own_data.tasks(asked, out, settings, fresh=fresh)]
+    tasks += [*pairs, *own_data.tasks(asked, out, settings, fresh=fresh)]
     numbers = own_data.compare_numbers(asked, out, seed, fresh=fresh)
     try:
         with progress.shown(len(tasks)) as show:
@@ -270,27 +268,6 @@ def components(
         click.echo(record.encode(found), nl=False)
     else:
         terminal.print_components(found)
-
-
-@main.command(short_help="Is each step of your own EM right?")
-@click.argument("place", metavar="FILE.py:PAIR")
-@SEED
-def audit(place: str, seed: int) -> None:
-    """Try each step of the EM of a comparisons.Pair: E-step, M-step, objective, prior, start and rule to stop.
-
-    Each is held against the complete-data log density of its PyMC program. Exit status: 0 nothing found; 1 something found;
-    2 wrong use.
-    """
-    import comparisons
-
-    if not own_data.is_pair(place):
-        raise click.UsageError(f"{place} is no place of a pair; tell it as FILE.py:NAME")
-    try:
-        found = comparisons.audit(place, seed=seed)
-    except (ValueError, TypeError) as error:
-        raise click.UsageError(str(error)) from error
-    click.echo(str(found))
-    sys.exit(0 if found.sound else WRONG)
 
 
 @main.command("report", short_help="Write reports again, from result files alone.")
@@ -414,6 +391,7 @@ def study(
     sys.exit(CRASHED if ended.crashed else 0)
 
 
+main.add_command(own_pairs.audit)
 main.add_command(own_data.write_toml)
 main.add_command(own_data.list_families)
 main.add_command(archiving.bundle)

@@ -12,8 +12,6 @@ from typing import Any, NoReturn
 
 import click
 
-from comparisons.command import own_data
-
 WRONG, WRONG_USE, INCONCLUSIVE, CRASHED = 1, 2, 3, 4
 # Of verify and diff.
 DIFFERENT = 1
@@ -32,7 +30,7 @@ class Commands(click.Group):
             status = WRONG_USE
             # Where nothing can be told the status still is what it is.
             with suppress(OSError):
-                own_data.pointed(error).show()
+                pointed(error).show()
         except (KeyboardInterrupt, click.Abort):
             status = _ended(INTERRUPTED, "Interrupted.")
         except OSError as error:
@@ -85,3 +83,28 @@ def _ended(status: int, why: str) -> int:
     with suppress(OSError):
         click.echo(why, err=True)
     return status
+
+
+@contextmanager
+def refused(context: click.Context) -> Iterator[None]:
+    """Tell what own data are refused for as wrong use."""
+    try:
+        yield
+    except (ValueError, TypeError, ModuleNotFoundError) as error:
+        raise click.UsageError(str(error), context) from error
+
+
+def pointed(error: click.UsageError) -> click.UsageError:
+    """Say where an option stands that `comparisons.compare` has and the command line has not, or not under that name."""
+    if not isinstance(error, click.NoSuchOption):
+        return error
+    from comparisons.own import ON_COMMAND_LINE
+    from comparisons.toml_files import keys
+
+    key = error.option_name.lstrip("-").replace("-", "_")
+    if key in ON_COMMAND_LINE:
+        return click.NoSuchOption(error.option_name, possibilities=[f"--{ON_COMMAND_LINE[key]}"], ctx=error.ctx)
+    if key in keys():
+        file = f"{key} stands in a file: comparisons init FILE.toml --data DATA writes one with comments."
+        return click.NoSuchOption(error.option_name, f"{error.message} {file}", ctx=error.ctx)
+    return error

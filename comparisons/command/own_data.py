@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from comparisons.command import own_pairs
+from comparisons.command.endings import refused
 
 if TYPE_CHECKING:
     from comparisons.command.processes import Task
@@ -109,54 +112,6 @@ class Asked:
         return self.own.comparison.name
 
 
-@contextmanager
-def refused(context: click.Context) -> Iterator[None]:
-    """Tell what own data are refused for as wrong use."""
-    try:
-        yield
-    except (ValueError, TypeError, ModuleNotFoundError) as error:
-        raise click.UsageError(str(error), context) from error
-
-
-def pointed(error: click.UsageError) -> click.UsageError:
-    """Say where an option stands that `comparisons.compare` has and the command line has not, or not under that name."""
-    if not isinstance(error, click.NoSuchOption):
-        return error
-    from comparisons.own import ON_COMMAND_LINE
-    from comparisons.toml_files import keys
-
-    key = error.option_name.lstrip("-").replace("-", "_")
-    if key in ON_COMMAND_LINE:
-        return click.NoSuchOption(error.option_name, possibilities=[f"--{ON_COMMAND_LINE[key]}"], ctx=error.ctx)
-    if key in keys():
-        file = f"{key} stands in a file: comparisons init FILE.toml --data DATA writes one with comments."
-        return click.NoSuchOption(error.option_name, f"{error.message} {file}", ctx=error.ctx)
-    return error
-
-
-def is_pair(name: str) -> bool:
-    """Whether a name is the place of a `comparisons.Pair`."""
-    return ".py:" in name
-
-
-def pairs(
-    context: click.Context, names: Sequence[str], out: Path, settings: Mapping[str, Any], *, fresh: bool
-) -> list[Task]:
-    """The pairs among the names, read and checked, each as what there is to run."""
-    from comparisons.command.processes import Task
-
-    found = []
-    for name in filter(is_pair, names):
-        from comparisons.pairs import own
-
-        with refused(context):
-            asked = own.declared(name)
-        found.append(
-            Task(asked.comparison.name, out, **settings, fresh=fresh, own={"data": name}, command=asked.command)
-        )
-    return found
-
-
 def is_stored(name: str, out: Path | None) -> bool:
     """Whether there is a result of this name, of the catalogue or not."""
     from comparisons.results.files import directory_name
@@ -175,7 +130,7 @@ def asked(context: click.Context, names: Sequence[str], own: Mapping[str, Any], 
     from comparisons import catalogue
 
     given = _given(own)
-    mine = [name for name in names if name not in catalogue.names() and not is_pair(name)]
+    mine = [name for name in names if name not in catalogue.names() and not own_pairs.is_pair(name)]
     if "data" in given:
         if names:
             raise click.UsageError(f"--data and {names[0]} are two things to do; ask for one at a time", context)

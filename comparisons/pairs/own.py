@@ -11,7 +11,7 @@ from typing import Any
 from comparisons import catalogue
 from comparisons.datasets import Dataset
 from comparisons.families import from_file
-from comparisons.own import code_of
+from comparisons.own import Given, code_of
 from comparisons.pair import FUNCTIONS, Pair, PairDeclaration
 from comparisons.pairs.making import problem_of
 from comparisons.pairs.problem import PairProblem
@@ -27,16 +27,6 @@ class OwnPair:
     told: dict[str, Any]
     command: str
     problem: PairProblem
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Given:
-    """Data that are there already."""
-
-    data: Any
-
-    def __call__(self, dataset: Dataset) -> Any:
-        return self.data
 
 
 def is_pair(told: Any) -> bool:

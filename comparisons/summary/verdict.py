@@ -170,10 +170,11 @@ def label_free(components: Sequence[str], quantities: list[Quantity], labels: La
     return free if labels.verdict in ("not by order", "not told apart") and differing else None
 
 
-# The sentence of a verdict where a component's number differs that no order holds apart from the others.
-UNLABELLED = (
-    "Report the posterior, but of no single component: they cannot be told apart in every draw, so their numbers mix."
-)
+def unlabelled(checks: list[Check]) -> str:
+    """The sentence of a verdict where a component's number differs that no order holds apart from the others."""
+    unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
+    why = f"and {UNIDENTIFIED}" if unidentified else "so their numbers mix"
+    return f"Report the posterior, but of no single component: they cannot be told apart in every draw, {why}."
 
 
 # Share of the draws with components in another order from which on single components have no numbers of their own: as many as

@@ -379,6 +379,8 @@ def test_a_pair_in_a_file_is_known_by_its_place(tmp_path: Path, monkeypatch: pyt
         comparisons.compare("mine.py:counts", columns="y")
     with pytest.raises(ValueError, match="formula is for mixtures of a family"):
         comparisons.compare("mine.py:counts", formula="y")
+    with pytest.raises(ValueError, match="weights is for mixtures of a family"):
+        comparisons.compare("mine.py:counts", weights="equal")
     with pytest.raises(ValueError, match="the pair has no data"):
         own.declared(linkage.LINKAGE)
     with pytest.raises(ValueError, match="which is a comparison of the catalogue"):

@@ -7,12 +7,15 @@ import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from comparisons import quantities
 from comparisons.families import FAMILIES
+from comparisons.families.mixtures import permuted
 from comparisons.report import error_rates
 from comparisons.results import provenance
 from comparisons.study import calibration, campaign, faults, ranks, rates, replicate, settings, summary
@@ -250,6 +253,28 @@ def test_intervals_that_hold_the_truth_are_counted_by_degree() -> None:
     assert (agree.degree, agree.em.count, agree.em.of) == ("agree", 1, 1)
     assert (marked.degree, marked.em.count, marked.em.of, marked.posterior.of) == ("marked", 1, 2, 1)
     assert (none.degree, none.em.of, none.posterior.count, none.posterior.of) == ("no interval", 0, 0, 1)
+
+
+@pytest.mark.parametrize("name", ["coins-free", "normals-plane", "classes-free", "regressions-free"])
+def test_whether_intervals_hold_the_truth_does_not_depend_on_the_order_it_is_told_in(name: str) -> None:
+    simulated = simulate(settings.SETTINGS[name], 5)
+    problem = simulated.problem
+    told = quantities.of_parameters(problem, problem.in_order(simulated.truth))
+
+    def narrow(name: str, value: float) -> Any:
+        around = SimpleNamespace(hdi_low=value - 1e-9, hdi_high=value + 1e-9)
+        return SimpleNamespace(
+            name=name, degree="", verdict="agree", em_low=value - 1e-9, em_high=value + 1e-9, posterior=around
+        )
+
+    found: Any = SimpleNamespace(problem=problem, quantities=[narrow(*each) for each in told.items()])
+    backwards = np.arange(len(problem.comparison.components))[::-1]
+    turned = problem.family.of_arrays(permuted(problem.arrays(simulated.truth), backwards))
+    assert quantities.of_parameters(problem, turned) != told
+    for truth in (simulated.truth, turned):
+        entries = replicate._intervals(found, truth).split(";")
+        assert len(entries) == len(told)
+        assert {entry.split(":", 3)[:3] == ["agree", "1", "1"] for entry in entries} == {True}
 
 
 def test_only_the_sampler_is_detected_by_no_conclusion() -> None:
