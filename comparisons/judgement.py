@@ -162,7 +162,7 @@ def _judged(
         maximum = models.find_map(log_posterior, seed=seed)
     with clock.stage("sampling"):
         groups = problem.exchangeable(log_posterior.model)
-        drawn = nuts.sampled(problem, log_posterior, draws, chains, seed)
+        drawn = nuts.sampled(problem, log_posterior, map_fit, draws, chains, seed)
         all_finite(drawn.tree)
     with clock.stage("second route"):
         # From EM's own modes, before any draw of the sampler is looked at.
@@ -183,7 +183,13 @@ def _judged(
         judged = curvature_of(problem, None, fit)
         all_numbers("comparison", "The table of draws", values)
         converged = sampler_converged(
-            drawn.summary, drawn.tree, drawn.label_free, drawn.reruns, sum(m.regular for m in map_fit.modes), posterior
+            drawn.summary,
+            drawn.tree,
+            drawn.label_free,
+            drawn.reruns,
+            sum(m.regular for m in map_fit.modes),
+            posterior,
+            drawn.apart,
         )
         before = prior_spreads(problem, groups, random)
         met = converged.outcome == "pass"
@@ -214,7 +220,7 @@ def _judged(
             agreeing = posterior_agrees(route, exact, met, drawn.summary, values, thresholds)
     if agreeing.outcome == "fail":
         with clock.stage("sampling"):
-            others = nuts.sampled(problem, log_posterior, draws, chains, seed + CONFIRMING_SEED)
+            others = nuts.sampled(problem, log_posterior, map_fit, draws, chains, seed + CONFIRMING_SEED)
             all_finite(others.tree)
         of_others = quantities.of_draws(problem, nuts.canonical(problem, others.tree, groups))
         agreeing = confirmed(agreeing, posterior_agrees(route, exact, met, others.summary, of_others, thresholds))

@@ -226,10 +226,10 @@ def compared(
         quantities=table,
         checks=reached.checks,
         sampler=Sampler(
-            SAMPLER,
+            drawn.sampler,
             chains,
             posterior.sizes["draw"],
-            TUNE,
+            drawn.tune,
             drawn.target_accept,
             drawn.divergences,
             drawn.reruns,

@@ -157,7 +157,9 @@ def _searched(problem: Problem, known: Fit, again: Sequence[Fit], prior: Prior |
     if not own_best:
         candidates.append(problem.fit(prior, start=own))
     kept = max(candidates, key=rank)
-    found_again = not any(better(rank(fit), rank(second)) for fit in counted)
+    # Where all starts of a search collapse the likelihood has no maximum, and a lower mode that is regular is no better find.
+    other = rank(second)
+    found_again = not any(better(rank(fit), other) and rank(fit)[1] > other[1] + SAME_MAXIMUM for fit in counted)
     return Searched(kept, rank(kept)[1] - first[1], len(counted), own_best, found_again, by_chance)
 
 
@@ -219,9 +221,14 @@ def verdict(posterior: Searched, likelihood: Searched, started: int, best_draw: 
     gain = max(posterior.gain, likelihood.gain, key=abs)
     if gain:
         restarts = max(posterior.restarts, likelihood.restarts)
+        too = (
+            "the search with other starts finds it too"
+            if gain > 0
+            else "where a component collapses the likelihood has no maximum"
+        )
         text = (
             f"{restarts} of {started} restarts from posterior draws reached a mode "
-            f"{_higher(gain)}; the search with other starts finds it too, and it is the one reported. {told}"
+            f"{_higher(gain)}; {too}, and it is the one reported. {told}"
             if restarts
             else f"The search with other starts reached a mode {_higher(gain)}, and it is the one reported. {told}"
         )

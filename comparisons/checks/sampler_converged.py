@@ -50,8 +50,12 @@ def sampler_converged(
     reruns: int,
     regular_modes: int,
     posterior: xr.Dataset,
+    apart: float | None = None,
 ) -> Check:
-    """Chains have mixed, on canonical draws and on quantities free of labels, and no draw is a copy of another."""
+    """Chains have mixed, on canonical draws and on quantities free of labels, and no draw is a copy of another.
+
+    ``apart``: the largest R-hat of chains of NUTS that stayed in different modes, if these chains jump.
+    """
     title = CONVERGED
     draws = tree["posterior"].to_dataset()
     statistics = tree["sample_stats"].to_dataset()
@@ -117,14 +121,21 @@ def sampler_converged(
             "sampler",
             remedy,
         )
+    jumping = ""
+    if apart is not None:
+        jumping = (
+            f"Chains of NUTS stayed in different modes (largest R-hat {apart:.3f}). Chains that also jump between the modes "
+            f"that EM knows met; {statistics['jumped'].values.mean():.0%} of their jumps were taken. "
+        )
     return Check(
         "sampler-converged",
         title,
         "pass",
         r_hat,
         R_HAT,
-        f"{chains} chains of {kept} draws{again}: largest R-hat {r_hat:.4f} ({in_prose(worst)}), smallest effective sample size "
-        f"{ess:.0f}, no divergences, E-BFMI {bfmi:.2f}, no draw twice; on canonical draws and the log density.",
+        f"{jumping}{chains} chains of {kept} draws{again}: largest R-hat {r_hat:.4f} ({in_prose(worst)}), "
+        f"smallest effective sample size {ess:.0f}, no divergences, "
+        f"E-BFMI {bfmi:.2f}, no draw twice; on canonical draws and the log density.",
     )
 
 

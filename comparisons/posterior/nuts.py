@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from comparisons import quantities
 from comparisons.capabilities import Parameters
 from comparisons.draws_by_name import QUANTITIES, draws_of
 from comparisons.engine_failures import failing
-from comparisons.problem import Problem, em_densities
+from comparisons.posterior import jumps
+from comparisons.posterior.natural_scale import by_name
+from comparisons.problem import Fit, Problem, em_densities
 from models import LogPosterior
 from models.inputs import Floats, Integers
 
@@ -83,7 +85,7 @@ def sample(
             progress_bar=False,
             save_warmup=False,
         )
-    return _by_name(density, tree)
+    return by_name(density, tree["posterior"][POINT].transpose("chain", "draw", ...).values, tree["sample_stats"])
 
 
 def _callbacks(density: LogPosterior) -> Any:
@@ -111,28 +113,12 @@ def _callbacks(density: LogPosterior) -> Any:
     )
 
 
-def _by_name(density: LogPosterior, tree: xr.DataTree) -> xr.DataTree:
-    """The same draws by the names of the model's variables, on the natural scale."""
-    import xarray as xr
-
-    points = np.asarray(tree["posterior"][POINT].transpose("chain", "draw", ...))
-    chains = points.shape[:2]
-    model, variables = density.model, {}
-    for name, values in density.naturals(points.reshape(-1, density.size)).items():
-        dims = model.named_vars_to_dims.get(name) or [f"{name}_dim_{j}" for j in range(values.ndim - 1)]
-        variables[name] = (("chain", "draw", *dims), values.reshape(*chains, *values.shape[1:]))
-    used = {dim for dims, _ in variables.values() for dim in dims}
-    coordinates: dict[str, Any] = {
-        dim: list(names) for dim, names in model.coords.items() if dim in used and names is not None
-    }
-    coordinates |= {dim: np.arange(length) for dim, length in zip(("chain", "draw"), chains, strict=True)}
-    posterior = xr.Dataset(variables, coords=coordinates)
-    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": tree["sample_stats"].to_dataset()})
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """Draws that are enough, or all that were tried, with ArviZ's summary of every quantity on canonical draws."""
+    """Draws that are enough, or all that were tried, with ArviZ's summary of every quantity on canonical draws.
+
+    ``apart``: the largest R-hat of chains of NUTS that stayed in different modes, where chains that jump came in their place.
+    """
 
     tree: xr.DataTree
     summary: Any
@@ -140,15 +126,28 @@ class Drawn:
     target_accept: float
     reruns: int
     divergences: int
+    apart: float | None = None
+
+    @property
+    def sampler(self) -> str:
+        """What drew them."""
+        return SAMPLER if self.apart is None else jumps.SAMPLER
+
+    @property
+    def tune(self) -> int:
+        """Warm-up draws of each chain, not kept."""
+        return TUNE if self.apart is None else jumps.TUNE
 
 
-def sampled(problem: Problem, density: LogPosterior, draws: int, chains: int, seed: int) -> Drawn:
+def sampled(problem: Problem, density: LogPosterior, map_fit: Fit, draws: int, chains: int, seed: int) -> Drawn:
     """Sample, and again from other starts where a chain stays low, stricter where transitions diverge, or longer.
 
-    A chain that stays low is seldom in another mode: one of its components was left without rows while it warmed up.
+    A chain that stays low is seldom in another mode: one of its components was left without rows while it warmed up. Where EM
+    knows several modes of the posterior and the chains have not met, chains that jump between them take their place.
     """
     targets, factors, seeds = list(STRICTER), list(MORE_DRAWS), [seed + j for j in range(1, OTHER_STARTS + 1)]
     target, factor, reruns = TARGET_ACCEPT, 1, 0
+    jumped = False
     while True:
         tree = sample(problem, density, draws * factor, chains, seed, target)
         drawn = described(problem, density, tree, target, reruns)
@@ -157,10 +156,34 @@ def sampled(problem: Problem, density: LogPosterior, draws: int, chains: int, se
         elif drawn.divergences and targets:
             target = targets.pop(0)
         elif not _enough(drawn.summary) and factors:
+            if not jumped:
+                jumped = True
+                with_jumps = _jumping(problem, density, map_fit, draws, seed, drawn)
+                if with_jumps is not None:
+                    return with_jumps
             factor = factors.pop(0)
         else:
             return drawn
         reruns += 1
+
+
+def _jumping(
+    problem: Problem, density: LogPosterior, map_fit: Fit, draws: int, seed: int, apart: Drawn
+) -> Drawn | None:
+    """Chains that jump between EM's modes, begun where these ended; None where there is nowhere to jump or they do not meet."""
+    r_hat = float(apart.summary["r_hat"].max(skipna=False))
+    # Chains that have met want more draws, and those without an R-hat are broken.
+    proposal = jumps.proposal_of(problem, density, map_fit) if r_hat > R_HAT else None
+    if proposal is None:
+        return None
+    last = apart.tree["posterior"].to_dataset().isel(draw=-1)
+    starts = np.stack([density.unconstrained({n: last[n].values[c] for n in density.names}) for c in last["chain"]])
+    for factor in (1, *MORE_DRAWS):
+        tree = jumps.sample(problem, density, draws * factor, len(starts), seed, (proposal, starts))
+        drawn = described(problem, density, tree, jumps.TARGET_ACCEPT, apart.reruns)
+        if _enough(drawn.summary):
+            return replace(drawn, apart=r_hat)
+    return None
 
 
 def _enough(summary: Any) -> bool:
@@ -216,8 +239,8 @@ def stored(problem: Problem, posterior: xr.Dataset, tree: xr.DataTree) -> xr.Dat
     if further:
         kept[QUANTITIES] = (("chain", "draw", "quantity"), np.stack(list(further.values()), axis=-1))
         kept = kept.assign_coords(quantity=list(further))
-    told = ["logp", "energy", "diverging", "max_energy_error", "n_steps", "step_size"]
-    statistics = tree["sample_stats"].to_dataset()[told]
+    statistics = tree["sample_stats"].to_dataset()
+    statistics = statistics[[name for name in jumps.STATISTICS if name in statistics]]
     return xr.DataTree.from_dict({"posterior": kept, "sample_stats": statistics})
 
 

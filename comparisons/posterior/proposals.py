@@ -54,11 +54,11 @@ class Proposal:
         """``(n,)`` log density at the points ``(n, f)``."""
         f, nu = x.shape[1], DEGREES_OF_FREEDOM
         constant = gammaln((nu + f) / 2) - gammaln(nu / 2) - 0.5 * f * np.log(nu * np.pi)
-        parts = np.empty((len(self.chances), len(x)))
-        for j, (chance, centre, root) in enumerate(zip(self.chances, self.centres, self.roots, strict=True)):
-            distance = (np.linalg.solve(root, (x - centre).T) ** 2).sum(axis=0)
-            determinant = np.log(np.diag(root)).sum()
-            parts[j] = np.log(chance) + constant - determinant - 0.5 * (nu + f) * np.log1p(distance / nu)
+        apart = np.linalg.solve(self.roots, (x - self.centres[:, None]).swapaxes(1, 2))
+        distances = (apart**2).sum(axis=1)
+        determinants = np.log(np.diagonal(self.roots, axis1=1, axis2=2)).sum(axis=1)
+        heights = np.log(self.chances) + constant - determinants
+        parts = heights[:, None] - 0.5 * (nu + f) * np.log1p(distances / nu)
         return np.asarray(logsumexp(parts, axis=0))
 
 
@@ -92,7 +92,7 @@ def _falling(z: Floats, target: Unconstrained, reach: Floats, unit: Floats) -> t
 
 
 def _scale(target: Unconstrained, peak: Floats) -> Floats:
-    """Cholesky root of the inverse negative Hessian, by central differences; flat directions get a wide but finite scale."""
+    """Cholesky root of the inverse negative Hessian, by central differences."""
     f = len(peak)
     step = np.minimum(1e-3, 0.1 * reach_of(target, peak))
     moves = np.diag(step)
@@ -102,7 +102,12 @@ def _scale(target: Unconstrained, peak: Floats) -> Floats:
     both, neither, one, other = target(np.concatenate(corners)).reshape(4, len(a))
     hessian = np.empty((f, f))
     hessian[a, b] = hessian[b, a] = (both + neither - one - other) / (4 * step[a] * step[b])
-    values, vectors = np.linalg.eigh(-hessian)
+    return root_of(-hessian)
+
+
+def root_of(precision: Floats) -> Floats:
+    """Cholesky root ``(f, f)`` of the inverse of a precision; flat directions get a wide but finite scale."""
+    values, vectors = np.linalg.eigh(precision)
     # A logit spread by 2.5 covers nearly all of a probability; nothing in these priors is wider.
     spread = 1 / np.sqrt(np.maximum(values, 1 / 2.5**2))
     # Of a spike beside flat directions the product has no Cholesky factor by rounding; the triangle of its root is one.

@@ -12,7 +12,7 @@ from unittest.mock import patch
 import numpy as np
 
 import models.mixtures
-from comparisons import families, quantities
+from comparisons import quantities
 from comparisons.families.mixtures import MixtureProblem
 from comparisons.posterior import nuts
 from comparisons.study import settings
@@ -24,16 +24,11 @@ from models import GaussianPrior
 WRONG_SHRINKAGE = 1.0
 
 
-def _distinct(change: Callable[[Any], Any]) -> list[Any]:
-    """Rows counted otherwise than they are, before either engine sees them."""
-
-    def broken(sound: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        return lambda self: change(sound(self))
-
-    return [
-        patch.object(kind, "distinct", broken(kind.distinct))
-        for kind in {family.data for family in families.FAMILIES.values()}
-    ]
+def _distinct(problem: MixtureProblem, change: Callable[[Any], Any]) -> list[Any]:
+    """Rows counted otherwise than they are, before either engine sees them; those of this family alone."""
+    kind = problem.family.data
+    sound = kind.distinct
+    return [patch.object(kind, "distinct", lambda self: change(sound(self)))]
 
 
 def merges_rows(problem: MixtureProblem, plant: Any) -> list[Any]:
@@ -47,12 +42,12 @@ def merges_rows(problem: MixtureProblem, plant: Any) -> list[Any]:
         counts = np.bincount(place.ravel(), weights=rows.counts).astype(np.int64)
         return with_rows(rows, problem.family.columns(rows)[first], counts, rows.labels[first])
 
-    return _distinct(merged)
+    return _distinct(problem, merged)
 
 
 def drops_counts(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Every distinct row counts once."""
-    return _distinct(lambda rows: with_rows(rows, counts=np.ones_like(rows.counts)))
+    return _distinct(problem, lambda rows: with_rows(rows, counts=np.ones_like(rows.counts)))
 
 
 def sorts_columns_apart(problem: MixtureProblem, plant: Any) -> list[Any]:
@@ -61,7 +56,7 @@ def sorts_columns_apart(problem: MixtureProblem, plant: Any) -> list[Any]:
     def sorted_apart(rows: Any) -> Any:
         return with_rows(rows, np.sort(problem.family.columns(rows), axis=0))
 
-    return _distinct(sorted_apart)
+    return _distinct(problem, sorted_apart)
 
 
 def wrong_shrinkage(problem: MixtureProblem, plant: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 import models
 from comparisons.checks.best_mode import objective
 from comparisons.families.mixtures import MixtureProblem, exchangeable
-from comparisons.posterior import nuts
+from comparisons.posterior import jumps, nuts
 from comparisons.problem import em_densities
 from comparisons.study.broken_em import neighbour
 from models import LogPosterior
@@ -26,9 +26,12 @@ CUT = 0.05
 
 
 def _sampled(change: Callable[..., Any]) -> list[Any]:
-    """`nuts.sample` replaced; ``change(sound, problem, density, draws, chains, seed, target_accept)``."""
-    sound = nuts.sample
-    return [patch.object(nuts, "sample", lambda *arguments: change(sound, *arguments))]
+    """What samples replaced; ``change(sound, problem, density, draws, chains, seed, how)``, be it NUTS or chains that jump."""
+
+    def broken(sound: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments: change(sound, *arguments)
+
+    return [patch.object(module, "sample", broken(module.sample)) for module in (nuts, jumps)]
 
 
 def _with(tree: xr.DataTree, change: Callable[[str, Floats], Floats]) -> xr.DataTree:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from traceback import format_exception_only
 from typing import TYPE_CHECKING, Any, Literal
 
 from comparisons import families
@@ -215,8 +216,8 @@ def _results(client: Client, study: Study, tasks: Sequence[Task]) -> Iterator[tu
         if future.status == "finished":
             yield task, future.result(), ""
         else:
-            error = future.exception()
-            yield task, None, f"{type(error).__name__}: {error}"
+            # Not every error says what it says after its way through another process.
+            yield task, None, format_exception_only(future.exception())[-1].strip()
         future.release()
 
 

@@ -253,10 +253,10 @@ def test_where_a_chain_stays_low_others_are_started_once(
 
     monkeypatch.setattr(nuts, "sample", sample)
     stays = 2
-    assert sampled(COINS, density, 500, 4, 7).reruns == 1
+    assert sampled(COINS, density, COINS.fit(COINS.prior), 500, 4, 7).reruns == 1
     assert seeds == [7, 8]
     seeds, stays = [], 9
-    drawn = sampled(COINS, density, 500, 4, 7)
+    drawn = sampled(COINS, density, COINS.fit(COINS.prior), 500, 4, 7)
     assert set(seeds[1:]) == {8}
     assert low_chain(drawn.tree) is not None
 

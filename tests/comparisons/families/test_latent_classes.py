@@ -188,7 +188,7 @@ def test_the_posterior_of_role_conflict_has_the_moments_of_another_sampler() -> 
     asked = problem("role-conflict")
     asked = asked.ordered_by(asked.fit(None).parameters)
     density = LogPosterior(asked.model())
-    drawn = nuts.sampled(asked, density, 1000, 4, 0)
+    drawn = nuts.sampled(asked, density, asked.fit(asked.prior), 1000, 4, 0)
     posterior = nuts.canonical(asked, drawn.tree, asked.exchangeable(density.model))
     for name, values in quantities.of_draws(asked, posterior).items():
         if name in MOMENTS:
