@@ -24,7 +24,7 @@ from comparisons.labels import label_free
 from comparisons.model_fit import model_checks
 from comparisons.pair import PairDeclaration
 from comparisons.pairs.making import problem_of
-from comparisons.posterior.nuts import SAMPLER, TARGET_ACCEPT, TUNE, nothing_drawn, stored
+from comparisons.posterior.nuts import TARGET_ACCEPT, TUNE, nothing_drawn, stored
 from comparisons.problem import Fit, Problem
 from comparisons.results import provenance, store
 from comparisons.results.files import check_writable, directory_name
@@ -40,7 +40,7 @@ from comparisons.results.result import (
 )
 from comparisons.results.strict_json import number
 from comparisons.sampled import SampledResult
-from comparisons.settings import REUSED, checked_settings
+from comparisons.settings import NUTS, REUSED, checked_settings
 from comparisons.summary import adequacy, curves, profiles, verdict
 from em.ascent.arrival import CHANGE
 from models import LogPosterior
@@ -163,7 +163,7 @@ def compared(
         quantities=judged.quantities,
         checks=judged.checks,
         em=_em_fit(problem, judged.fit, judged.map_fit, judged.withheld),
-        sampler=Sampler(SAMPLER, chains, 0, TUNE, TARGET_ACCEPT, 0, 0),
+        sampler=Sampler(NUTS, chains, 0, TUNE, TARGET_ACCEPT, 0, 0),
         curves=[],
         surface=None,
         model_checks=model_checks.not_made(NOT_JUDGED),

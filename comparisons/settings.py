@@ -6,6 +6,8 @@ from typing import Any
 
 # Where processes are the parallelism, numerical libraries that start a thread for each core only get in each other's way.
 SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# What draws from the posterior, and what does where chains of that stay in different modes.
+NUTS, JUMPS = "NUTS (nutpie)", "HMC with jumps between EM's modes"
 # What a run tells as its stage where a stored result serves.
 REUSED = "stored result, nothing has changed"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from comparisons.paper.markup import Cite, latex, short
 from comparisons.results.result import Result
+from comparisons.settings import JUMPS
 
 type Used = Callable[[Result], bool]
 
@@ -13,6 +14,10 @@ type Used = Callable[[Result], bool]
 def drawn(result: Result) -> bool:
     """Whether there is a posterior sample."""
     return result.sampler.draws > 0
+
+
+def _jumped(result: Result) -> bool:
+    return drawn(result) and result.sampler.name == JUMPS
 
 
 def _diagnosed(result: Result) -> bool:
@@ -77,6 +82,13 @@ METHODS: dict[str, tuple[Used, str]] = {
             "Hoffman, Matthew D. and Gelman, Andrew",
             "The {No-U-Turn} sampler: adaptively setting path lengths in {Hamiltonian} {Monte} {Carlo}",
             "Journal of Machine Learning Research", 2014, 15, "1593--1623",
+        ),
+    ),
+    "tierney1994": (
+        _jumped,
+        _article(
+            "Tierney, Luke", "Markov chains for exploring posterior distributions", "The Annals of Statistics", 1994, 22,
+            "1701--1728",
         ),
     ),
     "abril2023": (

@@ -110,7 +110,7 @@ def _posterior(result: Result) -> Paragraph:
         return ["No posterior sample was drawn."]
     parts: list[Part] = [
         f"The posterior was sampled with PyMC by {sampler.name}",
-        cite(result, "hoffman2014", "abril2023"),
+        cite(result, "hoffman2014", "tierney1994", "abril2023"),
         f" in {sampler.chains} chains of {sampler.draws} draws each, after {sampler.tune} tuning steps with a target "
         f"acceptance of {sampler.target_accept:g}; {_count(sampler.divergences, 'transition')} diverged"
         f"{f', and sampling was repeated {_count(sampler.reruns, "time")} with other settings' if sampler.reruns else ''}.",

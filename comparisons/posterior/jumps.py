@@ -25,7 +25,6 @@ from models.inputs import Floats
 if TYPE_CHECKING:
     import xarray as xr
 
-SAMPLER = "HMC with jumps between EM's modes"
 # Warm-up draws of each chain, in which the step size is found (dual averaging, Hoffman and Gelman 2014, JMLR 15).
 TUNE = 500
 TARGET_ACCEPT = 0.8

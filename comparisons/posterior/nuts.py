@@ -15,6 +15,7 @@ from comparisons.engine_failures import failing
 from comparisons.posterior import jumps
 from comparisons.posterior.natural_scale import by_name
 from comparisons.problem import Fit, Problem, em_densities
+from comparisons.settings import JUMPS, NUTS
 from models import LogPosterior
 from models.inputs import Floats, Integers
 
@@ -29,7 +30,6 @@ APART = 10.0
 DIVERGED = 1000.0
 # Warm-up draws of each chain, not kept.
 TUNE = 1000
-SAMPLER = "NUTS (nutpie)"
 # What the vector of free variables is called on its way through nutpie.
 POINT = "point"
 TARGET_ACCEPT = 0.9
@@ -131,7 +131,7 @@ class Drawn:
     @property
     def sampler(self) -> str:
         """What drew them."""
-        return SAMPLER if self.apart is None else jumps.SAMPLER
+        return NUTS if self.apart is None else JUMPS
 
     @property
     def tune(self) -> int:

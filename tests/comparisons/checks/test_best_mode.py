@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from comparisons import families
 from comparisons.checks import best_mode as modes
 from comparisons.families import mixtures
 from comparisons.families.mixtures import MixtureProblem
+from comparisons.problem import em_densities
 from comparisons.results.result import Check
 from em.search.doubts import MINIMUM_RATIO
 from models import (
@@ -116,6 +118,30 @@ def test_a_better_maximum_of_the_likelihood_that_ems_own_search_misses_fails(mon
     adopted, _, check = best_mode(better, visited)
     assert (check.outcome, check.engine) == ("fail", "em")
     assert adopted.log_likelihood > blind.log_likelihood
+
+
+def test_a_lower_regular_mode_beside_a_search_that_collapses_is_adopted_and_no_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    right, rows = MixtureProblem.fit, CLUMPS.data.y
+    spike = GaussianParameters([44 / 45, 1 / 45], [rows.mean(), rows[0, 0]], [rows.var(), 1e-40])
+    regular = CLUMPS.fit(None)
+    collapsed = replace(regular, parameters=spike, status="collapsed", modes=())
+    assert em_densities(CLUMPS, spike)[0] > regular.log_likelihood + 1
+    monkeypatch.setattr(
+        MixtureProblem,
+        "fit",
+        lambda self, prior, start=None, seed=0, **options: (
+            collapsed if start is None and prior is None else right(self, prior, start, seed, **options)
+        ),
+    )
+    monkeypatch.setattr(mixtures, "MINIMUM_RATIO", 0.0)
+    better, worse = modes_of_clumps()
+    adopted, _, check = best_mode(better, [near(better.parameters), near(worse.parameters)])
+    assert check.outcome == "pass"
+    assert "where a component collapses the likelihood has no maximum" in check.explanation
+    assert adopted.status == "converged"
+    assert adopted.log_likelihood == pytest.approx(regular.log_likelihood, abs=1e-9)
 
 
 def searched_again(problem: MixtureProblem, visited: list[Any]) -> Check:

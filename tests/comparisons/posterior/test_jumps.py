@@ -13,6 +13,7 @@ from comparisons.checks.sampler_converged import sampler_converged
 from comparisons.families.mixtures import MixtureProblem
 from comparisons.posterior import importance, jumps, nuts
 from comparisons.posterior.proposals import Proposal
+from comparisons.settings import JUMPS, NUTS
 from models import LogPosterior
 from models.inputs import Floats
 
@@ -97,12 +98,12 @@ def test_chains_jump_only_where_those_of_nuts_stayed_apart(galaxies: Galaxies, m
 
     arguments = (galaxies.problem, galaxies.density, galaxies.map_fit, DRAWS, CHAINS, 1)
     monkeypatch.setattr(nuts, "sample", lambda *_: drawn.tree)
-    assert nuts.sampled(*arguments).sampler == nuts.SAMPLER
+    assert nuts.sampled(*arguments).sampler == NUTS
     monkeypatch.setattr(nuts, "sample", apart)
     monkeypatch.setattr(jumps, "sample", lambda *_: drawn.tree)
     found = nuts.sampled(*arguments)
     assert asked == [DRAWS]
-    assert (found.sampler, found.tune) == (jumps.SAMPLER, jumps.TUNE)
+    assert (found.sampler, found.tune) == (JUMPS, jumps.TUNE)
     assert found.apart is not None
     assert found.apart > 2
     asked.clear()
