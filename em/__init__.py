@@ -19,6 +19,7 @@ from models.later import at_first_use
 
 if TYPE_CHECKING:
     from em.conformance.check import FamilyFailed, FamilyPassed, check_family
+    from em.derived.derive import derive
     from em.read import read_fit
     from em.rows.bags import distinct_tosses
     from em.uncertainty.profile import profile_interval
@@ -39,6 +40,7 @@ __all__ = [
     "bootstrap",
     "check_family",
     "coin_mixture",
+    "derive",
     "distinct_tosses",
     "exponential_mixture",
     "gamma_mixture",
@@ -63,6 +65,7 @@ __getattr__, __dir__ = at_first_use(
         "Interval": "em.uncertainty.quantities",
         "bootstrap": "em.uncertainty.resampling",
         "check_family": "em.conformance.check",
+        "derive": "em.derived.derive",
         "distinct_tosses": "em.rows.bags",
         "profile_interval": "em.uncertainty.profile",
         "read_fit": "em.read",

@@ -40,6 +40,8 @@ AT_IMPORT = {"models": {"models", "numpy", "scipy"}, "em": {"em", "models", "num
 # Estimators with scikit-learn's habits, which nothing else of `em` imports, so that they may import it at their top. Inside its
 # `comparison` the estimator asks for a verdict: the one arrow upward, which is taken by who calls it.
 ESTIMATORS, UPWARD = "em/sklearn/", {("em/sklearn/estimator.py", "comparisons")}
+# The room whose matter is a PyMC program.
+DERIVED = "em/derived/"
 # Loaded inside a function when numba is needed, so that they may import it, and LLVM's builder with it, at their top.
 COMPILED = {"em/rows/lanes.py", "em/rows/compiled_pass.py"}
 # What em may know of models. In its PyMC side em has no business, so that the two densities are written apart.
@@ -101,9 +103,10 @@ def test_packages_import_only_what_is_below_them(package: str) -> None:
             allowed = AT_IMPORT if at_import else ALLOWED
             place = path.relative_to(ROOT).as_posix()
             compiled = place in COMPILED and top in {"numba", "llvmlite"}
+            derived = place.startswith(DERIVED) and top in {"pymc", "pytensor"} and not at_import
             habits = place.startswith(ESTIMATORS) and top == "sklearn"
             up = (place, name) in UPWARD and not at_import
-            assert compiled or habits or up or top in allowed[package], f"{place}:{line} imports {name}"
+            assert compiled or derived or habits or up or top in allowed[package], f"{place}:{line} imports {name}"
 
 
 def test_em_knows_the_nouns_of_models_and_none_of_its_densities() -> None:

@@ -23,7 +23,7 @@ class Place:
     unweighted : the same as if all weights were equal
     best : parameters that maximise the expected complete-data log density under responsibilities ``(n, K)``, with a multiple of
         the log prior and of the log Jacobian of unbounded coordinates added, and some parameters ``held``
-    kinds : domain of each parameter, as in `comparisons.pairs.coordinates.Block`
+    kinds : domain of each parameter, as in `em.derived.coordinates.Block`
     prior : whether the prior is part of the step
     """
 

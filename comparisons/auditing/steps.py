@@ -13,9 +13,9 @@ from comparisons.auditing.latent import Latent, latent_of
 from comparisons.auditing.record import Audit, Finding
 from comparisons.pair import Values
 from comparisons.pairs.ascent import Objective, curvature, run
-from comparisons.pairs.coordinates import INSIDE
 from comparisons.pairs.problem import PairProblem
 from em import ObjectiveDecreased
+from em.derived.coordinates import INSIDE
 from em.differences import expanded, maximised, right_steps
 from models.inputs import Floats
 

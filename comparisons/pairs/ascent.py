@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from comparisons.pair import Values
-from comparisons.pairs.coordinates import Coordinates
 from em.ascent.climb import ObjectiveDecreased
+from em.derived.coordinates import Coordinates
 from em.differences import Function, expanded, maximised, right_steps
 from em.search.optima import Mode
 from em.uncertainty.curvature import Curvature

@@ -9,8 +9,8 @@ import numpy as np
 
 from comparisons.pair import PairDeclaration, Values
 from comparisons.pairs.calling import called
-from comparisons.pairs.coordinates import INSIDE, coordinates_of
 from comparisons.pairs.problem import POINTS, SAME_CONSTANT, PairProblem
+from em.derived.coordinates import INSIDE, coordinates_of
 from models.inputs import shown
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from comparisons.capabilities import Unconstrained
 from comparisons.pair import Values
-from comparisons.pairs.coordinates import INSIDE, Coordinates
+from em.derived.coordinates import INSIDE, Coordinates
 from models.inputs import Floats
 
 

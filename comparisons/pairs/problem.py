@@ -12,13 +12,13 @@ import numpy as np
 from comparisons.pair import Pair, PairDeclaration, Values
 from comparisons.pairs.ascent import Errors, Objective, PairFit, Run, curvature, errors, run, status_of
 from comparisons.pairs.calling import Called, values_of
-from comparisons.pairs.coordinates import INSIDE, Coordinates
 from comparisons.pairs.posterior import PairPosterior
 from comparisons.pairs.program import observed, prior_density
 from comparisons.problem import Problem
 from comparisons.results.result import NOTES, Model
 from comparisons.results.strict_json import number
 from em import Interval
+from em.derived.coordinates import INSIDE, Coordinates
 from em.mixture import Scale
 from em.search.optima import Mode
 from em.uncertainty.curvature import Curvature

@@ -114,7 +114,7 @@ def climb(
         guess = ahead.beyond(points[-1], following) if np.isfinite(following).all() else None
         jump = None
         if guess is not None:
-            jump = _no_worse(mixture, guess, trace[-1] + (_next_gain(trace) if ahead.demanding else 0.0))
+            jump = _no_worse(mixture, guess, trace[-1] + (next_gain(trace) if ahead.demanding else 0.0))
             ahead.learn(taken=jump is not None)
             taken, refused = taken + (jump is not None), refused + (jump is None)
         if len(trace) >= CREPT and len(trace) & (len(trace) - 1) == 0:
@@ -164,7 +164,7 @@ def _at_bound(mixture: Mixture[Any, Any], before: Floats, point: Floats, least: 
     return best, looks
 
 
-def _next_gain(trace: list[float]) -> float:
+def next_gain(trace: list[float]) -> float:
     """What the next EM step would gain, were gains to go on in the ratio of the last two: what a guess has to gain too."""
     last = trace[-1] - trace[-2]
     before = trace[-2] - trace[-3] if len(trace) > 2 else last

@@ -20,10 +20,10 @@ from comparisons.declaration import Fitted
 from comparisons.judgement import Clock, judge
 from comparisons.pair import Pair, PairDeclaration
 from comparisons.pairs import own
-from comparisons.pairs.coordinates import Block, Coordinates, coordinates_of
 from comparisons.pairs.making import problem_of
 from comparisons.pairs.problem import PairProblem
 from comparisons.problem import em_densities
+from em.derived.coordinates import Block, Coordinates, coordinates_of
 from models import CoinTosses
 from models.inputs import Floats
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.special import expit, log_expit, logit
 
-from models.inputs import Floats, some_of
+from models.inputs import Floats, read_only, some_of
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 FARTHEST = 32.0
 # Coordinates towards a bound at which densities are still looked at.
 INSIDE = 8.0
+
+
+@cache
+def contrasts(k: int) -> Floats:
+    """``(k, k - 1)`` orthonormal columns of sum 0."""
+    return read_only(np.linalg.svd(np.eye(k) - 1 / k)[0][:, : k - 1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +45,7 @@ class Block:
     @property
     def size(self) -> int:
         """Its numbers."""
-        return int(np.prod(self.shape, dtype=int))
+        return prod(self.shape)
 
     @property
     def free(self) -> int:
@@ -46,8 +54,7 @@ class Block:
 
     def contrasts(self) -> Floats:
         """``(K, K - 1)`` orthonormal and of sum 0: log ratios by them are permuted by a rotation."""
-        k = self.shape[-1]
-        return np.linalg.svd(np.eye(k) - 1 / k)[0][:, : k - 1]
+        return contrasts(self.shape[-1])
 
     def to_free(self, values: Floats) -> Floats:
         """Coordinates ``(..., free)`` of values ``(..., *shape)``; infinite at a bound."""
@@ -100,6 +107,17 @@ class Block:
                 found[j * k : (j + 1) * k, j * (k - 1) : (j + 1) * (k - 1)] = (np.diag(w) - np.outer(w, w)) @ b
             return found
         return np.eye(self.size)
+
+    def pulled(self, x: Floats, gradient: Floats) -> Floats:
+        """``(free,)`` gradient by the coordinates at ``x`` of what has this one ``(size,)`` by the values."""
+        if self.kind == "log":
+            return np.asarray(np.exp(x) * gradient)
+        if self.kind == "logit":
+            return np.asarray((self.high - self.low) * expit(x) * expit(-x) * gradient)
+        if self.kind == "simplex":
+            w, g = self.from_free(x), gradient.reshape(self.shape)
+            return np.ravel((w * (g - (w * g).sum(axis=-1, keepdims=True))) @ self.contrasts())
+        return gradient
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,6 +178,12 @@ class Coordinates:
         parts = zip(self.blocks, self._parts(x), strict=True)
         return np.asarray(block_diag(*(block.moves(part) for block, part in parts)))
 
+    def pulled(self, x: Floats, gradient: Floats) -> Floats:
+        """``(f,)`` gradient by the coordinates at ``x`` of what has this one ``(p,)`` by all numbers."""
+        by_block = np.split(gradient, np.cumsum([block.size for block in self.blocks])[:-1])
+        parts = zip(self.blocks, self._parts(x), by_block, strict=True)
+        return np.concatenate([block.pulled(part, each) for block, part, each in parts])
+
     def vector(self, values: dict[str, Floats]) -> Floats:
         """All numbers ``(p,)`` of parameters."""
         return np.concatenate([np.ravel(values[block.name]) for block in self.blocks])
@@ -203,12 +227,14 @@ def coordinates_of(model: pm.Model) -> Coordinates:
         raise ValueError(
             f"model has the discrete free variable {discrete[0]}; sum it out of the program, as pm.Mixture does"
         )
-    blocks = []
-    for variable in model.free_RVs:
-        transform = model.rvs_to_transforms[variable]
-        shape = tuple(int(n) for n in variable.shape.eval()) if variable.ndim else ()
-        blocks.append(_block(variable, transform, shape))
-    return Coordinates(tuple(blocks))
+    return Coordinates(tuple(block_of(model, variable) for variable in model.free_RVs))
+
+
+def block_of(model: pm.Model, variable: Any) -> Block:
+    """The domain of one free variable, by its transform; ValueError where it is none of those known here."""
+    transform = model.rvs_to_transforms[variable]
+    shape = tuple(int(n) for n in variable.shape.eval()) if variable.ndim else ()
+    return _block(variable, transform, shape)
 
 
 def _block(variable: Any, transform: Any, shape: tuple[int, ...]) -> Block:

@@ -1,0 +1,1 @@
+"""An EM out of a PyMC program: the only room of `em` that meets PyMC, inside of functions."""

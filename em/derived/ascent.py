@@ -1,0 +1,266 @@
+"""From a start to where a derived EM's objective rises no more, and what is there: a maximum, a bound, a saddle, a ridge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from em.ascent.acceleration import Anderson, Plain
+from em.ascent.climb import MAX_ITERATIONS, ObjectiveDecreased, next_gain
+from em.derived.coordinates import Coordinates
+from em.derived.densities import Values
+from em.derived.steps import NEAREST, Point, Steps
+from em.search.optima import Status
+from em.uncertainty.curvature import CREEPING, FLAT, Curvature
+from models.inputs import Floats
+
+# A run ends where a step raises the objective by less than this many nats, or than its rounding, so many times in a row.
+ARRIVED, TIMES = 1e-12, 2
+# What the objective may fall by rounding, relative to its size.
+FALL = 1e-11
+# Nats by which the objective has to rise where a positive number is halved, for the density to have no bound there.
+RISE = 1e-3
+# Share of its range within which a number is tried at its bound; and how near to it a number is at it.
+CLOSE, AT_BOUND = 0.05, 10 * NEAREST
+# Newton steps at the end of an accelerated run, and standard errors within which none is needed.
+NEWTON, NEAR = 5, 1e-7
+# Complete-data standard errors by which a saddle is left.
+ASIDE = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Climb:
+    """One run: every point and height, the start first; ``ended`` whether it came to rest."""
+
+    path: list[Values]
+    trace: list[float]
+    end: Point
+    ended: bool
+    evaluations: int
+    extrapolations: int = 0
+    refused: int = 0
+
+    def followed_by(self, other: Climb) -> Climb:
+        """Both runs as one, the second of which began where this one ended."""
+        return Climb(
+            self.path + other.path[1:],
+            self.trace + other.trace[1:],
+            other.end,
+            other.ended,
+            self.evaluations + other.evaluations,
+            self.extrapolations + other.extrapolations,
+            self.refused + other.refused,
+        )
+
+
+def height(point: Point, *, prior: bool) -> float:
+    """What EM maximises, in nats."""
+    return point.log_likelihood + (point.log_prior if prior else 0.0)
+
+
+def climb(
+    steps: Steps, start: Values, *, prior: bool, accelerated: bool, max_iterations: int = MAX_ITERATIONS
+) -> Climb:
+    """Step until the objective rises no more.
+
+    Raises
+    ------
+    ValueError
+        where the data have no density at the start
+    ObjectiveDecreased
+        where a step lowers the objective beyond rounding
+    """
+    space, point = steps.densities.space, steps.at(start)
+    path, trace = [start], [height(point, prior=prior)]
+    if not np.isfinite(trace[0]):
+        raise ValueError("the data have no density at the start; give another one, near the data and off the bounds")
+    ahead: Any = Anderson() if accelerated else Plain()
+    quiet = taken = refused = 0
+    while len(trace) <= max_iterations:
+        following = steps.m_step(point.shares, point.values, prior=prior, near=len(trace) > 1)
+        here, there = (space.off_bounds(space.of(v)) for v in (point.values, following))
+        guess = ahead.beyond(here, there)
+        ahead_of = None
+        if guess is not None:
+            ahead_of = steps.at(space.values(space.off_bounds(guess)))
+            better = bool(height(ahead_of, prior=prior) >= trace[-1] + next_gain(trace))
+            ahead.learn(taken=better)
+            taken, refused = taken + better, refused + (not better)
+            ahead_of = ahead_of if better else None
+        point = ahead_of or steps.at(following)
+        reached = height(point, prior=prior)
+        if not np.isfinite(reached):
+            break
+        size = max(1.0, abs(trace[-1]))
+        if not reached >= trace[-1] - FALL * size:
+            raise ObjectiveDecreased(len(trace), trace[-1], reached)
+        quiet = quiet + 1 if reached - trace[-1] <= max(ARRIVED, np.finfo(float).eps * size) else 0
+        path.append(point.values)
+        trace.append(reached)
+        if quiet == TIMES:
+            return Climb(path, trace, point, True, len(trace) + refused, taken, refused)
+    return Climb(path, trace, steps.at(path[-1]), False, len(trace) + refused, taken, refused)
+
+
+def finished(steps: Steps, run: Climb, *, prior: bool) -> Climb:
+    """Lead an accelerated run where EM would come in the limit: onto bounds, and by Newton's method to the maximum."""
+    space = steps.densities.space
+    bounded = _on_bounds(steps, run.end, run.trace[-1], prior=prior)
+    if bounded is not None:
+        run = run.followed_by(climb(steps, bounded, prior=prior, accelerated=True))
+    for _ in range(NEWTON):
+        judged = curvature(steps, run.end, prior=prior)
+        if not judged.decrement > NEAR:
+            break
+        move = judged.basis @ np.linalg.solve(judged.information, judged.gradient)
+        values = space.by_name(space.vector(run.end.values) + move)
+        if space.outside(values) is not None:
+            break
+        point = steps.at(values)
+        reached = height(point, prior=prior)
+        if not reached >= run.trace[-1] - FALL * max(1.0, abs(run.trace[-1])):
+            break
+        run = Climb(
+            [*run.path, values],
+            [*run.trace, reached],
+            point,
+            run.ended or judged.decrement < 1,
+            run.evaluations + 1,
+            run.extrapolations + 1,
+            run.refused,
+        )
+    return run
+
+
+def _on_bounds(steps: Steps, at: Point, reached: float, *, prior: bool) -> Values | None:
+    """The point with numbers at their bounds that do not lower the objective there; None where there are none."""
+    space, found = steps.densities.space, None
+    values = at.values
+    for block in space.blocks:
+        if block.kind == "identity":
+            continue
+        for place in np.ndindex(block.shape):
+            for bound in (block.low, block.high):
+                away = abs(values[block.name][place] - bound)
+                wide = CLOSE * (block.high - block.low) if np.isfinite(block.high) else np.inf
+                if not np.isfinite(bound) or not AT_BOUND < away < wide:
+                    continue
+                moved = np.array(values[block.name])
+                moved[place] = bound
+                tried = values | steps.off_bounds({block.name: moved})
+                level = height(steps.at(tried), prior=prior)
+                if np.isfinite(level) and 0 <= level - reached + FALL * max(1.0, abs(reached)) < RISE:
+                    values, reached, found = tried, level, tried
+    return found
+
+
+def collapsed(steps: Steps, at: Point, *, prior: bool) -> bool:
+    """Whether the objective goes on rising as a positive number shrinks, so that it has no bound."""
+    reached = height(at, prior=prior)
+    for block in steps.densities.space.blocks:
+        if block.kind != "log":
+            continue
+        for place in np.ndindex(block.shape):
+            moved = np.array(at.values[block.name])
+            moved[place] = block.low + (moved[place] - block.low) / 2
+            if not height(steps.at(at.values | {block.name: moved}), prior=prior) <= reached + RISE:
+                return True
+    return False
+
+
+def basis_of(space: Coordinates, values: Values) -> tuple[Floats, tuple[int, ...]]:
+    """``(p, f)`` directions in which the numbers that are at no bound may move, and the places of those that are."""
+    from scipy.linalg import block_diag
+
+    from em.derived.coordinates import contrasts
+
+    parts, held, first = [], [], 0
+    for block in space.blocks:
+        flat = np.ravel(values[block.name])
+        bound = (flat - block.low <= AT_BOUND) | (block.high - flat <= AT_BOUND)
+        if block.kind == "simplex":
+            for row in bound.reshape(-1, block.shape[-1]):
+                free = ~row if row.any() else np.ones(len(row), dtype=bool)
+                part = np.zeros((len(row), max(int(free.sum()) - 1, 0)))
+                if part.size:
+                    part[free] = contrasts(int(free.sum()))
+                parts.append(part)
+        else:
+            parts.append(np.eye(block.size)[:, ~bound])
+        held += (first + np.flatnonzero(bound)).tolist()
+        first += block.size
+    return np.asarray(block_diag(*parts)), tuple(held)
+
+
+def curvature(steps: Steps, at: Point, *, prior: bool) -> Curvature:
+    """The objective to second order, exactly, in the directions that bounds leave, relative to the complete-data information."""
+    densities = steps.densities
+    basis, held = basis_of(densities.space, at.values)
+    gradient = basis.T @ densities.at(at.values, at.shares, prior=prior).gradient
+    whole, complete = (-basis.T @ h @ basis for h in densities.hessians(at.values, at.shares, prior=prior))
+    kind: Any = "boundary" if held else "maximum"
+    nothing = np.zeros((len(basis), 0))
+    if not (np.isfinite(whole).all() and np.isfinite(complete).all()):
+        nan = float("nan")
+        return Curvature(
+            "saddle", gradient, whole, basis, nan, nan, nan, nan, np.zeros(len(basis)), nothing, nothing, held
+        )
+    unit = 1 / np.sqrt(np.maximum(np.abs(np.diag(complete)), np.finfo(float).tiny))
+    try:
+        root = np.linalg.cholesky(complete * unit * unit[:, None])
+    except np.linalg.LinAlgError:
+        # Where Q has no maximum, as where it is flat, a direction is judged by the size of its own second derivative.
+        unit, root = 1 / np.sqrt(np.maximum(np.abs(np.diag(whole)), np.finfo(float).tiny)), np.eye(len(unit))
+    turn = np.linalg.solve(root, np.diag(unit))
+    left, vectors = np.linalg.eigh(turn @ whole @ turn.T)
+    along, slopes = basis @ turn.T @ vectors, vectors.T @ turn @ gradient
+    flat, slow = left < FLAT, left < CREEPING
+    direction = np.zeros(len(basis))
+    if len(left) and left[0] < -FLAT:
+        kind, direction = "saddle", along[:, 0]
+    elif slow.any():
+        kind, direction = "ridge", along[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decrement = float(np.sqrt((slopes**2 / left).sum())) if (left > 0).all() else float("nan")
+        identified = float(np.sqrt((slopes[~slow] ** 2 / left[~slow]).sum()))
+    return Curvature(
+        kind,
+        gradient,
+        whole,
+        basis,
+        decrement,
+        identified,
+        float(np.sqrt((slopes**2).sum())),
+        float((1 - left).max(initial=0.0)),
+        direction,
+        along[:, flat],
+        along[:, slow & ~flat],
+        held,
+    )
+
+
+def status_of(steps: Steps, run: Climb, judged: Curvature, *, prior: bool) -> Status:
+    """What the end of a run is."""
+    if collapsed(steps, run.end, prior=prior):
+        return "collapsed"
+    if not run.ended:
+        return "iteration limit"
+    return "converged" if judged.kind == "maximum" else judged.kind
+
+
+def off_saddle(steps: Steps, run: Climb, judged: Curvature, *, prior: bool) -> Climb | None:
+    """The run led on from its saddle, to the side where it rises more; None where no side is within the domains."""
+    space, found = steps.densities.space, []
+    for sign in (-1.0, 1.0):
+        values = space.by_name(space.vector(run.end.values) + sign * ASIDE * judged.direction)
+        if space.outside(values) is None and np.isfinite(height(steps.at(values), prior=prior)):
+            aside = climb(steps, values, prior=prior, accelerated=True)
+            if aside.trace[-1] > run.trace[-1]:
+                found.append(aside)
+    if not found:
+        return None
+    best = max(found, key=lambda each: each.trace[-1])
+    # The step aside may have lowered the objective, and is no step of EM's: the trace begins after it.
+    return replace(best, evaluations=best.evaluations + run.evaluations)

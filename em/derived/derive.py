@@ -1,0 +1,257 @@
+"""An EM out of a PyMC program: its discrete latent variables are summed out exactly, its steps derived from its log density."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from em.ascent.climb import MAX_ITERATIONS
+from em.derived.ascent import climb
+from em.derived.densities import Densities, Values
+from em.derived.fit import DerivedFit, fitted
+from em.derived.program import program_of
+from em.derived.steps import Steps, steps_of
+from em.derived.symmetry import exchangeable
+from models.display import displayed
+from models.inputs import Floats, shown, some_of, whole_number
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+# Starts from draws of the prior, and as many from the data. From the data responsibilities are mostly one state's.
+STARTS, CERTAIN = 6, 0.9
+# States up to which groups are cut into runs of similar data; beyond, states are drawn.
+FEW_STATES = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DerivedEM:
+    """An EM that was derived from a PyMC program; made by `em.derive`.
+
+    Attributes
+    ----------
+    model : the program
+    steps : its E-step and M-step
+    names : of all numbers of the parameters, one after the other
+    exchangeable : parameters whose entries along the first axis can change places, components with each other; found by trying
+    """
+
+    model: pm.Model
+    steps: Steps
+    names: tuple[str, ...]
+    exchangeable: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """The parameters, and what was summed out."""
+        return displayed(self, ("parameters", "latents", "closed", "exchangeable"))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the program's parameters."""
+        return self.steps.densities.space.names
+
+    @property
+    def latents(self) -> tuple[str, ...]:
+        """Names of what is summed out: latent variables, or mixtures that have summed out their own."""
+        program = self.steps.densities.program
+        return tuple(each.name for each in program.latents) or tuple(program.tables)
+
+    @property
+    def closed(self) -> tuple[str, ...]:
+        """Parameters whose M-step is in closed form by maximum likelihood."""
+        return self.steps.closed[False]
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that are free: of shares of a whole all but one."""
+        return self.steps.densities.space.size
+
+    def log_likelihood(self, parameters: Mapping[str, Any]) -> float:
+        """Of what was observed, latent variables summed out, in nats; -inf where it has no density."""
+        return self.steps.at(self._values(parameters)).log_likelihood
+
+    def log_prior(self, parameters: Mapping[str, Any]) -> float:
+        """Of the parameters on their natural scale, in nats."""
+        return self.steps.at(self._values(parameters)).log_prior
+
+    def e_step(self, parameters: Mapping[str, Any]) -> list[Floats]:
+        """Exact chances ``(K, n)`` of the joint states of each group of latent entries; of mixtures one array each."""
+        return self.steps.at(self._values(parameters)).shares
+
+    def m_step(self, shares: Sequence[Floats], start: Mapping[str, Any], *, prior: bool = False) -> Values:
+        """Parameters that maximise the expected complete-data log density, and the log prior with it; sought from ``start``."""
+        return self.steps.m_step(shares, self._values(start), prior=prior)
+
+    def responsibilities(self, parameters: Mapping[str, Any], latent: str | None = None) -> Floats:
+        """Posterior probability of each state of a latent variable, given the parameters.
+
+        Parameters
+        ----------
+        parameters : by name
+        latent : the variable, or the mixture that has summed it out; the only one where None
+
+        Returns
+        -------
+        ``(*shape, K)`` of a latent variable of that shape, its states in ascending order; ``(n, K)`` of a mixture's rows
+
+        Raises
+        ------
+        ValueError
+            for a name that is none of `latents`
+        """
+        if latent is None and len(self.latents) == 1:
+            latent = self.latents[0]
+        if latent not in self.latents:
+            raise ValueError(f"latent is {shown(latent)}; give one of {some_of(self.latents)}")
+        shares, densities = self.e_step(parameters), self.steps.densities
+        place = self.latents.index(latent)
+        if densities.groups is None:
+            return np.asarray(shares[place].T)
+        variable, g = densities.program.latents[place], densities.groups
+        states, of_entry = g.states[place], g.of_entries[place]
+        chances = shares[0][:, of_entry]
+        return np.stack([(chances * (states == state)).sum(axis=0) for state in variable.states], axis=-1)
+
+    def starts(self, seed: int) -> list[Values]:
+        """Where a search begins: draws of the program's prior, and M-steps from responsibilities that are made from the data."""
+        import pymc as pm
+
+        random = np.random.default_rng(seed)
+        space, model = self.steps.densities.space, self.model
+        variables = [v for v in model.free_RVs if str(v.name) in space.names]
+        found: list[Values] = []
+        try:
+            drawn = pm.draw(variables, draws=STARTS, random_seed=int(random.integers(2**31)))
+        except NotImplementedError:  # a flat prior cannot be drawn from; the data are enough
+            drawn = None
+        if drawn is not None:
+            by_name = {str(v.name): np.asarray(d, dtype=float) for v, d in zip(variables, drawn, strict=True)}
+            found = [self.steps.off_bounds({name: by_name[name][j] for name in space.names}) for j in range(STARTS)]
+        for j in range(STARTS):
+            base = found[j] if j < len(found) else space.values(0.5 * random.normal(size=space.size))
+            made = self._of_data(base, random)
+            found += [] if made is None else [made]
+        return [each for each in found if np.isfinite(self.steps.at(each).log_likelihood)]
+
+    def _of_data(self, base: Values, random: np.random.Generator) -> Values | None:
+        """An M-step from groups that are put into one state each, those of similar data into the same where states are few."""
+        densities, shares = self.steps.densities, []
+        known = densities.at(base, [np.zeros(shape) for shape in densities.shapes], prior=False)
+        for (k, n), table in zip(densities.shapes, known.tables, strict=True):
+            state = random.integers(k, size=n)
+            key = self._keys(n)
+            if key is not None and k <= FEW_STATES:
+                cuts = np.sort(random.uniform(size=k - 1))
+                ranks = (np.argsort(np.argsort(key + 1e-9 * random.normal(size=n))) + 0.5) / n
+                state = random.permutation(k)[np.searchsorted(cuts, ranks)]
+            share = np.where(np.arange(k)[:, None] == state, CERTAIN, 0.0) + (1 - CERTAIN) / k
+            share = np.where(np.isfinite(table), share, 0.0)
+            if not share.sum(axis=0).all():
+                return None
+            shares.append(share / share.sum(axis=0))
+        return self.steps.m_step(shares, base, prior=False)
+
+    def _keys(self, n: int) -> Floats | None:
+        """``(n,)`` of each group a number of its data, where the first observed variable has one for each."""
+        model = self.model
+        value = model.rvs_to_values[model.observed_RVs[0]]
+        data = np.asarray(value.get_value() if hasattr(value, "get_value") else value.eval(), dtype=float)
+        if data.size == n:
+            return np.ravel(data)
+        return data.reshape(n, -1).mean(axis=1) if data.ndim and data.shape[0] == n > 1 else None
+
+    def fit(
+        self,
+        *,
+        prior: bool = False,
+        start: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        accelerated: bool = True,
+        max_iterations: int = MAX_ITERATIONS,
+    ) -> DerivedFit:
+        """Fit from several starts, or from one.
+
+        Parameters
+        ----------
+        prior : for the posterior mode, of the density on the natural scale, in place of maximum likelihood
+        start : parameters by name, whose labelling is kept; several are tried where None
+        seed : of the starts
+        accelerated : extrapolate by Anderson's method and end by Newton's; else plain steps, for their path
+        max_iterations : of each run
+
+        Returns
+        -------
+        DerivedFit
+            Read like an `em.Fit`. The best regular end; its ``status`` says what it is.
+
+        Raises
+        ------
+        ValueError
+            for parameters that the program does not have, or outside their domain; where no start gives the data a density
+        ObjectiveDecreased
+            where a step lowers the objective beyond rounding
+        """
+        whole_number("seed", seed, least=0)
+        whole_number("max_iterations", max_iterations, least=1)
+        starts = self.starts(seed) if start is None else [self._values(start)]
+        if not starts:
+            raise ValueError("the data have no density at any start; give start=, parameters near the data")
+        runs = [
+            climb(self.steps, each, prior=prior, accelerated=accelerated, max_iterations=max_iterations)
+            for each in starts
+        ]
+        return fitted(self, runs, prior=prior, in_order=start is None, accelerated=accelerated)
+
+    def _values(self, parameters: Mapping[str, Any]) -> Values:
+        """Parameters of the right names, shapes and domains."""
+        space = self.steps.densities.space
+        if set(parameters) != set(space.names):
+            raise ValueError(f"parameters are {some_of(parameters)}; the program has {some_of(space.names)}")
+        values = {name: np.asarray(parameters[name], dtype=float) for name in space.names}
+        for name, shape in space.shapes.items():
+            if values[name].shape != shape:
+                raise ValueError(f"{name} has the shape {values[name].shape}; the program has {shape}")
+        if (name_outside := space.outside(values)) is not None:
+            raise ValueError(f"{name_outside} is {shown(values[name_outside])}, outside its domain in the program")
+        return values
+
+
+def derive(model: pm.Model, latent: str | Sequence[str] | None = None) -> DerivedEM:
+    """Make an EM of a PyMC program with discrete latent variables.
+
+    They may be `pm.Categorical`, `pm.Bernoulli` or `pm.DiscreteUniform`, one or several a row, vectors of them, or one for all,
+    as in a change-point; or summed out already by `pm.Mixture`. The E-step enumerates their joint states exactly. The M-step is
+    in closed form where the program is conjugate in a parameter, else by a quasi-Newton method with exact derivatives.
+
+    Parameters
+    ----------
+    model : with observed data
+    latent : names of the latent variables, which have to be all discrete free variables; all where None
+
+    Returns
+    -------
+    DerivedEM
+        With ``fit()``, ``e_step``, ``m_step``, ``log_likelihood``. What is compiled takes some seconds at first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        for a program of which none can be made, with the reason and what to do: continuous latent variables, entries that hang
+        on each other beyond 4096 joint states, one that sizes another variable, minibatches, scans, potentials, missing values
+
+    Examples
+    --------
+    >>> fit = em.derive(model).fit()  # doctest: +SKIP
+    >>> fit.parameters, fit.standard_errors.values, fit.responsibilities()  # doctest: +SKIP
+    """
+    steps = steps_of(Densities(program_of(model, latent)))
+    names = tuple(
+        block.name + (f"[{', '.join(str(j + 1) for j in place)}]" if place else "")
+        for block in steps.densities.space.blocks
+        for place in itertools.product(*map(range, block.shape))
+    )
+    return DerivedEM(model, steps, names, exchangeable(steps))

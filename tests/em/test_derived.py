@@ -1,0 +1,432 @@
+"""Claims about an EM derived from a PyMC program: it is the hand-written one, never descends, and refuses with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+
+import em
+from comparisons import datasets
+from em.derived.derive import DerivedEM
+from models import (
+    CoinParameters,
+    CoinPrior,
+    CoinTosses,
+    EventCounts,
+    ExponentialParameters,
+    ItemResponses,
+    LatentClassParameters,
+    PoissonParameters,
+    PoissonPrior,
+    WaitingTimes,
+)
+from models.inputs import Floats
+from tests import pymc_programs as programs
+
+HEADS = np.array([5, 9, 8, 4, 7])
+
+
+def notices() -> Any:
+    told = datasets.load("death_notices").columns
+    return np.repeat(told["deaths"], told["days"].astype(int))
+
+
+def roles() -> Any:
+    return np.column_stack(list(datasets.load("role_conflict").columns.values()))
+
+
+@cache
+def derived(name: str) -> DerivedEM:
+    """Each program compiled once."""
+    data: dict[str, tuple[Any, ...]] = {
+        "coins": (HEADS, 10),
+        "poissons": (notices(),),
+        "exponentials": (datasets.load("coal_intervals").columns["days"],),
+        "normals": (datasets.load("faithful").columns["eruptions"],),
+        "latent_classes": (roles(),),
+        "zero_inflated": (programs.many_zeros(),),
+        "outliers": programs.line(),
+        "raters": programs.rated(),
+        "change_point": (programs.DISASTERS,),
+    }
+    return em.derive(getattr(programs, name)(*data[name]))
+
+
+def by_hand(name: str, **options: Any) -> Any:
+    """The same by the hand-written EM."""
+    data = datasets.load
+    fits: dict[str, Callable[..., Any]] = {
+        "coins": lambda **o: em.coin_mixture(CoinTosses(HEADS, 10), 2, **o),
+        "poissons": lambda **o: em.poisson_mixture(EventCounts(notices()), 2, **o),
+        "exponentials": lambda **o: em.exponential_mixture(
+            WaitingTimes(data("coal_intervals").columns["days"]), 2, **o
+        ),
+        "normals": lambda **o: em.gaussian_mixture(data("faithful").columns["eruptions"], 2, **o),
+        "latent_classes": lambda **o: em.latent_class_mixture(ItemResponses(roles()), 2, **o),
+    }
+    return fits[name](**options)
+
+
+def numbers(name: str, parameters: Any) -> dict[str, Floats]:
+    """Parameters or standard errors of the hand-written EM, by the names of the program."""
+    if name == "coins":
+        return {"w": parameters.weights, "p": parameters.head_probabilities}
+    if name == "normals":
+        return {"w": parameters.weights, "mu": parameters.means[:, 0], "sigma": parameters.standard_deviations[:, 0]}
+    if name == "latent_classes":
+        return {"w": parameters.weights, "p": parameters.item_probabilities[..., 1]}
+    return {"w": parameters.weights, "rates": parameters.rates}
+
+
+SAME = ["coins", "poissons", "exponentials", "normals", "latent_classes"]
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_maximum_and_standard_errors_are_those_of_the_em_by_hand(name: str) -> None:
+    mine, fit = by_hand(name), derived(name).fit()
+    assert fit.status == mine.status == "converged"
+    assert fit.log_likelihood == pytest.approx(mine.log_likelihood, abs=1e-7)
+    order = np.argsort(key_of(numbers(name, mine.parameters)))
+    for key, value in numbers(name, mine.parameters).items():
+        np.testing.assert_allclose(fit.parameters[key], value[order], rtol=1e-6)
+    for key, value in numbers(name, mine.standard_errors).items():
+        np.testing.assert_allclose(fit.standard_errors.values[key], value[order], rtol=1e-5)
+    assert fit.remaining < 1e-12
+    np.testing.assert_allclose(fit.rate, mine.rate, rtol=1e-4)
+
+
+def key_of(told: dict[str, Floats]) -> Any:
+    """What the components of a derived fit are in the order of."""
+    return next(told[key] for key in ("p", "rates", "mu") if key in told).reshape(2, -1)[:, 0]
+
+
+STARTS: dict[str, Any] = {
+    "coins": CoinParameters([0.3, 0.7], [0.45, 0.7]),
+    "poissons": PoissonParameters([0.5, 0.5], [1.0, 3.0]),
+    "exponentials": ExponentialParameters([0.4, 0.6], [0.002, 0.01]),
+    "latent_classes": LatentClassParameters([0.4, 0.6], np.array([[[0.7, 0.3]] * 4, [[0.2, 0.8]] * 4])),
+}
+
+
+@pytest.mark.parametrize("name", [*STARTS, "normals"])
+def test_plain_steps_are_those_of_the_em_by_hand(name: str) -> None:
+    start = STARTS[name] if name in STARTS else by_hand(name).path[1]
+    mine = by_hand(name, start=start, acceleration=None)
+    path = derived(name).fit(start=numbers(name, start), accelerated=False, max_iterations=25).path
+    assert len(path) > 15
+    for here, there in zip(path, mine.path, strict=False):
+        for key, value in numbers(name, there).items():
+            np.testing.assert_allclose(here[key], value, rtol=1e-8)
+
+
+def test_the_posterior_mode_is_that_on_the_natural_scale() -> None:
+    fit = em.derive(programs.poissons(notices()[:80])).fit(prior=True)
+    mine = em.poisson_mixture(EventCounts(notices()[:80]), 2, prior=PoissonPrior(2, 1, 1))
+    assert fit.log_posterior == pytest.approx(mine.log_posterior, abs=1e-7)
+    np.testing.assert_allclose(fit.parameters["rates"], mine.parameters.rates, rtol=1e-6)
+    coins = derived("coins").fit(prior=True)
+    flat = em.coin_mixture(CoinTosses(HEADS, 10), 2, prior=CoinPrior())
+    assert coins.log_posterior == pytest.approx(flat.log_posterior, abs=1e-7)
+
+
+def _log_density(model: pm.Model) -> Callable[[dict[str, Any]], float]:
+    """By PyMC itself, of parameters on their natural scale and latent variables, but for the prior of the parameters."""
+    import pytensor
+    from pymc.logprob.basic import conditional_logp
+
+    values = {v: v.type() for v in model.free_RVs}
+    observed = {v: model.rvs_to_values[v] for v in model.observed_RVs}
+    terms = conditional_logp({**values, **observed})
+    counted = [terms[value].sum() for v, value in {**values, **observed}.items() if v in observed or "int" in v.dtype]
+    of = pytensor.function(
+        list(values.values()), sum(counted[1:], counted[0]), mode="FAST_COMPILE", on_unused_input="ignore"
+    )
+    return lambda point: float(of(*(np.asarray(point[str(v.name)], dtype=v.dtype) for v in values)))
+
+
+def two_kinds() -> pm.Model:
+    """Two latent variables a row, of which the second hangs on the first, and one of three rows in a vector."""
+    with pm.Model() as model:
+        rates = pm.Gamma("rates", 2, 1, shape=3)
+        share = pm.Beta("share", 1, 1)
+        first = pm.Bernoulli("first", share, shape=3)
+        second = pm.Categorical(
+            "second", p=pt.stack([0.2 + 0.3 * first, 0.5 - 0.2 * first, 0.3 - 0.1 * first], axis=-1)
+        )
+        pm.Poisson("y", rates[second] * (1 + first), observed=[2, 5, 1])
+    return model
+
+
+def with_groups() -> pm.Model:
+    """Latent variables of two groups, in whose rows they stand in no order."""
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 3, shape=2)
+        z = pm.Bernoulli("z", 0.3, shape=2)
+        pm.Normal("y", mu[z[np.array([1, 0, 0, 1, 1])]], 1, observed=[0.3, -1, 0.2, 2, 1.5])
+    return model
+
+
+@pytest.mark.parametrize("make", [two_kinds, with_groups, lambda: programs.change_point(programs.DISASTERS[:6])])
+def test_likelihood_and_responsibilities_are_sums_over_all_labelings(make: Callable[[], pm.Model]) -> None:
+    model = make()
+    mine = em.derive(model)
+    latents = {each.name: each for each in mine.steps.densities.program.latents}
+    random = np.random.default_rng(3)
+    point = mine.steps.densities.space.values(0.4 * random.normal(size=mine.n_parameters))
+    grids = [np.array(list(np.ndindex(*[len(v.states)] * int(np.prod(v.shape))))) for v in latents.values()]
+    labelings = [
+        {
+            name: latents[name].states[grid[j]].reshape(latents[name].shape)
+            for name, grid, j in zip(latents, grids, at, strict=True)
+        }
+        for at in np.ndindex(*map(len, grids))
+    ]
+    of = _log_density(model)
+    logs = np.array([of(point | labels) for labels in labelings])
+    assert mine.log_likelihood(point) == pytest.approx(logsumexp(logs), abs=1e-6)
+    chances = np.exp(logs - logsumexp(logs))
+    for name, latent in latents.items():
+        told = np.stack([np.tensordot(chances, [x[name] == s for x in labelings], 1) for s in latent.states], axis=-1)
+        np.testing.assert_allclose(mine.responsibilities(point, name), told, atol=1e-7)
+
+
+def test_entries_that_do_not_hang_on_each_other_are_groups_of_their_own() -> None:
+    groups = em.derive(two_kinds()).steps.densities.groups
+    assert groups is not None
+    assert (groups.n, len(groups.possible)) == (3, 6)
+    assert groups.of_entries[0].tolist() == groups.of_entries[1].tolist() == [0, 1, 2]
+    grouped = em.derive(with_groups()).steps.densities.groups
+    assert grouped is not None
+    assert [each.tolist() for each in grouped.of_terms] == [[0, 1], [1, 0, 0, 1, 1]]
+
+
+def test_the_m_step_is_in_closed_form_where_the_program_is_conjugate() -> None:
+    assert set(derived("coins").closed) == {"w", "p"}
+    assert set(derived("normals").closed) == {"w"}
+    assert set(derived("zero_inflated").closed) == {"psi", "mu"}
+    with pm.Model() as model:
+        mu, w = pm.Normal("mu", 0, 3, shape=2), pm.Dirichlet("w", [2, 3])
+        p = pm.Beta("p", 1, 1, shape=2)
+        # The product of two probabilities is no conjugate factor of either.
+        pm.Mixture("y", w, pm.Normal.dist(mu, 2.0), observed=[0.1, 3.0, 2.0, -1.0])
+        pm.Bernoulli("b", p[0] * p[1], observed=[1, 0, 1])
+    fit = em.derive(model)
+    assert fit.steps.closed == {False: ("mu", "w"), True: ("mu", "w")}
+    shares = [np.array([[0.2, 0.5, 1, 0.3], [0.8, 0.5, 0, 0.7]])]
+    start = {"mu": [0, 1], "w": [0.5, 0.5], "p": [0.4, 0.5]}
+    after, y = fit.m_step(shares, start, prior=True), np.array([0.1, 3, 2, -1])
+    counts, sums = shares[0].sum(axis=1), shares[0] @ y
+    np.testing.assert_allclose(after["mu"], (sums / 4) / (counts / 4 + 1 / 9), rtol=1e-12)
+    np.testing.assert_allclose(after["w"], (counts + np.array([1, 2])) / 7, rtol=1e-12)
+    assert np.prod(after["p"]) == pytest.approx(2 / 3, abs=1e-7)
+
+
+def test_a_mode_at_a_bound_a_ridge_and_a_collapse_are_told_as_such() -> None:
+    # Under Beta(1, 9) no outlier is the mode; two raters of two kinds do not tell five numbers.
+    x = np.linspace(-1, 1, 20)
+    with pm.Model() as model:
+        share, slope = pm.Beta("share", 1, 9), pm.Normal("slope", 0, 5)
+        outlier = pm.Bernoulli("outlier", share, shape=20)
+        pm.Normal("y", slope * x, pm.math.switch(outlier, 5.0, 1.0), observed=2 * x + 0.3 * np.sin(9 * x))
+    bound = em.derive(model).fit(prior=True)
+    assert bound.status == "boundary"
+    assert "share" in str(bound.standard_errors.reason)
+    ridge = derived("raters").fit()
+    assert ridge.status == "ridge"
+    assert np.isnan(ridge.standard_errors.values["hit"]).all()
+    assert derived("raters").fit(prior=True).status == "converged"
+    # A normal that closes in on one row has a likelihood without bound; the search returns another one.
+    start = {"w": [0.1, 0.9], "mu": [1.6, 3.5], "sigma": [1e-3, 1.1]}
+    assert derived("normals").fit(start=start).status == "collapsed"
+    assert derived("normals").fit().status == "converged"
+
+
+def test_a_symmetric_start_stays_on_its_saddle_and_says_so() -> None:
+    at = {"w": [0.5, 0.5], "p": [0.66, 0.66]}
+    assert derived("coins").fit(start=at).status == "saddle"
+    modes = derived("coins").fit().modes
+    assert modes[0].regular
+    assert not any(mode.regular for mode in modes[1:])
+
+
+def test_exchangeable_components_are_found_and_put_in_order() -> None:
+    assert derived("coins").exchangeable == ("p", "w")
+    assert derived("outliers").exchangeable == ()
+    fit = derived("normals").fit()
+    assert fit.parameters["mu"][0] < fit.parameters["mu"][1]
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 2])
+        pm.Mixture("y", w, pm.Normal.dist(pm.Normal("mu", 0, 3, shape=2), 1.0), observed=[0.1, 3.0])
+    assert em.derive(model).exchangeable == ()  # by its prior the second component is the larger one
+
+
+def test_em_never_descends_on_random_problems() -> None:
+    """In random programs of four kinds, from any start, with and without the prior; a descent would raise."""
+    random, climbed = np.random.default_rng(11), 0
+    for mine in (derived("zero_inflated"), derived("outliers"), derived("raters"), derived("change_point")):
+        for _ in range(6):
+            space = mine.steps.densities.space
+            start = space.values(random.normal(size=space.size))
+            for prior in (False, True):
+                fit = mine.fit(start=start, prior=prior, accelerated=False, max_iterations=200)
+                gains = np.diff(fit.trace)
+                assert gains.min() >= -1e-11 * np.abs(fit.trace).max()
+                climbed += len(gains)
+    assert climbed > 500
+
+
+def test_a_broken_m_step_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = derived("zero_inflated")
+    kind = type(mine.steps)
+    right = kind.m_step
+    monkeypatch.setattr(
+        kind, "m_step", lambda *a, **o: {name: 0.7 * np.asarray(v) for name, v in right(*a, **o).items()}
+    )
+    with pytest.raises(em.ObjectiveDecreased):
+        mine.fit(start={"psi": 0.7, "mu": 3.0}, accelerated=False)
+
+
+def test_standard_errors_are_those_of_numerical_second_derivatives() -> None:
+    mine = derived("outliers")
+    fit, space = mine.fit(prior=True), mine.steps.densities.space
+    at = space.vector(fit.parameters)
+    step = 1e-4 * np.maximum(np.abs(at), 0.1)
+
+    def height(x: Floats) -> float:
+        values = space.by_name(x)
+        return mine.log_likelihood(values) + mine.log_prior(values)
+
+    second = np.empty((len(at), len(at)))
+    for i, a in enumerate(np.diag(step)):
+        for j, b in enumerate(np.diag(step)):
+            second[i, j] = height(at + a + b) - height(at + a - b) - height(at - a + b) + height(at - a - b)
+    information = -second / (4 * step * step[:, None])
+    np.testing.assert_allclose(
+        space.vector(fit.standard_errors.values), np.sqrt(np.diag(np.linalg.inv(information))), rtol=1e-4
+    )
+
+
+def _refused(make: Callable[[], Any]) -> pm.Model:
+    with pm.Model() as model:
+        make()
+    return model
+
+
+def _chain() -> None:
+    z = pm.Bernoulli("z", 0.4, shape=20)
+    a = pm.Normal("a", 0, 1)
+    pm.Normal("y", a * (z[1:] + z[:-1]), 1, observed=np.zeros(19))
+
+
+def _missing() -> None:
+    w, mu = pm.Dirichlet("w", [1, 1]), pm.Normal("mu", 0, 1, shape=2)
+    pm.NormalMixture("y", w, mu, sigma=1, observed=np.ma.masked_invalid([0.1, np.nan, 2.0]))
+
+
+def _spike() -> None:
+    z = pm.Bernoulli("z", 0.5, shape=3)
+    b = pm.Normal("b", 0, pm.math.switch(z, 3, 0.1), shape=3)
+    pm.Normal("y", b, 1, observed=np.zeros(3))
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "nothing is latent": (
+        lambda: pm.Normal("y", pm.Normal("a"), 1, observed=[0.1]),
+        "no discrete latent variable and no pm.Mixture.*comparisons.Pair",
+    ),
+    "states that do not end": (
+        lambda: pm.Normal("y", pm.Poisson("z", 3, shape=2) * pm.Normal("a"), 1, observed=[0.1, 1]),
+        "z is of the kind Poisson, whose states are not listed.*pm.Categorical",
+    ),
+    "bounds that are parameters": (
+        lambda: pm.Normal("y", pm.DiscreteUniform("z", 0, pm.math.round(pm.Exponential("a", 1))), 1, observed=[0.1]),
+        "bounds of z are not the same numbers.*fixed bounds",
+    ),
+    "a chain": (_chain, "20 entries of z hang on each other and have 1.05e.06 joint states.*4096"),
+    "a size": (
+        lambda: pm.Normal("y", pm.Normal("a") + pt.arange(pm.DiscreteUniform("z", 1, 3)).sum(), 1, observed=[0.1]),
+        "z sizes another one of which y is made.*largest size",
+    ),
+    "a potential": (
+        lambda: (
+            pm.NormalMixture("y", [0.5, 0.5], pm.Normal("mu", shape=2), observed=[0.1]),
+            pm.Potential("extra", pt.constant(0.0)),
+        ),
+        "potential extra.*write it as a variable",
+    ),
+    "missing values": (_missing, "y has missing values.*leave these rows out"),
+    "a prior that hangs on it": (_spike, "density of the parameter b hangs on a latent variable.*sample the program"),
+    "a minibatch": (
+        lambda: pm.NormalMixture(
+            "y", [0.5, 0.5], pm.Normal("mu", shape=2), observed=pm.Minibatch(np.zeros(8), batch_size=2), total_size=8
+        ),
+        "y is of a minibatch.*all rows",
+    ),
+    "no parameter": (
+        lambda: pm.Normal("y", pm.Bernoulli("z", 0.5, shape=2), 1, observed=[0.1, 1]),
+        "no continuous free variable",
+    ),
+    "a domain that is not known": (
+        lambda: pm.NormalMixture(
+            "y", [0.5, 0.5], pm.Normal("mu", shape=2, transform=pm.distributions.transforms.circular), observed=[0.1]
+        ),
+        "mu has the transform",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Data in y contains missing")
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_derived_is_refused_with_a_reason(what: str) -> None:
+    make, message = REFUSED[what]
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        em.derive(_refused(make))
+
+
+def test_names_and_values_are_checked() -> None:
+    with pytest.raises(TypeError, match="model"):
+        em.derive(HEADS)
+    model = programs.change_point(programs.DISASTERS)
+    with pytest.raises(ValueError, match=r"early.*continuous"):
+        em.derive(model, latent="early")
+    with pytest.raises(ValueError, match=r"latent is 'z'.*are change"):
+        em.derive(model, latent="z")
+    with pytest.raises(ValueError, match="leaves out the discrete variable second"):
+        em.derive(two_kinds(), latent="first")
+    coins = derived("coins")
+    with pytest.raises(ValueError, match="parameters are p; the program has w, p"):
+        coins.log_likelihood({"p": [0.1, 0.2]})
+    with pytest.raises(ValueError, match=r"p is .* outside its domain"):
+        coins.fit(start={"w": [0.5, 0.5], "p": [0.1, 1.2]})
+    with pytest.raises(ValueError, match="p has the shape"):
+        coins.fit(start={"w": [0.5, 0.5], "p": 0.1})
+    with pytest.raises(ValueError, match="latent is 'y'; give one of heads"):
+        coins.fit().responsibilities("y")
+
+
+def test_a_density_whose_derivative_is_no_number_is_refused() -> None:
+    with pm.Model() as model:
+        rate = pm.Gamma("rate", 2, 1)
+        z = pm.Bernoulli("z", pm.Beta("share", 1, 1), shape=4)
+        pm.Normal("y", 0, 1 + pt.sqrt(z * rate), observed=[0, 0, 2, 3])
+    with pytest.raises(ValueError, match=r"derivatives are not.*pm.math.switch"):
+        em.derive(model).fit()
+
+
+def test_a_fit_is_read_like_an_em_fit() -> None:
+    fit = derived("coins").fit()
+    assert len(fit.trace) == len(fit.path) == fit.iterations + 1
+    joint = np.array([w * stats.binom.pmf(HEADS, 10, p) for w, p in zip(*fit.parameters.values(), strict=True)])
+    np.testing.assert_allclose(fit.responsibilities(), (joint / joint.sum(axis=0)).T, atol=1e-12)
+    assert fit.aic == pytest.approx(-2 * fit.log_likelihood + 6)
+    assert fit.standard_errors.names == ("w[1]", "w[2]", "p[1]", "p[2]")
+    assert "status='converged'" in repr(fit)
+    assert "latents=('heads',)" in repr(derived("coins"))
