@@ -131,8 +131,8 @@ def compare(
     Parameters
     ----------
     data : path of a CSV, TSV, Parquet or Arrow file, a DataFrame of pandas, polars or Arrow, a mapping of columns, numbers
-        ``(n,)`` or ``(n, d)``, or a noun of `models`; or a `Pair`, or its place as ``"FILE.py:NAME"``, whose data are the second
-        argument then
+        ``(n,)`` or ``(n, d)``, or a noun of `models`; or a `Pair`, whose data are the second argument then; or a
+        `pymc.Model` with discrete latent variables, from which an EM is derived; or the place of either as ``"FILE.py:NAME"``
     family : one of ``comparisons families``, or a `models.family.Family` of your own, which may be told as ``"FILE.py:NAME"``; by
         the names of the columns where None, else measurements
     n_components : number of components; where None as many as there are labels. Call once for each of several.
@@ -169,6 +169,7 @@ def compare(
     >>> import comparisons
     >>> result = comparisons.compare("heights.csv", n_components=2, columns="height", labels="sex")  # doctest: +SKIP
     >>> result = comparisons.compare(pair, [125, 18, 20, 34])  # doctest: +SKIP
+    >>> result = comparisons.compare(model)  # a pymc.Model  # doctest: +SKIP
     """
     from comparisons import own
     from comparisons.pairs import own as own_pair

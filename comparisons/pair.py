@@ -14,6 +14,8 @@ from models.inputs import Floats, shown
 if TYPE_CHECKING:
     import pymc as pm
 
+    from em.derived.derive import DerivedEM
+
 type Values = dict[str, Floats]
 
 # An argument of this name tells a step whether the prior is part of what it maximises.
@@ -45,8 +47,8 @@ class Pair:
         first argument, and the data, the parameters
     log_prior : of the parameters, on their natural scale, in nats; where left out it is read off the program, and the report says
         so
-    start : where EM begins: parameters by name, or a function of the data that returns them; where left out draws from the
-        program's prior
+    start : where EM begins: parameters by name, or a function of the data that returns them, or several of them in a list;
+        where left out draws from the program's prior
     stop : of the parameters before and after a step, whether to stop; where left out EM goes on until its objective no longer
         rises by more than 1e-12 nats
     complete : for `comparisons.audit`, of what ``e_step`` returns as the first argument, parameters and data: the complete-data
@@ -55,6 +57,7 @@ class Pair:
     exchangeable : names of the parameters, components along their first axis, whose components can change places; draws and
         estimates are put in ascending order of the first of them
     data : those that ``compare`` takes where it is given none, as for ``comparisons run FILE.py:NAME``
+    derived : the EM that `em.derive` made of the program, of whose functions the pair is then; its density is the program's own
     name, title, question : for the directory and the report
 
     Raises
@@ -69,11 +72,12 @@ class Pair:
     e_step: Callable[..., Any] | None = None
     m_step: Callable[..., Any] | None = None
     log_prior: Callable[..., float] | None = None
-    start: Callable[..., Mapping[str, Any]] | Mapping[str, Any] | None = None
+    start: Callable[..., Any] | Mapping[str, Any] | None = None
     stop: Callable[[Values, Values], bool] | None = None
     complete: Callable[..., float] | None = None
     generalised: bool = False
     exchangeable: tuple[str, ...] = ()
+    derived: DerivedEM | None = None
     data: Any = None
     name: str = "pair"
     title: str = ""

@@ -87,6 +87,11 @@ class Problem(ABC):
         """As EM has it, on the natural scale, in nats."""
 
     @property
+    def one_density(self) -> str:
+        """What cannot be found out where EM has the program's own density, a sentence; empty where the two were written apart."""
+        return ""
+
+    @property
     def constants(self) -> tuple[float, float]:
         """What log-likelihood and log prior count for constants of the data that EM's own functions leave out, in nats."""
         return 0.0, 0.0

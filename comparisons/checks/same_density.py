@@ -122,7 +122,7 @@ def same_density(problem: Problem, density: LogPosterior, fits: Sequence[Fit], r
             f"Log-likelihood and log prior of EM and of PyMC agree {'at the estimate and ' * inside}at {RANDOM_POINTS} random "
             f"points; the largest relative difference is within the rounding of such sums. {_by_third(third, len(judged))} What "
             "EM reports of its estimates is their density, and PyMC counts the right Jacobian."
-            f"{_of_constants(problem.constants)}",
+            f"{_of_constants(problem.constants)}{' ' * bool(problem.one_density)}{problem.one_density}",
         )
     if third is None:
         engine: Engine = "comparison"

@@ -115,7 +115,7 @@ def _known(context: click.Context, parameter: click.Parameter, names: Sequence[s
     short_help="Run comparisons, write results and reports.",
     epilog="Exit status: 0 fine; 1 some verdict is wrong; 2 wrong use; 3 some is inconclusive; 4 some crashed.",
 )
-@click.argument("names", metavar="[NAME | FILE.toml | FILE.py:PAIR]...", nargs=-1, callback=_known)
+@click.argument("names", metavar="[NAME | FILE.toml | FILE.py:NAME]...", nargs=-1, callback=_known)
 @own_data.options
 @click.option(
     "--out", type=DIRECTORY, default=RESULTS, show_default=True, is_eager=True, help="Directory of results and reports."
@@ -147,7 +147,8 @@ def run(
     """Run comparisons of the catalogue, all of them where none is named, or one of your own data.
 
     Your own data are a FILE.toml (comparisons init writes one), the NAME of their stored result, or --data with its options; your
-    own EM with your own PyMC program is a comparisons.Pair in FILE.py:
+    own EM with your own PyMC program is a comparisons.Pair in FILE.py, and a PyMC program alone, with discrete latent
+    variables, a pymc.Model there or a function that returns one:
 
     comparisons run --data heights.csv --column height --labels sex --components 2
 

@@ -21,7 +21,7 @@ SEED = click.option(
 
 
 def is_pair(name: str) -> bool:
-    """Whether a name is the place of a `comparisons.Pair`."""
+    """Whether a name is the place of a `comparisons.Pair`, or of a PyMC program."""
     return ".py:" in name
 
 

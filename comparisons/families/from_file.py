@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -21,8 +22,10 @@ def is_place(told: str) -> bool:
     return PLACE.fullmatch(told) is not None
 
 
-def load[T](told: str, kind: type[T], word: str) -> T:
+def load[T](told: str, kind: type[T], word: str, also: Callable[[Any], bool] = lambda value: False) -> T | Any:
     """Read the file and take from it what has this name and is of this ``kind``, called by a ``word`` in messages.
+
+    ``also`` says what else will do.
 
     Raises
     ------
@@ -35,7 +38,9 @@ def load[T](told: str, kind: type[T], word: str) -> T:
     if not path.is_file():
         raise ValueError(f"{word} is {told!r}, but there is no file {path}")
     content = path.read_bytes()
-    there = {each: value for each, value in _named(path.resolve(), content).items() if isinstance(value, kind)}
+    there = {
+        each: value for each, value in _named(path.resolve(), content).items() if isinstance(value, kind) or also(value)
+    }
     if name in there:
         return there[name]
     if not name:

@@ -11,6 +11,7 @@ import numpy as np
 from comparisons.pair import Values
 from em.ascent.climb import ObjectiveDecreased
 from em.derived.coordinates import Coordinates
+from em.derived.fit import Errors
 from em.differences import Function, expanded, maximised, right_steps
 from em.search.optima import Mode
 from em.uncertainty.curvature import Curvature
@@ -30,16 +31,6 @@ UNCERTAIN = 0.01
 FLAT = 1e-7
 # Standard errors from the maximum within which EM has arrived.
 NEAR = 1e-3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Errors:
-    """Standard errors by parameter, NaN where withheld; ``covariance`` of all numbers in the order of ``names``."""
-
-    values: Values
-    covariance: Floats
-    names: tuple[str, ...]
-    reason: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

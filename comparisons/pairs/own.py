@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import pickle
 import shlex
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comparisons import catalogue
 from comparisons.datasets import Dataset
 from comparisons.families import from_file
 from comparisons.own import Given, code_of
 from comparisons.pair import FUNCTIONS, Pair, PairDeclaration
+from comparisons.pairs.derived import fingerprint, is_program, pair_of
 from comparisons.pairs.making import problem_of
 from comparisons.pairs.problem import PairProblem
 from models.inputs import shown
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,16 +35,35 @@ class OwnPair:
 
 
 def is_pair(told: Any) -> bool:
-    """Whether a pair is told, by itself or by the file that it stands in."""
-    return isinstance(told, Pair) or (isinstance(told, str) and from_file.is_place(told))
+    """Whether a pair or a program is told, by itself or by the file that it stands in."""
+    return isinstance(told, Pair) or is_program(told) or (isinstance(told, str) and from_file.is_place(told))
 
 
-def declared(told: Pair | str, data: Any = None, **others: Any) -> OwnPair:
+def _makes_program(told: Any) -> bool:
+    """Whether something of a file is a program, or a function of it that may return one."""
+    own = inspect.isfunction(told) and told.__module__.startswith("own_in_")
+    return is_program(told) or (own and not inspect.signature(told).parameters)
+
+
+def pair_told(told: Any) -> Pair:
+    """The pair that is told, or that is made of the program that is."""
+    name = "model"
+    if isinstance(told, str):
+        name = told.rpartition(":")[2]
+        told = from_file.load(told, Pair, "pair", _makes_program)
+    if inspect.isfunction(told):
+        told = told()
+        if not is_program(told):
+            raise ValueError(f"{name} returned {shown(told)}; return the pymc.Model")
+    return pair_of(told, told.name or name) if is_program(told) else told
+
+
+def declared(told: Pair | pm.Model | str, data: Any = None, **others: Any) -> OwnPair:
     """Check a pair with its data, and say what is compared.
 
     Parameters
     ----------
-    told : the pair, or its place as ``"FILE.py:NAME"``
+    told : the pair, or a program of which one is made, or the place of either as ``"FILE.py:NAME"``
     data : its data; those of the pair where None
     others : ``name``, ``title`` and ``question`` in place of the pair's
 
@@ -48,7 +72,9 @@ def declared(told: Pair | str, data: Any = None, **others: Any) -> OwnPair:
     TypeError, ValueError
         for what does not fit; see `comparisons.pairs.making.problem_of`
     """
-    pair = told if isinstance(told, Pair) else from_file.load(told, Pair, "pair")
+    pair = pair_told(told)
+    if pair.derived is not None and data is not None:
+        raise ValueError("a program has its data in it; call compare with the program alone")
     texts = {key: others.pop(key, None) or getattr(pair, key) for key in ("name", "title", "question")}
     if strange := next((key for key, value in others.items() if value is not None), None):
         raise ValueError(f"{strange} is for mixtures of a family; of a pair give data, name, title and question")
@@ -73,5 +99,7 @@ def declared(told: Pair | str, data: Any = None, **others: Any) -> OwnPair:
     dataset = Dataset(name, "Data given with the pair.", {}, hashlib.sha256(pickle.dumps(data)).hexdigest())
     functions = [getattr(pair, each) for each in FUNCTIONS]
     decides = {"family": "own program", "code": code_of(functions), "texts": texts}
+    if pair.derived is not None:
+        decides["program"] = fingerprint(pair)
     asked = f"comparisons run {shlex.quote(told)}" if isinstance(told, str) else f"comparisons.compare({name})"
     return OwnPair(comparison, dataset, decides, asked, problem)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from comparisons.pair import Pair, PairDeclaration, Values
-from comparisons.pairs.ascent import Errors, Objective, PairFit, Run, curvature, errors, run, status_of
+from comparisons.pairs.ascent import Objective, PairFit, Run, curvature, errors, run, status_of
 from comparisons.pairs.calling import Called, values_of
 from comparisons.pairs.posterior import PairPosterior
 from comparisons.pairs.program import observed, prior_density
@@ -19,6 +19,7 @@ from comparisons.results.result import NOTES, Model
 from comparisons.results.strict_json import number
 from em import Interval
 from em.derived.coordinates import INSIDE, Coordinates
+from em.derived.fit import Errors
 from em.mixture import Scale
 from em.search.optima import Mode
 from em.uncertainty.curvature import Curvature
@@ -35,6 +36,10 @@ STARTS, SAME_MODE = 10, 1e-6
 SPREAD, LEAST, MOST = 3.0, 0.1, 2.0
 # Points at which a constant is looked for, and nats within which it is one.
 POINTS, SAME_CONSTANT = 5, 1e-7
+ONE_DENSITY = (
+    "EM was derived from the program, so there is one density, not two: an error of the program, its prior or its data is "
+    "in both fits, and nothing here can find it."
+)
 _numbers = itertools.count()
 
 
@@ -102,9 +107,12 @@ class PairProblem(Setup, Problem):
 
     def in_words(self) -> Model:
         free = {variable.name for variable in self.program.free_RVs}
-        lines = [line.replace("  ", " ").strip() for line in self.program.str_repr().splitlines() if line.strip()]
+        derived = self.pair.derived
+        program = self.program if derived is None else derived.model
+        lines = [line.replace("  ", " ").strip() for line in program.str_repr().splitlines() if line.strip()]
         prior = [line for line in lines if line.split(" ~")[0].strip() in free]
         shared = "" if self.pair.log_prior else "EM's log prior is read off the program, so it is one density, not two."
+        shared = self.one_density or shared
         return Model(
             "own program",
             1,
@@ -116,6 +124,10 @@ class PairProblem(Setup, Problem):
             {},
             dict.fromkeys(NOTES, ""),
         )
+
+    @property
+    def one_density(self) -> str:
+        return "" if self.pair.derived is None else ONE_DENSITY
 
     def observed(self) -> dict[str, list[Any]]:
         return {
@@ -157,7 +169,7 @@ class PairProblem(Setup, Problem):
         given, shapes = self.pair.start, self.space.shapes
         if given is not None:
             told = given if isinstance(given, Mapping) else self.functions["start"]({})
-            return [values_of(told, "start", shapes)]
+            return [values_of(each, "start", shapes) for each in (told if isinstance(told, list) else [told])]
         drawn = self._drawn(STARTS, seed)
         if drawn is None:
             raise ValueError("the program's prior cannot be drawn from; give start=, parameters near the data")
@@ -177,7 +189,9 @@ class PairProblem(Setup, Problem):
             else:
                 values = self.in_order(values) if in_order else values
                 modes.append(Mode(self.log_likelihood(values), values, 1, regular[j]))
-        best = places[0]
+        # Of runs that end at one maximum the first, which need not be one that began there.
+        highest = runs[places[0]].trace[-1]
+        best = min(j for j in places if regular[j] == regular[places[0]] and highest - runs[j].trace[-1] < SAME_MODE)
         won, values = runs[best], runs[best].path[-1]
         likelihood = self.log_likelihood(values)
         posterior = likelihood + self.log_prior(values) if objective.prior else None

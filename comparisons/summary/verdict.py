@@ -59,6 +59,7 @@ def reach(
     differing = [q for q in quantities if q.verdict == "differ"]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
     doubted = [f"EM's maximum is to be doubted. {d.sentence}" for d in problem.doubts(fit)]
+    doubted += [problem.one_density] if problem.one_density else []
     if not differing and not unidentified:
         of = _of(quantities, quantities)
         return (

@@ -260,6 +260,6 @@ def _block(variable: Any, transform: Any, shape: tuple[int, ...]) -> Block:
                 return Block(name, shape, "logit" if np.isfinite(top) else "log", bottom, top)
     known = some_of(["real", "positive", "between two numbers", "shares of 1"])
     raise ValueError(
-        f"model's variable {name} has the transform {type(transform).__name__}, whose domain a pair does not know ({known}); "
+        f"model's variable {name} has the transform {type(transform).__name__}, whose domain is not known here ({known}); "
         "write it in such variables, and name exchangeable components in place of an ordered transform"
     )

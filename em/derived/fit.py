@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from em.uncertainty.curvature import Curvature
 from em.uncertainty.standard_errors import covariance_of, withheld_reason
 from models.display import displayed
 from models.inputs import Floats
-
-if TYPE_CHECKING:
-    from em.derived.derive import DerivedEM
 
 # Nats within which two ends are one mode.
 SAME_MODE = 1e-6
@@ -65,7 +62,7 @@ class DerivedFit:
     rate: float
     decrement: float
     remaining: float
-    _em: DerivedEM
+    _em: Any  # a `DerivedEM`, which imports this
 
     @property
     def iterations(self) -> int:
@@ -75,18 +72,18 @@ class DerivedFit:
     @property
     def aic(self) -> float:
         """Akaike's criterion, smaller is better."""
-        return -2 * self.log_likelihood + 2 * self._em.n_parameters
+        return float(-2 * self.log_likelihood + 2 * self._em.n_parameters)
 
     def responsibilities(self, latent: str | None = None) -> Floats:
         """Posterior probability of each state of a latent variable; see `DerivedEM.responsibilities`."""
-        return self._em.responsibilities(self.parameters, latent)
+        return np.asarray(self._em.responsibilities(self.parameters, latent))
 
     def __repr__(self) -> str:
         """The result, without the path to it."""
         return displayed(self, SHOWN)
 
 
-def fitted(em: DerivedEM, runs: Sequence[Climb], *, prior: bool, in_order: bool, accelerated: bool) -> DerivedFit:
+def fitted(em: Any, runs: Sequence[Climb], *, prior: bool, in_order: bool, accelerated: bool) -> DerivedFit:
     """Judge the ends of all runs, and return the best regular one with all known of it."""
     steps, space = em.steps, em.steps.densities.space
     judged: list[tuple[Climb, Curvature, Status, int]] = []
@@ -157,7 +154,7 @@ def _distinct(judged: list[tuple[Climb, Curvature, Status, int]]) -> list[tuple[
     return found
 
 
-def _mode(em: DerivedEM, judged: tuple[Climb, Curvature, Status, int], *, in_order: bool) -> Mode[Any]:
+def _mode(em: Any, judged: tuple[Climb, Curvature, Status, int], *, in_order: bool) -> Mode[Any]:
     run, _, status, starts = judged
     values = run.end.values
     if in_order and em.exchangeable:

@@ -1,0 +1,84 @@
+"""A PyMC program alone: an EM is derived from it, and both are a pair, of which one density is all there is."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import em
+from comparisons.pair import PRIOR, Pair, Values
+from comparisons.pairs.program import observed
+from em.derived.marginal import marginal_of
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+# Random points at which two programs that are the same have the same densities, to so many digits.
+POINTS, DIGITS = 5, 10
+
+
+def is_program(told: Any) -> bool:
+    """Whether something is a `pymc.Model`; asked without an import of PyMC."""
+    return hasattr(told, "free_RVs") and hasattr(told, "observed_RVs")
+
+
+def pair_of(model: pm.Model, name: str = "model") -> Pair:
+    """The EM that is derived from a program, with the program summed over its latent variables.
+
+    Raises
+    ------
+    ValueError
+        for a program of which no EM can be derived; see `em.derive`
+    """
+    derived = em.derive(model)
+    program = marginal_of(derived.steps.densities)
+
+    def likelihood(**values: Any) -> float:
+        return derived.log_likelihood(values)
+
+    def e_step(**values: Any) -> list[Any]:
+        return derived.e_step(values)
+
+    def m_step(shares: list[Any], prior: bool = False, **values: Any) -> Values:
+        return derived.steps.m_step(shares, values, prior=prior, near=True)
+
+    @cache
+    def starts() -> list[Values]:
+        """Where the best fits of an accelerated search began, and all maxima that it found, from each of which EM goes on."""
+        fits = [derived.fit(prior=prior) for prior in (False, True)]
+        return [fit.path[0] for fit in fits] + [m.parameters for fit in fits for m in fit.modes if m.regular]
+
+    return Pair(
+        model=lambda: program,
+        log_likelihood=_taking(likelihood, derived.parameters),
+        e_step=_taking(e_step, derived.parameters),
+        m_step=_taking(m_step, ("shares", PRIOR, *derived.parameters)),
+        start=starts,
+        exchangeable=derived.exchangeable,
+        data=observed(model),
+        name=name,
+        derived=derived,
+    )
+
+
+def fingerprint(pair: Pair) -> str:
+    """What tells a program from others of the same data: its densities at some points."""
+    assert pair.derived is not None
+    space, random = pair.derived.steps.densities.space, np.random.default_rng(0)
+    told = []
+    for _ in range(POINTS):
+        values = space.values(random.normal(size=space.size))
+        told += [pair.derived.log_likelihood(values), pair.derived.log_prior(values)]
+    return hashlib.sha256(" ".join(f"{each:.{DIGITS}g}" for each in told).encode()).hexdigest()
+
+
+def _taking(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
+    """A function that says that it takes arguments of these names."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    function.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
+    return function

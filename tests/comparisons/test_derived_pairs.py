@@ -1,0 +1,114 @@
+"""Claims about the fourth door: a PyMC program alone is compared with the EM that is derived from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytest
+from click.testing import CliRunner
+
+import comparisons
+from comparisons.checks.same_density import same_density
+from comparisons.command.command_line import main
+from comparisons.pairs import own
+from comparisons.pairs.derived import fingerprint, pair_of
+from comparisons.pairs.own import OwnPair
+from comparisons.pairs.problem import ONE_DENSITY
+from tests import pymc_programs as programs
+
+MAKE: dict[str, Callable[[], pm.Model]] = {
+    "zero-inflated": lambda: programs.zero_inflated(programs.many_zeros()),
+    "regressions": lambda: programs.regressions(*programs.counts_in_groups()),
+    "outliers": lambda: programs.outliers(*programs.line()),
+    "raters": lambda: programs.raters(*programs.rated()),
+    "change-point": lambda: programs.change_point(programs.DISASTERS),
+}
+FILE = """
+from tests import pymc_programs as programs
+
+def disasters():
+    return programs.change_point(programs.DISASTERS)
+
+def nothing():
+    return 3
+"""
+
+
+@cache
+def asked(name: str) -> OwnPair:
+    return own.declared(MAKE[name](), name=name)
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_a_program_alone_is_a_pair_of_one_density(name: str) -> None:
+    problem = asked(name).problem
+    derived = problem.pair.derived
+    assert derived is not None
+    fits = problem.fit(None), problem.fit(True)
+    for fit, prior in zip(fits, (False, True), strict=True):
+        mine = derived.fit(prior=prior)
+        assert fit.status == mine.status
+        assert fit.trace[-1] == pytest.approx(mine.trace[-1], abs=1e-7)
+        if mine.standard_errors.reason is None:
+            # Those of the pair are by differences of EM's own objective, and know nothing of PyTensor's.
+            np.testing.assert_allclose(
+                problem.entries(fit.standard_errors), problem.entries(mine.standard_errors.values), rtol=1e-5
+            )
+    check = same_density(problem, problem.density, fits, np.random.default_rng(0))
+    assert check.outcome == "pass"
+    assert check.explanation.endswith(ONE_DENSITY)
+    assert problem.in_words().prior_reason == ONE_DENSITY
+    latents = {variable.name for variable in problem.program.free_RVs if "int" in variable.dtype}
+    assert not latents
+    assert any("counts" in line or "y" in line or "rater" in line for line in problem.in_words().formula)
+
+
+def test_components_that_can_change_places_are_declared() -> None:
+    assert asked("regressions").problem.pair.exchangeable == ("intercept", "slope", "w")
+    assert asked("regressions").problem.components == 2
+    assert asked("outliers").problem.components == 0
+
+
+def test_a_program_of_other_numbers_is_another_one() -> None:
+    again = programs.zero_inflated(programs.many_zeros())
+    with pm.Model() as third:
+        psi, mu = pm.Beta("psi", 1, 1), pm.Exponential("mu", 0.3)
+        pm.ZeroInflatedPoisson("counts", psi=psi, mu=mu, observed=programs.many_zeros())
+    told = asked("zero-inflated").told["program"]
+    assert fingerprint(pair_of(again)) == told != fingerprint(pair_of(third))
+
+
+def test_a_program_is_told_by_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FILE)
+    monkeypatch.chdir(tmp_path)
+    found = own.declared("mine.py:disasters")
+    assert found.comparison.name == "disasters"
+    assert found.command == "comparisons run mine.py:disasters"
+    assert found.problem.space.names == ("early", "late")
+    with pytest.raises(ValueError, match=r"nothing returned 3; return the pymc\.Model"):
+        own.declared("mine.py:nothing")
+    with pytest.raises(ValueError, match=r"called 'disaster'; did you mean mine\.py:disasters"):
+        own.declared("mine.py:disaster")
+    with pytest.raises(ValueError, match="a program has its data in it"):
+        own.declared("mine.py:disasters", [1, 2])
+    refused = CliRunner().invoke(main, ["run", "mine.py:nothing"])
+    assert refused.exit_code == 2
+    assert "return the pymc.Model" in refused.output
+
+
+@pytest.mark.sampling
+def test_a_change_point_is_compared_and_says_what_nothing_can_find(tmp_path: Path) -> None:
+    result: Any = comparisons.compare(MAKE["change-point"](), name="disasters", out=tmp_path)
+    assert result.verdict == "agree"
+    assert result.reasons[-1] == ONE_DENSITY
+    assert all(check.outcome == "pass" for check in result.checks)
+    page = (tmp_path / "disasters" / "report.html").read_text(encoding="utf-8")
+    assert "one density, not two" in page
+    # Summed over the years by hand, at the posterior mean.
+    exact = np.array([result.posterior["early"].mean(), result.posterior["late"].mean()])
+    assert np.all(np.abs(exact - [3.08, 0.94]) < 0.1)
