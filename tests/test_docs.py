@@ -136,12 +136,35 @@ def test_from_python_runs_and_gives_the_numbers_of_its_comments(
     assert compared == len(re.findall(r'  # (?:"|\(\d|94%|\d+\.\d)', page)) == 8
 
 
+def told_of(block: str, scope: dict[str, Any]) -> int:
+    """Run a block; how many of its expressions say in a comment what they are, which has to be so."""
+    compared = 0
+    for statement in ast.parse(block).body:
+        line = block.splitlines()[(statement.end_lineno or 0) - 1]
+        if not isinstance(statement, ast.Expr):
+            exec(ast.unparse(statement), scope)
+            continue
+        value, told = eval(ast.unparse(statement), scope), line.partition("  # ")[2]
+        if told:
+            parts = told.strip("()").split(", ")
+            got = [value] if isinstance(value, str) else list(value)
+            for each, part in zip(got, parts, strict=True):
+                word = f'"{each}"' if isinstance(each, str) else f"{each:.{len(part.partition('.')[2])}f}"
+                assert word == part, line
+            compared += 1
+    return compared
+
+
 def test_the_pairs_of_the_page_on_pymc_models_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     page = (ROOT / "docs" / "i-have-a-pymc-model.md").read_text(encoding="utf-8")
-    scope = dict[str, Any]()
+    scope, compared = dict[str, Any](), 0
     for block in blocks(page, "python"):
-        exec(compile(block, "i-have-a-pymc-model.md", "exec"), scope)
+        if "em.derive" in block or "derived" in block:
+            compared += told_of(block, scope)
+        else:
+            exec(compile(block, "i-have-a-pymc-model.md", "exec"), scope)
+    assert compared == 7
     linkage = comparisons.audit(scope["linkage"])
     assert linkage.sound, str(linkage)
     constant = re.search(r"coefficient, ([\d.]+) nats", page)

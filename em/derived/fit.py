@@ -114,7 +114,7 @@ def fitted(em: Any, runs: Sequence[Climb], *, prior: bool, in_order: bool, accel
     with np.errstate(invalid="ignore"):
         spread = np.sqrt(np.diag(covariance))
     return DerivedFit(
-        parameters=values,
+        parameters={name: np.asarray(value) for name, value in values.items()},
         log_likelihood=won.end.log_likelihood,
         log_posterior=height(won.end, prior=True) if prior else None,
         trace=np.array(won.trace),
