@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 # Random points at which two programs that are the same have the same densities, to so many digits.
 POINTS, DIGITS = 5, 10
+ONE_DENSITY = (
+    "EM was derived from the program, so there is one density, not two: an error of the program, its prior or its data is "
+    "in both fits, and nothing here can find it."
+)
 
 
 def is_program(told: Any) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from comparisons.pair import Pair, PairDeclaration, Values
 from comparisons.pairs.ascent import Objective, PairFit, Run, curvature, errors, run, status_of
 from comparisons.pairs.calling import Called, values_of
+from comparisons.pairs.derived import ONE_DENSITY
 from comparisons.pairs.posterior import PairPosterior
 from comparisons.pairs.program import observed, prior_density
 from comparisons.problem import Problem
@@ -36,10 +37,6 @@ STARTS, SAME_MODE = 10, 1e-6
 SPREAD, LEAST, MOST = 3.0, 0.1, 2.0
 # Points at which a constant is looked for, and nats within which it is one.
 POINTS, SAME_CONSTANT = 5, 1e-7
-ONE_DENSITY = (
-    "EM was derived from the program, so there is one density, not two: an error of the program, its prior or its data is "
-    "in both fits, and nothing here can find it."
-)
 _numbers = itertools.count()
 
 

@@ -261,5 +261,6 @@ def _block(variable: Any, transform: Any, shape: tuple[int, ...]) -> Block:
     known = some_of(["real", "positive", "between two numbers", "shares of 1"])
     raise ValueError(
         f"model's variable {name} has the transform {type(transform).__name__}, whose domain is not known here ({known}); "
-        "write it in such variables, and name exchangeable components in place of an ordered transform"
+        "write it in such variables, and leave an ordered transform out: components that can change places are put in order "
+        "afterwards"
     )

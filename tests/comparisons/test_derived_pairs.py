@@ -16,9 +16,8 @@ import comparisons
 from comparisons.checks.same_density import same_density
 from comparisons.command.command_line import main
 from comparisons.pairs import own
-from comparisons.pairs.derived import fingerprint, pair_of
+from comparisons.pairs.derived import ONE_DENSITY, fingerprint, pair_of
 from comparisons.pairs.own import OwnPair
-from comparisons.pairs.problem import ONE_DENSITY
 from tests import pymc_programs as programs
 
 MAKE: dict[str, Callable[[], pm.Model]] = {

@@ -314,81 +314,15 @@ def test_standard_errors_are_those_of_numerical_second_derivatives() -> None:
     )
 
 
-def _refused(make: Callable[[], Any]) -> pm.Model:
-    with pm.Model() as model:
-        make()
-    return model
-
-
-def _chain() -> None:
-    z = pm.Bernoulli("z", 0.4, shape=20)
-    a = pm.Normal("a", 0, 1)
-    pm.Normal("y", a * (z[1:] + z[:-1]), 1, observed=np.zeros(19))
-
-
-def _missing() -> None:
-    w, mu = pm.Dirichlet("w", [1, 1]), pm.Normal("mu", 0, 1, shape=2)
-    pm.NormalMixture("y", w, mu, sigma=1, observed=np.ma.masked_invalid([0.1, np.nan, 2.0]))
-
-
-def _spike() -> None:
-    z = pm.Bernoulli("z", 0.5, shape=3)
-    b = pm.Normal("b", 0, pm.math.switch(z, 3, 0.1), shape=3)
-    pm.Normal("y", b, 1, observed=np.zeros(3))
-
-
-REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "nothing is latent": (
-        lambda: pm.Normal("y", pm.Normal("a"), 1, observed=[0.1]),
-        "no discrete latent variable and no pm.Mixture.*comparisons.Pair",
-    ),
-    "states that do not end": (
-        lambda: pm.Normal("y", pm.Poisson("z", 3, shape=2) * pm.Normal("a"), 1, observed=[0.1, 1]),
-        "z is of the kind Poisson, whose states are not listed.*pm.Categorical",
-    ),
-    "bounds that are parameters": (
-        lambda: pm.Normal("y", pm.DiscreteUniform("z", 0, pm.math.round(pm.Exponential("a", 1))), 1, observed=[0.1]),
-        "bounds of z are not the same numbers.*fixed bounds",
-    ),
-    "a chain": (_chain, "20 entries of z hang on each other and have 1.05e.06 joint states.*4096"),
-    "a size": (
-        lambda: pm.Normal("y", pm.Normal("a") + pt.arange(pm.DiscreteUniform("z", 1, 3)).sum(), 1, observed=[0.1]),
-        "z sizes another one of which y is made.*largest size",
-    ),
-    "a potential": (
-        lambda: (
-            pm.NormalMixture("y", [0.5, 0.5], pm.Normal("mu", shape=2), observed=[0.1]),
-            pm.Potential("extra", pt.constant(0.0)),
-        ),
-        "potential extra.*write it as a variable",
-    ),
-    "missing values": (_missing, "y has missing values.*leave these rows out"),
-    "a prior that hangs on it": (_spike, "density of the parameter b hangs on a latent variable.*sample the program"),
-    "a minibatch": (
-        lambda: pm.NormalMixture(
-            "y", [0.5, 0.5], pm.Normal("mu", shape=2), observed=pm.Minibatch(np.zeros(8), batch_size=2), total_size=8
-        ),
-        "y is of a minibatch.*all rows",
-    ),
-    "no parameter": (
-        lambda: pm.Normal("y", pm.Bernoulli("z", 0.5, shape=2), 1, observed=[0.1, 1]),
-        "no continuous free variable",
-    ),
-    "a domain that is not known": (
-        lambda: pm.NormalMixture(
-            "y", [0.5, 0.5], pm.Normal("mu", shape=2, transform=pm.distributions.transforms.circular), observed=[0.1]
-        ),
-        "mu has the transform",
-    ),
-}
-
-
-@pytest.mark.filterwarnings("ignore:Data in y contains missing")
-@pytest.mark.parametrize("what", REFUSED)
-def test_what_cannot_be_derived_is_refused_with_a_reason(what: str) -> None:
-    make, message = REFUSED[what]
-    with pytest.raises(ValueError, match=f"(?s){message}"):
-        em.derive(_refused(make))
+def test_a_fit_is_read_like_an_em_fit() -> None:
+    fit = derived("coins").fit()
+    assert len(fit.trace) == len(fit.path) == fit.iterations + 1
+    joint = np.array([w * stats.binom.pmf(HEADS, 10, p) for w, p in zip(*fit.parameters.values(), strict=True)])
+    np.testing.assert_allclose(fit.responsibilities(), (joint / joint.sum(axis=0)).T, atol=1e-12)
+    assert fit.aic == pytest.approx(-2 * fit.log_likelihood + 6)
+    assert fit.standard_errors.names == ("w[1]", "w[2]", "p[1]", "p[2]")
+    assert "status='converged'" in repr(fit)
+    assert "latents=('heads',)" in repr(derived("coins"))
 
 
 def test_names_and_values_are_checked() -> None:
@@ -410,23 +344,3 @@ def test_names_and_values_are_checked() -> None:
         coins.fit(start={"w": [0.5, 0.5], "p": 0.1})
     with pytest.raises(ValueError, match="latent is 'y'; give one of heads"):
         coins.fit().responsibilities("y")
-
-
-def test_a_density_whose_derivative_is_no_number_is_refused() -> None:
-    with pm.Model() as model:
-        rate = pm.Gamma("rate", 2, 1)
-        z = pm.Bernoulli("z", pm.Beta("share", 1, 1), shape=4)
-        pm.Normal("y", 0, 1 + pt.sqrt(z * rate), observed=[0, 0, 2, 3])
-    with pytest.raises(ValueError, match=r"derivatives are not.*pm.math.switch"):
-        em.derive(model).fit()
-
-
-def test_a_fit_is_read_like_an_em_fit() -> None:
-    fit = derived("coins").fit()
-    assert len(fit.trace) == len(fit.path) == fit.iterations + 1
-    joint = np.array([w * stats.binom.pmf(HEADS, 10, p) for w, p in zip(*fit.parameters.values(), strict=True)])
-    np.testing.assert_allclose(fit.responsibilities(), (joint / joint.sum(axis=0)).T, atol=1e-12)
-    assert fit.aic == pytest.approx(-2 * fit.log_likelihood + 6)
-    assert fit.standard_errors.names == ("w[1]", "w[2]", "p[1]", "p[2]")
-    assert "status='converged'" in repr(fit)
-    assert "latents=('heads',)" in repr(derived("coins"))
