@@ -262,7 +262,7 @@ def audit(pair: Pair | str, data: Any = None, *, seed: int = DEFAULT_SEED) -> Au
     Raises
     ------
     TypeError, ValueError
-        for functions that do not fit together, as of `compare`
+        for functions that do not fit together, as of `compare`, and a PyMC program alone, which has no EM by hand
 
     Examples
     --------

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import comparisons
+from comparisons.auditing.steps import audited
 from comparisons.checks.same_density import same_density
 from comparisons.command.command_line import main
 from comparisons.pairs import own
@@ -98,6 +99,11 @@ def test_a_program_is_told_by_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path
     refused = CliRunner().invoke(main, ["run", "mine.py:nothing"])
     assert refused.exit_code == 2
     assert "return the pymc.Model" in refused.output
+
+
+def test_a_derived_em_has_nothing_to_be_audited_by() -> None:
+    with pytest.raises(ValueError, match=r"derived from its program.*EM of yours"):
+        audited(asked("zero-inflated").problem, 0)
 
 
 @pytest.mark.sampling

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytensor.tensor as pt
 import pytest
 
 import em
+from em.derived import groups
+from tests import pymc_programs as programs
 
 
 def _refused(make: Callable[[], Any]) -> pm.Model:
@@ -28,6 +31,12 @@ def _chain() -> None:
 def _missing() -> None:
     w, mu = pm.Dirichlet("w", [1, 1]), pm.Normal("mu", 0, 1, shape=2)
     pm.NormalMixture("y", w, mu, sigma=1, observed=np.ma.masked_invalid([0.1, np.nan, 2.0]))
+
+
+def _scan() -> None:
+    a = pm.Normal("a", 0, 1)
+    path = pytensor.scan(lambda before: before * a, outputs_info=pt.ones(()), n_steps=3, return_updates=False)
+    pm.NormalMixture("y", [0.5, 0.5], mu=pt.stack([path[-1], 0.0]), sigma=1, observed=[0.1, 1])
 
 
 def _spike() -> None:
@@ -69,6 +78,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         ),
         "y is of a minibatch.*all rows",
     ),
+    "a scan": (_scan, "y is made by a scan, whose steps hang on each other.*comparisons.Pair"),
     "no parameter": (
         lambda: pm.Normal("y", pm.Bernoulli("z", 0.5, shape=2), 1, observed=[0.1, 1]),
         "no continuous free variable",
@@ -97,3 +107,22 @@ def test_a_density_whose_derivative_is_no_number_is_refused() -> None:
         pm.Normal("y", 0, 1 + pt.sqrt(z * rate), observed=[0, 0, 2, 3])
     with pytest.raises(ValueError, match=r"derivatives are not.*pm.math.switch"):
         em.derive(model).fit()
+
+
+def test_tables_that_are_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "MOST_NUMBERS", 1000)
+    with pytest.raises(ValueError, match=r"111 joint states of 112 densities are more than 1e\+03 numbers"):
+        em.derive(programs.change_point(programs.DISASTERS))
+
+
+def test_groups_that_miss_what_hangs_together_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = groups._decoded
+
+    def blind(latents: Any, number: int, column: Any, terms: Any, random: Any) -> Any:
+        place, several = right(latents, number, column, terms, random)
+        # The data's entries are said to hang on nothing.
+        return np.where(np.arange(len(place)) < len(column), place, -1), several
+
+    monkeypatch.setattr(groups, "_decoded", blind)
+    with pytest.raises(ValueError, match="hangs on latent variables in a way that their changes do not show"):
+        em.derive(programs.outliers(*programs.line()))
