@@ -26,6 +26,8 @@ RANDOM_POINTS = 20
 JACOBIAN_POINTS = 2
 # Of these points at how many the third density is asked too, the estimate among them: it reads every row as declared.
 THIRD_POINTS = 4
+# What the check is worth where EM's density was made of PyMC's.
+READ = " EM's density was derived from the program's: that they agree says that it was read right, and no more."
 
 
 def pymc_densities(problem: Problem, density: LogPosterior, parameters: Parameters) -> Floats:
@@ -122,7 +124,7 @@ def same_density(problem: Problem, density: LogPosterior, fits: Sequence[Fit], r
             f"Log-likelihood and log prior of EM and of PyMC agree {'at the estimate and ' * inside}at {RANDOM_POINTS} random "
             f"points; the largest relative difference is within the rounding of such sums. {_by_third(third, len(judged))} What "
             "EM reports of its estimates is their density, and PyMC counts the right Jacobian."
-            f"{_of_constants(problem.constants)}{' ' * bool(problem.one_density)}{problem.one_density}",
+            f"{_of_constants(problem.constants)}{READ * bool(problem.one_density)}",
         )
     if third is None:
         engine: Engine = "comparison"

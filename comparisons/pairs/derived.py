@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 # Random points at which two programs that are the same have the same densities, to so many digits.
 POINTS, DIGITS = 5, 10
-ONE_DENSITY = (
-    "EM was derived from the program, so there is one density, not two: an error of the program, its prior or its data is "
-    "in both fits, and nothing here can find it."
-)
+# What a report says of the model, and what a verdict says of itself.
+ONE_DENSITY = "EM was derived from the program, so its likelihood and prior are the program's: one density, not two."
+NOT_FOUND = "EM has the program's own density: an error of the program, its prior or its data is in both fits and cannot be found."
 
 
 def is_program(told: Any) -> bool:
@@ -31,15 +30,17 @@ def is_program(told: Any) -> bool:
     return hasattr(told, "free_RVs") and hasattr(told, "observed_RVs")
 
 
-def pair_of(model: pm.Model, name: str = "model") -> Pair:
+def pair_of(model: pm.Model, name: str = "model", *, compiled: bool = True) -> Pair:
     """The EM that is derived from a program, with the program summed over its latent variables.
+
+    ``compiled`` as of `em.derive`.
 
     Raises
     ------
     ValueError
         for a program of which no EM can be derived; see `em.derive`
     """
-    derived = em.derive(model)
+    derived = em.derive(model, compiled=compiled)
     program = marginal_of(derived.steps.densities)
 
     def likelihood(**values: Any) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from comparisons.pair import Pair, PairDeclaration, Values
 from comparisons.pairs.ascent import Objective, PairFit, Run, curvature, errors, run, status_of
 from comparisons.pairs.calling import Called, values_of
-from comparisons.pairs.derived import ONE_DENSITY
+from comparisons.pairs.derived import NOT_FOUND, ONE_DENSITY
 from comparisons.pairs.posterior import PairPosterior
 from comparisons.pairs.program import observed, prior_density
 from comparisons.problem import Problem
@@ -108,8 +108,8 @@ class PairProblem(Setup, Problem):
         program = self.program if derived is None else derived.model
         lines = [line.replace("  ", " ").strip() for line in program.str_repr().splitlines() if line.strip()]
         prior = [line for line in lines if line.split(" ~")[0].strip() in free]
-        shared = "" if self.pair.log_prior else "EM's log prior is read off the program, so it is one density, not two."
-        shared = self.one_density or shared
+        read = "EM's log prior is read off the program, so it is one density, not two."
+        shared = ONE_DENSITY if derived is not None else "" if self.pair.log_prior else read
         return Model(
             "own program",
             1,
@@ -124,7 +124,7 @@ class PairProblem(Setup, Problem):
 
     @property
     def one_density(self) -> str:
-        return "" if self.pair.derived is None else ONE_DENSITY
+        return "" if self.pair.derived is None else NOT_FOUND
 
     def observed(self) -> dict[str, list[Any]]:
         return {

@@ -36,7 +36,7 @@ class Expected:
 
 
 class Densities:
-    """Compiled by numba, in a few seconds, for calls of some ten microseconds; second derivatives are not compiled.
+    """Compiled by numba, in a few seconds, for calls of some ten microseconds, or not; second derivatives are never compiled.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Densities:
     shapes : ``(K, n)`` joint states and groups of each table
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, compiled: bool = True) -> None:
         import pytensor
         import pytensor.tensor as pt
 
@@ -60,12 +60,13 @@ class Densities:
         parts = [pt.switch(pt.eq(r, 0), 0.0, r * t).sum() for r, t in zip(self.shares, self.tables, strict=True)]
         self.expected = sum(parts, rest + prior)
         self.marginal = sum((pt.logsumexp(t, axis=0).sum() for t in self.tables), rest)
-        self._all = pytensor.function(
-            [*program.parameters, *self.shares, self.weight],
-            [*self.tables, rest, program.prior, self.expected, self._gradient(self.expected)],
-            mode="NUMBA",
-            on_unused_input="ignore",
-        )
+        with pytensor.config.change_flags(cxx=""):
+            self._all = pytensor.function(
+                [*program.parameters, *self.shares, self.weight],
+                [*self.tables, rest, program.prior, self.expected, self._gradient(self.expected)],
+                mode="NUMBA" if compiled else _uncompiled(),
+                on_unused_input="ignore",
+            )
 
     def at(self, values: Values, shares: Sequence[Floats], *, prior: bool) -> Expected:
         """Everything at a point, expected under responsibilities ``(K, n)``."""

@@ -220,7 +220,7 @@ class DerivedEM:
         return values
 
 
-def derive(model: pm.Model, latent: str | Sequence[str] | None = None) -> DerivedEM:
+def derive(model: pm.Model, latent: str | Sequence[str] | None = None, *, compiled: bool = True) -> DerivedEM:
     """Make an EM of a PyMC program with discrete latent variables.
 
     They may be `pm.Categorical`, `pm.Bernoulli` or `pm.DiscreteUniform`, one or several a row, vectors of them, or one for all,
@@ -231,11 +231,13 @@ def derive(model: pm.Model, latent: str | Sequence[str] | None = None) -> Derive
     ----------
     model : with observed data
     latent : names of the latent variables, which have to be all discrete free variables; all where None
+    compiled : evaluate the densities by machine code, which takes some seconds to make; else operation by operation, ready at
+        once and a hundred times slower
 
     Returns
     -------
     DerivedEM
-        With ``fit()``, ``e_step``, ``m_step``, ``log_likelihood``. What is compiled takes some seconds at first.
+        With ``fit()``, ``e_step``, ``m_step``, ``log_likelihood``
 
     Raises
     ------
@@ -248,7 +250,7 @@ def derive(model: pm.Model, latent: str | Sequence[str] | None = None) -> Derive
     >>> fit = em.derive(model).fit()  # doctest: +SKIP
     >>> fit.parameters, fit.standard_errors.values, fit.responsibilities()  # doctest: +SKIP
     """
-    steps = steps_of(Densities(program_of(model, latent)))
+    steps = steps_of(Densities(program_of(model, latent), compiled=compiled))
     names = tuple(
         block.name + (f"[{', '.join(str(j + 1) for j in place)}]" if place else "")
         for block in steps.densities.space.blocks

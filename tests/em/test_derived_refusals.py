@@ -106,7 +106,7 @@ def test_a_density_whose_derivative_is_no_number_is_refused() -> None:
         z = pm.Bernoulli("z", pm.Beta("share", 1, 1), shape=4)
         pm.Normal("y", 0, 1 + pt.sqrt(z * rate), observed=[0, 0, 2, 3])
     with pytest.raises(ValueError, match=r"derivatives are not.*pm.math.switch"):
-        em.derive(model).fit()
+        em.derive(model, compiled=False).fit()
 
 
 def test_tables_that_are_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
