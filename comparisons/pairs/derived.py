@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 POINTS, DIGITS = 5, 10
 # What a report says of the model, and what a verdict says of itself.
 ONE_DENSITY = "EM was derived from the program, so its likelihood and prior are the program's: one density, not two."
-NOT_FOUND = "EM has the program's own density: an error of the program, its prior or its data is in both fits and cannot be found."
+NOT_FOUND = "EM has the program's own density: an error of the program, its prior or its data is in both fits, unseen."
 
 
 def is_program(told: Any) -> bool:
