@@ -54,9 +54,9 @@ def pair_of(model: pm.Model, name: str = "model", *, compiled: bool = True) -> P
 
     @cache
     def starts() -> list[Values]:
-        """Where the best fits of an accelerated search began, and all maxima that it found, from each of which EM goes on."""
+        """Where the best fits of an accelerated search began, and the lower maxima that it found."""
         fits = [derived.fit(prior=prior) for prior in (False, True)]
-        return [fit.path[0] for fit in fits] + [m.parameters for fit in fits for m in fit.modes if m.regular]
+        return [fit.path[0] for fit in fits] + [m.parameters for fit in fits for m in fit.modes[1:] if m.regular]
 
     return Pair(
         model=lambda: program,

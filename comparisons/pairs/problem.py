@@ -186,9 +186,7 @@ class PairProblem(Setup, Problem):
             else:
                 values = self.in_order(values) if in_order else values
                 modes.append(Mode(self.log_likelihood(values), values, 1, regular[j]))
-        # Of runs that end at one maximum the first, which need not be one that began there.
-        highest = runs[places[0]].trace[-1]
-        best = min(j for j in places if regular[j] == regular[places[0]] and highest - runs[j].trace[-1] < SAME_MODE)
+        best = places[0]
         won, values = runs[best], runs[best].path[-1]
         likelihood = self.log_likelihood(values)
         posterior = likelihood + self.log_prior(values) if objective.prior else None
