@@ -84,7 +84,9 @@ def climb(
         guess = ahead.beyond(here, there)
         ahead_of = None
         if guess is not None:
-            ahead_of = steps.at(space.values(space.off_bounds(guess)))
+            # A guess may lead anywhere; where it is no number it is refused.
+            with np.errstate(over="ignore", invalid="ignore"):
+                ahead_of = steps.at(space.values(space.off_bounds(guess)))
             better = bool(height(ahead_of, prior=prior) >= trace[-1] + next_gain(trace))
             ahead.learn(taken=better)
             taken, refused = taken + better, refused + (not better)
