@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from comparisons.auditing import slips
+from comparisons.auditing.ending import MOST_STEPS, ended
 from comparisons.auditing.latent import Latent, latent_of
 from comparisons.auditing.record import Audit, Finding
 from comparisons.pair import Values
-from comparisons.pairs.ascent import Objective, curvature, run
+from comparisons.pairs.ascent import Objective, run
 from comparisons.pairs.coordinates import INSIDE
 from comparisons.pairs.problem import PairProblem
 from em import ObjectiveDecreased
@@ -21,17 +22,12 @@ from models.inputs import Floats
 
 # Random points, and points of EM's own path, at which steps are tried.
 RANDOM, OF_PATH, STEPS = 5, 4, 20
-# Steps along EM's path at most, of which each start has its share, so that an audit takes no longer than a slow EM's first part.
-MOST_STEPS = 1000
 # Complete-data standard errors by which a step may miss the maximum: differences are right to a hundredth of that.
 SAME_STEP = 1e-5
 # Of probabilities; of densities relative to their size, as PyMC holds what fits of a program into 32 bits; and of gradients.
 SAME_CHANCE, SAME_DENSITY, SAME_GRADIENT = 1e-8, float(np.finfo(np.float32).eps), 1e-6
 # Steps of differences, in complete-data standard errors, and where they are sought from.
 STEP, SOUGHT_FROM = 0.01, 0.05
-# Nats and standard errors that a rule may leave where it stops; units of the coordinates by which a
-# saddle is left to see if it is one.
-LEFT_NATS, LEFT_ERRORS, BESIDE = 1e-6, 1e-3, 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,7 +145,7 @@ def audited(problem: PairProblem, seed: int) -> Audit:
             findings += _steps(expected, _points(problem, seed, prior), prior, looked)
         findings += _ascent(problem, seed, prior, looked)
     if not findings:
-        findings += _end(problem, seed, looked, not_looked)
+        findings += ended(problem, seed, looked, not_looked)
     if not problem.pair.knows_prior:
         not_looked.append("a step for the posterior mode: the pair's step takes no argument prior")
     return Audit(problem.pair.name, findings, looked, not_looked)
@@ -379,40 +375,3 @@ def _finding(
 
 def _shown(values: Floats) -> str:
     return np.array2string(np.asarray(values), precision=5, separator=", ", threshold=6)
-
-
-def _end(problem: PairProblem, seed: int, looked: list[str], not_looked: list[str]) -> Iterator[Finding]:
-    """Where EM begins and stops: a saddle, and what the rule leaves."""
-    objective = problem.objective(prior=False)
-    began = run(objective, problem.starts(seed)[0], MOST_STEPS)
-    if not began.ended:
-        not_looked.append(f"where EM ends: it had not come there after {MOST_STEPS} steps")
-        return
-    looked.append("where EM begins and what its rule leaves")
-    reached, free = began.path[-1], replace(objective, stop=None)
-    further = began if problem.pair.stop is None else run(free, reached, MOST_STEPS)
-    # A start at a saddle stays there, or leaves it by rounding alone.
-    gains = np.diff(began.trace)
-    rests = [further.path[-1], *began.path[1:2]] if len(gains) > 1 and gains[1] < LEFT_NATS else [further.path[-1]]
-    for at in rests:
-        judged = curvature(free, at)
-        if judged.kind == "saddle" and _leaves(problem, free, at, seed):
-            told = "EM started here ends at a saddle: components that are equal stay equal"
-            if at is not further.path[-1]:
-                told = "EM started here leaves a saddle by rounding alone: components that are equal stay equal"
-            yield Finding("start", "", float("nan"), told, "a start at which all components are equal")
-            return
-    if problem.pair.stop is not None:
-        nats, judged = further.trace[-1] - further.trace[0], curvature(free, reached)
-        if nats > LEFT_NATS or judged.decrement > LEFT_ERRORS:
-            left = f" and {judged.decrement:.3g} standard errors" if np.isfinite(judged.decrement) else ""
-            told = f"the rule stops {nats:.3g} nats{left} short of the maximum, which {len(further.path) - 1} more steps reach"
-            yield Finding("stop rule", "", nats, told, "a small step is taken for arrival")
-
-
-def _leaves(problem: PairProblem, objective: Objective, at: Values, seed: int) -> bool:
-    """Whether EM rises from a point beside, which it does not where it is on its way to a bound and nothing bends."""
-    space, random = problem.space, np.random.default_rng(seed)
-    x = space.off_bounds(space.of(at), INSIDE)
-    beside = space.values(x + BESIDE * problem.units * random.normal(size=len(x)))
-    return run(objective, beside, MOST_STEPS).trace[-1] > objective.height(at) + LEFT_NATS
