@@ -59,6 +59,17 @@ def expanded(of: Function, at: Floats, steps: Floats) -> tuple[Floats, Floats, F
     return centre, first, second
 
 
+def along_axes(of: Function, at: Floats, steps: Floats) -> tuple[Floats, Floats, Floats]:
+    """Values ``(...)``, and first and second derivatives ``(q, ...)`` by each coordinate alone in units of ``steps``."""
+    q = len(at)
+    along = np.multiply.outer(OFFSETS, np.eye(q)).reshape(-1, q, *(1,) * (at.ndim - 1))
+    values = of(np.concatenate([at[None], at + along * steps]))
+    around = values[1:].reshape(len(OFFSETS), q, *values.shape[1:])
+    with np.errstate(all="ignore"):  # values may end within a step
+        second = np.tensordot(SECOND, around, (0, 0)) + CENTRE * values[0]
+        return values[0], np.tensordot(FIRST, around, (0, 0)), second
+
+
 def right_steps(of: Function, at: Floats, rows: Floats, steps: Floats, size: float = STEP) -> Floats:
     """``(q, ...)`` steps that are ``size`` standard deviations of one of ``rows`` ``(...)``, sought from ``steps``.
 

@@ -9,6 +9,9 @@ import numpy as np
 
 from models.inputs import Floats
 
+# Share of its own size by which a slip may miss what the step returned.
+NAMED = 1e-3
+
 type Values = dict[str, Floats]
 
 
@@ -21,8 +24,9 @@ class Place:
     before, right : parameters before the step, and after it if it is right
     r : ``(n, K)`` responsibilities; None where the complete-data log density is the pair's own
     unweighted : the same as if all weights were equal
-    best : parameters that maximise the expected complete-data log density under responsibilities ``(n, K)``, with a multiple of
-        the log prior and of the log Jacobian of unbounded coordinates added, and some parameters ``held``
+    rests : of responsibilities ``(n, K)``, whether each parameter that the step returned, by name, is where the expected
+        complete-data log density is largest, with a multiple of the log prior and of the log Jacobian of unbounded coordinates
+        added, and the other parameters as they were ``before`` the step or as returned
     kinds : domain of each parameter, as in `em.derived.coordinates.Block`
     prior : whether the prior is part of the step
     """
@@ -31,7 +35,7 @@ class Place:
     right: Values
     r: Floats | None
     unweighted: Floats | None
-    best: Callable[..., Values]
+    rests: Callable[..., set[str]]
     kinds: dict[str, str]
     prior: bool
 
@@ -52,31 +56,38 @@ def of_e_step(place: Place) -> Iterator[tuple[str, Floats]]:
         without = place.r.copy()
         without[row] = 0.0
         yield f"the {word} row is left out", without
+    for part, word in ((slice(len(place.r) // 2, None), "last"), (slice(None, len(place.r) // 2), "first")):
+        without = place.r.copy()
+        without[part] = 0.0
+        yield f"the {word} half of the rows is left out", without
+    _, alike, counts = np.unique(place.r, axis=0, return_inverse=True, return_counts=True)
+    yield "rows that are alike count once", place.r / counts[alike.ravel(), None]
 
 
-def of_parameters(place: Place) -> Iterator[tuple[str, str, Values]]:
-    """The step, the slip, and the parameters that it would return."""
+def of_parameters(place: Place, given: Values) -> Iterator[tuple[str, str, set[str]]]:
+    """The step, the slip, and the parameters that it would have returned as ``given``."""
     for slip, r in of_e_step(place):
-        yield "E-step", slip, place.best(r)
+        yield "E-step", slip, place.rests(r)
     if place.prior:
-        yield "M-step", "the prior is left out", place.best(place.r, prior=0.0)
-        yield "M-step", "the prior is counted twice", place.best(place.r, prior=2.0)
+        yield "M-step", "the prior is left out", place.rests(place.r, prior=0.0)
+        yield "M-step", "the prior is counted twice", place.rests(place.r, prior=2.0)
     else:
-        yield (
-            "M-step",
-            "the prior is counted, though the step is to maximise the likelihood",
-            place.best(place.r, prior=1.0),
-        )
-    yield from (("M-step", slip, values) for slip, values in _rescaled(place))
+        told = "the prior is counted, though the step is to maximise the likelihood"
+        yield "M-step", told, place.rests(place.r, prior=1.0)
+    for slip, values in (*_rescaled(place), ("it is not updated", place.before)):
+        yield "M-step", slip, {name for name, value in values.items() if alike(value, given[name], place.right[name])}
     told = "the mode is that on an unbounded scale, or a count of the prior is one too many"
-    yield "M-step", told, place.best(place.r, jacobian=1.0)
-    yield "M-step", "a count of the prior is one too few", place.best(place.r, jacobian=-1.0)
-    for name in place.right:
-        others = tuple(other for other in place.right if other != name)
-        if others:
-            values = place.best(place.r, held=others)
-            yield "M-step", "old values of the other parameters are used", {name: values[name]}
-    yield "M-step", "it is not updated", place.before
+    yield "M-step", told, place.rests(place.r, jacobian=1.0)
+    yield "M-step", "a count of the prior is one too few", place.rests(place.r, jacobian=-1.0)
+    if len(place.right) > 1:
+        yield "M-step", "old values of the other parameters are used", place.rests(place.r, before=True)
+
+
+def alike(told: Floats, returned: Floats, right: Floats) -> bool:
+    """Whether a slip misses what was returned by no more than a share of how far that is off."""
+    return np.shape(told) == np.shape(returned) and bool(
+        np.abs(told - returned).max() <= NAMED * np.abs(returned - right).max()
+    )
 
 
 def _rescaled(place: Place) -> Iterator[tuple[str, Values]]:

@@ -9,28 +9,25 @@ from typing import Any
 import numpy as np
 
 from comparisons.auditing import slips
+from comparisons.auditing.ending import MOST_STEPS, ended
 from comparisons.auditing.latent import Latent, latent_of
 from comparisons.auditing.record import Audit, Finding
 from comparisons.pair import Values
-from comparisons.pairs.ascent import Objective, curvature, run
+from comparisons.pairs.ascent import Objective, run
 from comparisons.pairs.problem import PairProblem
 from em import ObjectiveDecreased
 from em.derived.coordinates import INSIDE
-from em.differences import expanded, maximised, right_steps
+from em.differences import along_axes, maximised, right_steps
 from models.inputs import Floats
 
 # Random points, and points of EM's own path, at which steps are tried.
 RANDOM, OF_PATH, STEPS = 5, 4, 20
 # Complete-data standard errors by which a step may miss the maximum: differences are right to a hundredth of that.
 SAME_STEP = 1e-5
-# Of probabilities, and of densities relative to their size.
-SAME_CHANCE, SAME_DENSITY, SAME_GRADIENT = 1e-8, 1e-7, 1e-6
-# Share of its own size by which a slip may miss what the step returned.
-NAMED = 1e-3
+# Of probabilities; of densities relative to their size, as PyMC holds what fits of a program into 32 bits; and of gradients.
+SAME_CHANCE, SAME_DENSITY, SAME_GRADIENT = 1e-8, float(np.finfo(np.float32).eps), 1e-6
 # Steps of differences, in complete-data standard errors, and where they are sought from.
 STEP, SOUGHT_FROM = 0.01, 0.05
-# Nats and standard errors that a rule may leave where it stops.
-LEFT_NATS, LEFT_ERRORS = 1e-6, 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,54 +62,60 @@ class Expected:
 
         return told
 
-    def best(
-        self, found: Any, start: Values, *, prior: float = 0.0, jacobian: float = 0.0, held: tuple[str, ...] = ()
-    ) -> Values:
-        """Where that is largest, with some parameters ``held`` as they were."""
+    def best(self, found: Any, start: Values, *, prior: float = 0.0) -> Values:
+        """Where that is largest."""
         space = self.problem.space
-        objective = _objective(self.problem, self.by(found, prior=prior, jacobian=jacobian))
         x = space.off_bounds(space.of(start), INSIDE)
-        kept = np.concatenate([np.full(block.free, block.name not in held) for block in space.blocks])
-        of = objective.of(x, np.flatnonzero(kept))
-        x[kept] = maximised(
-            lambda _: of,
-            x[kept][:, None],
-            np.array([float(self.problem.n)]),
-            SOUGHT_FROM * self.problem.units[kept, None],
-        )[:, 0]
-        return space.values(x)
+        of = _objective(self.problem, self.by(found, prior=prior)).of(x)
+        rows, steps = np.array([float(self.problem.n)]), SOUGHT_FROM * self.problem.units[:, None]
+        return space.values(maximised(lambda _: of, x[:, None], rows, steps)[:, 0])
+
+    def slopes(
+        self, found: Any, at: Values, steps: Floats | None = None, *, prior: float = 0.0, jacobian: float = 0.0
+    ) -> tuple[dict[str, float], Floats]:
+        """By parameter how far the function is from level at a point, in complete-data standard errors, and the steps taken."""
+        slopes, curved, steps = self._second_order(self.by(found, prior=prior, jacobian=jacobian), at, steps)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            apart = np.where(np.abs(slopes) > SAME_STEP * np.sqrt(curved), np.abs(slopes) / np.sqrt(curved), 0.0)
+        return self._by_name(apart), steps
 
     def off(self, found: Any, at: Values, start: Values, *, prior: float) -> dict[str, float]:
-        """By parameter how far a point is from where the function is largest, in complete-data standard errors.
+        """By parameter how far a point is from where the function is largest, sought from ``start``, in the same unit.
 
-        Where nothing slopes at the point it is there; else the maximum is sought from ``start``.
+        A parameter that stands right beside others that do not has no slope there, or no way to go.
         """
-        of, space = self.by(found, prior=prior), self.problem.space
-        slopes, curved = self._second_order(of, at)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            sloping = np.abs(slopes) > SAME_STEP * np.sqrt(curved)
-            if not sloping.any():
-                return dict.fromkeys(space.names, 0.0)
-            right = self.best(found, start, prior=prior)
-            # A parameter that stands right beside others that do not has no slope there, or no way to go.
-            apart = sloping * np.abs(space.of(at) - space.of(right)) * np.sqrt(self._second_order(of, right)[1])
+        space = self.problem.space
+        sloping = self.slopes(found, at, prior=prior)[0]
+        right = self.best(found, start, prior=prior)
+        curved = self._second_order(self.by(found, prior=prior), right)[1]
+        apart = self._by_name(np.abs(space.of(at) - space.of(right)) * np.sqrt(curved))
+        return {name: distance if sloping[name] else 0.0 for name, distance in apart.items()}
+
+    def _by_name(self, apart: Floats) -> dict[str, float]:
+        """The largest of each parameter's coordinates."""
+        space = self.problem.space
         parts = np.split(np.nan_to_num(apart, nan=np.inf), np.cumsum([block.free for block in space.blocks])[:-1])
         return {name: float(part.max(initial=0.0)) for name, part in zip(space.names, parts, strict=True)}
 
-    def _second_order(self, of: Callable[[Values], float], at: Values) -> tuple[Floats, Floats]:
-        """Slopes and curvatures ``(f,)`` along the coordinates, 0 along those at a bound."""
+    def _second_order(
+        self, of: Callable[[Values], float], at: Values, steps: Floats | None = None
+    ) -> tuple[Floats, Floats, Floats]:
+        """Slopes and curvatures ``(f,)`` along the coordinates, 0 along those at a bound, and the steps of differences."""
         space = self.problem.space
         x = space.of(at)
         inside = np.flatnonzero(space.inside(x))
         x = space.off_bounds(x)
         heights = _objective(self.problem, of).of(x, inside)
         where = x[inside][:, None]
-        steps = right_steps(heights, where, np.ones(1), SOUGHT_FROM * self.problem.units[inside, None], STEP)
-        _, first, second = expanded(heights, where, steps)
+        if steps is None:
+            steps = right_steps(heights, where, np.ones(1), SOUGHT_FROM * self.problem.units[inside, None], STEP)
+        height, first, second = along_axes(heights, where, steps)
         slopes, curved = np.zeros(len(x)), np.zeros(len(x))
         slopes[inside] = first[:, 0] / steps[:, 0]
-        curved[inside] = np.abs(np.diagonal(second[..., 0])) / steps[:, 0] ** 2
-        return slopes, curved
+        # What is level but for rounding has a slope and a curvature of rounding, whose ratio says nothing.
+        rounded = np.finfo(float).eps * max(1.0, abs(float(height[0])))
+        curved[inside] = (np.abs(second[:, 0]) + rounded) / steps[:, 0] ** 2
+        return slopes, curved, steps
 
 
 def _objective(problem: PairProblem, of: Callable[[Values], float]) -> Objective:
@@ -146,7 +149,7 @@ def audited(problem: PairProblem, seed: int) -> Audit:
             findings += _steps(expected, _points(problem, seed, prior), prior, looked)
         findings += _ascent(problem, seed, prior, looked)
     if not findings:
-        findings += _end(problem, seed, looked)
+        findings += ended(problem, seed, looked, not_looked)
     if not problem.pair.knows_prior:
         not_looked.append("a step for the posterior mode: the pair's step takes no argument prior")
     return Audit(problem.pair.name, findings, looked, not_looked)
@@ -161,12 +164,15 @@ def _densities(problem: PairProblem, seed: int, looked: list[str]) -> Iterator[F
     ):
         if which == "log_prior" and "log_prior" not in problem.functions:
             continue
-        off = []
-        for point in _random(problem, seed):
-            by_program = density.parts(density.unconstrained(problem.to_pymc(point)))[int(which == "log_prior")]
-            off.append(mine(point) - by_program)
+        heights = np.array(
+            [
+                (mine(point), density.parts(density.unconstrained(problem.to_pymc(point)))[int(which == "log_prior")])
+                for point in _random(problem, seed)
+            ]
+        )
+        off = heights[:, 0] - heights[:, 1]
         spread = float(np.ptp(off))
-        if not spread <= SAME_DENSITY * max(1.0, float(np.abs(off).max())):
+        if not spread <= SAME_DENSITY * max(1.0, float(np.abs(heights).max())):
             told = f"it is not the program's: they differ by {min(off):.5g} to {max(off):.5g} nats"
             yield Finding("objective", which, spread, told, "")
         elif constant:
@@ -199,11 +205,10 @@ def _ascent(problem: PairProblem, seed: int, prior: bool, looked: list[str]) -> 
     of = "log posterior" if prior else "log-likelihood"
     looked.append(f"that the {of} rises along EM's path")
     objective = problem.objective(prior=prior)
-    for start in problem.starts(seed):
-        if not np.isfinite(objective.height(start)):
-            continue
+    starts = [start for start in problem.starts(seed) if np.isfinite(objective.height(start))]
+    for start in starts:
         try:
-            run(objective, start)
+            run(objective, start, MOST_STEPS // len(starts))
         except ObjectiveDecreased as error:
             told = f"step {error.step} lowers the {of} by {error.loss:.3g} nats, which no right step does"
             yield Finding("objective", "", error.loss, told, "")
@@ -216,44 +221,65 @@ def _steps(expected: Expected, points: list[Values], prior: bool, looked: list[s
     looked.append(f"each step{of} at {len(points)} points, from the complete-data log density")
     problem = expected.problem
     worst: dict[tuple[str, str], tuple[float, Values, Any, Any]] = {}
-    lost = ""
+    steepest: tuple[float, Values, Any, Values] | None = None
+    lost: tuple[str, Values, Any] | None = None
+    turned = False
     for before in points:
         expectation = _e_step(expected, before)
         found, wrong = expectation.found, expectation.off
+        turned = turned or expectation.turned
         if wrong > SAME_CHANCE:
             if wrong > worst.get(("E-step", ""), (0.0,))[0]:
                 worst["E-step", ""] = (wrong, before, expectation.exact, expectation.given)
             continue
         after = problem.step(before, prior=prior)
         if (outside := problem.space.outside(after)) is not None:
-            lost = lost or outside
-            continue
-        if problem.pair.generalised:
+            lost = lost or (outside, before, found)
+        elif problem.pair.generalised:
             rise = expected.by(found, prior=float(prior))
             loss = rise(before) - rise(after)
             if loss > SAME_DENSITY * max(1.0, abs(rise(before))) and loss > worst.get(("M-step", ""), (0.0,))[0]:
                 worst["M-step", ""] = (loss, before, found, after)
-            continue
-        for name, distance in expected.off(found, after, before, prior=float(prior)).items():
-            if not distance <= SAME_STEP and not distance <= worst.get(("M-step", name), (0.0,))[0]:
-                worst["M-step", name] = (distance, before, found, after)
+        else:
+            slope = max(expected.slopes(found, after, prior=float(prior))[0].values())
+            if slope > (0.0 if steepest is None else steepest[0]):
+                steepest = (slope, before, found, after)
+    if steepest is not None:
+        _, before, found, after = steepest
+        apart = expected.off(found, after, before, prior=float(prior))
+        worst |= {("M-step", n): (d, before, found, after) for n, d in apart.items() if not d <= SAME_STEP}
     if lost and not worst:
+        name, before, found = lost
         told = "it leaves its domain, or is no number, after a step from a point inside"
-        return [Finding("M-step" if "m_step" in problem.functions else "step", lost, float("nan"), told, "")]
+        if "m_step" in problem.functions:
+            return [Finding("M-step", name, float("nan"), told, "")]
+        # Responsibilities that are right leave no component without rows.
+        place = _place(expected, before, found, prior, before)
+        emptied = [slip for slip, r in slips.of_e_step(place) if r.sum(axis=0).min() == 0]
+        step, slip = ("E-step", emptied[0]) if emptied else ("step", "")
+        return [Finding(step, name, float("nan"), told, slip)]
+    # Whatever a step makes of them depends on the responsibilities: where one parameter is right, so are they.
+    e_step_right = ("e_step" in problem.functions and not turned) or not set(problem.space.names) <= {
+        name for _, name in worst
+    }
     return [
-        _finding(step, name, size, _place(expected, before, found, prior), given, problem)
+        _finding(step, name, size, _place(expected, before, found, prior, given), given, problem, e_step_right)
         for (step, name), (size, before, found, given) in worst.items()
     ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _EStep:
-    """What the M-step gets, how far the E-step is off the exact one, the exact one, and what the pair's own returned."""
+    """What the M-step gets, how far the E-step is off the exact one, the exact one, and what the pair's own returned.
+
+    ``turned`` says that it is right in the other order of two components, which is for the M-step to know.
+    """
 
     found: Any
     off: float
     exact: Any
     given: Any
+    turned: bool = False
 
 
 def _e_step(expected: Expected, before: Values) -> _EStep:
@@ -269,18 +295,25 @@ def _e_step(expected: Expected, before: Values) -> _EStep:
         off = mine - _gradient(problem, problem.log_likelihood, before)
         size = float(np.abs(off).max() / max(1.0, float(np.abs(mine).max())))
         return _EStep(given, size if size > SAME_GRADIENT else 0.0, exact, given)
-    if exact is None or given is None:
+    told = None if exact is None or given is None else _as_chances(given[0] if isinstance(given, tuple) else given)
+    if exact is None or told is None:
         return _EStep(exact, 0.0, exact, given)
-    told = np.asarray(given[0] if isinstance(given, tuple) else given, dtype=float)
     told = told.T if told.shape != exact.shape and told.T.shape == exact.shape else told
     if told.shape == exact.shape[:1] and exact.shape[1] == 2:
         told = np.stack([told, 1 - told], axis=1)
     if told.shape != exact.shape:
         return _EStep(exact, 0.0, exact, given)
-    other = min(
-        float(np.abs(told - exact).max()), float(np.abs(told - exact[:, ::-1]).max()) if exact.shape[1] == 2 else np.inf
-    )
-    return _EStep(exact, other, exact, told)
+    other, reverse = (float(np.abs(told - each).max()) for each in (exact, exact[:, ::-1]))
+    turned = exact.shape[1] == 2 and reverse < other
+    return _EStep(exact, reverse if turned else other, exact, told, turned)
+
+
+def _as_chances(given: Any) -> Floats | None:
+    """What an E-step returned as numbers; None where it is of some other kind, such as sums by name."""
+    try:
+        return np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        return None
 
 
 def _gradient(problem: PairProblem, of: Callable[[Values], float], at: Values) -> Floats:
@@ -288,28 +321,39 @@ def _gradient(problem: PairProblem, of: Callable[[Values], float], at: Values) -
     objective = _objective(problem, of)
     x = problem.space.off_bounds(problem.space.of(at))
     steps = 1e-3 * problem.units[:, None]
-    return np.asarray(expanded(objective.of(x), x[:, None], steps)[1][:, 0] / steps[:, 0])
+    return np.asarray(along_axes(objective.of(x), x[:, None], steps)[1][:, 0] / steps[:, 0])
 
 
-def _place(expected: Expected, before: Values, found: Any, prior: bool) -> slips.Place:
+def _place(expected: Expected, before: Values, found: Any, prior: bool, given: Values) -> slips.Place:
     latent, problem = expected.latent, expected.problem
     own = "complete" in problem.functions
+    names = problem.space.names
 
-    def best(r: Any, *, prior: float = float(prior), **how: Any) -> Values:
-        return expected.best(r if r is not None else found, before, prior=prior, **how)
+    def slopes(r: Any, at: Values, steps: Floats | None = None, **how: float) -> tuple[dict[str, float], Floats]:
+        return expected.slopes(r if r is not None else found, at, steps, **how)
 
+    def rests(r: Any, *, prior: float = float(prior), jacobian: float = 0.0, before: bool = False) -> set[str]:
+        if before:
+            return {n for n in names if slopes(r, old | {n: given[n]}, prior=prior)[0][n] <= SAME_STEP}
+        right, steps = slopes(None, given, prior=asked)
+        there = slopes(r, given, steps, prior=prior, jacobian=jacobian)[0]
+        return {n for n in names if there[n] <= max(slips.NAMED * right[n], SAME_STEP)}
+
+    old, asked = before, float(prior)
     return slips.Place(
         before,
-        best(found) if found is not None else before,
+        expected.best(found, before, prior=asked) if found is not None else before,
         None if own or latent is None else found,
         None if own or latent is None else latent.responsibilities(before, weighted=False),
-        best,
+        rests,
         {block.name: block.kind for block in problem.space.blocks},
         prior,
     )
 
 
-def _finding(step: str, name: str, size: float, place: slips.Place, given: Any, problem: PairProblem) -> Finding:
+def _finding(
+    step: str, name: str, size: float, place: slips.Place, given: Any, problem: PairProblem, e_step_right: bool
+) -> Finding:
     """What is wrong, and the slip that would make it."""
     if step == "E-step":
         alike = [
@@ -325,36 +369,13 @@ def _finding(step: str, name: str, size: float, place: slips.Place, given: Any, 
         f"it is {_shown(returned)} after a step of which the maximum is at {_shown(right)}, {size:.3g} complete-data standard "
         "errors away"
     )
-    if "m_step" not in problem.functions:
+    if not e_step_right:
         step = "step"
-    for where, slip, values in slips.of_parameters(place):
-        if name in values and np.shape(values[name]) == returned.shape:
-            apart = np.abs(values[name] - returned).max()
-            if apart <= NAMED * np.abs(returned - right).max():
-                return Finding(where, name, size, told, slip)
+    for where, slip, explained in slips.of_parameters(place, given):
+        if name in explained:
+            return Finding(step if e_step_right else where, name, size, told, slip)
     return Finding(step, name, size, told, "")
 
 
 def _shown(values: Floats) -> str:
     return np.array2string(np.asarray(values), precision=5, separator=", ", threshold=6)
-
-
-def _end(problem: PairProblem, seed: int, looked: list[str]) -> Iterator[Finding]:
-    """Where EM begins and stops: a saddle, and what the rule leaves."""
-    looked.append("where EM begins and what its rule leaves")
-    objective = problem.objective(prior=False)
-    start = problem.starts(seed)[0]
-    reached = run(objective, start).path[-1]
-    judged = curvature(objective, reached)
-    if judged.kind == "saddle":
-        told = "EM started here ends at a saddle: components that are equal stay equal"
-        yield Finding("start", "", float("nan"), told, "a start at which all components are equal")
-    elif problem.pair.stop is not None:
-        further = run(replace(objective, stop=None), reached)
-        nats = further.trace[-1] - further.trace[0]
-        if nats > LEFT_NATS or judged.decrement > LEFT_ERRORS:
-            told = (
-                f"the rule stops {nats:.3g} nats and {judged.decrement:.3g} standard errors short of the maximum, which "
-                f"{len(further.path) - 1} more steps reach"
-            )
-            yield Finding("stop rule", "", nats, told, "a small step is taken for arrival")

@@ -99,9 +99,20 @@ def print_study(study: str, out: Path, ended: Ended, *, as_json: bool) -> None:
     import msgspec
 
     from comparisons.study import rates
+    from comparisons.study.audits.table import lines
+    from comparisons.study.audits.table import rates as rates_of_audits
+    from comparisons.study.audits.table import read as read_audits
 
     for task, error in ended.crashed.items():
         print(f"{task.setting}, seed {task.seed}{task.fault and f', {task.fault}'}: crashed: {error}", file=sys.stderr)
+    if study == "audits":
+        of_audits = rates_of_audits(read_audits(out))
+        print(
+            msgspec.json.format(msgspec.json.encode(of_audits), indent=2).decode()
+            if as_json
+            else "\n".join(lines(of_audits))
+        )
+        return
     rows = rates.read(out, study)
     if study == "calibration":
         found: Any = rates.calibration(rows)

@@ -97,8 +97,10 @@ class Run:
     ended: bool
 
 
-def run(objective: Objective, start: Values) -> Run:
+def run(objective: Objective, start: Values, most: int = MOST_STEPS) -> Run:
     """Step until the objective rises no more; where EM has no step, by Newton's method on differences of the objective.
+
+    After ``most`` steps it has not come to its end.
 
     Raises
     ------
@@ -114,7 +116,7 @@ def run(objective: Objective, start: Values) -> Run:
         trace.append(objective.height(path[-1]))
         return Run(path, trace, ended=True)
     quiet = 0
-    while len(path) <= MOST_STEPS:
+    while len(path) <= most:
         following = objective.step(path[-1])
         height = objective.height(following)
         gain = height - trace[-1]

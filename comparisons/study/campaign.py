@@ -21,10 +21,14 @@ from pathlib import Path
 from traceback import format_exception_only
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from comparisons import families
 from comparisons.results import provenance
 from comparisons.settings import SINGLE_THREADED
 from comparisons.study import calibration, faults, replicate, settings
+from comparisons.study.audits import row
+from comparisons.study.audits.row import AuditRow
 from comparisons.study.calibration import CalibrationRow
 from comparisons.study.replicate import Row
 from comparisons.study.setting import Setting, simulate
@@ -32,18 +36,20 @@ from comparisons.study.setting import Setting, simulate
 if TYPE_CHECKING:
     from distributed import Client
 
-type Study = Literal["clean", "faults", "curves", "calibration"]
+type Study = Literal["clean", "faults", "curves", "calibration", "audits"]
 
 # Data sets of a setting whose share is all, of a statistical fault in all its settings together, of each size of a fault on a
-# detection curve in each setting, of a calibration setting of coins.
-REPLICATES: dict[str, int] = {"clean": 100, "faults": 60, "curves": 20, "calibration": 500}
+# detection curve in each setting, of a calibration setting of coins; of audits of right steps in all families together.
+REPLICATES: dict[str, int] = {"clean": 100, "faults": 60, "curves": 20, "calibration": 500, "audits": 1000}
 # A fault whose effect does not depend on chance needs no more, in each setting.
 DETERMINISTIC = 3
+# What a row of a study is where it is no replicate of the pipeline.
+KINDS: dict[str, type[Any]] = {"calibration": CalibrationRow, "audits": AuditRow}
 # Seconds of one core that a replicate and the compilation of a graph took on the machine of the published studies.
-SECONDS: dict[str, float] = {"clean": 4.0, "faults": 3.5, "curves": 2.5, "calibration": 12.0}
+SECONDS: dict[str, float] = {"clean": 4.0, "faults": 3.5, "curves": 2.5, "calibration": 12.0, "audits": 2.5}
 COMPILING = 40.0
 # Sources of this package that cannot change a row.
-COUNTING = ("__init__", "campaign", "figures", "ranks", "rates", "summary")
+COUNTING = ("__init__", "campaign", "figures", "ranks", "rates", "summary", "table")
 # Simulations of each fault that calibration has to find, as a share of the sound ones, but of those that show little.
 BROKEN_SHARE = 0.3
 
@@ -85,6 +91,8 @@ def plan(study: Study, replicates: int, seed: int, family: str | None = None) ->
             for setting in planted.settings
             for j in range(replicates)
         ]
+    elif study == "audits":
+        tasks += [Task(name, seed + j, fault) for name, fault, number in row.planned(replicates) for j in range(number)]
     else:
         for name, simulated in settings.CALIBRATION.items():
             part = settings.part_of(families.FAMILIES[simulated.family])
@@ -94,6 +102,9 @@ def plan(study: Study, replicates: int, seed: int, family: str | None = None) ->
                 as_many = not fault or fault in part.SHOW_LITTLE
                 count = number if as_many else round(BROKEN_SHARE * number)
                 tasks += [Task(name, seed + j, fault) for j in range(count)]
+    if study == "audits":
+        # Whatever its fault and family, in no order: an interruption leaves all alike.
+        np.random.default_rng(seed).shuffle(tasks)
     return sorted((t for t in tasks if family in (None, setting_of(t).family)), key=lambda task: task.seed)
 
 
@@ -113,7 +124,8 @@ def graph(task: Task) -> tuple[Any, ...]:
 
 def minutes(study: Study, tasks: Sequence[Task], workers: int) -> float:
     """How long a study takes that many idle processes of a machine like that of the published one."""
-    return (len(tasks) * SECONDS[study] + len({graph(t) for t in tasks}) * COMPILING) / workers / 60
+    graphs = 0 if study == "audits" else len({graph(t) for t in tasks})
+    return (len(tasks) * SECONDS[study] + graphs * COMPILING) / workers / 60
 
 
 def run(
@@ -143,7 +155,7 @@ def run(
     """
     tasks = plan(study, replicates, seed, family)
     tables = {
-        name: _Table(out / name / f"{study}.csv", CalibrationRow if study == "calibration" else Row)
+        name: _Table(out / name / f"{study}.csv", KINDS.get(study, Row))
         for name in dict.fromkeys(setting_of(task).family for task in tasks)
     }
     command = f"comparisons study {study} --replicates {replicates} --seed {seed}" + (
@@ -162,16 +174,13 @@ def run(
             workers = len(client.scheduler_info(n_workers=-1)["workers"])
             told = minutes(study, missing, max(workers, 1))
             print(f"{len(missing)} replicates, about {told:.0f} minutes on {workers} idle cores", file=sys.stderr)
-            for task, row, error in _results(client, study, missing):
-                if row is None:
+            for task, made, error in _results(client, study, missing):
+                if made is None:
                     crashed[task] = error
-                    row = (
-                        None
-                        if study == "calibration"
-                        else replicate.crashed(task.setting, task.seed, task.fault, error)
-                    )
-                if row is not None:
-                    tables[row.family].append(row if study == "calibration" else replace(row, commit=commit))
+                    if study not in KINDS:
+                        made = replicate.crashed(task.setting, task.seed, task.fault, error)
+                if made is not None:
+                    tables[made.family].append(made if study == "calibration" else replace(made, commit=commit))
                 done_now += 1
                 progress(len(tasks) - len(missing) + done_now, len(tasks))
     return Ended(sum(len(table.done()) for table in tables.values()), crashed)
@@ -181,10 +190,11 @@ def _results(client: Client, study: Study, tasks: Sequence[Task]) -> Iterator[tu
     """Rows as they come; a replicate that raised comes with its error in place of a row."""
     from distributed import as_completed
 
-    work = calibration.calibrated if study == "calibration" else replicate.judged
+    work = {"calibration": calibration.calibrated, "audits": row.audit_of}.get(study, replicate.judged)
     queues: dict[tuple[Any, ...], list[Task]] = {}
     for task in reversed(tasks):
-        queues.setdefault(graph(task), []).append(task)
+        # Audits compile each program anew.
+        queues.setdefault(() if study == "audits" else graph(task), []).append(task)
     at_work: dict[str, tuple[Any, ...]] = {}
     running: dict[Any, tuple[str, Task]] = {}
 
@@ -268,10 +278,10 @@ class _Table:
             writer.writerow([getattr(row, name) for name in self._columns])
 
 
-def _simulating() -> str:
+def _simulating(study: Study) -> str:
     """Digest of what is simulated and broken: the sources of the studies but for those that only count and show."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    digest, folder = hashlib.sha256(), Path(__file__).parent
+    for path in sorted([*folder.glob("*.py"), *(folder.glob("audits/*.py") if study == "audits" else ())]):
         if path.stem not in COUNTING:
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
@@ -281,7 +291,7 @@ def _claim(table: Path, study: Study, command: str) -> None:
     """Write down what makes the table, or refuse to go on with one that other sources made."""
     path = table.with_suffix(".json")
     path.parent.mkdir(parents=True, exist_ok=True)
-    key = provenance.key(f"study {study}", _simulating(), {})
+    key = provenance.key(f"study {study}", _simulating(study), {})
     made = {
         "command": command,
         "git_commit": provenance.git_commit(),

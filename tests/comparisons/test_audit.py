@@ -156,6 +156,26 @@ def test_right_steps_have_no_finding() -> None:
     assert audit(**WHOLE, em_step=lambda w, mu, sigma, y: m_step(e_step(w, mu, sigma, y), y)).sound
 
 
+def test_an_e_step_may_return_sums_by_name() -> None:
+    def sums(w: Floats, mu: Floats, sigma: Floats, y: Floats) -> Values:
+        r = e_step(w, mu, sigma, y)
+        return {"n": r.sum(axis=0), "y": y @ r, "squares": y**2 @ r}
+
+    def of_sums(found: Values, y: Floats) -> Values:
+        n, mu = found["n"], found["y"] / found["n"]
+        return {"w": n / len(y), "mu": mu, "sigma": np.sqrt(found["squares"] / n - mu**2)}
+
+    assert audit(e_step=sums, m_step=of_sums).sound
+    (first, *_) = audit(e_step=sums, m_step=lambda found, y: of_sums(found, y) | {"mu": found["y"] / len(y)}).findings
+    assert (first.step, first.parameter) == ("M-step", "mu")
+
+
+def test_an_m_step_is_blamed_where_the_e_step_is_right() -> None:
+    found = audit(m_step=lambda r, y: m_step(np.roll(r, 1, axis=0), y))
+    assert {each.step for each in found.findings} - {"objective"} == {"M-step"}
+    assert found.findings[0].slip == "responsibilities belong to another row"
+
+
 def test_linkage_is_held_against_its_own_complete_data_density() -> None:
     sound = comparisons.audit(linkage.LINKAGE, ANIMALS)
     assert sound.sound, str(sound)

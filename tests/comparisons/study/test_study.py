@@ -213,7 +213,7 @@ def test_a_table_of_other_sources_is_refused(tmp_path: Path, scheduler: str, mon
     monkeypatch.setattr(replicate, "judged", judged)
     monkeypatch.setattr(settings, "CLEAN", (dataclasses.replace(settings.CLEAN[0], share=1.0),))
     run(tmp_path, scheduler, 1)
-    monkeypatch.setattr(campaign, "_simulating", lambda: "others")
+    monkeypatch.setattr(campaign, "_simulating", lambda study: "others")
     with pytest.raises(StudyError, match="made by other sources"):
         run(tmp_path, scheduler, 2)
 
