@@ -45,7 +45,7 @@ def compiled_sums(
     counts : ``(n,)`` of the rows; empty where each counts once
     products : of which two columns each, counted from 0; of none where None
     """
-    from em.rows.compiled_pass import COMPONENTS, FEATURES, GROUP, PARTS, ROWS, STRIDE, pass_over
+    from models.compiled.row_pass import COMPONENTS, FEATURES, GROUP, PARTS, ROWS, STRIDE, pass_over
 
     (k, f), (d, n) = theta.shape, columns.shape
     filled = np.zeros((f + -f % FEATURES, k + -k % COMPONENTS))

@@ -147,7 +147,7 @@ def test_a_pass_needs_no_memory_of_the_size_of_the_data() -> None:
 def test_the_exponential_is_that_of_the_library_to_rounding() -> None:
     from numba import njit
 
-    from em.rows.lanes import LEAST_EXPONENT, exponential, load, store
+    from models.compiled.lanes import LEAST_EXPONENT, exponential, load, store
 
     @njit  # type: ignore[untyped-decorator]
     def apply(x: Any, out: Any) -> None:

@@ -5,8 +5,8 @@ registers of AVX-512 or eight of AVX2. So what a core computes at once is writte
 vectoriser makes of a loop: on processors with AVX-512 it takes half their width only. Arithmetic keeps its order, but that
 ``fma`` rounds once where the machine can.
 
-This module loads numba; it is imported where the first pass is compiled (`em.rows.compiled`). numba's cache on disk asks whether
-`em.rows.compiled_pass` has changed, not whether this module has: after a change here that file must be written anew too.
+This module loads numba; it is imported where the first pass is compiled. numba's cache on disk asks whether
+`models.compiled.row_pass` has changed, not whether this module has: after a change here that file must be written anew too.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
-"""The pass of `em.kernel.posterior_sums` over rows of normals, as `em.rows.compiled` runs it on every chunk of them.
+"""One pass over the rows of a mixture whose joint log densities are ``theta_k . phi(y)``: responsibilities and summed features.
+
+`em.rows.compiled` runs it on every chunk of rows for an E-step, `models.compiled.fused` for a log-likelihood and its gradient.
 
 Every feature is the product of two of (1, y_1, ..., y_d), so it is made where it is used, in registers, and so are the two
 matrix products: four components by 32 rows of log densities, four components by two features of moments. What is stored
 between them is a block of rows and its responsibilities, which stay in the core's own cache. One logarithm serves 32
 rows where every row counts once: that of the product of their sums, each between 1 and K.
 
-This module loads numba; `em.rows.compiled` imports it when the first large data come.
+This module loads numba; it is imported where the first large data come.
 """
 
 from __future__ import annotations
@@ -15,7 +17,20 @@ from typing import Any
 
 from numba import njit
 
-from em.rows.lanes import add, divide, every, exponential, fma, folded, larger, load, multiply, smaller, store, subtract
+from models.compiled.lanes import (
+    add,
+    divide,
+    every,
+    exponential,
+    fma,
+    folded,
+    larger,
+    load,
+    multiply,
+    smaller,
+    store,
+    subtract,
+)
 
 # Rows of a block, and the rows and the partial sums that are computed at once.
 ROWS, GROUP, HALF, PARTS = 256, 32, 16, 8
