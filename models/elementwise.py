@@ -22,7 +22,13 @@ from models.inputs import (
     row_labels,
     weight_vector,
 )
-from models.mixture_distribution import add_weights, draw_components, mixture_log_density, take_components
+from models.mixture_distribution import (
+    add_weights,
+    draw_components,
+    fused_log_density,
+    mixture_log_density,
+    take_components,
+)
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
 
 if TYPE_CHECKING:
@@ -177,6 +183,32 @@ def asked(
     return treated
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class NaturalForm:
+    """The log densities of a family as ``theta . phi``, for a fused likelihood.
+
+    Attributes
+    ----------
+    natural : of the variables ``(..., K)``, the natural parameter of each column ``turn (observed - shift)`` of a row
+    base : ``(n,)`` what log densities have beside, without parameters; nothing where None
+    shift, turn : ``(D,)``, ``(D, D)``; columns are what was observed where None
+    """
+
+    natural: Callable[..., tuple[Any, ...]]
+    base: Floats | None = None
+    shift: Floats | None = None
+    turn: Floats | None = None
+
+    def log_density(self, observed: list[Any], base: Any, chances: Any, own: Any, counts: Any, labels: Any) -> Any:
+        """Tensor ``(n,)`` of tensors ``(n,)`` that were observed."""
+        import pytensor.tensor as pt
+
+        natural = [pt.log(chances), *self.natural(*own)]
+        if base is None:
+            return fused_log_density(natural, counts, labels, observed, self.shift, self.turn)
+        return fused_log_density([*natural, pt.ones_like(chances)], counts, labels, [*observed, base])
+
+
 def elementwise_model(
     data: CountedRows,
     weights: MixtureWeights,
@@ -185,6 +217,7 @@ def elementwise_model(
     log_density: Callable[..., Any],
     drawn: Callable[..., Any],
     observed: str | None = None,
+    fused: NaturalForm | None = None,
 ) -> pm.Model:
     """Build the PyMC model of such a mixture; data and prior numbers are `pymc.Data`, so that it serves other rows too.
 
@@ -196,6 +229,7 @@ def elementwise_model(
     log_density : of the columns ``(n, 1)`` and the variables ``(K,)``, tensor ``(n, K)``
     drawn : of the other columns and the variables of each row's component ``(n,)``, then a random generator, ``(n,)``
     observed : what the observed variable is called, if not as the column
+    fused : the same log density, of rows as they are seen, where it is to be one compiled pass
     """
     import pymc as pm
 
@@ -206,6 +240,8 @@ def elementwise_model(
         import pytensor.tensor as pt
 
         chances, *own = rest[many:-2]
+        if fused is not None:
+            return fused.log_density([value, *rest[:many]], base, chances, own, *rest[-2:])
         density = log_density(*(column[..., None] for column in (value, *rest[:many])), *own)
         return mixture_log_density(pt.log(chances), density, *rest[-2:])
 
@@ -221,6 +257,7 @@ def elementwise_model(
         # PyMC holds whole numbers in 32 bits, which large counts leave without a word.
         rows = [pm.Data(f"observed_{first}", getattr(seen, first).astype(float))]
         rows += [pm.Data(name, getattr(seen, name).astype(float)) for name in others]
+        base = None if fused is None or fused.base is None else pm.Data("log_base", fused.base)
         counts, known = pm.Data("counts", seen.counts.astype(float)), pm.Data("labels", np.array(seen.labels))
         chances = add_weights(weights, concentration, seen.labels)
         own = variables()

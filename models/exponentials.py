@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.elementwise import ElementwiseParameters, RatePrior, as_rows, asked, elementwise_model
+from models.elementwise import ElementwiseParameters, NaturalForm, RatePrior, as_rows, asked, elementwise_model
 from models.inputs import Floats, Integers
+from models.mixture_distribution import Likelihood, asks_for_fused
 from models.mixtures import Weights
 from models.waits import Waits, log_density_of
 
@@ -82,6 +83,13 @@ class ExponentialPrior(RatePrior):
     """``rates[k] ~ Gamma(shape, rate)``, worth ``shape`` waits, one less at the mode, of ``rate`` together; weights Dirichlet."""
 
 
+def _natural(rates: Any) -> tuple[Any, Any]:
+    """Of the length of a wait, and of 1 where its end was seen."""
+    import pytensor.tensor as pt
+
+    return -rates, pt.log(rates)
+
+
 def exponential_mixture(
     y: WaitingTimes | ArrayLike,
     n_components: int = 2,
@@ -91,8 +99,11 @@ def exponential_mixture(
     censored: ArrayLike | None = None,
     counts: ArrayLike | None = None,
     labels: ArrayLike | None = None,
+    likelihood: Likelihood = "pymc",
 ) -> pm.Model:
-    """Build the PyMC model of a mixture of exponential distributions; arguments as in `em.exponential_mixture`.
+    """Build the PyMC model of a mixture of exponential distributions.
+
+    Arguments are as in `em.exponential_mixture`, ``likelihood`` as in `models.coin_mixture`.
 
     Returns
     -------
@@ -114,6 +125,13 @@ def exponential_mixture(
     def drawn(censored: Floats, rates: Floats, rng: np.random.Generator) -> Floats:
         return np.asarray(rng.exponential(1 / rates))
 
+    fused = NaturalForm(_natural, shift=np.array([0.0, 1.0]), turn=np.diag([1.0, -1.0]))
     return elementwise_model(
-        data, treated, prior.concentration, lambda: prior.variables(n_components), log_density, drawn
+        data,
+        treated,
+        prior.concentration,
+        lambda: prior.variables(n_components),
+        log_density,
+        drawn,
+        fused=fused if asks_for_fused(likelihood) else None,
     )

@@ -6,16 +6,73 @@ A `pymc.CustomDist` with the log density
 
 where ``log f_k`` is that of PyMC's own distributions. Its arguments arrive with leading batch axes, so components and
 features are counted from the end.
+
+``likelihood="fused"`` is the same density of an exponential family, ``log w_k f_k(y) = theta_k . phi(y)``, by one compiled pass
+over the rows that yields value and gradient; parameters, priors and transforms are the same variables.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 
-from models.inputs import Floats, Integers
+from models.inputs import Floats, Integers, one_line
 from models.mixtures import MixtureWeights, exchangeable_groups
+
+type Likelihood = Literal["pymc", "fused"]
+
+
+def asks_for_fused(likelihood: Likelihood) -> bool:
+    """Whether it does; ValueError for another word."""
+    if likelihood not in ("pymc", "fused"):
+        raise ValueError(
+            f'likelihood is {one_line(repr(likelihood))}; give "pymc", by PyMC\'s own distributions, or "fused", in one pass'
+        )
+    return likelihood == "fused"
+
+
+def fused_log_density(
+    natural: Sequence[Any],
+    counts: Any,
+    labels: Any,
+    observed: Sequence[Any],
+    shift: Any = None,
+    turn: Any = None,
+    pairs: Sequence[tuple[int, int]] = (),
+) -> Any:
+    """Log density of each row of a mixture, times its counts, of which sum and gradient are one compiled pass.
+
+    Parameters
+    ----------
+    natural
+        Tensors ``(..., K)``: the log weights and what else is without a feature, then the natural parameter of each column, then
+        of each product of two.
+    counts, labels
+        Tensors ``(n,)`` as in `mixture_log_density`.
+    observed
+        Tensors ``(n,)``, one for each thing observed of a row.
+    shift, turn
+        The columns of a row are ``turn (observed - shift)``; the observed themselves where None.
+    pairs
+        Columns, counted from 0, whose products are features.
+
+    Returns
+    -------
+    TensorVariable
+        Tensor ``(n,)``. It has first derivatives by the natural parameters, and no second ones.
+    """
+    import pytensor.tensor as pt
+
+    from models.compiled.operation import RowLogDensities
+
+    # How many weights there are is not written in their type.
+    k, d = int(natural[1].type.shape[-1]), len(observed)
+    theta = pt.stack([pt.broadcast_to(each, (*natural[0].shape[:-1], k)).reshape((k,)) for each in natural], axis=-1)
+    shift, turn = np.zeros(d) if shift is None else shift, np.eye(d) if turn is None else turn
+    columns = [pt.cast(column, "float64") for column in observed]
+    return RowLogDensities(tuple(pairs))(theta, counts, labels, shift, turn, *columns)
 
 
 def mixture_log_density(log_weights: Any, log_densities: Any, counts: Any, labels: Any) -> Any:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import gammaln, xlogy
 
-from models.elementwise import CountedRows, ElementwiseParameters, RatePrior, asked, elementwise_model
+from models.elementwise import CountedRows, ElementwiseParameters, NaturalForm, RatePrior, asked, elementwise_model
 from models.inputs import Floats, Integers, finite_array, whole_numbers
+from models.mixture_distribution import Likelihood, asks_for_fused
 from models.mixtures import Weights
 
 if TYPE_CHECKING:
@@ -121,11 +123,20 @@ def _log_density(events: Any, exposure: Any, rates: Any) -> Any:
     return pm.logp(pm.Poisson.dist(mu=exposure * rates), events)
 
 
+def _natural_form(events: EventCounts) -> NaturalForm:
+    """Of events and exposure."""
+    import pytensor.tensor as pt
+
+    y = events.events.astype(float)
+    return NaturalForm(lambda rates: (pt.log(rates), -rates), xlogy(y, events.exposure) - gammaln(y + 1))
+
+
 def poisson_mixture(
     events: EventCounts,
     n_components: int = 2,
     weights: Weights = "free",
     prior: PoissonPrior | None = None,
+    likelihood: Likelihood = "pymc",
 ) -> pm.Model:
     """Build the PyMC model of a mixture of Poisson distributions.
 
@@ -138,6 +149,7 @@ def poisson_mixture(
     n_components : K
     weights : ``"free"``, ``"equal"``, or ``(K,)`` values held fixed
     prior : `PoissonPrior.weakly_informative` where None
+    likelihood : as in `models.coin_mixture`
 
     Returns
     -------
@@ -160,6 +172,7 @@ def poisson_mixture(
     def drawn(exposure: Floats, rates: Floats, rng: np.random.Generator) -> Integers:
         return np.asarray(rng.poisson(exposure * rates))
 
+    fused = _natural_form(events.seen()) if asks_for_fused(likelihood) else None
     return elementwise_model(
-        events, treated, prior.concentration, lambda: prior.variables(n_components), _log_density, drawn
+        events, treated, prior.concentration, lambda: prior.variables(n_components), _log_density, drawn, fused=fused
     )

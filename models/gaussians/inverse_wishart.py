@@ -31,7 +31,7 @@ def entries_of(packed: Any) -> list[list[Any]]:
     return [[packed[..., at[i, j]] for j in range(i + 1)] for i in range(d)]
 
 
-def _solve_lower(entries: Sequence[Sequence[Any]], columns: Sequence[Any]) -> list[Any]:
+def solve_lower(entries: Sequence[Sequence[Any]], columns: Sequence[Any]) -> list[Any]:
     """Forward substitution, written out: ``L z = x`` for a list of d tensors ``x``."""
     solved: list[Any] = []
     for i, x in enumerate(columns):
@@ -90,7 +90,7 @@ def inverse_wishart_logp(packed: Any, degrees_of_freedom: Any, scale: Any, per_u
     trace: Any = 0.0
     for j in range(d):  # squared length of column j of inv(L) C, which is lower triangular
         tail = [row[j:] for row in lower[j:]]
-        for z in _solve_lower(tail, [root[i][j] for i in range(j, d)]):
+        for z in solve_lower(tail, [root[i][j] for i in range(j, d)]):
             trace = trace + z**2
     log_det = 2 * pt.log(packed[..., [packed_index(d)[i, i] for i in range(d)]]).sum(-1)
     log_det_scale = 2 * pt.log(scale[..., [packed_index(d)[i, i] for i in range(d)]]).sum(-1)

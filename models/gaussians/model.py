@@ -12,6 +12,7 @@ from models.gaussians.measurements import Measurements, Missing, measured
 from models.inputs import (
     instance_of,
 )
+from models.mixture_distribution import Likelihood, asks_for_fused
 from models.mixtures import MixtureWeights, Weights, checked_labels, enough_rows
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def gaussian_mixture(
     counts: ArrayLike | None = None,
     prior: GaussianPrior | None = None,
     missing: Missing = "refuse",
+    likelihood: Likelihood = "pymc",
 ) -> pm.Model:
     """Build the PyMC model of a mixture of normal distributions.
 
@@ -45,6 +47,9 @@ def gaussian_mixture(
     prior : `GaussianPrior.weakly_informative` where None
     missing : what to do where cells of y are missing, as `Measurements` has it; with ``"marginal"`` the rows have the density of
         what was seen, with the same free variables, and draws of ``y`` are of whole rows
+    likelihood : ``"pymc"``, of PyMC's own distributions, or ``"fused"``, the same by one compiled pass over the rows, which is
+        faster the more there are: of a component a thousandth as wide as the data a row's log density has its tenth digit, and
+        there are no second derivatives
 
     Returns
     -------
@@ -64,6 +69,7 @@ def gaussian_mixture(
     """
     import pymc as pm
 
+    from models.gaussians.fused_distribution import diagonal_logp_in_one_pass, full_logp_in_one_pass
     from models.gaussians.marginal_distribution import marginal_diagonal_logp, marginal_full_logp
     from models.gaussians.normal_components import add_diagonal, add_full
     from models.gaussians.normal_distribution import diagonal_logp, diagonal_random, full_logp, full_random
@@ -74,7 +80,11 @@ def gaussian_mixture(
     treated, form = MixtureWeights.of(weights, n_components), CovarianceForm.of(covariance)
     enough_rows(data.n, n_components)
     checked_labels(data.labels, n_components)
-    data = data.seen()
+    fused, data = asks_for_fused(likelihood), data.seen()
+    if fused and not data.complete:
+        raise ValueError(
+            'likelihood is "fused" but cells of y are missing; give "pymc", which has the density of what was seen'
+        )
     if prior is None:
         prior = GaussianPrior.weakly_informative(data.y, n_components, data.counts, "marginal")
     instance_of("prior", prior, GaussianPrior)
@@ -95,10 +105,12 @@ def gaussian_mixture(
         if form.shape == "full" and d > 1:
             parameters = add_full(k, form, prior, white)
             logp = full_logp if data.complete else marginal_full_logp
+            logp = full_logp_in_one_pass(*white[1::2]) if fused else logp
             random, signature = full_random, "(k),(k,d),(k,p),(d),(),()->(d)"
         else:
             parameters = add_diagonal(k, form, prior, white)
             logp = diagonal_logp if data.complete else marginal_diagonal_logp
+            logp = diagonal_logp_in_one_pass(*white[1::2]) if fused else logp
             random, signature = diagonal_random, "(k),(k,d),(k,d),(d),(),()->(d)"
         pm.CustomDist(
             "y",
