@@ -136,6 +136,10 @@ class Problem(ABC):
     def model(self) -> pm.Model:
         """The PyMC model of the same data, options and prior."""
 
+    def of_some_rows(self, random: np.random.Generator) -> tuple[pm.Model, pm.Model] | None:
+        """PyMC models of some rows, by PyMC's own distributions and with the likelihood that is sampled; None where that is theirs."""
+        return None
+
     @abstractmethod
     def from_pymc(self, values: dict[str, Any]) -> Parameters:
         """Parameters from PyMC's values by name, all at one point."""

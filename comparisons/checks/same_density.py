@@ -11,6 +11,7 @@ import numpy as np
 
 from comparisons.capabilities import Parameters, Third
 from comparisons.checks.change_of_variables import SAME_JACOBIAN, jacobian_error
+from comparisons.checks.fused_likelihood import unlike_pymc
 from comparisons.engine_failures import EngineFailure, failing
 from comparisons.families.shared_code import TITLE
 from comparisons.problem import Fit, Problem, em_densities
@@ -85,6 +86,9 @@ def same_density(problem: Problem, density: LogPosterior, fits: Sequence[Fit], r
         neither = None if third is None else _other_density(third, judged)
         if neither is not None:
             return neither
+        sampled = unlike_pymc(problem, density, at, SAME_DENSITY, random)
+        if isinstance(sampled, Check):
+            return sampled
         off = max(_misreported(problem, fit) for fit in fits)
         if not off <= SAME_DENSITY:
             return Check(
@@ -124,7 +128,7 @@ def same_density(problem: Problem, density: LogPosterior, fits: Sequence[Fit], r
             f"Log-likelihood and log prior of EM and of PyMC agree {'at the estimate and ' * inside}at {RANDOM_POINTS} random "
             f"points; the largest relative difference is within the rounding of such sums. {_by_third(third, len(judged))} What "
             "EM reports of its estimates is their density, and PyMC counts the right Jacobian."
-            f"{_of_constants(problem.constants)}{READ * bool(problem.one_density)}",
+            f"{_of_constants(problem.constants)}{READ * bool(problem.one_density)}{sampled}",
         )
     if third is None:
         engine: Engine = "comparison"

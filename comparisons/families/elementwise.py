@@ -102,7 +102,8 @@ class ElementwiseFamily(Family):
 
     def model(self, problem: Setup) -> pm.Model:
         c = problem.comparison
-        model: pm.Model = self.built(problem.data, c.n_components, c.weights, problem.prior)
+        further = {"likelihood": problem.likelihood} if self.fusable(problem) else {}
+        model: pm.Model = self.built(problem.data, c.n_components, c.weights, problem.prior, **further)
         return model
 
     def _arrays(self, parameters: Any) -> dict[str, Floats]:

@@ -28,6 +28,9 @@ class Exponentials(WaitFamily, Rates):
         "mode empties no component and no rate is 0 or without bound."
     )
 
+    def fusable(self, problem: Setup) -> bool:
+        return True
+
     def distribution(self, arrays: dict[str, Floats], *design: Any) -> Any:
         return stats.expon(scale=1 / np.asarray(arrays["rates"]))
 

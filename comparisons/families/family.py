@@ -19,11 +19,17 @@ from comparisons.quantity_names import variable_and_labels
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from em.mixture import Scale, trusted
 from models.inputs import Floats, Integers
+from models.mixture_distribution import Likelihood
 from models.mixtures import MixtureWeights
 from models.order import FIRST, Order
 
 if TYPE_CHECKING:
     import pymc as pm
+
+
+# Distinct rows from which a fused likelihood is sampled: there a gradient takes a fifth to a tenth of the time (``python -m
+# benchmarks.fused``), and a run of a minute is worth the check that it is PyMC's own.
+FUSED_ROWS = 5_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +44,7 @@ class Setup:
     prior : numbers, whether they were declared or made from the data
     declared : every row as it was declared, which only what judges the engines reads
     order : of exchangeable components, held for the whole run
+    fused_from : of so many distinct rows on the likelihood that is sampled is a fused one, where the family has one
     """
 
     family: Family
@@ -46,6 +53,12 @@ class Setup:
     prior: Prior
     declared: DeclaredRows
     order: Order = FIRST
+    fused_from: float = FUSED_ROWS
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """Which likelihood PyMC's model has."""
+        return "fused" if len(self.data.counts) >= self.fused_from and self.family.fusable(self) else "pymc"
 
     @property
     def weights(self) -> MixtureWeights:
@@ -133,9 +146,13 @@ class Family(FromColumns):
     def mixture(self, problem: Setup, prior: Prior | None, *, standardise: bool) -> Any:
         """The objective of EM, an `em.mixture.Mixture`; in the units of a fit where ``standardise``."""
 
+    def fusable(self, problem: Setup) -> bool:
+        """Whether PyMC's model of such data may have a fused likelihood."""
+        return False
+
     @abstractmethod
     def model(self, problem: Setup) -> pm.Model:
-        """By PyMC."""
+        """By PyMC, with the likelihood of the problem."""
 
     def log_likelihood(self, problem: Setup, parameters: Parameters) -> float:
         """As `em` has it."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # What a share may be off by for rounding.
 SAME_SHARES = 1e-8
+# Rows on which a fused likelihood is held against PyMC's own distributions, and labelled ones as many at most.
+SOME_ROWS = 500
 
 
 class MixtureProblem(Setup, Problem):
@@ -47,7 +49,13 @@ class MixtureProblem(Setup, Problem):
 
     @property
     def structure(self) -> tuple[Any, ...]:
-        return (self.family.name, self.comparison.n_components, self.weights.free, *self.family.structure(self))
+        return (
+            self.family.name,
+            self.comparison.n_components,
+            self.weights.free,
+            self.likelihood,
+            *self.family.structure(self),
+        )
 
     def in_words(self) -> Model:
         return words.model(self)
@@ -145,6 +153,17 @@ class MixtureProblem(Setup, Problem):
 
     def model(self) -> pm.Model:
         return self.family.model(self)
+
+    def of_some_rows(self, random: np.random.Generator) -> tuple[pm.Model, pm.Model] | None:
+        if self.likelihood == "pymc":
+            return None
+        data = self.data
+        drawn = random.choice(len(data.counts), min(SOME_ROWS, len(data.counts)), replace=False)
+        labelled = np.flatnonzero(data.labels >= 0)[:SOME_ROWS]
+        rows = np.union1d(drawn, labelled)
+        some = self.family.with_columns(data, self.family.columns(data)[rows], data.counts[rows], data.labels[rows])
+        own, sampled = (replace(self, data=some, fused_from=least) for least in (np.inf, 0))
+        return own.model(), sampled.model()
 
     def from_pymc(self, values: dict[str, Any]) -> Parameters:
         fixed = self.weights.fixed

@@ -43,6 +43,9 @@ class Poissons(Rates):
         over = "" if (data.exposure == 1).all() else f" over {data.exposure[i]:.6g}"
         return f"{data.events[i]} events{over}"
 
+    def fusable(self, problem: Setup) -> bool:
+        return True
+
     def distribution(self, arrays: dict[str, Floats], *design: Any) -> Any:
         return stats.poisson(design[0] * arrays["rates"])
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.gradient import disconnected_type
+from pytensor.gradient import DisconnectedType, disconnected_type
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.graph.rewriting.basic import node_rewriter
@@ -66,7 +66,7 @@ class ValueAndSums(_OfTheta):
     def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], slopes: Sequence[Any]) -> list[Any]:
         """Of the value; the sums have no gradient here, so there are no second derivatives."""
         slope, of_sums = slopes
-        if of_sums.type != disconnected_type():
+        if not isinstance(of_sums.type, DisconnectedType):
             raise NotImplementedError("a fused likelihood has no second derivatives; build the model without it")
         return [slope * outputs[1], *(disconnected_type() for _ in inputs[1:])]
 

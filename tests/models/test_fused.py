@@ -100,6 +100,22 @@ def test_value_and_gradient_are_one_pass() -> None:
     assert operation.RowLogDensities not in nodes
 
 
+def test_a_sum_that_was_rewritten_has_its_gradient_and_no_second_one() -> None:
+    """PyMC and nutpie rewrite a log density before they differentiate it."""
+    import pytensor
+    import pytensor.tensor as pt
+    from pytensor.graph.rewriting.utils import rewrite_graph
+
+    theta, y = pt.matrix("theta", shape=(2, 2)), np.linspace(-1, 1, 9)
+    density = operation.RowLogDensities(())(theta, np.ones(9), np.full(9, -1), np.zeros(1), np.eye(1), y).sum()
+    early, late = (pt.grad(each, theta) for each in (density, rewrite_graph(density, include=("canonicalize",))))
+    with pytensor.config.change_flags(cxx=""):
+        one, other = pytensor.function([theta], [early, late], mode="FAST_COMPILE")(np.eye(2))
+    np.testing.assert_array_equal(one, other)
+    with pytest.raises(NotImplementedError, match="no second derivatives"):
+        pt.grad(early.sum(), theta)
+
+
 def test_weighted_rows_have_their_gradient() -> None:
     """Not only of the plain sum: whoever weighs rows differentiates by another way."""
     import pytensor

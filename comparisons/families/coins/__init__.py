@@ -110,9 +110,12 @@ class Coins(Family):
     def mixture(self, problem: Setup, prior: CoinPrior | None, *, standardise: bool) -> CoinMixture:
         return CoinMixture(problem.data, problem.weights, prior)
 
+    def fusable(self, problem: Setup) -> bool:
+        return not many_tosses(problem.data.tosses)
+
     def model(self, problem: Setup) -> pm.Model:
         c = problem.comparison
-        return models.coin_mixture(problem.data, c.n_components, c.weights, problem.prior)
+        return models.coin_mixture(problem.data, c.n_components, c.weights, problem.prior, problem.likelihood)
 
     def log_likelihood(self, problem: Setup, parameters: CoinParameters) -> float:
         return log_likelihood(parameters, problem.data)

@@ -111,9 +111,14 @@ class Gaussians(Family):
     def mixture(self, problem: Setup, prior: GaussianPrior | None, *, standardise: bool) -> GaussianMixture:
         return mixture_of(problem.data, problem.weights, form(problem.comparison), prior, standardise=standardise)
 
+    def fusable(self, problem: Setup) -> bool:
+        return bool(problem.data.complete)
+
     def model(self, problem: Setup) -> pm.Model:
-        c = problem.comparison
-        return models.gaussian_mixture(problem.data, c.n_components, c.covariance, c.weights, prior=problem.prior)
+        c, likelihood = problem.comparison, problem.likelihood
+        return models.gaussian_mixture(
+            problem.data, c.n_components, c.covariance, c.weights, prior=problem.prior, likelihood=likelihood
+        )
 
     def log_likelihood(self, problem: Setup, parameters: GaussianParameters) -> float:
         data = problem.data
