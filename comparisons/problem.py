@@ -137,7 +137,7 @@ class Problem(ABC):
         """The PyMC model of the same data, options and prior."""
 
     def of_some_rows(self, random: np.random.Generator) -> tuple[pm.Model, pm.Model] | None:
-        """PyMC models of some rows, by PyMC's own distributions and with the likelihood that is sampled; None where that is theirs."""
+        """Models of some rows, by PyMC's own distributions and with the likelihood that is sampled; None where that is theirs."""
         return None
 
     @abstractmethod

@@ -47,6 +47,11 @@ class _OfTheta(Op):  # type: ignore[misc]  # PyTensor has no types
         """``(2, P)`` the pairs of columns whose products are features."""
         return np.array(self.pairs, dtype=np.int64).reshape(-1, 2).T.copy()
 
+    def arguments(self, inputs: Sequence[Any]) -> list[Any]:
+        """Of the compiled functions, all laid out alike, as numba compiles anew for every layout."""
+        own = [np.require(each, requirements="CW") for each in inputs]
+        return [*own[:OTHERS], self.table, tuple(own[OTHERS:])]
+
     def connection_pattern(self, node: Any) -> list[list[bool]]:
         """Only theta is connected with any output."""
         return [[j == 0] * len(node.outputs) for j in range(len(node.inputs))]
@@ -60,7 +65,7 @@ class ValueAndSums(_OfTheta):
         return Apply(self, [theta, *rest], [pt.scalar(dtype="float64"), theta.type()])
 
     def perform(self, node: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-        value, sums = fused.value_and_sums(*inputs[:OTHERS], self.table, tuple(inputs[OTHERS:]))
+        value, sums = fused.value_and_sums(*self.arguments(inputs))
         outputs[0][0], outputs[1][0] = np.array(value), sums
 
     def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], slopes: Sequence[Any]) -> list[Any]:
@@ -79,7 +84,7 @@ class RowLogDensities(_OfTheta):
         return Apply(self, [theta, counts, *rest], [pt.vector(dtype="float64", shape=counts.type.shape)])
 
     def perform(self, node: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-        outputs[0][0] = fused.log_densities(*inputs[:OTHERS], self.table, tuple(inputs[OTHERS:]))
+        outputs[0][0] = fused.log_densities(*self.arguments(inputs))
 
     def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], slopes: Sequence[Any]) -> list[Any]:
         theta, counts, *rest = inputs
