@@ -49,7 +49,7 @@ class _OfTheta(Op):  # type: ignore[misc]  # PyTensor has no types
 
     def arguments(self, inputs: Sequence[Any]) -> list[Any]:
         """Of the compiled functions, all laid out alike, as numba compiles anew for every layout."""
-        own = [np.require(each, requirements="CW") for each in inputs]
+        own = [np.require(each, requirements=["C", "W"]) for each in inputs]
         return [*own[:OTHERS], self.table, tuple(own[OTHERS:])]
 
     def connection_pattern(self, node: Any) -> list[list[bool]]:
