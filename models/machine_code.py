@@ -160,7 +160,13 @@ def _later(model: pm.Model, inputs: Sequence[Any], parts: Sequence[Any]) -> Any:
         given = {variable: variable.type() for variable in shared}
         outputs = clone_replace([*parts, gradient], given)
         # Pieces are not kept: to write them takes longer than they save.
-        with pytensor.config.change_flags(numba__fastmath=False, numba__cache=False, cxx=""), model:
+        with (
+            pytensor.config.change_flags(numba__fastmath=False, numba__cache=False, cxx=""),
+            warnings.catch_warnings(),
+            model,
+        ):
+            # Of a loop with many arrays, which becomes several.
+            warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
             compiled = compile_graph(
                 [x, shares, *given.values()], outputs, mode="NUMBA", on_unused_input="ignore"
             ).vm.jit_fn
