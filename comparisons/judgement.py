@@ -151,7 +151,7 @@ def _judged(
         known.fit = fit = problem.fit(None, seed=seed, path=True)
         known.map_fit = map_fit = problem.fit(problem.prior, seed=seed)
     all_fitted(problem, fit, map_fit)
-    problem = problem.ordered_by(map_fit.parameters)
+    problem = problem.ordered_by(map_fit.parameters).sampled_near(fit.parameters, map_fit.parameters)
     known.fit, known.map_fit = fit, map_fit = problem.relabelled(fit), problem.relabelled(map_fit)
     with clock.stage("checks"):
         log_posterior = density(problem.model())

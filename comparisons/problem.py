@@ -170,6 +170,10 @@ class Problem(ABC):
         """The same problem with components in the order that separates those of a point."""
         return self
 
+    def sampled_near(self, *points: Parameters) -> Self:
+        """The same problem with a likelihood of PyMC's model that is exact enough about these points."""
+        return self
+
     def relabelled(self, fit: Fit) -> Fit:
         """The fit and each of its modes with components in the problem's order."""
         return fit

@@ -150,6 +150,10 @@ class Family(FromColumns):
         """Whether PyMC's model of such data may have a fused likelihood."""
         return False
 
+    def fused_near(self, problem: Setup, point: Parameters) -> bool:
+        """Whether a fused likelihood loses no more to rounding about a point than PyMC's own distributions do."""
+        return True
+
     @abstractmethod
     def model(self, problem: Setup) -> pm.Model:
         """By PyMC, with the likelihood of the problem."""

@@ -154,6 +154,10 @@ class MixtureProblem(Setup, Problem):
     def model(self) -> pm.Model:
         return self.family.model(self)
 
+    def sampled_near(self, *points: Parameters) -> Self:
+        exact = self.likelihood == "pymc" or all(self.family.fused_near(self, point) for point in points)
+        return self if exact else replace(self, fused_from=np.inf)
+
     def of_some_rows(self, random: np.random.Generator) -> tuple[pm.Model, pm.Model] | None:
         if self.likelihood == "pymc":
             return None

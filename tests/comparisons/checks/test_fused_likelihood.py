@@ -13,7 +13,7 @@ from comparisons.checks.same_density import same_density
 from comparisons.families import family
 from comparisons.families.mixtures import MixtureProblem
 from comparisons.results.result import Check
-from models import CoinTosses, EventCounts, LogPosterior, Measurements, WaitingTimes
+from models import CoinTosses, EventCounts, GaussianParameters, LogPosterior, Measurements, WaitingTimes
 from models.compiled import operation
 from tests.declared import declare
 
@@ -49,6 +49,16 @@ def checked(kind: str) -> tuple[MixtureProblem, Check]:
     problem = replace(declare(KINDS[kind](), family=kind), fused_from=1)
     fits = [problem.fit(problem.prior)]
     return problem, same_density(problem, LogPosterior(problem.model()), fits, np.random.default_rng(7))
+
+
+@pytest.mark.parametrize(("width", "likelihood"), [(0.1, "fused"), (1e-5, "pymc")])
+def test_near_narrow_components_the_likelihood_is_of_pymcs_own_distributions(width: float, likelihood: str) -> None:
+    rows = np.random.default_rng(6).normal(size=(N, 2)) * [1.0, 40.0]
+    rows[: N // 2] = rows[0] + width * rows[: N // 2]
+    problem = replace(declare(Measurements(rows), family="gaussians"), fused_from=1)
+    halves = [rows[: N // 2], rows[N // 2 :]]
+    point = GaussianParameters([0.5, 0.5], [y.mean(axis=0) for y in halves], [np.cov(y.T) for y in halves])
+    assert problem.sampled_near(problem.fit(problem.prior).parameters, point).likelihood == likelihood
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -89,6 +89,14 @@ def test_the_jacobian_is_told_in_any_unit(size: float) -> None:
     assert jacobian_error(problem, density, x) < SAME_JACOBIAN
 
 
+@pytest.mark.parametrize("away", [1e5, 1e9])
+def test_means_far_from_0_are_no_other_jacobian(away: float) -> None:
+    problem = declare(Measurements(np.random.default_rng(9).normal(size=60) + away), 2)
+    density = LogPosterior(problem.model())
+    x = density.unconstrained(problem.to_pymc(problem.fit(problem.prior).parameters))
+    assert jacobian_error(problem, density, x) < SAME_JACOBIAN / 100
+
+
 @pytest.mark.parametrize(
     ("problem", "variable"),
     [
