@@ -31,6 +31,8 @@ INK = "#222222"
 CHAINS = ("#0072b2", "#e69f00", "#cc79a7", "#000000")
 LINES = ("-", "--", "-.", ":")
 
+# The figure that stands first on a page, and small in the index.
+FIRST = "forest"
 # Inches; the page shows a figure at most this wide.
 WIDTH = 7.4
 
