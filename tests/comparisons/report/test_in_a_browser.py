@@ -1,4 +1,4 @@
-"""Reports and their index in a real browser: all runs under the policy, by mouse and by keyboard; nothing is cut; print shows all."""
+"""Reports and their index in a real browser: all runs under the policy, by mouse and keyboard; nothing is cut; print has all."""
 
 from __future__ import annotations
 
