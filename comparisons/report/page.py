@@ -185,8 +185,9 @@ def _policy(css: str, script: str, images: str) -> str:
 
 
 def _prose(text: str) -> Markup:
-    """Return a sentence with its numbers set, and what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(digits.prose(text)))))
+    """Return a sentence with its numbers set, what stands between backticks as code, and the unit of log densities explained."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(digits.prose(text))))
+    return Markup(re.sub(r"\bnats\b", '<abbr title="units of the natural logarithm of a density">nats</abbr>', marked))
 
 
 def _breakable(name: str) -> Markup:
