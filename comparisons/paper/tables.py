@@ -17,6 +17,9 @@ from comparisons.results.strict_json import Number
 
 # Characters of a name that fit the text's width in one line, at 8 points.
 WIDEST = 70
+# Quantities that fit a page: three lines of 9.5 points each, in the 550 points of an article on letter paper at 10 points, less
+# 120 for a caption of eight lines with its skips and for the head.
+ON_A_PAGE = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +85,46 @@ def caption(result: Result) -> str:
 def latex_table(result: Result) -> str:
     r"""Return a table for a paper, narrow enough for a column of text; it needs ``\usepackage{booktabs}``.
 
-    Each quantity has three lines, its name, EM's numbers and the posterior's, so that no name makes the table wide.
+    Each quantity has three lines, its name, EM's numbers and the posterior's, so that no name makes the table wide. A table that
+    no page can hold goes on over several, and needs ``\usepackage{longtable}`` as well.
     """
+    told, label = latex(caption(result)), rf"\label{{tab:{_key(result.name)}}}"
+    head = r"& Estimate & SE, SD & Wald, HDI & Profile \\"
+    printed = [_three(row(result, quantity)) for quantity in result.quantities]
+    if len(printed) > ON_A_PAGE:
+        return _long_table(told, label, head, printed)
     lines = [
         r"% Needs \usepackage{booktabs}.",
         r"\begin{table}",
         r"  \centering\footnotesize",
-        rf"  \caption{{{latex(caption(result))}}}",
-        rf"  \label{{tab:{_key(result.name)}}}\medskip",
+        rf"  \caption{{{told}}}",
+        rf"  {label}\medskip",
         r"  \begin{tabular}{lrrcc}",
         r"    \toprule",
-        r"    & Estimate & SE, SD & Wald, HDI & Profile \\",
+        f"    {head}",
         r"    \midrule",
-        *(f"    {line}" for quantity in result.quantities for line in _three(row(result, quantity))),
+        *(f"    {line}" for three in printed for line in three),
         r"    \bottomrule",
         r"  \end{tabular}",
         r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _long_table(told: str, label: str, head: str, printed: list[list[str]]) -> str:
+    """Return a table of several pages, its head on each, the lines of a quantity on one."""
+    lines = [
+        r"% Needs \usepackage{booktabs,longtable}.",
+        r"\begingroup\footnotesize\setlength{\LTcapwidth}{\linewidth}",
+        r"\begin{longtable}{lrrcc}",
+        rf"  \caption{{{told}}}{label}\\",
+        rf"  \toprule {head} \midrule \endfirsthead",
+        rf"  \toprule {head} \midrule \endhead",
+        r"  \bottomrule \endfoot",
+        # After a starred end of a line no page ends.
+        *(f"  {line}" for *first, last in printed for line in [*(f"{each}*" for each in first), last]),
+        r"\end{longtable}",
+        r"\endgroup",
     ]
     return "\n".join(lines) + "\n"
 

@@ -67,13 +67,13 @@ def is_current(directory: Path | str) -> bool:
 
 
 def write_index(out: Path | str, order: Sequence[str] = ()) -> Path:
-    """Write ``index.html`` over all comparisons in a directory: question, verdict, summary and links of each.
+    """Write ``index.html`` over all comparisons in a directory: a table to sort and to filter.
 
     Parameters
     ----------
     out : directory with one directory for each comparison
-    order : names that come first, in this order; the others follow by name
+    order : names that come first, in this order; the others follow by name, what has no result last
     """
-    from comparisons.report import page
+    from comparisons.report import index
 
-    return page.write_index(Path(out), order)
+    return index.write_index(Path(out), order)

@@ -30,7 +30,14 @@ INK = "#222222"
 # Chains are told apart among themselves alone; a fifth repeats the first colour with another line.
 CHAINS = ("#0072b2", "#e69f00", "#cc79a7", "#000000")
 LINES = ("-", "--", "-.", ":")
+# Components have the colours of Okabe & Ito that no engine has. Dashes and markers begin again after another number, so that
+# colour and dash, or colour and marker, are together those of one in twenty.
+_COMPONENT_COLOURS = ("#e69f00", "#cc79a7", "#000000", "#56b4e9")
+_COMPONENT_DASHES: tuple[tuple[float, ...], ...] = ((1, 1.2), (5, 1.5), (5, 1.5, 1, 1.5), (9, 2), (3, 1, 1, 1, 1, 1))
+_COMPONENT_MARKERS = ("o", "^", "s", "D", "v")
 
+# The figure that stands first on a page, and small in the index.
+FIRST = "forest"
 # Inches; the page shows a figure at most this wide.
 WIDTH = 7.4
 
@@ -86,6 +93,29 @@ class Illustration:
     caption: str
     alt: str
     figure: Figure | LayerChart
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentLook:
+    """How a component looks in every figure of a report; ``label`` names it in a legend."""
+
+    colour: str
+    dash: tuple[float, tuple[float, ...]]
+    marker: str
+    label: str
+
+
+def component_looks(result: Result) -> dict[str, ComponentLook]:
+    """Return the look of each component, by name, in the order of the components."""
+    return {
+        name: ComponentLook(
+            _COMPONENT_COLOURS[k % len(_COMPONENT_COLOURS)],
+            (0, _COMPONENT_DASHES[k % len(_COMPONENT_DASHES)]),
+            _COMPONENT_MARKERS[k % len(_COMPONENT_MARKERS)],
+            f"component {drawn(name)}",
+        )
+        for k, name in enumerate(result.model.component_names)
+    }
 
 
 @contextmanager

@@ -19,9 +19,11 @@ from comparisons.report.appearance import (
     MAP,
     POSTERIOR,
     WIDTH,
+    ComponentLook,
     Illustration,
     add_legend,
     axis_label,
+    component_looks,
     drawn,
     shown,
     thinned,
@@ -117,7 +119,7 @@ def _band_label(curve: Curves) -> str:
 
 def _densities(result: Result, curves: list[Curves]) -> Illustration:
     figure, axes = panels(len(curves), 3.1)
-    strokes, cut = False, 0
+    strokes, cut, looks = False, 0, component_looks(result).values()
     for ax, curve in zip(axes, curves, strict=True):
         values, shares, cut = _seen(result, curve.variable)
         if len(values):
@@ -138,8 +140,8 @@ def _densities(result: Result, curves: list[Curves]) -> Illustration:
         low, high = _array(curve.posterior_low), _array(curve.posterior_high)
         ax.fill_between(grid, low, high, color=POSTERIOR, alpha=0.25, linewidth=0, label="_band")
         ax.plot(grid, _array(curve.posterior_mean), color=POSTERIOR, linewidth=1.6, label=_band_label(curve))
-        for component in curve.em_components if len(curve.em_components) > 1 else []:
-            ax.plot(grid, _array(component), ":", color=EM, linewidth=1.2, label="components of EM")
+        for component, look in zip(curve.em_components, looks, strict=True) if len(curve.em_components) > 1 else []:
+            ax.plot(grid, _array(component), color=look.colour, linestyle=look.dash, linewidth=1.7, label=look.label)
         ax.plot(grid, _array(curve.em), "--", color=EM, linewidth=1.6, label="EM")
         _name_components(ax, result, curve)
         ax.set_xlabel(axis_label(result, curve.variable))
@@ -156,8 +158,8 @@ def _densities(result: Result, curves: list[Curves]) -> Illustration:
         title=f"Data with both fits: {variables}",
         caption=(
             f"Grey: histogram of {variables}, n = {result.data.n}, {scaled}"
-            f"{', with a stroke at each value that occurs' if strokes else ''}. Dashed: density at the EM estimate; dotted: "
-            "its components, each times its weight. Solid: posterior mean of the density; at each point the band holds "
+            f"{', with a stroke at each value that occurs' if strokes else ''}. Dashed: density at the EM estimate, and by "
+            "its name each component's, times its weight. Solid: posterior mean of the density; at each point the band holds "
             f"{percent(curves[0].band_prob, 0)} of the draws."
         ),
         alt=f"Histogram of {variables}, n = {result.data.n}, with the density at the EM estimate and the posterior mean density "
@@ -195,7 +197,6 @@ def _name_components(ax: Axes, result: Result, curve: Curves) -> None:
             textcoords="offset points",
             ha="center",
             va="bottom",
-            color=EM,
             fontsize=8,
         )
 
@@ -260,7 +261,7 @@ def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illust
     values = {quantity.name: quantity for quantity in result.quantities}
     ellipses, dots = False, ""
     centres: dict[str, tuple[float, float]] = {}
-    for name in result.model.component_names:
+    for name, look in component_looks(result).items():
         draws = [draws_of(posterior, f"means[{name}, {feature}]") for feature in (x, y)]
         if draws[0] is not None and draws[1] is not None:
             keep = thinned(draws[0].size, MOST_DRAWS)
@@ -269,21 +270,21 @@ def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illust
             ax.plot(
                 *points,
                 "o",
-                color=POSTERIOR,
+                color=look.colour,
                 markersize=2.2,
                 alpha=0.4,
                 markeredgewidth=0,
-                label="means, posterior draws",
             )
         means = [values.get(f"means[{name}, {feature}]") for feature in (x, y)]
         if means[0] is None or means[1] is None or means[0].em is None or means[1].em is None:
             continue
         centre = centres[name] = (means[0].em, means[1].em)
+        ax.plot([], [], color=look.colour, linestyle=look.dash, linewidth=1.7, label=look.label)
         covariance = _covariance(result, name, x, y)
         if covariance is not None:
             ellipses = True
             for probability in ELLIPSES:
-                ax.add_patch(_ellipse(centre, covariance, probability))
+                ax.add_patch(_ellipse(centre, covariance, probability, look))
         if means[0].map is not None and means[1].map is not None:
             ax.plot(means[0].map, means[1].map, "^", color=MAP, markersize=6, label="means, MAP")
         ax.plot(*centre, "+", color=EM, markersize=11, markeredgewidth=2, label="means, EM")
@@ -322,13 +323,14 @@ def _covariance(result: Result, component: str, x: str, y: str) -> Floats | None
     return np.array([[xx, xy], [xy, yy]], dtype=np.float64)
 
 
-def _ellipse(centre: tuple[float, float], covariance: Floats, probability: float) -> Ellipse:
+def _ellipse(centre: tuple[float, float], covariance: Floats, probability: float, look: ComponentLook) -> Ellipse:
     variances, directions = np.linalg.eigh(covariance)
     # The squared Mahalanobis distance in the plane is exponential with mean 2.
     radius = math.sqrt(-2 * math.log1p(-probability))
     height, width = 2 * radius * np.sqrt(np.clip(variances, 0, None))
     angle = math.degrees(math.atan2(directions[1, 1], directions[0, 1]))
-    return Ellipse(centre, float(width), float(height), angle=angle, fill=False, edgecolor=EM, linewidth=1.4, zorder=3)
+    drawing = {"fill": False, "edgecolor": look.colour, "linestyle": look.dash, "linewidth": 1.4, "zorder": 3}
+    return Ellipse(centre, float(width), float(height), angle=angle, **drawing)
 
 
 def _array(values: list[float | None]) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 
 from comparisons.draws_by_name import Floats, draws_of
 from comparisons.quantity_names import in_prose
-from comparisons.report.appearance import DATA, EM, POSTERIOR, Illustration, short
+from comparisons.report.appearance import DATA, EM, FIRST, POSTERIOR, Illustration, short
 from comparisons.report.charts import chart, styled
 from comparisons.report.digits import MISSING, decimals_for, percent, rounded
 from comparisons.report.marginals import drawable
@@ -50,7 +50,7 @@ def illustration_of(result: Result, posterior: xarray.DataTree) -> Illustration:
     """Return the figure as the first of a report."""
     probability = percent(result.quantities[0].posterior.hdi_prob, 0) if result.quantities else ""
     return Illustration(
-        name="forest",
+        name=FIRST,
         title="EM beside the posterior",
         caption=(
             "A line for each quantity, in posterior standard deviations from the posterior mean. Curve and thick line: density "

@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from comparisons.report.appearance import CHAINS, DATA, WIDTH, Illustration, add_legend, drawn
+from comparisons.report.appearance import DATA, WIDTH, Illustration, add_legend, component_looks
 from comparisons.results.result import Result
-
-# Told apart without colour too; where there are more components than marks they begin again.
-MARKERS = ("o", "^", "s", "D")
 
 
 def figures_of_memberships(result: Result) -> list[Illustration]:
@@ -24,18 +21,19 @@ def figures_of_memberships(result: Result) -> list[Illustration]:
     both, difference = figure.subplots(1, 2)
     both.plot([0, 1], [0, 1], color=DATA, linewidth=0.9)
     difference.axhline(0, color=DATA, linewidth=0.9)
+    looks = component_looks(result)
     for k, name in enumerate(shown):
         by_em, by_draws = np.array(memberships.em[k]), np.array(memberships.posterior[k])
         for ax, values in ((both, by_draws), (difference, by_draws - by_em)):
             ax.plot(
                 by_em,
                 values,
-                MARKERS[k % len(MARKERS)],
-                color=CHAINS[k % len(CHAINS)],
+                looks[name].marker,
+                color=looks[name].colour,
                 markersize=4.5,
                 alpha=0.7,
                 markeredgewidth=0,
-                label=f"component {drawn(name)}",
+                label=looks[name].label,
             )
     both.set_ylabel("posterior probability")
     difference.set_ylabel("posterior probability − EM")

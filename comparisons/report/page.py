@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,19 @@ from comparisons import paper
 from comparisons.components.record import FILE as COMPONENTS
 from comparisons.components.record import read as read_components
 from comparisons.quantity_names import in_prose
-from comparisons.report import digits, error_rates, estimates, explanations, reservations
+from comparisons.report import appearance, digits, error_rates, estimates, explanations, reservations
 from comparisons.results import store
-from comparisons.results.files import directory_name, write_text
-from comparisons.results.result import Quantity, Result
+from comparisons.results.files import write_text
+from comparisons.results.result import Quantity
 from comparisons.results.strict_json import Number
 
 PAGE = "report.html"
 CSV = "estimates.csv"
 FIGURES = "figures"
-INDEX = "index.html"
 # Stands before and after what a page says of a later run.
 LATER_RUN = "<!-- later run -->"
 
-SYMBOLS = {"agree": "=", "differ": "≠", "wrong": "✗", "inconclusive": "?"}
+SYMBOLS = {"agree": "=", "differ": "≠", "wrong": "✗", "inconclusive": "?", "no result": "–"}
 MEANINGS = {
     "agree": "No integrity check failed, and EM with its standard errors is an adequate summary of the posterior.",
     "differ": "No integrity check failed, and in some quantity EM’s point, standard error or interval is not an adequate "
@@ -44,7 +42,7 @@ def write_report(directory: Path, *, own: bool) -> Path:
     """Write all files of one comparison's report, the page last."""
     from matplotlib.figure import Figure
 
-    from comparisons.report import appearance, charts
+    from comparisons.report import charts
     from comparisons.report.chains import figures_of_chains
     from comparisons.report.data_and_fits import figures_of_data
     from comparisons.report.em_trace import figures_of_trace
@@ -83,7 +81,7 @@ def write_report(directory: Path, *, own: bool) -> Path:
             file.unlink()
     write_text(directory / CSV, estimates.csv_table(result))
     paper.write(result, directory)
-    page = _environment().get_template("report.html.jinja")
+    page = environment().get_template("report.html.jinja")
     figures = {
         "figures": illustrations,
         "figures_of_model_checks": of_model_checks,
@@ -109,7 +107,7 @@ def mention_later_run(directory: Path) -> None:
     if later is not None and page.exists():
         head, _, rest = page.read_text(encoding="utf-8").partition(LATER_RUN)
         _, _, rest = rest.partition(LATER_RUN)
-        told = _environment().get_template("later_run.html.jinja").render(later=later)
+        told = environment().get_template("later_run.html.jinja").render(later=later)
         write_text(page, LATER_RUN.join([head, told, rest]))
 
 
@@ -121,34 +119,6 @@ def is_current(directory: Path) -> bool:
         return False
     text = page.read_text(encoding="utf-8")
     return _source(directory) in text[:2000] and not text.split(LATER_RUN)[1].strip()
-
-
-def write_index(out: Path, order: Sequence[str]) -> Path:
-    """Write the index over every directory with a result in it; one that cannot be read is listed with the reason."""
-    results: list[Result] = []
-    unreadable: dict[str, str] = {}
-    later: dict[str, str] = {}
-    for directory in sorted(
-        {path.parent for name in (store.RESULT, store.LATER_RUN) for path in out.glob(f"*/{name}")}
-    ):
-        run: store.LaterRun | None = None
-        try:
-            run = store.later_run(directory)
-            result = store.read(directory)
-        except store.NoStoredResult:
-            assert run is not None
-            unreadable[run.name] = run.told
-        except store.StoredResultError as error:
-            unreadable[directory.name] = f"{error}"
-        else:
-            results.append(result)
-            if run is not None:
-                later[result.name] = run.told
-    place = {name: position for position, name in enumerate(order)}
-    results.sort(key=lambda result: (place.get(result.name, len(place)), result.name))
-    reports = {result.name for result in results if (out / directory_name(result.name) / PAGE).exists()}
-    page = _environment().get_template("index.html.jinja")
-    return write_text(out / INDEX, page.render(results=results, unreadable=unreadable, reports=reports, later=later))
 
 
 def _source(directory: Path) -> str:
@@ -165,7 +135,8 @@ def _source(directory: Path) -> str:
     return digest.hexdigest()
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return the templates with all that they may use."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -177,7 +148,6 @@ def _environment() -> jinja2.Environment:
         "rounded": _rounded,
         "significant": _significant,
         "breakable": _breakable,
-        "directory": directory_name,
         "percent": digits.percent,
         "prose": _prose,
         "ratio": digits.ratio,
@@ -187,7 +157,8 @@ def _environment() -> jinja2.Environment:
     css = (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
     environment.globals |= {
         "css": Markup(css),
-        "policy": lambda script="": _policy(css, script),
+        "picture": appearance.FIRST,
+        "policy": lambda script, images="data:": _policy(css, script, images),
         "against": _against,
         "decimals": _decimals,
         "meanings": MEANINGS,
@@ -202,20 +173,21 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _policy(css: str, script: str) -> str:
-    """A page loads nothing; its one sheet and its one script are known by digest, figures have styles of their own."""
+def _policy(css: str, script: str, images: str) -> str:
+    """A page loads no more than these images; its sheet and its script are known by digest, figures have styles of their own."""
     sheet, program = (
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in (css, script)
     )
     return (
-        f"default-src 'none'; {f'script-src {program}; ' if script else ''}style-src-elem {sheet}; "
-        "style-src-attr 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {program}; style-src-elem {sheet}; "
+        f"style-src-attr 'unsafe-inline'; img-src {images}; base-uri 'none'; form-action 'none'"
     )
 
 
 def _prose(text: str) -> Markup:
-    """Return a sentence with its numbers set, and what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(digits.prose(text)))))
+    """Return a sentence with its numbers set, what stands between backticks as code, and the unit of log densities explained."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(digits.prose(text))))
+    return Markup(re.sub(r"\bnats\b", '<abbr title="units of the natural logarithm of a density">nats</abbr>', marked))
 
 
 def _breakable(name: str) -> Markup:

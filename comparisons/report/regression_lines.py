@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from comparisons.draws_by_name import draws_of
-from comparisons.report.appearance import DATA, EM, POSTERIOR, WIDTH, Illustration, add_legend, axis_label, drawn
+from comparisons.report.appearance import DATA, WIDTH, Illustration, add_legend, axis_label, component_looks, drawn
 from comparisons.report.digits import percent
 from comparisons.results.result import Result
 
@@ -45,17 +45,15 @@ def lines(result: Result, posterior: xarray.DataTree) -> list[Illustration]:
     figure = Figure(figsize=(WIDTH * 0.85, 4.2), layout="constrained")
     ax = figure.subplots()
     ax.plot(data[x], data[y], "o", color=DATA, markersize=3, alpha=0.5, markeredgewidth=0, label="data")
-    at, bands = design({x: grid}, POINTS), False
+    at, bands, looks = design({x: grid}, POINTS), False, component_looks(result)
     for k, line in lines_of_em.items():
         draws = [draws_of(posterior, f"coefficients[{k}, {term}]") for term in terms]
         found = [each.ravel() for each in draws if each is not None]
         if len(found) == len(terms):
             bands = True
             low, high = np.quantile(np.stack(found, axis=-1) @ at.T, [(1 - BAND) / 2, (1 + BAND) / 2], axis=0)
-            label = f"posterior, {percent(BAND, 0)} of the draws"
-            ax.fill_between(grid, low, high, color=POSTERIOR, alpha=0.3, linewidth=0, label=label)
-        ax.plot(grid, at @ line, "--", color=EM, linewidth=1.6, label="EM")
-        ax.annotate(drawn(k), (grid[-1], float((at @ line)[-1])), xytext=(3, 0), textcoords="offset points", color=EM)
+            ax.fill_between(grid, low, high, color=looks[k].colour, alpha=0.3, linewidth=0)
+        ax.plot(grid, at @ line, color=looks[k].colour, linestyle=looks[k].dash, linewidth=1.6, label=looks[k].label)
     ax.set_xlabel(axis_label(result, x))
     ax.set_ylabel(axis_label(result, y))
     add_legend(figure, ax)
@@ -64,7 +62,7 @@ def lines(result: Result, posterior: xarray.DataTree) -> list[Illustration]:
         Illustration(
             name="lines",
             title=f"{y} against {x}: the lines",
-            caption=f"Grey: the data. Dashed: the line of each component by EM.{told}",
+            caption=f"Grey: the data. Lines: of each component by EM.{told}",
             alt=f"Scatter of {y} against {x} with the lines of EM and bands of posterior draws.",
             figure=figure,
         )
@@ -78,10 +76,11 @@ def _by_component(result: Result, y: str, observed: Floats, heights: dict[str, F
     axes = figure.subplots(-(-n // 2), min(n, 2), squeeze=False).ravel()
     for spare in axes[n:]:
         spare.remove()
+    looks = component_looks(result)
     ends = [observed.min(), observed.max()]
     for ax, (k, fitted) in zip(axes, heights.items(), strict=False):
         ax.plot(fitted, observed, "o", color=DATA, markersize=3, alpha=0.5, markeredgewidth=0, label="data")
-        ax.plot(ends, ends, "--", color=EM, linewidth=1.2, label="observed as fitted")
+        ax.plot(ends, ends, color=looks[k].colour, linestyle=looks[k].dash, linewidth=1.4, label="observed as fitted")
         ax.set_xlabel(f"fitted by {drawn(k)}")
         ax.set_ylabel(axis_label(result, y))
     add_legend(figure, axes[0])
@@ -89,7 +88,7 @@ def _by_component(result: Result, y: str, observed: Floats, heights: dict[str, F
         name="lines",
         title=f"{y} against what each component expects",
         caption="Each row in each panel, at what EM's coefficients of that component expect. Rows of the component lie about the "
-        "dashed diagonal, with its standard deviation.",
+        "diagonal, with its standard deviation.",
         alt=f"Panels of {y} against the response that each component expects, with the diagonal.",
         figure=figure,
     )

@@ -59,7 +59,8 @@ class Doubt:
         """The doubt in a sentence; components bear their ``names``, else numbers from 1."""
         if self.ground == "close rival":
             return (
-                f"Another regular maximum is only {self.below:.2g} nats lower: the data hardly choose between the two."
+                f"Another maximum is almost as high, lower by {self.below:.2g} on the log scale: the data hardly choose between "
+                "the two."
             )
         component = names[self.component] if names else self.component + 1
         rows = f"{self.rows:.3g} row{'' if round(self.rows, 2) == 1 else 's'}"
@@ -67,7 +68,8 @@ class Doubt:
             return f"Component {component} has {rows}, at no more values than its parameters fit whatever these are."
         return (
             f"Component {component} has a standard deviation {self.spread_ratio:.2g} of the largest and {rows}, so narrow "
-            f"perhaps by chance: with minimum_ratio={MINIMUM_RATIO:g} the maximum is {self.below_at_ratio:.2g} nats lower."
+            f"perhaps by chance: with no ratio below {MINIMUM_RATIO:g} the maximum is {self.below_at_ratio:.2g} lower on the log "
+            "scale."
         )
 
 

@@ -6,10 +6,11 @@ import csv
 import io
 import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from comparisons.paper.markup import latex
-from comparisons.paper.tables import latex_table
+from comparisons.paper.tables import ON_A_PAGE, latex_table
 from tests.report_pages import RESULTS
 
 
@@ -40,3 +41,21 @@ def test_latex_escapes_what_it_takes_for_its_own() -> None:
         r"a\_b \& 5\% of \{x\} \#1 \textasciitilde{} \$2 \textasciicircum{} \textbackslash{} \textless{}\textgreater{}"
     )
     assert latex("−2.1×10⁻³") == r"$-$2.1$\times$10$^{-}$$^{3}$"
+
+
+def test_latex_goes_on_to_further_pages_where_one_cannot_hold_all_quantities() -> None:
+    result = RESULTS["faithful-2d"]()
+    whole, longer = (
+        replace(result, quantities=list(itertools.islice(itertools.cycle(result.quantities), n)))
+        for n in (ON_A_PAGE, ON_A_PAGE + 1)
+    )
+    assert "longtable" not in latex_table(whole)
+    text = latex_table(longer)
+    assert r"\begin{table}" not in text
+    assert text.count("Estimate & SE") == 2, "the head is not on each page"
+    rows = text.partition("\\endfoot\n")[2].partition("\\end{longtable}")[0].strip().splitlines()
+    assert [row[row.rindex(r"\\") :] for row in rows] == [r"\\*", r"\\*", r"\\"] * (ON_A_PAGE + 1)
+    of_one_page = latex_table(whole).partition("\\midrule\n")[2].partition("\\bottomrule")[0].splitlines()
+    assert [row.strip().removesuffix("*") for row in rows[: 3 * ON_A_PAGE]] == [
+        row.strip() for row in of_one_page if row.strip()
+    ]

@@ -1,8 +1,9 @@
-"""Reports in a real browser: figures run under the page's policy, by mouse and by keyboard; nothing is cut; print shows all."""
+"""Reports and their index in a real browser: all runs under the policy, by mouse and keyboard; nothing is cut; print has all."""
 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from comparisons.report import write_report
+from comparisons.report import write_index, write_report
 from comparisons.results import store
 from comparisons.sampled import SampledResult
 from tests.report_pages import RESULTS
@@ -212,13 +213,16 @@ def test_on_paper_and_without_script_the_pictures_stand(browser: Browser, report
     page.close()
 
 
+@pytest.mark.parametrize("name", ["two-coin", "index"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_violation(scheme: str, browser: Browser, reports: dict[str, Path]) -> None:
+def test_axe_finds_no_serious_violation(
+    scheme: str, name: str, browser: Browser, reports: dict[str, Path], index: Path
+) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
     page = context.new_page()
-    page.goto(reports["two-coin"].as_uri())
+    page.goto((reports | {"index": index})[name].as_uri())
     page.evaluate(OPEN)
     page.wait_for_function(EXPLORED)
     found = Axe().run(page).response["violations"]
@@ -227,3 +231,101 @@ def test_axe_finds_no_serious_violation(scheme: str, browser: Browser, reports: 
     }
     assert serious == {}
     context.close()
+
+
+@pytest.fixture(scope="module")
+def index(reports: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of all results, of one with hostile names, and of what is damaged."""
+    out = tmp_path_factory.mktemp("index")
+    for name, path in reports.items():
+        shutil.copytree(path.parent, out / (HOSTILE[1][:20].replace("/", "") if name == "hostile" else name))
+    (out / "damaged").mkdir()
+    (out / "damaged" / store.RESULT).write_text("{")
+    return write_index(out, ["faithful-2d"])
+
+
+SHOWN = "[...document.querySelectorAll('tbody tr:not([hidden])')]"
+
+
+def seen(page: Page, column: int) -> list[str]:
+    """What the rows that are shown have in a column, from the top."""
+    told: list[str] = page.evaluate(f"(k) => {SHOWN}.map((row) => row.cells[k].innerText.trim())", column)
+    return told
+
+
+def test_the_index_loads_its_pictures_alone_and_fits_every_screen(browser: Browser, index: Path) -> None:
+    page, told = opened(browser, index)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"at {width} pixels"
+    page.evaluate("for (const image of document.images) image.loading = 'eager'")
+    page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth > 100)")
+    assert page.locator("tbody img").count() == len(RESULTS) + 1
+    assert page.title() == "EM and the posterior, compared", "no name has run"
+    assert told == []
+    page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'document.title = 1'}))")
+    assert page.title() != "1"
+    page.close()
+
+
+def test_the_index_is_filtered_by_words_and_by_verdict(browser: Browser, index: Path) -> None:
+    page, told = opened(browser, index)
+    status, verdicts = page.get_by_role("status"), Counter(make().verdict for make in RESULTS.values())
+    verdicts[hostile().verdict] += 1
+    everything = len(RESULTS) + 2
+    assert status.inner_text() == f"{everything} of {everything} comparisons"
+    for verdict, n in verdicts.items():
+        box = page.get_by_role("checkbox", name=verdict)
+        box.focus()
+        page.keyboard.press("Space")
+        assert status.inner_text() == f"{n} of {everything} comparisons"
+        assert all(verdict in each for each in seen(page, 1))
+        page.keyboard.press("Space")
+    page.get_by_role("checkbox", name="no result").check()
+    assert [each.split()[0] for each in seen(page, 0)] == ["damaged"]
+    page.get_by_role("checkbox", name="inconclusive").check()
+    assert status.inner_text() == f"{1 + verdicts['inconclusive']} of {everything} comparisons"
+    for box in page.get_by_role("checkbox").all():
+        box.uncheck()
+    page.get_by_role("searchbox").focus()
+    page.keyboard.type("FAITHFUL-2D ")
+    assert [each for each in seen(page, 0) if "faithful-2d" not in each] == []
+    page.keyboard.press("Enter")
+    page.get_by_role("searchbox").fill("</script")
+    assert len(seen(page, 0)) == 1
+    page.get_by_role("searchbox").fill("nothing is called this")
+    assert status.inner_text() == f"0 of {everything} comparisons"
+    assert told == []
+    page.close()
+
+
+def test_the_index_is_sorted_by_mouse_and_keyboard_and_says_so(browser: Browser, index: Path) -> None:
+    page, told = opened(browser, index)
+    assert "faithful-2d" in seen(page, 0)[0]
+    differing = page.get_by_role("columnheader", name="Quantities that differ")
+    differing.get_by_role("button").click()
+    assert differing.get_attribute("aria-sort") == "ascending"
+    counts = [int(each.split()[0]) for each in seen(page, 2)[:-1]]
+    assert counts == sorted(counts)
+    differing.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    assert differing.get_attribute("aria-sort") == "descending"
+    assert [int(each.split()[0]) for each in seen(page, 2)[:-1]] == sorted(counts, reverse=True)
+    assert seen(page, 2)[-1] == "–", "what is not there stands last"
+    page.get_by_role("button", name="Verdict").click()
+    order = ["no result", "wrong", "inconclusive", "differ", "agree"]
+    places = [next(k for k, verdict in enumerate(order) if verdict in each) for each in seen(page, 1)]
+    assert places == sorted(places)
+    assert differing.get_attribute("aria-sort") is None
+    assert page.locator("[aria-sort]").count() == 1
+    assert told == []
+    page.close()
+
+
+def test_without_script_the_index_is_a_plain_table(browser: Browser, index: Path) -> None:
+    page, told = opened(browser, index, script=False)
+    assert page.locator("tbody tr").count() == len(RESULTS) + 2
+    assert page.get_by_role("search").is_hidden()
+    assert page.locator("button").count() == 0
+    assert told == []
+    page.close()

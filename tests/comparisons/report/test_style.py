@@ -10,10 +10,14 @@ from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
+
+import pytest
 
 from comparisons.report import write_report
 from comparisons.report.explanations import FEWEST_WORDS, explained, sentences
 from comparisons.results import store
+from em.search.doubts import Doubt, Ground
 from tests.report_pages import Page
 from tests.stored_results import two_coins
 
@@ -60,6 +64,22 @@ def test_a_sentence_that_stands_twice_is_found(tmp_path: Path) -> None:
     result = two_coins()
     store.write(replace(result, reasons=[*result.reasons, result.summary]), tmp_path)
     assert said_twice(write_report(tmp_path).read_text(encoding="utf-8")) == [result.summary]
+
+
+def test_the_first_screen_spells_em_out_once_and_explains_the_unit_of_log_densities(out: Path, tmp_path: Path) -> None:
+    text = Page((out / "two-coin" / "report.html").read_text(encoding="utf-8")).text
+    assert text.count("expectation–maximisation (EM)") == text.count("expectation–maximisation") == 1
+    assert text.index("expectation–maximisation (EM)") < text.index("Verdict:")
+    store.write(replace(two_coins(), reasons=["The densities differ: by 3 nats at one point."]), tmp_path)
+    html = write_report(tmp_path).read_text(encoding="utf-8")
+    assert re.search(r'by 3 <abbr title="[^"]+">nats</abbr> at one point', html)
+
+
+@pytest.mark.parametrize("ground", get_args(Ground.__value__))
+def test_a_doubt_is_told_without_words_of_this_program(ground: Ground) -> None:
+    told = Doubt(ground, 0, 0.22, 96.8, 0.62, 0.84).told(["short"])
+    assert not re.search(r"nats|regular|_", told)
+    assert re.search("0.62|0.84|96.8 rows", told)
 
 
 def test_what_is_said_of_several_quantities_is_said_once() -> None:
