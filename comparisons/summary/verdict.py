@@ -8,7 +8,7 @@ from comparisons.problem import Fit, Problem
 from comparisons.quantity_names import component_of, in_prose, named
 from comparisons.results.report_data import Labels
 from comparisons.results.result import Check, Quantity, Verdict
-from comparisons.summary.adequacy import SHIFT, SLIGHT_SHARE, Modes
+from comparisons.summary.adequacy import SHIFT, SLIGHT_SHARE, TAILS, Modes
 
 # What decides whether the engines are right; "identified" decides only whether a point can be a summary.
 NOT_INTEGRITY = ("identified",)
@@ -97,7 +97,7 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
         return f"{report}: EM has no interval{but}, because {why}."
     if marked:
         why = UNIDENTIFIED if unidentified else _why(marked, modes)
-        return f"{report}: EM's intervals {_off(marked)}, because {why}."
+        return f"{report}: {_off(marked)}, because {why}."
     if slight and not unidentified:
         differ = "differs" if len(slight) == 1 else "differ"
         agree = len(quantities) - len(slight)
@@ -120,16 +120,25 @@ def _of(some: list[Quantity], quantities: list[Quantity]) -> str:
 
 def _off(marked: list[Quantity]) -> str:
     """By how much intervals mislead: the share of the posterior that they hold, if that of most is off, or how far they are."""
+    one = len(marked) == 1
+    subject, they = ("EM's interval there", "it") if one else ("EM's intervals", "they")
     tails = [(q.tail_below, q.tail_above) for q in marked]
-    shares = [1 - below - above for below, above in tails if below is not None and above is not None]
+    both = [(below, above) for below, above in tails if below is not None and above is not None]
+    shares = [1 - below - above for below, above in both]
     low, high = SLIGHT_SHARE
     if 2 * sum(not low <= share <= high for share in shares) >= len(marked):
         ends = dict.fromkeys(
             "nearly 100" if share >= 0.995 else f"{100 * share:.0f}" for share in (min(shares), max(shares))
         )
-        width = "are too narrow: they " if max(shares) < low else "are too wide: they " if min(shares) > high else ""
-        return f"{width}hold {' to '.join(ends)}% of the posterior, not {marked[0].posterior.hdi_prob:.0%}"
-    return f"lie up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off the posterior mean"
+        # Too narrow misses on both sides; what misses on one lies elsewhere.
+        narrow = 2 * sum(min(each) > TAILS[1] for each in both) > len(both)
+        few = "too narrow" if narrow else "misplaced"
+        width = few if max(shares) < low else "too wide" if min(shares) > high else ""
+        told = f"{'is' if one else 'are'} {width}: {they} " if width else ""
+        hold = "holds" if one else "hold"
+        return f"{subject} {told}{hold} {' to '.join(ends)}% of the posterior, not {marked[0].posterior.hdi_prob:.0%}"
+    lie = "lies" if one else "lie"
+    return f"{subject} {lie} up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off the posterior mean"
 
 
 def advice(

@@ -79,7 +79,7 @@ def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
     reached, sentence, reasons = verdict.reach([*PASSED[:2], UNIDENTIFIED], quantities, FIT, COINS, modes="one")
     assert reached == "differ"
     assert sentence == (
-        "Report the posterior for 1 of 2 quantities: EM's intervals lie up to 0.0 posterior sd off the posterior mean, because "
+        "Report the posterior for 1 of 2 quantities: EM's interval there lies up to 0.0 posterior sd off the posterior mean, because "
         "the data do not identify all parameters."
     )
     slight = [dataclasses.replace(q, degree="slight") if q.degree else q for q in quantities]
@@ -141,8 +141,8 @@ def test_the_sentence_of_a_slight_difference_lets_intervals_be_reported() -> Non
 @pytest.mark.parametrize(
     ("tails", "shifts", "told"),
     [
-        ([(0.01, 0.29), (0.2, 0.04)], [0.5, 0.6], "are too narrow: they hold 70 to 76% of the posterior, not 94%,"),
-        ([(0.3, 0.0), (0.3, 0.0)], [0.5, 0.6], "are too narrow: they hold 70% of the posterior, not 94%,"),
+        ([(0.14, 0.16), (0.1, 0.14)], [0.5, 0.6], "are too narrow: they hold 70 to 76% of the posterior, not 94%,"),
+        ([(0.3, 0.0), (0.04, 0.26)], [0.5, 0.6], "are misplaced: they hold 70% of the posterior, not 94%,"),
         ([(0.0, 0.0), (0.001, 0.0)], [0.0, 0.0], "are too wide: they hold nearly 100% of the posterior, not 94%,"),
         ([(0.0, 0.0), (0.03, 0.04)], [0.0, 0.8], "hold 93 to nearly 100% of the posterior, not 94%,"),
         ([(0.0, 0.06), (0.01, 0.08)], [0.84, -0.6], "lie up to 0.8 posterior sd off the posterior mean,"),
@@ -157,6 +157,13 @@ def test_the_sentence_of_a_marked_difference_says_how_far_off_intervals_are(
     ]
     sentence = verdict.reach(PASSED, made, FIT, COINS, modes="one")[1]
     assert sentence.startswith(f"Report the posterior for both quantities: EM's intervals {told}")
+
+
+def test_the_sentence_of_one_marked_difference_is_of_one_interval() -> None:
+    wide = dataclasses.replace(quantity("differ"), tail_below=0.0, tail_above=0.001, shift=0.0)
+    told = verdict.reach(PASSED, [wide, quantity("agree", name="means[2]")], FIT, COINS, modes="one")[1]
+    opening = "Report the posterior for 1 of 2 quantities: EM's interval there is too wide: it holds nearly 100% of the posterior"
+    assert told.startswith(opening)
 
 
 def every_sentence() -> list[str]:
