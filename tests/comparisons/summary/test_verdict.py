@@ -79,8 +79,8 @@ def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
     reached, sentence, reasons = verdict.reach([*PASSED[:2], UNIDENTIFIED], quantities, FIT, COINS, modes="one")
     assert reached == "differ"
     assert sentence == (
-        "Report the posterior for 1 of 2 quantities: EM's interval there lies up to 0.0 posterior sd off the posterior mean, because "
-        "the data do not identify all parameters."
+        "Report the posterior for 1 of 2 quantities: EM's interval there lies up to 0.0 posterior sd off the posterior mean, "
+        "because the data do not identify all parameters."
     )
     slight = [dataclasses.replace(q, degree="slight") if q.degree else q for q in quantities]
     assert verdict.reach([*PASSED[:2], UNIDENTIFIED], slight, FIT, COINS, modes="one")[1] == (
