@@ -56,6 +56,7 @@ class Pair:
     generalised : whether the M-step only raises the expected complete-data log density, and need not maximise it
     exchangeable : names of the parameters, components along their first axis, whose components can change places; draws and
         estimates are put in ascending order of the first of them
+    moves : names of those among them whose components are along their first two axes, as transitions from state to state
     data : those that ``compare`` takes where it is given none, as for ``comparisons run FILE.py:NAME``
     derived : the EM that `em.derive` made of the program, of whose functions the pair is then; its density is the program's own
     name, title, question : for the directory and the report
@@ -78,6 +79,7 @@ class Pair:
     generalised: bool = False
     exchangeable: tuple[str, ...] = ()
     derived: DerivedEM | None = None
+    moves: tuple[str, ...] = ()
     data: Any = None
     name: str = "pair"
     title: str = ""
@@ -98,7 +100,10 @@ class Pair:
             readable_text(argument, getattr(self, argument))
         if not self.name.strip():
             raise ValueError("name is empty; give one that a directory can bear")
-        object.__setattr__(self, "exchangeable", tuple(self.exchangeable))
+        for argument in ("exchangeable", "moves"):
+            object.__setattr__(self, argument, tuple(getattr(self, argument)))
+        if further := [each for each in self.moves if each not in self.exchangeable]:
+            raise ValueError(f"moves names {further[0]!r}, which is not among exchangeable; name it there too")
 
     @property
     def knows_prior(self) -> bool:

@@ -9,6 +9,7 @@ from em.exponentials import exponential_mixture
 from em.fit import Fit
 from em.gammas import gamma_mixture
 from em.gaussians.fit import gaussian_mixture
+from em.hidden_markov_chains import HiddenMarkovFit, hidden_markov
 from em.latent_classes import latent_class_mixture
 from em.negative_binomials import negative_binomial_mixture
 from em.poissons import poisson_mixture
@@ -33,6 +34,7 @@ __all__ = [
     "FamilyFailed",
     "FamilyPassed",
     "Fit",
+    "HiddenMarkovFit",
     "Interval",
     "Mode",
     "ObjectiveDecreased",
@@ -45,6 +47,7 @@ __all__ = [
     "exponential_mixture",
     "gamma_mixture",
     "gaussian_mixture",
+    "hidden_markov",
     "latent_class_mixture",
     "negative_binomial_mixture",
     "poisson_mixture",

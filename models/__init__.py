@@ -13,6 +13,7 @@ from models.gammas import GammaParameters, GammaPrior, PositiveTimes, gamma_mixt
 from models.gaussians.measurements import Measurements
 from models.gaussians.model import gaussian_mixture
 from models.gaussians.nouns import GaussianParameters, GaussianPrior
+from models.hidden_markov_chains import HiddenMarkovParameters, Sequences, hidden_markov
 from models.latent_classes import ItemResponses, LatentClassParameters, LatentClassPrior, latent_class_mixture
 from models.later import at_first_use
 from models.negative_binomials import (
@@ -44,6 +45,7 @@ __all__ = [
     "GammaPrior",
     "GaussianParameters",
     "GaussianPrior",
+    "HiddenMarkovParameters",
     "ItemResponses",
     "LatentClassParameters",
     "LatentClassPrior",
@@ -59,6 +61,7 @@ __all__ = [
     "RegressionParameters",
     "RegressionPrior",
     "RegressionRows",
+    "Sequences",
     "WaitingTimes",
     "beta_binomial_mixture",
     "canonical_order",
@@ -67,6 +70,7 @@ __all__ = [
     "find_map",
     "gamma_mixture",
     "gaussian_mixture",
+    "hidden_markov",
     "latent_class_mixture",
     "negative_binomial_mixture",
     "poisson_mixture",

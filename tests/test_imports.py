@@ -44,6 +44,7 @@ ESTIMATORS, UPWARD = "em/sklearn/", {("em/sklearn/estimator.py", "comparisons")}
 DERIVED = "em/derived/"
 # Loaded inside a function when numba is needed, so that they may import it, LLVM's builder and PyTensor at their top.
 COMPILED = {f"models/compiled/{name}.py" for name in ("lanes", "row_pass", "fused", "operation")}
+COMPILED |= {"em/hidden_markov_pass.py"}
 # What em may know of models. In its PyMC side em has no business, so that the two densities are written apart; the compiled pass
 # over rows knows no density.
 NOUNS = {
@@ -60,6 +61,7 @@ NOUNS = {
         "negative_binomials",
         "beta_binomials",
         "latent_classes",
+        "hidden_markov_chains",
         "regressions.nouns",
         "regressions.regressors",
         "elementwise",

@@ -53,6 +53,8 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "posteriordb_low_dim_gauss_mix": "Magnusson, M., Torgander, J., Bürkner, P.-C., Zhang, L., Carpenter, B. & "
         "Vehtari, A. (2025). posteriordb: testing, benchmarking and developing Bayesian inference algorithms. "
         "AISTATS, PMLR 258; data low_dim_gauss_mix.",
+        "earthquakes": "Zucchini, W. & MacDonald, I. L. (2009). Hidden Markov Models for Time Series: An Introduction Using R. "
+        "Boca Raton: Chapman & Hall/CRC, table 1.1.",
         "linkage": "Rao, C. R. (1973). Linear Statistical Inference and Its Applications, 2nd ed. New York: Wiley, section 5g; "
         "as in Dempster, A. P., Laird, N. M. & Rubin, D. B. (1977), Journal of the Royal Statistical Society B 39, 1–38.",
     }

@@ -39,6 +39,11 @@ def problem_of(comparison: PairDeclaration, data: Any) -> PairProblem:
         raise ValueError(
             f"exchangeable is {', '.join(pair.exchangeable)}, whose first axes differ; give parameters with one entry a component"
         )
+    for each in pair.moves:
+        if len(set(coordinates.shapes[each][:2])) > 1 or len(coordinates.shapes[each]) < 2:
+            raise ValueError(
+                f"moves names {each}, of shape {coordinates.shapes[each]}; its first two axes are no components"
+            )
     functions = {
         of: called(function, of, names, data, skip=of in ("m_step", "complete"))
         for of in ("log_likelihood", "em_step", "e_step", "m_step", "log_prior", "start", "complete")

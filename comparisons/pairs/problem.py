@@ -311,6 +311,8 @@ class PairProblem(Setup, Problem):
             index = order if order.ndim == lead + 1 else np.broadcast_to(order, (*found[name].shape[:lead], len(order)))
             index = index.reshape(*index.shape, *[1] * (found[name].ndim - index.ndim))
             found[name] = np.take_along_axis(found[name], index, axis=lead)
+            if name in self.pair.moves:
+                found[name] = np.take_along_axis(found[name], index.swapaxes(lead, lead + 1), axis=lead + 1)
         return found
 
     def relabelled(self, fit: PairFit) -> PairFit:
