@@ -2,9 +2,9 @@
 
     z_1 ~ initial,   z_t | z_(t-1) = j ~ transitions[j],   y_t | z_t = k ~ f_k
 
-with f_k normal, Poisson or binomial (a coin). The forward pass of the model is one in logarithms, by a scan; where a
-sequence begins what came before is added up, so that it runs over the sequences as if they were one. Source: Zucchini & MacDonald (2009), Hidden
-Markov Models for Time Series, chapter 2. States that last other than geometric times are not modelled.
+with f_k normal, Poisson or binomial (a coin). The forward pass of the model is a scan in logarithms; where a sequence begins
+what came before is added up, so that it runs over the sequences as if they were one. States that last other than geometric times
+are not modelled. Source: Zucchini & MacDonald (2009), Hidden Markov Models for Time Series, chapter 2.
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ def hidden_markov(
             first = pm.Dirichlet("initial", np.full(k, prior.concentration), dims="state")
         else:
             first = pt.linalg.solve((pt.eye(k) - rows + 1.0).T, pt.ones(k))
-        own = _own(prior)
+        own = _own(emissions, prior)
         signature = f"(n),(k),(k,k){',(k)' * len(own)}->(n)"
         # PyMC fills in what is NaN in data that it is given.
         missing, seen = np.isnan(data.y).astype(float), np.nan_to_num(data.y)
@@ -239,15 +239,16 @@ def hidden_markov(
     return model
 
 
-def _own(prior: ChainPrior) -> list[Any]:
+def _own(emissions: Emissions, prior: Any) -> list[Any]:
     """Add the parameters of the states to the model on the context stack."""
     import pymc as pm
 
-    if isinstance(prior, PoissonPrior):
-        return [pm.Gamma("rates", alpha=prior.shape, beta=prior.rate, dims="state")]
-    if isinstance(prior, CoinPrior):
-        return [pm.Beta("head_probabilities", prior.heads, prior.tails, dims="state")]
-    scale, spread = float(prior.scale[0, 0]), prior.degrees_of_freedom
+    # Numbers as arrays, since PyTensor may take one of Python's for one of less precision.
+    if emissions == "poisson":
+        return [pm.Gamma("rates", alpha=np.array(prior.shape), beta=np.array(prior.rate), dims="state")]
+    if emissions == "binomial":
+        return [pm.Beta("head_probabilities", np.array(prior.heads), np.array(prior.tails), dims="state")]
+    mean, scale, spread = np.array(prior.mean[0]), np.array(prior.scale[0, 0]), np.array(prior.degrees_of_freedom)
     variances = pm.InverseGamma("variances", alpha=spread / 2, beta=scale / 2, dims="state")
-    deviations = pm.math.sqrt(variances / prior.shrinkage)
-    return [pm.Normal("means", float(prior.mean[0]), deviations, dims="state"), variances]
+    deviations = pm.math.sqrt(variances / np.array(prior.shrinkage))
+    return [pm.Normal("means", mean, deviations, dims="state"), variances]
