@@ -14,6 +14,8 @@ from scipy import stats
 import em
 import models
 from comparisons import datasets
+from comparisons.pair import Pair, PairDeclaration
+from comparisons.pairs.making import problem_of
 from em.hidden_markov_chains import chain_of, climb, starts
 from models.hidden_markov_chains import default_prior
 from models.inputs import Floats
@@ -126,6 +128,7 @@ def random_chain(emissions: str, random: np.random.Generator, k: int = 3) -> tup
     first, moves = random.dirichlet(np.ones(k)), random.dirichlet(np.ones(k), size=k)
     where = np.arange(k) + random.random(k)
     z = random.integers(k, size=lengths.sum())
+    density: Any
     if emissions == "normal":
         y, own = random.normal(where[z]), {"means": where, "variances": 0.5 + random.random(k)}
         density = lambda v: stats.norm.pdf(v, own["means"], np.sqrt(own["variances"]))  # noqa: E731
@@ -298,3 +301,41 @@ def test_what_does_not_fit_is_refused_with_the_remedy(told: dict[str, Any], mess
         em.hidden_markov(**told)
     with pytest.raises(ValueError, match="lengths sum to 3 but y has 2"):
         models.Sequences([1.0, 2.0], [1, 2])
+
+
+def test_a_pair_permutes_moves_along_both_axes_and_refuses_others() -> None:
+    with pytest.raises(ValueError, match="moves names 'g', which is not among exchangeable"):
+        Pair(model=QUAKES.sum, log_likelihood=QUAKES.sum, em_step=QUAKES.sum, moves=("g",))
+    asked: dict[str, Any] = {
+        "title": "t",
+        "question": "q?",
+        "dataset": "d",
+        "description": "",
+        "unit": "",
+        "data": None,
+    }
+    chain = chain_of(QUAKES, 2, "poisson", "stationary", None)
+
+    def step(transitions: Floats, rates: Floats, y: Floats) -> dict[str, Floats]:
+        p = chain.from_names({"transitions": transitions, "rates": rates})
+        return chain.by_name(chain.m_step(chain.e_step(p), p))
+
+    def likelihood(transitions: Floats, rates: Floats, y: Floats) -> float:
+        return chain.e_step(chain.from_names({"transitions": transitions, "rates": rates})).log_likelihood
+
+    pair = Pair(
+        model=lambda y: models.hidden_markov(y, 2, "poisson", "stationary"),
+        log_likelihood=likelihood,
+        em_step=step,
+        start={"transitions": np.array([[0.8, 0.2], [0.1, 0.9]]), "rates": np.array([25.0, 15.0])},
+        exchangeable=("rates", "transitions"),
+        moves=("transitions",),
+    )
+    problem = problem_of(PairDeclaration(pair=pair, name="chain", **asked), QUAKES)
+    fit = problem.fit(None)
+    height, values, errors = TWO["stationary"]
+    assert fit.log_likelihood == pytest.approx(height, abs=1e-9)
+    p, e = fit.parameters, fit.standard_errors.values
+    np.testing.assert_allclose([*p["rates"], p["transitions"][0, 1], p["transitions"][1, 0]], values, atol=1e-5)
+    # By differences of the pair, apart from the derivatives of em.
+    np.testing.assert_allclose([*e["rates"], e["transitions"][0, 1], e["transitions"][1, 0]], errors, rtol=1e-4)
