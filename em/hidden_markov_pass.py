@@ -4,7 +4,7 @@ Scaled as in Rabiner (1989), Proceedings of the IEEE 77, 257: the forward probab
 that no sequence is too long. Derivatives are carried along, divided by the same numbers, so that the information is exact
 (Lystig & Hughes 2002, Journal of Computational and Graphical Statistics 11, 678).
 
-This module loads numba; `em.hidden_markov_chains` imports it at its first pass.
+This module loads numba; `em.hidden_markov_steps` imports it at its first pass.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ import models
 from comparisons import datasets
 from comparisons.pair import Pair, PairDeclaration
 from comparisons.pairs.making import problem_of
-from em.hidden_markov_chains import chain_of, climb, starts
+from em.hidden_markov_chains import climb, starts
+from em.hidden_markov_steps import chain_of
 from models.hidden_markov_chains import default_prior
 from models.inputs import Floats
 
@@ -233,7 +234,7 @@ def test_em_never_lowers_its_objective(seed: int, emissions: Any, how: str, with
 def test_a_step_that_counts_one_move_too_many_is_found_to_fall(monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from em.hidden_markov_chains import Chain
+    from em.hidden_markov_steps import Chain
 
     right = Chain.m_step
 
