@@ -35,6 +35,10 @@ class NegativeBinomials(Poissons):
         "so that the mode empties no component."
     )
 
+    def fusable(self, problem: Setup) -> bool:
+        # With a dispersion of its own a count is of no exponential family.
+        return False
+
     def distribution(self, arrays: dict[str, Floats], *design: Any) -> Any:
         means, dispersions = design[0] * arrays["rates"], np.asarray(arrays["dispersions"])
         held = np.maximum(dispersions, AT_LIMIT)
