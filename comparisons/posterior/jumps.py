@@ -33,7 +33,7 @@ FORGETTING, EARLY, FADING = 0.05, 10, 0.75
 # time between half and three halves of this, so that no orbit closes (Neal 2011, section 3.2).
 QUARTER = 1.5
 MOST_STEPS = 64
-# Energy error in nats from which on a trajectory is a divergence.
+# Error of the energy, in nats, from which on a trajectory is a divergence; nutpie gives up there, and records one without bound.
 DIVERGED = 1000.0
 # Peaks of the proposal in all labellings: beyond, a jump takes longer than the trajectory.
 MOST_PEAKS = 1000
@@ -142,7 +142,8 @@ def _chain(
                 break
         energy_there = 0.5 * momentum @ momentum - height_there
         error = float(energy_there - energy)
-        accepted = float(np.exp(min(0.0, -error)))
+        # A trajectory that overflows has no energy, and leads nowhere.
+        accepted = float(np.exp(min(0.0, -error))) if np.isfinite(error) else 0.0
         if random.uniform() < accepted:
             x, height, slope, energy = to, height_there, slope_there, energy_there
             proposed = float(proposal.log_density(x[None])[0])

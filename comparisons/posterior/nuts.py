@@ -13,6 +13,7 @@ from comparisons.capabilities import Parameters
 from comparisons.draws_by_name import QUANTITIES, draws_of
 from comparisons.engine_failures import failing
 from comparisons.posterior import jumps
+from comparisons.posterior.jumps import DIVERGED
 from comparisons.posterior.natural_scale import by_name
 from comparisons.problem import Fit, Problem, em_densities
 from comparisons.settings import JUMPS, NUTS
@@ -26,8 +27,6 @@ R_HAT = 1.01
 ESS = 400
 # Standard deviations of the log density of draws between chains of which one is elsewhere for good.
 APART = 10.0
-# Error of the energy, in nats, at which the sampler gives up a trajectory; it then records one without bound.
-DIVERGED = 1000.0
 # Warm-up draws of each chain, not kept.
 TUNE = 1000
 # What the vector of free variables is called on its way through nutpie.
