@@ -47,7 +47,7 @@ def load[T](told: str, kind: type[T], word: str, also: Callable[[Any], bool] = l
         raise ValueError(f"{path} has {some_of(there) or f'no {word}'}; tell which, as {path}:NAME")
     near = difflib.get_close_matches(name, list(there), n=1, cutoff=0.4)
     meant = f"did you mean {path}:{near[0]}?" if near else f"it has {some_of(there) or 'none'}"
-    raise ValueError(f"{path} has no {kind.__module__}.{kind.__name__} called {name!r}; {meant}")
+    raise ValueError(f"{path} has no {word} called {name!r}; {meant}")
 
 
 @cache

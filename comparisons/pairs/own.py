@@ -50,7 +50,7 @@ def pair_told(told: Any) -> Pair:
     name = "model"
     if isinstance(told, str):
         name = told.rpartition(":")[2]
-        told = from_file.load(told, Pair, "pair", _makes_program)
+        told = from_file.load(told, Pair, "comparisons.Pair or PyMC program", _makes_program)
     if inspect.isfunction(told):
         told = told()
         if not is_program(told):

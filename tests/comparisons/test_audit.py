@@ -282,7 +282,7 @@ def test_the_command_tells_findings_and_its_status(tmp_path: Path, monkeypatch: 
     assert "* M-step, theta: it is 0.5 after a step" in wrong.output
     for place, told in (
         ("mine.py", "tell it as FILE.py:NAME"),
-        ("mine.py:none", "has no comparisons.pair.Pair called 'none'"),
+        ("mine.py:none", "has no comparisons.Pair or PyMC program called 'none'"),
     ):
         answer = CliRunner().invoke(main, ["audit", place])
         assert answer.exit_code == 2

@@ -372,7 +372,8 @@ def test_a_pair_in_a_file_is_known_by_its_place(tmp_path: Path, monkeypatch: pyt
     assert made.fit(None).parameters["rate"] == pytest.approx(7 / 3, abs=1e-12)
     assert asked.told["code"] != own.declared("mine.py:counts", [1, 2]).told["texts"]
     with pytest.raises(
-        ValueError, match=r"mine.py has no comparisons.pair.Pair called 'count'; did you mean mine.py:counts\?"
+        ValueError,
+        match=r"mine.py has no comparisons.Pair or PyMC program called 'count'; did you mean mine.py:counts\?",
     ):
         own.declared("mine.py:count")
     with pytest.raises(ValueError, match="columns is for mixtures of a family"):
