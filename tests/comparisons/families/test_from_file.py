@@ -89,9 +89,9 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "no name": ("", "mine.py", "mine.py has exponentials; tell which, as mine.py:NAME"),
     "another name": (
         "", "mine.py:exponential",
-        "no models.family.Family called 'exponential'; did you mean mine.py:exponentials?",
+        "no family called 'exponential'; did you mean mine.py:exponentials?",
     ),
-    "no family": ("", "mine.py:stats", "no models.family.Family called 'stats'; it has exponentials"),
+    "no family": ("", "mine.py:stats", "no family called 'stats'; it has exponentials"),
     "an import": (
         "scipy import stats", "no_such_module import stats",
         "mine.py stops with ModuleNotFoundError: No module named",
