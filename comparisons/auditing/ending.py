@@ -23,8 +23,9 @@ LEFT_NATS, LEFT_ERRORS, BESIDE = 1e-6, 1e-3, 0.1
 def ended(problem: PairProblem, seed: int, looked: list[str], not_looked: list[str]) -> Iterator[Finding]:
     """Where EM begins and stops: a saddle, and what the rule leaves."""
     objective = problem.objective(prior=False)
-    began = run(objective, problem.starts(seed)[0], MOST_STEPS)
-    if not began.ended:
+    runs = (run(objective, start, MOST_STEPS) for start in problem.starts(seed))
+    began = next((each for each in runs if not each.lost), None)
+    if began is None or not began.ended:
         not_looked.append(f"where EM ends: it had not come there after {MOST_STEPS} steps")
         return
     looked.append("where EM begins and what its rule leaves")

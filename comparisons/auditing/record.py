@@ -39,12 +39,14 @@ class Audit:
     name : of the pair
     findings : what is wrong, empty where nothing was found
     looked_at, not_looked_at : what was tried, and what could not be and why
+    by_step : whether E-step and M-step were tried apart, and not only that they rise and where they end
     """
 
     name: str
     findings: list[Finding]
     looked_at: list[str]
     not_looked_at: list[str]
+    by_step: bool
 
     @property
     def sound(self) -> bool:
@@ -53,7 +55,14 @@ class Audit:
 
     def __str__(self) -> str:
         """As printed: findings first."""
-        lines = [f"{self.name}: {'no fault was found' if self.sound else f'{len(self.findings)} found'}"]
+        told = f"{len(self.findings)} found"
+        if self.sound:
+            told = (
+                "no fault was found"
+                if self.by_step
+                else "no fault was found, but E-step and M-step could not be tried apart"
+            )
+        lines = [f"{self.name}: {told}"]
         lines += [f"  * {each}" for each in self.findings]
         lines += [f"  looked at: {each}" for each in self.looked_at]
         return "\n".join([*lines, *(f"  not looked at: {each}" for each in self.not_looked_at)])

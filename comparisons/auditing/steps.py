@@ -13,7 +13,7 @@ from comparisons.auditing.ending import MOST_STEPS, ended
 from comparisons.auditing.latent import Latent, latent_of
 from comparisons.auditing.record import Audit, Finding
 from comparisons.pair import Values
-from comparisons.pairs.ascent import Objective, run
+from comparisons.pairs.ascent import Objective, Run, lost, run
 from comparisons.pairs.problem import PairProblem
 from em import ObjectiveDecreased
 from em.derived.coordinates import INSIDE
@@ -137,9 +137,11 @@ def audited(problem: PairProblem, seed: int) -> Audit:
     expected = Expected(problem, latent_of(problem.program))
     known = expected.latent is not None or {"complete", "e_step"} <= set(problem.functions)
     if not known:
+        lacks = "complete= is given, which needs e_step= and m_step= in place of em_step="
+        if "complete" not in problem.functions:
+            lacks = "the pair has no complete=, the complete-data log density, with e_step= and m_step="
         not_looked.append(
-            "E-step and M-step apart: the program has no mixture whose components are its latent variable, and the pair has no "
-            "complete=, the complete-data log density"
+            f"E-step and M-step apart: the program has no mixture whose components are its latent variable, and {lacks}"
         )
     elif findings:
         not_looked.append("each step: it is held against the program's densities, so mend these first")
@@ -152,7 +154,7 @@ def audited(problem: PairProblem, seed: int) -> Audit:
         findings += ended(problem, seed, looked, not_looked)
     if not problem.pair.knows_prior:
         not_looked.append("a step for the posterior mode: the pair's step takes no argument prior")
-    return Audit(problem.pair.name, findings, looked, not_looked)
+    return Audit(problem.pair.name, findings, looked, not_looked, exact)
 
 
 def _densities(problem: PairProblem, seed: int, looked: list[str]) -> Iterator[Finding]:
@@ -194,6 +196,8 @@ def _points(problem: PairProblem, seed: int, prior: bool) -> list[Values]:
     for _ in range(STEPS):
         following = problem.step(path[-1], prior=prior)
         if problem.space.outside(following) is not None or not problem.interior(following):
+            # Where the likelihood has no bound a right step leaves the domain too; a wrong one does so at random points.
+            path = path[:1] + path[1:-1]
             break
         path.append(following)
     own = [path[int(k)] for k in np.unique(np.linspace(0, len(path) - 1, OF_PATH).astype(int))]
@@ -206,13 +210,22 @@ def _ascent(problem: PairProblem, seed: int, prior: bool, looked: list[str]) -> 
     looked.append(f"that the {of} rises along EM's path")
     objective = problem.objective(prior=prior)
     starts = [start for start in problem.starts(seed) if np.isfinite(objective.height(start))]
+    runs: list[Run] = []
     for start in starts:
         try:
-            run(objective, start, MOST_STEPS // len(starts))
+            runs.append(run(objective, start, MOST_STEPS // len(starts)))
         except ObjectiveDecreased as error:
             told = f"step {error.step} lowers the {of} by {error.loss:.3g} nats, which no right step does"
             yield Finding("objective", "", error.loss, told, "")
             return
+    astray = [each for each in runs if each.lost]
+    if astray and len(astray) == len(runs):
+        yield Finding("objective", "", float("nan"), lost(astray), "")
+    elif astray:
+        looked.append(
+            f"{len(astray)} of {len(runs)} starts are left out: EM comes to where the {of} is no number, at "
+            f"{max(each.trace[-1] for each in astray):.6g} nats before it. Where the likelihood has no bound that is no fault"
+        )
 
 
 def _steps(expected: Expected, points: list[Values], prior: bool, looked: list[str]) -> list[Finding]:

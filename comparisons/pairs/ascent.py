@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from em.differences import Function, expanded, maximised, right_steps
 from em.search.optima import Mode
 from em.uncertainty.curvature import Curvature
 from em.uncertainty.standard_errors import withheld_reason
-from models.inputs import Floats
+from models.inputs import Floats, shown
 
 # EM goes on until a step raises its objective by less than this many nats, or than it is rounded by, so many times in a row.
 ARRIVED, TIMES = 1e-12, 2
@@ -90,22 +90,26 @@ class Objective:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """One run: every point and height, the start first, and whether it came to its end."""
+    """One run: every point and height, the start first, and whether it came to its end.
+
+    ``lost`` says that the objective after the next step is no number: the step is wrong, or the likelihood has no bound there.
+    """
 
     path: list[Values]
     trace: list[float]
     ended: bool
+    lost: bool = False
 
 
 def run(objective: Objective, start: Values, most: int = MOST_STEPS) -> Run:
     """Step until the objective rises no more; where EM has no step, by Newton's method on differences of the objective.
 
-    After ``most`` steps it has not come to its end.
+    After ``most`` steps it has not come to its end; where a step leads to what is no number it is lost.
 
     Raises
     ------
     ObjectiveDecreased
-        where a step lowers the objective beyond rounding, or leads where it is no number
+        where a step lowers the objective beyond rounding
     """
     path, trace = [start], [objective.height(start)]
     if objective.step is None:
@@ -119,9 +123,11 @@ def run(objective: Objective, start: Values, most: int = MOST_STEPS) -> Run:
     while len(path) <= most:
         following = objective.step(path[-1])
         height = objective.height(following)
+        if np.isnan(height) or height == np.inf:
+            return Run(path, trace, ended=False, lost=True)
         gain = height - trace[-1]
         size = max(1.0, abs(trace[-1]))
-        if not gain >= -FALL * size:
+        if gain < -FALL * size:
             raise ObjectiveDecreased(len(path), trace[-1], height)
         path.append(following)
         trace.append(height)
@@ -133,6 +139,17 @@ def run(objective: Objective, start: Values, most: int = MOST_STEPS) -> Run:
         if quiet == TIMES:
             return Run(path, trace, ended=True)
     return Run(path, trace, ended=False)
+
+
+def lost(runs: Sequence[Run]) -> str:
+    """Where runs from every start end at what is no number."""
+    last = max(runs, key=lambda each: each.trace[-1])
+    at = ", ".join(f"{name} = {shown(np.asarray(value))}" for name, value in last.path[-1].items())
+    return (
+        f"from every start EM comes to where its objective is no number; from the highest, {last.trace[-1]:.6g} nats, step "
+        f"{len(last.path)} does so, at {at}. The step is wrong there, or the likelihood has no bound: "
+        "give start=, parameters near the data"
+    )
 
 
 def curvature(objective: Objective, at: Values) -> Curvature:

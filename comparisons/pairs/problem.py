@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from comparisons.pair import Pair, PairDeclaration, Values
-from comparisons.pairs.ascent import Objective, PairFit, Run, curvature, errors, run, status_of
+from comparisons.pairs.ascent import Objective, PairFit, Run, curvature, errors, lost, run, status_of
 from comparisons.pairs.calling import Called, values_of
 from comparisons.pairs.derived import NOT_FOUND, ONE_DENSITY
 from comparisons.pairs.posterior import PairPosterior
@@ -173,21 +173,28 @@ class PairProblem(Setup, Problem):
         return [{name: values[j] for name, values in drawn.items()} for j in range(STARTS)]
 
     def _fitted(self, objective: Objective, runs: Sequence[Run], *, in_order: bool) -> PairFit:
-        judged = [curvature(objective, each.path[-1]) for each in runs]
-        status = [status_of(j, each.ended) for j, each in zip(judged, runs, strict=True)]
+        kept = [each for each in runs if not each.lost]
+        if not kept:
+            raise ValueError(lost(runs))
+        judged = [curvature(objective, each.path[-1]) for each in kept]
+        status = [status_of(j, each.ended) for j, each in zip(judged, kept, strict=True)]
         regular = [told in ("converged", "boundary", "ridge") for told in status]
-        places = sorted(range(len(runs)), key=lambda j: (regular[j], runs[j].trace[-1]), reverse=True)
+        places = sorted(range(len(kept)), key=lambda j: (regular[j], kept[j].trace[-1]), reverse=True)
         modes: list[Mode[Any]] = []
         for j in places:
-            values, height = runs[j].path[-1], runs[j].trace[-1]
+            values, height = kept[j].path[-1], kept[j].trace[-1]
             same = [k for k, m in enumerate(modes) if abs(objective.height(m.parameters) - height) < SAME_MODE]
             if same:
                 modes[same[0]] = replace(modes[same[0]], starts=modes[same[0]].starts + 1)
             else:
                 values = self.in_order(values) if in_order else values
                 modes.append(Mode(self.log_likelihood(values), values, 1, regular[j]))
+        for each in runs:
+            if each.lost:
+                values = self.in_order(each.path[-1]) if in_order else each.path[-1]
+                modes.append(Mode(self.log_likelihood(values), values, 1, regular=False))
         best = places[0]
-        won, values = runs[best], runs[best].path[-1]
+        won, values = kept[best], kept[best].path[-1]
         likelihood = self.log_likelihood(values)
         posterior = likelihood + self.log_prior(values) if objective.prior else None
         fit = PairFit(

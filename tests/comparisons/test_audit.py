@@ -19,6 +19,7 @@ from comparisons.auditing.record import Audit
 from comparisons.catalogue import linkage
 from comparisons.command.command_line import main
 from comparisons.pair import Pair
+from comparisons.pairs import own
 from models.inputs import Floats
 
 ANIMALS = np.array([125.0, 18.0, 20.0, 34.0])
@@ -260,7 +261,46 @@ def test_a_generalised_step_need_only_raise_what_it_is_to_maximise() -> None:
 def test_what_cannot_be_told_without_a_latent_variable_is_said() -> None:
     found = audit(linkage.LINKAGE, complete=None, data=ANIMALS, name="mine")
     assert found.sound
-    assert any(each.startswith("E-step and M-step apart") for each in found.not_looked_at)
+    assert any(
+        each.startswith("E-step and M-step apart") and "has no complete=" in each for each in found.not_looked_at
+    )
+    assert str(found).startswith("mine: no fault was found, but E-step and M-step could not be tried apart")
+    whole: dict[str, Any] = {
+        "e_step": None,
+        "m_step": None,
+        "em_step": lambda theta, animals: linkage.m_step(linkage.e_step(theta, animals), animals),
+    }
+    told = audit(linkage.LINKAGE, **whole, generalised=True, data=ANIMALS, name="mine").not_looked_at
+    assert any("complete= is given, which needs e_step= and m_step=" in each for each in told)
+
+
+# One component sits on a row and narrows for ever, until its density there is infinite over infinite.
+SPIKE = {"w": [0.02, 0.98], "mu": [Y[0], 1.5], "sigma": [1e-3, 1.5]}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_right_step_whose_likelihood_has_no_bound_has_no_finding() -> None:
+    several = dataclasses.replace(NORMALS, start=lambda y: [START, SPIKE])
+    found = audit(several)
+    assert found.sound
+    assert any(each.startswith("1 of 2 starts are left out") for each in found.looked_at)
+    assert any(each == "where EM begins and what its rule leaves" for each in found.looked_at)
+    fit = own.declared(several, Y).problem.fit(None)
+    alone = own.declared(NORMALS, Y).problem.fit(None)
+    assert fit.log_likelihood == pytest.approx(alone.log_likelihood, abs=1e-9)
+    assert [mode.regular for mode in fit.modes] == [True, False]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_where_no_start_leads_to_an_end_it_is_told_what_to_give() -> None:
+    lost = dataclasses.replace(NORMALS, start=SPIKE)
+    finding = audit(lost).findings[-1]
+    assert finding.step == "objective"
+    with pytest.raises(ValueError, match="from every start") as refused:
+        own.declared(lost, Y).problem.fit(None)
+    for told in (str(finding), str(refused.value)):
+        assert "from every start EM comes to where its objective is no number" in told
+        assert "give start=, parameters near the data" in told
 
 
 FILE = """
