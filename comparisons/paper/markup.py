@@ -159,7 +159,7 @@ LATEX = Format(
     latex,
     lambda keys: rf"~\cite{{{','.join(keys)}}}",
     lambda text: rf"\texttt{{{latex(text).replace('--', '-{}-')}}}",
-    lambda told: [r"\begin{itemize}", *(rf"\item {{}}{latex(each)}" for each in told), r"\end{itemize}"],
+    lambda told: [r"\begin{itemize}\sloppy", *(rf"\item {{}}{latex(each)}" for each in told), r"\end{itemize}"],
     # Names of quantities have no place to break a line at.
     ("\\begin{sloppypar}\n", "\n\\end{sloppypar}"),
 )

@@ -210,15 +210,15 @@ def test_the_degree_of_a_difference_is_told_wherever_the_verdict_is(tmp_path: Pa
     assert replace(result, verdict="wrong").degree is None
     store.write(result, tmp_path)
     told = " ".join(write_report(tmp_path).read_text(encoding="utf-8").split())
-    assert '<span class="degree">marked</span></h2>' in told
-    assert "differ</span> slight</td>" in told
+    assert 'differ markedly</span></h2>' in told
+    assert "differ slightly</span></td>" in told
     assert [row[-1] for row in page(tmp_path / "report.html").rows if len(row) == 12 and row[0] != "Quantity"] == [
         "EM, slightly off",
         "posterior or profile",
     ]
-    assert "Verdict: differ, marked." in latex_table(result)
-    assert "(differ, slight)" in latex_table(result)
-    assert "differ, marked" in result._repr_html_()
+    assert "Verdict: differ markedly." in latex_table(result)
+    assert "(differ slightly)" in latex_table(result)
+    assert "differ markedly" in result._repr_html_()
     rows = list(csv.DictReader(io.StringIO(csv_table(result))))
     assert [(row["degree"], row["instead"]) for row in rows] == [("slight", ""), ("marked", "profile")]
 
