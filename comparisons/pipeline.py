@@ -190,9 +190,7 @@ def compared(
     with clock.stage("model checks"):
         converged = all(c.outcome == "pass" for c in judged.checks if c.name == "sampler-converged")
         try:
-            fits = model_checks.model_checks(
-                problem, fit, posterior, converged, seed, several=known_modes == "several"
-            )
+            fits = model_checks.model_checks(problem, fit, posterior, converged, seed, several=known_modes == "several")
         except EngineFailure as failure:
             reached = reached.with_failure(failure.check)
     with clock.stage("labels"):

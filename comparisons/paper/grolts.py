@@ -38,11 +38,15 @@ def items(result: Result) -> list[Item]:
         Item("2", "Mean and variance of time within a wave", "repeated measures only"),
         Item("3a", "Missing data mechanism", "to add"),
         Item("3b", "Variables that go with missing data", "to add"),
-        Item("3c", "How missing data were dealt with", "to add", "rows and cells left out, if any, stand in the report"),
+        Item(
+            "3c", "How missing data were dealt with", "to add", "rows and cells left out, if any, stand in the report"
+        ),
         Item("4", "Distribution of the observed variables", "reported", "Methods, the model"),
         Item("5", "Software", "reported", "Methods"),
         Item("6a", "Other forms of the variation within classes", "to add", "fit them and compare"),
-        Item("6b", "Variances and covariances that differ between classes, or do not", "to add", "fit both and compare"),
+        Item(
+            "6b", "Variances and covariances that differ between classes, or do not", "to add", "fit both and compare"
+        ),
         Item("7", "Other shapes of the trajectories", "repeated measures only"),
         Item("8", "Covariates, told so that the analysis can be repeated", "to add", "where there are any"),
         Item("9", "Numbers of random starts and of iterations", "reported" if result.em.modes else "to add", "Methods"),
@@ -53,6 +57,8 @@ def items(result: Result) -> list[Item]:
         Item("14a", "Plot of the final solution", "reported" if curves else "to add", "figure of data and fits"),
         Item("14b", "Plots of the other models", "to add"),
         Item("14c", "Plot of observed individual trajectories with the means, by class", "repeated measures only"),
-        Item("15", "Final solution in numbers: estimates, errors, intervals", "reported" if fitted else "to add", "table"),
+        Item(
+            "15", "Final solution in numbers: estimates, errors, intervals", "reported" if fitted else "to add", "table"
+        ),
         Item("16", "Files that make the analysis again", "reported", "command, seed and commit in Methods"),
     ]

@@ -82,7 +82,7 @@ def latex_table(result: Result) -> str:
     r"""Return a table for a paper, as wide as its text; it needs ``\usepackage{booktabs}``.
 
     Each quantity has three lines, its name, EM's numbers and the posterior's, so that no name makes the table wide. It is a
-    ``table*``, which spans both columns of a page where there are two, and is a ``table`` where there is one. One that no page can
+    ``table*``, which spans both columns of a page where there are two, and is a ``table`` where there is one. What no page can
     hold goes on in further ones of the same number.
     """
     printed = [_three(row(result, quantity)) for quantity in result.quantities]

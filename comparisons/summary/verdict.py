@@ -33,13 +33,16 @@ AVERAGING = {
     "several": "the posterior has several modes",
     "ridge": "the posterior has a ridge of modes",
 }
-OFF, OTHER_SHAPE = "the posterior mean lies off the estimate", "the posterior differs from EM's interval in width or shape"
+OFF, OTHER_SHAPE = (
+    "the posterior mean lies off the estimate",
+    "the posterior differs from EM's interval in width or shape",
+)
 # What says no more than that there is a difference is no reason for it in a sentence.
 NO_REASON = (OFF, OTHER_SHAPE)
 # What a quantity that agrees keeps to.
 WITHIN = (
-    f"For every quantity the posterior mean is within {SHIFT:g} posterior sd of the estimate, the standard error is {RATIO[0]:g} to "
-    f"{RATIO[1]:g} posterior sd, and {TAILS[0]:.0%} to {TAILS[1]:.0%} of the posterior lies beyond each end of EM's interval."
+    f"For every quantity the posterior mean is within {SHIFT:g} posterior sd of the estimate, the standard error is {RATIO[0]:g} "
+    f"to {RATIO[1]:g} posterior sd, and {TAILS[0]:.0%} to {TAILS[1]:.0%} of the posterior lies beyond each end of EM's interval."
 )
 
 
@@ -220,8 +223,8 @@ def _unlabelled(*, unidentified: bool) -> str:
     """What may be reported where a component's number differs that no order holds apart from the others."""
     also = f" and {UNIDENTIFIED.removeprefix('the data ')}" if unidentified else ""
     return (
-        "Report the fitted distribution as a whole, from the posterior, and no numbers of single components: the data do not tell the "
-        f"components apart{also}."
+        "Report the fitted distribution as a whole, from the posterior, and no numbers of single components: the data do not "
+        f"tell the components apart{also}."
     )
 
 

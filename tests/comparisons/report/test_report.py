@@ -210,7 +210,7 @@ def test_the_degree_of_a_difference_is_told_wherever_the_verdict_is(tmp_path: Pa
     assert replace(result, verdict="wrong").degree is None
     store.write(result, tmp_path)
     told = " ".join(write_report(tmp_path).read_text(encoding="utf-8").split())
-    assert 'differ markedly</span></h2>' in told
+    assert "differ markedly</span></h2>" in told
     assert "differ slightly</span></td>" in told
     assert [row[-1] for row in page(tmp_path / "report.html").rows if len(row) == 12 and row[0] != "Quantity"] == [
         "EM, slightly off",

@@ -95,8 +95,8 @@ def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
     identified = quantity("differ", Gap(0.0, 0.0, -0.3, -0.3, False), "chance_of_heads")
     told = verdict.reach([*PASSED[:2], UNIDENTIFIED], [flat, identified], FIT, COINS, modes="one")
     assert told[1] == (
-        "Report the posterior for both quantities: EM has no Wald interval for 1 and a misleading one for 1, because the data do not "
-        "identify all parameters."
+        "Report the posterior for both quantities: EM has no Wald interval for 1 and a misleading one for 1, because the data do "
+        "not identify all parameters."
     )
     assert "The posterior mean lies off its mode: chance of heads." in told[2]
 
@@ -137,9 +137,7 @@ def test_every_cause_is_told_with_its_quantities() -> None:
 def test_the_sentence_of_a_slight_difference_lets_intervals_be_reported() -> None:
     slight = dataclasses.replace(quantity("differ"), degree="slight")
     told = verdict.reach(PASSED, [slight, quantity("agree", name="means[2]")], FIT, COINS, modes="one")[1]
-    assert told == (
-        "EM's intervals may be reported: 1 of 2 quantities agrees and 1 differs only slightly."
-    )
+    assert told == ("EM's intervals may be reported: 1 of 2 quantities agrees and 1 differs only slightly.")
 
 
 @pytest.mark.parametrize(
@@ -249,7 +247,7 @@ def test_where_components_mix_the_sentence_speaks_of_the_whole_and_the_causes_ar
     two = [quantity("differ", Gap(0.0, 0.0, 0.7, 0.7, False)), quantity("agree", name="means[2]")]
     _, sentence, reasons = verdict.reach(PASSED, two, FIT, COINS, modes="several", mixed=True)
     assert sentence == (
-        "Report the fitted distribution as a whole, from the posterior, and no numbers of single components: the data do not tell the "
-        "components apart."
+        "Report the fitted distribution as a whole, from the posterior, and no numbers of single components: the data do not "
+        "tell the components apart."
     )
     assert reasons == ["The posterior has several modes: mean of component 1."]
