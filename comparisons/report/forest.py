@@ -39,7 +39,7 @@ HEIGHT, POINTS = 0.48, 120
 SHOWN, MOST = 3.0, 6.0
 # Characters of a name on one line, lines, and pixels of one.
 LONGEST, MOST_LINES, LINE = 24, 3, 14
-MARKS = {"agree": "✓", "slight": "≈ slight", "marked": "✗ marked", "no interval": "✗ no Wald interval"}
+MARKS = {"agree": "✓", "slight": "≈ slightly off", "marked": "✗ markedly off", "no interval": "✗ no Wald interval"}
 
 
 def marked(quantity: Quantity) -> str:

@@ -201,8 +201,8 @@ def advice(
     if unlabelled is not None:
         of = f" and the {named([q.name for q in unlabelled])}" if unlabelled else ""
         return (
-            "Not for single components: the posterior does not keep them apart, so that numbers of one mix it with the others. "
-            f"Report the posterior of what they share: the distribution of the data{of}."
+            "Not for single components: the posterior does not keep them apart, so that numbers of one are partly "
+            f"those of another. Report the posterior of what they share: the distribution of the data{of}."
         )
     if len(profile) + len(others) == len(quantities):
         return f"No. Report posterior means and highest-density intervals.{also}"
