@@ -201,8 +201,8 @@ def compared(
             if free is not None and reached.verdict == "differ":
                 free_in_advice = free if verdict.mixes(told_apart) else None
                 if free_in_advice is not None and any(q.degree in ("marked", "no interval") for q in table):
-                    told = verdict.reach(reached.checks, table, fit, problem, known_modes, mixed=True)
-                    reached = dataclasses.replace(reached, summary=told[1], reasons=told[2])
+                    _, summary, reasons = verdict.reach(reached.checks, table, fit, problem, known_modes, mixed=True)
+                    reached = dataclasses.replace(reached, summary=summary, reasons=reasons)
                 labels_told = verdict.of_labels(free, told_apart)
                 reached = dataclasses.replace(reached, reasons=[*reached.reasons, labels_told])
     with clock.stage("findings"):

@@ -105,11 +105,12 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def path(request: pytest.FixtureRequest) -> Path:
     """The page: of a folder that was given, or of a stored result."""
-    if isinstance(request.param, Path):
-        return request.param
-    if request.param == "hostile":
+    named: Path | str = request.param
+    if isinstance(named, Path):
+        return named
+    if named == "hostile":
         return Path(request.getfixturevalue("hostile_report"))
-    return Path(request.getfixturevalue("out")) / request.param / "report.html"
+    return Path(request.getfixturevalue("out")) / named / "report.html"
 
 
 def test_a_page_is_no_larger_than_three_megabytes(path: Path) -> None:
