@@ -99,12 +99,10 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
         told.append({"place": place, "at": at, "name": name, "mark": marked(quantity), **_numbers(quantity)})
     # A legend of what is drawn; where nothing is, it tells what is missing.
     drawn = [k for k in range(len(kinds)) if any(line["kind"] == kinds[k] for line in intervals)] or range(len(kinds))
-    looks = {
-        name: [each[k] for k in drawn]
-        for name, each in {
-            "kinds": kinds, "colours": [POSTERIOR, EM, EM], "dashes": [[1, 0], [1, 0], [5, 3]], "widths": [4, 2.6, 1.6],
-        }.items()
-    }  # fmt: skip
+
+    def of_drawn(looks: list[Any]) -> list[Any]:
+        return [looks[k] for k in drawn]
+
     x = alt.X("x:Q").scale(domain=limits, nice=False).axis(format="~g", tickCount=7)
     x = x.title("posterior standard deviations from posterior mean")
     y = alt.Y("y:Q").scale(domain=[n - 0.5, -0.6], nice=False).axis(None)
@@ -118,9 +116,11 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
             x=alt.X("low:Q"),
             x2="high:Q",
             y=y,
-            color=alt.Color("kind:N").scale(domain=looks["kinds"], range=looks["colours"]).legend(symbolType="stroke"),
-            strokeDash=alt.StrokeDash("kind:N").scale(domain=looks["kinds"], range=looks["dashes"]),
-            strokeWidth=alt.StrokeWidth("kind:N").scale(domain=looks["kinds"], range=looks["widths"]),
+            color=alt.Color("kind:N")
+            .scale(domain=of_drawn(kinds), range=of_drawn([POSTERIOR, EM, EM]))
+            .legend(symbolType="stroke"),
+            strokeDash=alt.StrokeDash("kind:N").scale(domain=of_drawn(kinds), range=of_drawn([[1, 0], [1, 0], [5, 3]])),
+            strokeWidth=alt.StrokeWidth("kind:N").scale(domain=of_drawn(kinds), range=of_drawn([4, 2.6, 1.6])),
         ),
         chart(points)
         .mark_point(filled=True, size=42, opacity=1)
