@@ -29,7 +29,7 @@ STATUS = {
 # Why a quantity differs: the three parts of its gap, what is left where they cancel, and what is no gap.
 PRIOR, SWITCH = "the prior moves the mode", "EM's maximum is not the highest posterior mode"
 AVERAGING = {
-    "one": "the posterior mean lies off its mode",
+    "one": "the posterior is not symmetric about its mode",
     "several": "the posterior has several modes",
     "ridge": "the posterior has a ridge of modes",
 }
@@ -212,11 +212,26 @@ def advice(
     )
 
 
+# Share of the draws with components in another order from which on single components have no numbers of their own: as many as
+# lie beyond an interval of theirs.
+MIXED = 0.06
+
+
+def switched(labels: Labels) -> bool:
+    """Whether the order of the components is in doubt in so many draws that this may make a difference."""
+    return labels.verdict in ("not by order", "not told apart") and (labels.ordering_ecr or 0.0) > MIXED
+
+
+def mixes(labels: Labels) -> bool:
+    """Whether no order, and no alignment either, tells the components apart in so many draws that their numbers mix."""
+    return labels.verdict == "not told apart" and switched(labels)
+
+
 def label_free(components: Sequence[str], quantities: list[Quantity], labels: Labels) -> list[Quantity] | None:
-    """The quantities without labels, where no order tells the components apart in the draws and a component's number differs."""
+    """The quantities without labels, where the order of the components is in doubt and a component's number differs."""
     free = [q for q in quantities if component_of(q.name) not in components]
     differing = any(q.verdict == "differ" and q not in free for q in quantities)
-    return free if labels.verdict in ("not by order", "not told apart") and differing else None
+    return free if switched(labels) and differing else None
 
 
 def _unlabelled(*, unidentified: bool) -> str:
@@ -228,16 +243,6 @@ def _unlabelled(*, unidentified: bool) -> str:
     )
 
 
-# Share of the draws with components in another order from which on single components have no numbers of their own: as many as
-# lie beyond an interval of theirs.
-MIXED = 0.06
-
-
-def mixes(labels: Labels) -> bool:
-    """Whether the order in which the draws are told mixes components in so many of them that their numbers mix."""
-    return labels.verdict in ("not by order", "not told apart") and (labels.ordering_ecr or 0.0) > MIXED
-
-
 def of_labels(free: list[Quantity], labels: Labels) -> str:
     """What to make of components that no order tells apart in the draws, by what has no labels."""
     inside = sum(each.posterior_low <= each.em <= each.posterior_high for each in labels.distribution)
@@ -246,7 +251,7 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
         places = f"{inside} of {len(labels.distribution)} quantiles of the data"
         told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places}")
-    share = f"{max(labels.ordering_ecr or 0.0, labels.ordering_stephens or 0.0):.1%}"
+    share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
         f"Part of the difference may be label switching: two rules name the components differently in {share} of the draws. "
         f"Compared without labels: {'; '.join(told)}."

@@ -98,7 +98,7 @@ def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
         "Report the posterior for both quantities: EM has no Wald interval for 1 and a misleading one for 1, because the data do "
         "not identify all parameters."
     )
-    assert "The posterior mean lies off its mode: chance of heads." in told[2]
+    assert "The posterior is not symmetric about its mode: chance of heads." in told[2]
 
 
 @pytest.mark.parametrize(
