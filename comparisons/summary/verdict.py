@@ -20,7 +20,7 @@ ENGINES = {
 }
 UNIDENTIFIED = "the data do not identify all parameters"
 STATUS = {
-    "boundary": "the maximum lies at the end of a range, such as a probability of 0 or 1",
+    "boundary": "the maximum lies at the end of a range",
     "saddle": "EM ended at a saddle",
     "ridge": "the likelihood has a ridge of equal maxima",
     "collapsed": "a component collapsed, and the likelihood has no maximum",
@@ -112,7 +112,7 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
     )
     report = f"Report the posterior for {_of([*without, *marked], quantities)}"
     if without:
-        but = f" for {len(without)} and a misleading one for {len(marked)}" if marked else " there"
+        but = f" for {len(without)}, a misleading one for {len(marked)}" if marked else " there"
         why = UNIDENTIFIED if unidentified else status or "it has no standard error"
         if _at_ends(without) == without and not unidentified:
             why = f"it puts {'it' if len(without) == 1 else 'them'} at {_ends(without)}"
@@ -135,8 +135,8 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
 def _point(status: str, differing: list[Quantity]) -> str:
     """What kind of point EM ended at, with the quantities that are at the end of their range."""
     at = _at_ends(differing)
-    told = f": {named([q.name for q in at])} at {_ends(at)}" if at else ""
-    return f"{status[0].upper()}{status[1:]}." if not told else f"The maximum lies at the end of a range{told}."
+    told = f": {named([q.name for q in at])} at {_ends(at)}" if status == STATUS["boundary"] and at else ""
+    return f"{status[0].upper()}{status[1:]}{told}."
 
 
 def _at_ends(some: list[Quantity]) -> list[Quantity]:
@@ -176,8 +176,8 @@ def _off(marked: list[Quantity]) -> str:
         told = f"{'is' if one else 'are'} {width}: {they} " if width else ""
         hold = "holds" if one else "hold"
         return f"{subject} {told}{hold} {' to '.join(ends)}% of the posterior, not {marked[0].posterior.hdi_prob:.0%}"
-    lie = "lies" if one else "lie"
-    return f"{subject} {lie} up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off the posterior mean"
+    subject = "EM's estimate there lies" if one else "EM's estimates lie"
+    return f"{subject} up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off the posterior mean"
 
 
 def advice(

@@ -79,7 +79,7 @@ def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
     reached, sentence, reasons = verdict.reach([*PASSED[:2], UNIDENTIFIED], quantities, FIT, COINS, modes="one")
     assert reached == "differ"
     assert sentence == (
-        "Report the posterior for 1 of 2 quantities: EM's interval there lies up to 0.0 posterior sd off the posterior mean, "
+        "Report the posterior for 1 of 2 quantities: EM's estimate there lies up to 0.0 posterior sd off the posterior mean, "
         "because the data do not identify all parameters."
     )
     slight = [dataclasses.replace(q, degree="slight") if q.degree else q for q in quantities]
@@ -95,7 +95,7 @@ def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
     identified = quantity("differ", Gap(0.0, 0.0, -0.3, -0.3, False), "chance_of_heads")
     told = verdict.reach([*PASSED[:2], UNIDENTIFIED], [flat, identified], FIT, COINS, modes="one")
     assert told[1] == (
-        "Report the posterior for both quantities: EM has no Wald interval for 1 and a misleading one for 1, because the data do "
+        "Report the posterior for both quantities: EM has no Wald interval for 1, a misleading one for 1, because the data do "
         "not identify all parameters."
     )
     assert "The posterior is not symmetric about its mode: chance of heads." in told[2]
@@ -143,11 +143,19 @@ def test_the_sentence_of_a_slight_difference_lets_intervals_be_reported() -> Non
 @pytest.mark.parametrize(
     ("tails", "shifts", "told"),
     [
-        ([(0.14, 0.16), (0.1, 0.14)], [0.5, 0.6], "are too narrow: they hold 70 to 76% of the posterior, not 94%"),
-        ([(0.3, 0.0), (0.04, 0.26)], [0.5, 0.6], "are misplaced: they hold 70% of the posterior, not 94%"),
-        ([(0.0, 0.0), (0.001, 0.0)], [0.0, 0.0], "are too wide: they hold nearly 100% of the posterior, not 94%"),
-        ([(0.0, 0.0), (0.03, 0.04)], [0.0, 0.8], "hold 93 to nearly 100% of the posterior, not 94%"),
-        ([(0.0, 0.06), (0.01, 0.08)], [0.84, -0.6], "lie up to 0.8 posterior sd off the posterior mean"),
+        (
+            [(0.14, 0.16), (0.1, 0.14)],
+            [0.5, 0.6],
+            "intervals are too narrow: they hold 70 to 76% of the posterior, not 94%",
+        ),
+        ([(0.3, 0.0), (0.04, 0.26)], [0.5, 0.6], "intervals are misplaced: they hold 70% of the posterior, not 94%"),
+        (
+            [(0.0, 0.0), (0.001, 0.0)],
+            [0.0, 0.0],
+            "intervals are too wide: they hold nearly 100% of the posterior, not 94%",
+        ),
+        ([(0.0, 0.0), (0.03, 0.04)], [0.0, 0.8], "intervals hold 93 to nearly 100% of the posterior, not 94%"),
+        ([(0.0, 0.06), (0.01, 0.08)], [0.84, -0.6], "estimates lie up to 0.8 posterior sd off the posterior mean"),
     ],
 )
 def test_the_sentence_of_a_marked_difference_says_how_far_off_intervals_are(
@@ -158,7 +166,7 @@ def test_the_sentence_of_a_marked_difference_says_how_far_off_intervals_are(
         for k, ((below, above), shift) in enumerate(zip(tails, shifts, strict=True))
     ]
     sentence = verdict.reach(PASSED, made, FIT, COINS, modes="one")[1]
-    assert sentence.startswith(f"Report the posterior for both quantities: EM's intervals {told}")
+    assert sentence.startswith(f"Report the posterior for both quantities: EM's {told}")
 
 
 def test_the_sentence_of_one_marked_difference_is_of_one_interval() -> None:
@@ -191,11 +199,12 @@ def every_sentence() -> list[str]:
                 dataclasses.replace(quantity("differ", gap, f"means[{k}]"), degree=degree, tail_above=tail)
                 for k, degree in ((1, one), (2, other))
             ]
-            at_ends = [dataclasses.replace(q, scale="logit", em=float(k)) for k, q in enumerate(both)]
-            told += [
-                verdict.reach(checks, [*some, *others], fit, COINS, modes=modes, mixed=mixed)[1]
-                for some, mixed in ((both, False), (both, True), (at_ends, False))
-            ]
+            told.append(verdict.reach(checks, [*both, *others], fit, COINS, modes=modes)[1])
+        at_ends = [dataclasses.replace(q, scale="logit", em=1.0, degree="no interval") for q in both]
+        told += [
+            verdict.reach(checks, [*some, *others], fit, COINS, modes=modes, mixed=mixed)[1]
+            for some, mixed in ((both, True), (at_ends, False), ([both[0], at_ends[1]], False))
+        ]
     return told
 
 
@@ -231,7 +240,7 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
 def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
     fit: em.Fit[Any, Any] = dataclasses.replace(FIT, status="boundary")
     reasons = verdict.reach(PASSED, [quantity("differ")], fit, COINS, modes="one")[2]
-    assert reasons[0] == "The maximum lies at the end of a range, such as a probability of 0 or 1."
+    assert reasons[0] == "The maximum lies at the end of a range."
     at = [
         dataclasses.replace(quantity("differ", name=f"weights[{k}]"), degree="no interval", scale="logit", em=float(k))
         for k in (0, 1)
