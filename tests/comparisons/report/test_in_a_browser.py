@@ -122,7 +122,7 @@ def test_a_quantity_hovered_over_tells_its_numbers(name: str, browser: Browser, 
     page.locator("#figure-forest .live .mark-rect path").nth(1).hover()
     tooltip = page.locator("#vg-tooltip-element.visible")
     assert f"{quantity.em:.3f}" in tooltip.inner_text()
-    assert name == "two-coin" or "</scri" in tooltip.inner_text()
+    assert name == "two-coin" or "</scr" in tooltip.inner_text()
     box = tooltip.bounding_box()
     assert box is not None
     assert box["width"] <= 400
