@@ -32,6 +32,7 @@ _LATEX = str.maketrans(
         "≤": r"$\leq$",
         "≥": r"$\geq$",
         "χ": r"$\chi$",
+        "√": r"$\surd$",
         MARK: r"\textdagger{}",
         END_MARK: r"\textdaggerdbl{}",
         "\u00a0": "~",

@@ -214,6 +214,7 @@ def test_the_list_ticks_what_is_in_the_result() -> None:
 
 def test_formats_escape_what_they_take_for_their_own() -> None:
     assert LATEX.code("a --b") == r"\texttt{a -{}-b}"
+    assert LATEX.text("√n") == r"$\surd$n"
     assert MARKDOWN.code("a `b`") == "`` a `b` ``"
     assert TYPST.text("#x; [1] -- 2") == r"\#x\; \[1\] \-\- 2"
     assert TYPST.text("1. first") == r"1\. first"
