@@ -174,9 +174,10 @@ def compared(
         limits=Limits(adequacy.SHIFT, adequacy.RATIO, adequacy.TAILS, adequacy.BEYOND),
         posterior=nothing_drawn(),
     )
-    fit, posterior, drawn = judged.fit, judged.posterior, judged.drawn
-    if fit is None or posterior is None or drawn is None:
+    fit, map_fit, posterior, drawn = judged.fit, judged.map_fit, judged.posterior, judged.drawn
+    if fit is None or map_fit is None or posterior is None or drawn is None:
         return begun
+    known_modes = modes(problem, map_fit)
     table, reached, fits = judged.quantities, judged, begun.model_checks
     with clock.stage("profile intervals"):
         try:
@@ -189,8 +190,7 @@ def compared(
     with clock.stage("model checks"):
         converged = all(c.outcome == "pass" for c in judged.checks if c.name == "sampler-converged")
         try:
-            several = judged.map_fit is not None and modes(problem, judged.map_fit) == "several"
-            fits = model_checks.model_checks(problem, fit, posterior, converged, seed, several=several)
+            fits = model_checks.model_checks(problem, fit, posterior, converged, seed, several=known_modes == "several")
         except EngineFailure as failure:
             reached = reached.with_failure(failure.check)
     with clock.stage("labels"):
@@ -200,13 +200,11 @@ def compared(
             free = verdict.label_free(problem.comparison.components, table, told_apart)
             if free is not None and reached.verdict == "differ":
                 free_in_advice = free if verdict.mixes(told_apart) else None
-                more_than_slight = any(q.degree in ("marked", "no interval") for q in table)
-                mixed = more_than_slight and free_in_advice is not None
-                reached = dataclasses.replace(
-                    reached,
-                    summary=verdict.unlabelled(reached.checks) if mixed else reached.summary,
-                    reasons=[*reached.reasons, verdict.of_labels(free, told_apart)],
-                )
+                if free_in_advice is not None and any(q.degree in ("marked", "no interval") for q in table):
+                    _, summary, reasons = verdict.reach(reached.checks, table, fit, problem, known_modes, mixed=True)
+                    reached = dataclasses.replace(reached, summary=summary, reasons=reasons)
+                labels_told = verdict.of_labels(free, told_apart)
+                reached = dataclasses.replace(reached, reasons=[*reached.reasons, labels_told])
     with clock.stage("findings"):
         told = comparison.findings(
             Fitted(

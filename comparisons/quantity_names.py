@@ -58,9 +58,9 @@ def in_prose(name: str) -> str:
     Examples
     --------
     >>> in_prose("means[2]"), in_prose("covariances[short, waiting, waiting]"), in_prose("chance_of_heads")
-    ('mean of component 2', 'variance of waiting in component short', 'chance of heads')
+    ('mean of component 2', 'variance of “waiting” in component “short”', 'chance of heads')
     >>> in_prose("coefficients[1, intercept]"), in_prose("coefficients[2, x]")
-    ('intercept of component 1', 'slope of x in component 2')
+    ('intercept of component 1', 'slope for x in component 2')
     """
     return named([name])
 
@@ -71,7 +71,7 @@ def named(names: Sequence[str]) -> str:
     Examples
     --------
     >>> named(["weights[1]", "weights[2]", "means[1, height]"])
-    'weights of components 1 and 2 and mean of height in component 1'
+    'weights of components 1 and 2 and mean of “height” in component 1'
     >>> named(["a", "b", "c", "d"])
     '4 quantities, named in the table'
     """
@@ -110,8 +110,19 @@ def _told(variable: str, features: tuple[str, ...], components: list[str]) -> st
     if len(components) == 1 or (features and not components):
         words = f"{words[:-3]}y" if words.endswith("ies") else words.removesuffix("s")
     if features:
-        words += f" of {listed(features)}"
+        words += f" {'for' if words.startswith('slope') else 'of'} {listed([*map(quoted, features)])}"
     if components:
         plural = "s" if len(components) > 1 else ""
-        words += f" {'in' if features else 'of'} component{plural} {listed(components)}"
+        words += f" {'in' if features else 'of'} component{plural} {listed([*map(quoted, components)])}"
     return words
+
+
+def quoted(label: str) -> str:
+    """Return a label as it stands in a sentence: a word of the data in quotes, a number or a letter as it is.
+
+    Examples
+    --------
+    >>> quoted("2"), quoted("A"), quoted("no")
+    ('2', 'A', '“no”')
+    """
+    return label if len(label) == 1 or label.isdecimal() else f"“{label}”"

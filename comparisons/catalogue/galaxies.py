@@ -29,7 +29,7 @@ def findings(fitted: Fitted) -> list[Finding]:
     return [
         Finding(
             "Several modes",
-            f"With three components EM's starts end at {len(modes)} regular maxima: log-likelihood {found}. With two, the "
+            f"With three components EM's starts end at {len(modes)} maxima: log-likelihood {found}. With two, the "
             f"best two modes, {' and '.join(pair)}, are almost level. Which mode a single start finds is chance; which one a "
             "chain stays in may be, too.",
         ),

@@ -24,15 +24,15 @@ def findings(fitted: Fitted) -> list[Finding]:
     everyone = em.gaussian_mixture(fitted.dataset.columns["height"])
     regular = [m for m in everyone.modes if m.regular]
     with_row = (
-        f"no start of {sum(m.starts for m in everyone.modes)} found a regular maximum: each ended with a component that "
-        "collapses onto that row or onto tied values, where the likelihood grows without limit"
+        f"all {sum(m.starts for m in everyone.modes)} starts ended with a component that collapses onto that row or onto tied "
+        "values, where the likelihood grows without limit, so that there is no maximum to report"
         if not regular
-        else f"the best regular mode has log-likelihood {regular[0].log_likelihood:.3f}"
+        else f"the best maximum without such a component has log-likelihood {regular[0].log_likelihood:.3f}"
     )
     return [
         Finding(
             "EM's best mode is not women and men, by little",
-            f"The best regular mode, log-likelihood {fit.log_likelihood:.3f}, is {describe(fit.parameters)}: a narrow group "
+            f"The best maximum, log-likelihood {fit.log_likelihood:.3f}, is {describe(fit.parameters)}: a narrow group "
             f"inside a wide one. Started from the sexes themselves EM ends at {from_sexes.log_likelihood:.3f}, "
             f"{describe(from_sexes.parameters)}, {fit.log_likelihood - from_sexes.log_likelihood:.2f} nats lower with as many "
             f"parameters: the likelihood hardly chooses between them. By sex the estimate is {describe(by_sex)}. One normal for "

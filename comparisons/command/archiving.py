@@ -11,6 +11,7 @@ import click
 
 from comparisons.command.endings import DIFFERENT
 from comparisons.command.own_data import RESULTS
+from comparisons.report.explanations import told as verdict_told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,8 +106,7 @@ def diff(first: str, second: str, out: Path, as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(told), indent=1))
     else:
         for result, name in ((one, first), (other, second)):
-            degree = f", {result.degree}" if result.degree else ""
-            click.echo(f"{name}: {result.verdict}{degree} – {result.summary}")
+            click.echo(f"{name}: {verdict_told(result.verdict, result.degree)} – {result.summary}")
         click.echo(_told(compared))
         _print(compared.found, "A", "B")
     sys.exit(DIFFERENT if compared.found else 0)

@@ -11,7 +11,8 @@ from comparisons.command.progress import COLOURS
 from comparisons.components.record import Components
 from comparisons.quantity_names import in_prose
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, ratio, rounded, significant
-from comparisons.report.explanations import KEY, KEY_MARKS, OUTCOMES, ticks, to_report
+from comparisons.report.explanations import KEY_MARKS, OUTCOMES, key, ticks, to_report
+from comparisons.report.explanations import told as verdict_told
 from comparisons.report.reservations import (
     MARK,
     NOT_CONVERGED,
@@ -69,8 +70,10 @@ def print_result(result: Result, later: LaterRun | None = None) -> None:
     if later is not None:
         console.print(Text(f"{prose(later.told)} What follows is of an earlier run.", style="bold red"))
         console.print()
-    degree = f", {result.degree}" if result.degree else ""
-    console.print(Text.assemble("Verdict: ", _coloured(result.verdict), f"{degree} – {prose(result.summary)}"))
+    verdict = Text(
+        verdict_told(result.verdict, result.degree), _colour("agree" if result.degree == "slight" else result.verdict)
+    )
+    console.print(Text.assemble("Verdict: ", verdict, f" – {prose(result.summary)}"))
     console.print(f"May I report EM's numbers? {prose(result.advice)}")
     for reason in result.reasons:
         console.print(f"  * {prose(reason)}")
@@ -78,7 +81,7 @@ def print_result(result: Result, later: LaterRun | None = None) -> None:
     if not converged(result):
         console.print(NOT_CONVERGED)
     console.print(_quantities(result))
-    for mark, sentence in {KEY_MARKS: KEY, **footnotes(result)}.items():
+    for mark, sentence in {KEY_MARKS: key(result), **footnotes(result)}.items():
         console.print(f"  {mark} {sentence}")
     console.print()
     marks = [Text(f"{OUTCOMES[c.outcome]} {c.name}", style=_colour(c.outcome)) for c in result.checks]

@@ -32,6 +32,7 @@ _LATEX = str.maketrans(
         "≤": r"$\leq$",
         "≥": r"$\geq$",
         "χ": r"$\chi$",
+        "√": r"$\surd$",
         MARK: r"\textdagger{}",
         END_MARK: r"\textdaggerdbl{}",
         "\u00a0": "~",
@@ -159,7 +160,7 @@ LATEX = Format(
     latex,
     lambda keys: rf"~\cite{{{','.join(keys)}}}",
     lambda text: rf"\texttt{{{latex(text).replace('--', '-{}-')}}}",
-    lambda told: [r"\begin{itemize}", *(rf"\item {{}}{latex(each)}" for each in told), r"\end{itemize}"],
+    lambda told: [r"\begin{itemize}\sloppy", *(rf"\item {{}}{latex(each)}" for each in told), r"\end{itemize}"],
     # Names of quantities have no place to break a line at.
     ("\\begin{sloppypar}\n", "\n\\end{sloppypar}"),
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from comparisons.paper.markup import MARKDOWN, TYPST, latex, short
 from comparisons.quantity_names import in_prose
 from comparisons.report.digits import MISSING, decimals_for, percent, posterior_decimals, rounded
+from comparisons.report.explanations import told
 from comparisons.report.reservations import MARK, NOT_CONVERGED, converged, em_on_ridge, end_marks, footnotes
 from comparisons.results.files import directory_name
 from comparisons.results.result import Quantity, Result
@@ -32,11 +33,6 @@ class Row:
     posterior: tuple[str, str, str]
 
 
-def told(judged: Quantity | Result) -> str:
-    """Return the verdict with the degree of a difference."""
-    return f"{judged.verdict}, {judged.degree}" if judged.degree else judged.verdict
-
-
 def row(result: Result, quantity: Quantity) -> Row:
     """Return a quantity with the digits that its standard error, and those of the draws, allow."""
     summary = quantity.posterior
@@ -48,7 +44,7 @@ def row(result: Result, quantity: Quantity) -> Row:
     profile = interval(quantity.profile_low, quantity.profile_high, of_em, end_marks(quantity))
     return Row(
         in_prose(quantity.name),
-        told(quantity),
+        told(quantity.verdict, quantity.degree),
         (
             rounded(quantity.em, of_em) + MARK * em_on_ridge(result, quantity),
             rounded(quantity.em_se, of_em),
@@ -78,55 +74,41 @@ def caption(result: Result) -> str:
     return (
         f"{short(result.title)}. EM: maximum likelihood, standard error, {probability(result)} Wald and profile-likelihood "
         f"intervals. Posterior: mean, standard deviation and {probability(result)} highest-density interval of "
-        f"{result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {told(result)}.{notes}"
+        f"{result.sampler.chains} chains of {result.sampler.draws} draws. Verdict: {told(result.verdict, result.degree)}.{notes}"
     )
 
 
 def latex_table(result: Result) -> str:
-    r"""Return a table for a paper, narrow enough for a column of text; it needs ``\usepackage{booktabs}``.
+    r"""Return a table for a paper, as wide as its text; it needs ``\usepackage{booktabs}``.
 
-    Each quantity has three lines, its name, EM's numbers and the posterior's, so that no name makes the table wide. A table that
-    no page can hold goes on over several, and needs ``\usepackage{longtable}`` as well.
+    Each quantity has three lines, its name, EM's numbers and the posterior's, so that no name makes the table wide. It is a
+    ``table*``, which spans both columns of a page where there are two, and is a ``table`` where there is one. What no page can
+    hold goes on in further ones of the same number.
     """
-    told, label = latex(caption(result)), rf"\label{{tab:{_key(result.name)}}}"
-    head = r"& Estimate & SE, SD & Wald, HDI & Profile \\"
     printed = [_three(row(result, quantity)) for quantity in result.quantities]
-    if len(printed) > ON_A_PAGE:
-        return _long_table(told, label, head, printed)
-    lines = [
-        r"% Needs \usepackage{booktabs}.",
-        r"\begin{table}",
+    parts = [printed[at : at + ON_A_PAGE] for at in range(0, len(printed), ON_A_PAGE)] or [[]]
+    above = rf"{latex(caption(result))}}}\label{{tab:{_key(result.name)}}}\medskip"
+    lines = [r"% Needs \usepackage{booktabs}.", *_part(above, parts[0])]
+    for part in parts[1:]:
+        lines += ["", r"\addtocounter{table}{-1}", *_part(r"(continued)}\medskip", part)]
+    return "\n".join(lines) + "\n"
+
+
+def _part(above: str, printed: list[list[str]]) -> list[str]:
+    """Return as much of the table as a page holds, under the rest of its caption."""
+    return [
+        r"\begin{table*}",
         r"  \centering\footnotesize",
-        rf"  \caption{{{told}}}",
-        rf"  {label}\medskip",
+        rf"  \caption{{{above}",
         r"  \begin{tabular}{lrrcc}",
         r"    \toprule",
-        f"    {head}",
+        r"    & Estimate & SE, SD & Wald, HDI & Profile \\",
         r"    \midrule",
         *(f"    {line}" for three in printed for line in three),
         r"    \bottomrule",
         r"  \end{tabular}",
-        r"\end{table}",
+        r"\end{table*}",
     ]
-    return "\n".join(lines) + "\n"
-
-
-def _long_table(told: str, label: str, head: str, printed: list[list[str]]) -> str:
-    """Return a table of several pages, its head on each, the lines of a quantity on one."""
-    lines = [
-        r"% Needs \usepackage{booktabs,longtable}.",
-        r"\begingroup\footnotesize\setlength{\LTcapwidth}{\linewidth}",
-        r"\begin{longtable}{lrrcc}",
-        rf"  \caption{{{told}}}{label}\\",
-        rf"  \toprule {head} \midrule \endfirsthead",
-        rf"  \toprule {head} \midrule \endhead",
-        r"  \bottomrule \endfoot",
-        # After a starred end of a line no page ends.
-        *(f"  {line}" for *first, last in printed for line in [*(f"{each}*" for each in first), last]),
-        r"\end{longtable}",
-        r"\endgroup",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def _three(row: Row) -> list[str]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from comparisons.paper.markup import Code, Paragraph, Part, short
 from comparisons.paper.references import cite, drawn
-from comparisons.paper.tables import probability, row, told
+from comparisons.paper.tables import probability, row
 from comparisons.quantity_names import listed
 from comparisons.report.digits import percent, prose, rounded, significant
 from comparisons.report.error_rates import sentences as rates_told
-from comparisons.report.explanations import sentences
+from comparisons.report.explanations import sentences, told
 from comparisons.report.reservations import NOT_CONVERGED, converged
 from comparisons.results.result import Outcome, Quantity, Result
 
@@ -35,7 +35,7 @@ def results(result: Result) -> list[Paragraph]:
         *sentences(checks.prior_sensitivity.sentence),
     ]
     methods_of_fit = cite(result, "gelman1996", "kallioinen2024")
-    first = f"The verdict is “{told(result)}”. {prose(result.summary)}"
+    first = f"The verdict is “{told(result.verdict, result.degree)}”. {prose(result.summary)}"
     first += "" if converged(result) else f" {NOT_CONVERGED}"
     numbers = " ".join(_numbers(result, q) for q in chosen)
     return [

@@ -6,7 +6,8 @@ for (const specification of document.querySelectorAll("script.specification")) {
   const own = { defaultStyle: false, tooltip: { disableDefaultStyle: true } };
   vegaEmbed(live, JSON.parse(specification.textContent), { ...options, ...own }).then(() => {
     figure.classList.add("explored");
-    live.querySelectorAll(".role-legend:has(.role-scope)").forEach(byKeyboard);
+    // Of a legend that nothing is chosen by Vega gives the entries no name.
+    live.querySelectorAll(".role-legend:has([class*='_legend_entries'])").forEach(byKeyboard);
   });
 }
 

@@ -7,7 +7,8 @@ import io
 
 from comparisons.quantity_names import in_prose
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, rounded
-from comparisons.report.explanations import KEY, KEY_MARKS, OUTCOMES, ticks, to_report
+from comparisons.report.explanations import KEY_MARKS, OUTCOMES, key, ticks, to_report
+from comparisons.report.explanations import told as verdict_told
 from comparisons.report.reservations import (
     MARK,
     NOT_CONVERGED,
@@ -85,11 +86,6 @@ def _row(result: Result, quantity: Quantity) -> dict[str, Number | str]:
     }
 
 
-def _verdict(judged: Quantity | Result) -> str:
-    """With the degree of a difference."""
-    return f"{judged.verdict}, {judged.degree}" if judged.degree else judged.verdict
-
-
 def html_table(result: Result) -> str:
     """Return verdict, advice, the table, rounded, and the outcome of each check, for a notebook."""
     from models.display import as_html  # a report loads neither engine
@@ -112,6 +108,6 @@ def html_table(result: Result) -> str:
     sentences += (
         [f"Checks: {', '.join(f'{OUTCOMES[c.outcome]} {c.name}' for c in result.checks)}"] if result.checks else []
     )
-    sentences += [f"{KEY_MARKS} {KEY}"] if rows else []
+    sentences += [f"{KEY_MARKS} {key(result)}"] if rows else []
     head = ["", "EM", "SE", f"Wald {probability}", "Posterior mean", "SD", f"HDI {probability}", "MST", "Report"]
-    return as_html(f"{result.title}: {_verdict(result)}", sentences, head, rows, ".table")
+    return as_html(f"{result.title}: {verdict_told(result.verdict, result.degree)}", sentences, head, rows, ".table")

@@ -6,18 +6,19 @@ import re
 from collections.abc import Callable
 
 from comparisons.quantity_names import grouped, listed
+from comparisons.report.digits import percent
 from comparisons.report.reservations import NOT_CONVERGED, converged
-from comparisons.results.result import Quantity, Result
+from comparisons.results.result import Degree, Limits, Quantity, Result
 
 # What to report of a quantity, by what it is that EM's interval is replaced by, or by how far it is off.
 INSTEAD = {"posterior": "posterior", "profile": "posterior or profile"}
 # How the outcome of a check is told in a row of them.
 OUTCOMES = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not applicable": "–"}
 KEY_MARKS = "✓✗–"
-KEY = (
-    "Within the limit, beyond it by more than Monte Carlo error, not judged. M, mean: the posterior mean is near EM's estimate. "
-    "S, spread: SE is near SD. T, tails: either end of EM's Wald interval has its share of the posterior beyond it."
-)
+# How a verdict is told with the degree of a difference.
+DIFFERING = {"slight": "differ slightly", "marked": "differ markedly", "no interval": "differ, no Wald interval"}
+# Of results that were stored before they had their limits.
+LIMITS = Limits(0.25, (0.8, 1.25), (0.01, 0.06), 2.0)
 # Fewer are a label and may be said again.
 FEWEST_WORDS = 4
 # How a limit is told in a table; a difference that is no miss of one has no interval.
@@ -68,6 +69,34 @@ def once(result: Result) -> Callable[[str | None], str]:
         return " ".join(new)
 
     return untold
+
+
+def told(verdict: str, degree: Degree | None) -> str:
+    """Return a verdict as a reader has it, with the degree of a difference.
+
+    Examples
+    --------
+    >>> told("differ", "slight"), told("agree", None)
+    ('differ slightly', 'agree')
+    """
+    return DIFFERING[degree] if degree else verdict
+
+
+def limits(result: Result) -> Limits:
+    """Return what EM's numbers have to keep to as a summary of a quantity."""
+    return result.limits or LIMITS
+
+
+def key(result: Result) -> str:
+    """Return what the marks of a table say."""
+    asked = limits(result)
+    return (
+        "Within the limit, beyond it by more than Monte Carlo error, not judged. "
+        f"M, mean: the posterior mean within {asked.shift:g} SD of EM's estimate. "
+        f"S, spread: SE from {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} SD. "
+        f"T, tails: from {percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior beyond each end of EM's "
+        "Wald interval."
+    )
 
 
 def ticks(quantity: Quantity) -> list[str]:

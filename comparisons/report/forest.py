@@ -13,6 +13,7 @@ import numpy as np
 
 from comparisons.draws_by_name import Floats, draws_of
 from comparisons.quantity_names import in_prose
+from comparisons.report import explanations
 from comparisons.report.appearance import DATA, EM, FIRST, POSTERIOR, Illustration, short
 from comparisons.report.charts import chart, styled
 from comparisons.report.digits import MISSING, decimals_for, percent, rounded
@@ -38,7 +39,7 @@ HEIGHT, POINTS = 0.48, 120
 SHOWN, MOST = 3.0, 6.0
 # Characters of a name on one line, lines, and pixels of one.
 LONGEST, MOST_LINES, LINE = 24, 3, 14
-MARKS = {"agree": "✓", "slight": "≈ slight", "marked": "✗ marked", "no interval": "✗ no interval"}
+MARKS = {"agree": "✓", "slight": "≈ slightly off", "marked": "✗ markedly off", "no interval": "✗ no Wald interval"}
 
 
 def marked(quantity: Quantity) -> str:
@@ -53,10 +54,10 @@ def illustration_of(result: Result, posterior: xarray.DataTree) -> Illustration:
         name=FIRST,
         title="EM beside the posterior",
         caption=(
-            "A line for each quantity, in posterior standard deviations from the posterior mean. Curve and thick line: density "
-            f"of the draws and the highest-density interval of probability {probability}; square: the mean. Below: EM’s estimate "
-            "and its Wald and profile intervals of the same probability, with arrows where they run past the frame. They should "
-            "cover what the thick line covers."
+            "A line for each quantity, in posterior standard deviations from the posterior mean. Curve, thick line and square: "
+            f"density of the draws, their {probability} highest-density interval and the mean. Below, point, line and dashes: "
+            f"EM’s estimate, its {probability} Wald and its {probability} profile interval; an arrow says that it goes on. "
+            "Where EM serves as a summary, its lines are as long as the thick one and lie under it."
         ),
         alt=_alt(result),
         figure=chart_of(result, posterior),
@@ -70,7 +71,7 @@ def _alt(result: Result) -> str:
         d = decimals_for(q.em_se, q.posterior.sd)
         ends = ((q.em_low, q.em_high), (q.posterior.hdi_low, q.posterior.hdi_high))
         em, hdi = (f"{rounded(low, d)} to {rounded(high, d)}" if low is not None else "none" for low, high in ends)
-        told.append(f"{in_prose(q.name)}: EM {em}, posterior {hdi}, {q.degree or q.verdict}")
+        told.append(f"{in_prose(q.name)}: EM {em}, posterior {hdi}, {explanations.told(q.verdict, q.degree)}")
     return f"Intervals of probability {probability}. {'; '.join(told)}."
 
 
@@ -96,6 +97,12 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
         # The first of several lines is as far above the middle as the last is below.
         at = round(place - (len(name) - 1) / 2 * LINE / tall, 4)
         told.append({"place": place, "at": at, "name": name, "mark": marked(quantity), **_numbers(quantity)})
+    # A legend of what is drawn; where nothing is, it tells what is missing.
+    drawn = [k for k in range(len(kinds)) if any(line["kind"] == kinds[k] for line in intervals)] or range(len(kinds))
+
+    def of_drawn(looks: list[Any]) -> list[Any]:
+        return [looks[k] for k in drawn]
+
     x = alt.X("x:Q").scale(domain=limits, nice=False).axis(format="~g", tickCount=7)
     x = x.title("posterior standard deviations from posterior mean")
     y = alt.Y("y:Q").scale(domain=[n - 0.5, -0.6], nice=False).axis(None)
@@ -109,9 +116,11 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
             x=alt.X("low:Q"),
             x2="high:Q",
             y=y,
-            color=alt.Color("kind:N").scale(domain=kinds, range=[POSTERIOR, EM, EM]).legend(symbolType="stroke"),
-            strokeDash=alt.StrokeDash("kind:N").scale(domain=kinds, range=[[1, 0], [1, 0], [5, 3]]),
-            strokeWidth=alt.StrokeWidth("kind:N").scale(domain=kinds, range=[4, 2.6, 1.6]),
+            color=alt.Color("kind:N")
+            .scale(domain=of_drawn(kinds), range=of_drawn([POSTERIOR, EM, EM]))
+            .legend(symbolType="stroke"),
+            strokeDash=alt.StrokeDash("kind:N").scale(domain=of_drawn(kinds), range=of_drawn([[1, 0], [1, 0], [5, 3]])),
+            strokeWidth=alt.StrokeWidth("kind:N").scale(domain=of_drawn(kinds), range=of_drawn([4, 2.6, 1.6])),
         ),
         chart(points)
         .mark_point(filled=True, size=42, opacity=1)

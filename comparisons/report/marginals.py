@@ -95,7 +95,7 @@ def _marginals(result: Result, known: list[tuple[Quantity, Floats]]) -> Illustra
             "Histograms: marginal posterior draws, the far 0.2\u00a0% at each end not shown. Below each: the posterior mean "
             f"with the highest-density interval of probability {hdi} (square), EM with its Wald interval of probability "
             f"{interval} (circle; computed on the scale given in the table; arrows where it runs past the frame) and the "
-            "posterior mode by MAP-EM (triangle). Where the standard error is withheld EM has no interval."
+            "posterior mode by MAP-EM (triangle). Where the standard error is withheld EM has no Wald interval."
             + (f" Not drawn where it is one point of a ridge: {' and '.join(left_out)}." if left_out else "")
         ),
         alt="For every quantity a histogram of posterior draws, with EM, MAP, posterior mean and both intervals below: "

@@ -28,7 +28,7 @@ FIGURES = "figures"
 # Stands before and after what a page says of a later run.
 LATER_RUN = "<!-- later run -->"
 
-SYMBOLS = {"agree": "=", "differ": "≠", "wrong": "✗", "inconclusive": "?", "no result": "–"}
+SYMBOLS = {"agree": "=", "slight": "≈", "differ": "≠", "wrong": "✗", "inconclusive": "?", "no result": "–"}
 MEANINGS = {
     "agree": "No integrity check failed, and EM with its standard errors is an adequate summary of the posterior.",
     "differ": "No integrity check failed, and in some quantity EM’s point, standard error or interval is not an adequate "

@@ -24,6 +24,8 @@ MOST_DRAWS = 600
 # Nats below the maximum. Not the drops that bound an interval: those are for a profile, and this is mostly a slice.
 DROPS = (0.5, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
 MOST_CONTOURS = 7
+# Pixels across and down within which there is one name of a contour.
+NAME = np.array([30.0, 13.0])
 KINDS = ("posterior draws", "EM iterations", "start of EM", "EM estimate")
 
 
@@ -129,8 +131,8 @@ def _contours(surface: Surface, x: alt.X, y: alt.Y) -> list[alt.Chart]:
         for part in parts:
             lines += _rows(part, f"{level}-{len(lines)}")
         longest = max(parts, key=len, default=np.empty((0, 2)))
-        if len(longest):
-            at = longest[len(longest) // 3]
+        at = _free(longest, [(each["x"], each["y"]) for each in names], surface)
+        if at is not None:
             names.append({"x": float(at[0]), "y": float(at[1]), "told": f"−{-level:g}"})
     path = {"x": x, "y": y, "detail": "part:N", "order": "order:Q"}
     named = chart(names).encode(x=x, y=y, text="told:N")
@@ -142,6 +144,15 @@ def _contours(surface: Surface, x: alt.X, y: alt.Y) -> list[alt.Chart]:
         named.mark_text(fontSize=9, stroke="#ffffff", strokeWidth=3),
         named.mark_text(fontSize=9),
     ]
+
+
+def _free(line: Any, taken: list[tuple[float, float]], surface: Surface) -> Any:
+    """Point of a contour, from a third of it on, at which a name is over no other; None where there is none."""
+    pixel = np.ptp(np.array(_ranges(surface)), axis=1) / (WIDTH, HEIGHT)
+    for point in np.roll(line, -(len(line) // 3), axis=0):
+        if all((np.abs(point - other) >= NAME * pixel).any() for other in taken):
+            return point
+    return None
 
 
 def _rows(points: Any, part: str, **told: str) -> list[dict[str, Any]]:

@@ -145,7 +145,7 @@ def judge(
         reason = f"Not a number, so that no limit can be asked of it: {', '.join(missing)}."
     elif judged is None:
         if math.isfinite(error):
-            reason = "The estimate lies at its bound, where EM has no interval."
+            reason = "The estimate lies at the end of its range, where EM has no Wald interval."
         else:
             withheld = circumstances.withheld or "the data do not identify this quantity"
             reason = f"EM gives no standard error: {withheld}."
@@ -157,7 +157,7 @@ def judge(
         found = _problems(shift, ratio, judged)
         missed = [limit for limit, told in found.items() if told]
         verdict = "differ" if missed else "agree"
-        reason = "Within all limits."
+        reason = "Mean, spread and tails are within their limits."
         if missed:
             reason = f"{_in_a_row(kind, found)}."
         elif any((close := _problems(shift, ratio, judged, beyond=0.0)).values()):
@@ -191,7 +191,7 @@ def judge(
 
 
 def degree_of(judged: Posterior | None, shift: float) -> Degree:
-    """How much a reader loses who takes EM's interval for the posterior's; ``judged`` is None where EM has no interval."""
+    """How much a reader loses who takes EM's interval for the posterior's; ``judged`` is None where EM has no Wald interval."""
     if judged is None:
         return "no interval"
     low, high = SLIGHT_SHARE

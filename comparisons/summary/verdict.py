@@ -8,7 +8,7 @@ from comparisons.problem import Fit, Problem
 from comparisons.quantity_names import component_of, in_prose, named
 from comparisons.results.report_data import Labels
 from comparisons.results.result import Check, Quantity, Verdict
-from comparisons.summary.adequacy import SHIFT, SLIGHT_SHARE, TAILS, Modes
+from comparisons.summary.adequacy import RATIO, SHIFT, SLIGHT_SHARE, TAILS, Modes
 
 # What decides whether the engines are right; "identified" decides only whether a point can be a summary.
 NOT_INTEGRITY = ("identified",)
@@ -20,7 +20,7 @@ ENGINES = {
 }
 UNIDENTIFIED = "the data do not identify all parameters"
 STATUS = {
-    "boundary": "the maximum lies at a bound of the parameters",
+    "boundary": "the maximum lies at the end of a range",
     "saddle": "EM ended at a saddle",
     "ridge": "the likelihood has a ridge of equal maxima",
     "collapsed": "a component collapsed, and the likelihood has no maximum",
@@ -29,11 +29,21 @@ STATUS = {
 # Why a quantity differs: the three parts of its gap, what is left where they cancel, and what is no gap.
 PRIOR, SWITCH = "the prior moves the mode", "EM's maximum is not the highest posterior mode"
 AVERAGING = {
-    "one": "the posterior mean lies off its mode",
+    "one": "the posterior is not symmetric about its mode",
     "several": "the posterior has several modes",
     "ridge": "the posterior has a ridge of modes",
 }
-OFF, OTHER_SHAPE = "the posterior mean lies off the estimate", "the posterior has another shape or width"
+OFF, OTHER_SHAPE = (
+    "the posterior mean lies off the estimate",
+    "the posterior differs from EM's interval in width or shape",
+)
+# What says no more than that there is a difference is no reason for it in a sentence.
+NO_REASON = (OFF, OTHER_SHAPE)
+# What a quantity that agrees keeps to.
+WITHIN = (
+    f"For every quantity the posterior mean is within {SHIFT:g} posterior sd of the estimate, the standard error is {RATIO[0]:g} "
+    f"to {RATIO[1]:g} posterior sd, and {TAILS[0]:.0%} to {TAILS[1]:.0%} of the posterior lies beyond each end of EM's interval."
+)
 
 
 def reach(
@@ -42,8 +52,14 @@ def reach(
     fit: Fit,
     problem: Problem,
     modes: Modes,
+    *,
+    mixed: bool = False,
 ) -> tuple[Verdict, str, list[str]]:
     """Reach the verdict.
+
+    Parameters
+    ----------
+    mixed : no order tells the components apart in the draws, and a component's numbers differ more than slightly
 
     Returns
     -------
@@ -58,24 +74,28 @@ def reach(
         return "inconclusive", f"Report nothing yet: {of} could not be judged.", told
     differing = [q for q in quantities if q.verdict == "differ"]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
-    doubted = [f"EM's maximum is to be doubted. {d.sentence}" for d in problem.doubts(fit)]
+    doubted = [f"EM's maximum is doubtful. {d.sentence}" for d in problem.doubts(fit)]
     doubted += [problem.one_density] if problem.one_density else []
     if not differing and not unidentified:
         of = _of(quantities, quantities)
         return (
             "agree",
             f"EM's estimates and intervals may be reported: for {of} they agree with the posterior.",
-            ["Every quantity is within the limits on interval, mean and spread, up to Monte Carlo error.", *doubted],
+            [f"{WITHIN} Monte Carlo error is allowed for.", *doubted],
         )
     status = STATUS.get(fit.status, "")
-    reasons = [f"{status[0].upper()}{status[1:]}."] if status else []
+    reasons = [_point(status, differing)] if status else []
     if unidentified:
         # The first sentence says what is not; how it was found stands with the check.
         told = [c.explanation.partition(". ")[0].removesuffix(".") for c in checks if c.name == "identified"]
         reasons += [f"Not identified: {each}." for each in told]
         if agreeing := [q.name for q in quantities if q.verdict == "agree"]:
             reasons.append(f"What is identified agrees: {named(agreeing)}.")
-    summary = _summary(quantities, status, modes, unidentified=unidentified)
+    summary = (
+        _unlabelled(unidentified=unidentified)
+        if mixed
+        else _summary(quantities, status, modes, unidentified=unidentified)
+    )
     with_interval = [q for q in differing if q.degree != "no interval"]
     for cause in dict.fromkeys(cause for q in with_interval for cause in _causes(q, modes)):
         moved = [q.name for q in with_interval if cause in _causes(q, modes)]
@@ -92,12 +112,14 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
     )
     report = f"Report the posterior for {_of([*without, *marked], quantities)}"
     if without:
-        but = f" for {len(without)} and a misleading one for {len(marked)}" if marked else " there"
+        but = f" for {len(without)}, a misleading one for {len(marked)}" if marked else " there"
         why = UNIDENTIFIED if unidentified else status or "it has no standard error"
-        return f"{report}: EM has no interval{but}, because {why}."
+        if _at_ends(without) == without and not unidentified:
+            why = f"it puts {'it' if len(without) == 1 else 'them'} at {_ends(without)}"
+        return f"{report}: EM has no Wald interval{but}, because {why}."
     if marked:
         why = UNIDENTIFIED if unidentified else _why(marked, modes)
-        return f"{report}: {_off(marked)}, because {why}."
+        return f"{report}: {_off(marked)}{'' if why in NO_REASON else f', because {why}'}."
     if slight and not unidentified:
         differ = "differs" if len(slight) == 1 else "differ"
         agree = len(quantities) - len(slight)
@@ -106,8 +128,25 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
             if agree
             else _of(slight, quantities)
         )
-        return f"EM's intervals may be reported: {told} {differ} only slightly, because {_why(slight, modes)}."
+        return f"EM's intervals may be reported: {told} {differ} only slightly."
     return f"EM's intervals may be reported, but {UNIDENTIFIED}."
+
+
+def _point(status: str, differing: list[Quantity]) -> str:
+    """What kind of point EM ended at, with the quantities that are at the end of their range."""
+    at = _at_ends(differing)
+    told = f": {named([q.name for q in at])} at {_ends(at)}" if status == STATUS["boundary"] and at else ""
+    return f"{status[0].upper()}{status[1:]}{told}."
+
+
+def _at_ends(some: list[Quantity]) -> list[Quantity]:
+    """Those that EM puts at a bound of theirs."""
+    return [q for q in some if (q.scale != "identity" and q.em == 0.0) or (q.scale == "logit" and q.em == 1.0)]
+
+
+def _ends(at: list[Quantity]) -> str:
+    """The bounds that these are at."""
+    return " or ".join(dict.fromkeys(f"{q.em:g}" for q in sorted(at, key=lambda q: q.em or 0.0)))
 
 
 def _of(some: list[Quantity], quantities: list[Quantity]) -> str:
@@ -137,8 +176,8 @@ def _off(marked: list[Quantity]) -> str:
         told = f"{'is' if one else 'are'} {width}: {they} " if width else ""
         hold = "holds" if one else "hold"
         return f"{subject} {told}{hold} {' to '.join(ends)}% of the posterior, not {marked[0].posterior.hdi_prob:.0%}"
-    lie = "lies" if one else "lie"
-    return f"{subject} {lie} up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off the posterior mean"
+    subject = "EM's estimate there lies" if one else "EM's estimates lie"
+    return f"{subject} up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off the posterior mean"
 
 
 def advice(
@@ -162,8 +201,8 @@ def advice(
     if unlabelled is not None:
         of = f" and the {named([q.name for q in unlabelled])}" if unlabelled else ""
         return (
-            "Not for single components: they cannot be told apart in every draw, so that their posterior means mix them. "
-            f"Report the posterior of what does not depend on labels: the distribution of the data{of}."
+            "Not for single components: the posterior does not keep them apart, so that numbers of one are partly "
+            f"those of another. Report the posterior of what they share: the distribution of the data{of}."
         )
     if len(profile) + len(others) == len(quantities):
         return f"No. Report posterior means and highest-density intervals.{also}"
@@ -173,28 +212,35 @@ def advice(
     )
 
 
-def label_free(components: Sequence[str], quantities: list[Quantity], labels: Labels) -> list[Quantity] | None:
-    """The quantities without labels, where no order tells the components apart in the draws and a component's number differs."""
-    free = [q for q in quantities if component_of(q.name) not in components]
-    differing = any(q.verdict == "differ" and q not in free for q in quantities)
-    return free if labels.verdict in ("not by order", "not told apart") and differing else None
-
-
-def unlabelled(checks: list[Check]) -> str:
-    """The sentence of a verdict where a component's number differs that no order holds apart from the others."""
-    unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
-    why = f"and {UNIDENTIFIED}" if unidentified else "so their numbers mix"
-    return f"Report the posterior, but of no single component: they cannot be told apart in every draw, {why}."
-
-
 # Share of the draws with components in another order from which on single components have no numbers of their own: as many as
 # lie beyond an interval of theirs.
 MIXED = 0.06
 
 
+def switched(labels: Labels) -> bool:
+    """Whether the order of the components is in doubt in so many draws that this may make a difference."""
+    return labels.verdict in ("not by order", "not told apart") and (labels.ordering_ecr or 0.0) > MIXED
+
+
 def mixes(labels: Labels) -> bool:
     """Whether no order, and no alignment either, tells the components apart in so many draws that their numbers mix."""
-    return labels.verdict == "not told apart" and (labels.ordering_ecr or 0.0) > MIXED
+    return labels.verdict == "not told apart" and switched(labels)
+
+
+def label_free(components: Sequence[str], quantities: list[Quantity], labels: Labels) -> list[Quantity] | None:
+    """The quantities without labels, where the order of the components is in doubt and a component's number differs."""
+    free = [q for q in quantities if component_of(q.name) not in components]
+    differing = any(q.verdict == "differ" and q not in free for q in quantities)
+    return free if switched(labels) and differing else None
+
+
+def _unlabelled(*, unidentified: bool) -> str:
+    """What may be reported where a component's number differs that no order holds apart from the others."""
+    also = f" and {UNIDENTIFIED.removeprefix('the data ')}" if unidentified else ""
+    return (
+        "Report the fitted distribution as a whole, from the posterior, and no numbers of single components: the data do not "
+        f"tell the components apart{also}."
+    )
 
 
 def of_labels(free: list[Quantity], labels: Labels) -> str:
@@ -205,8 +251,9 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
         places = f"{inside} of {len(labels.distribution)} quantiles of the data"
         told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places}")
+    share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
-        "Part of the difference may be label switching: no order tells the components apart in every draw. "
+        f"Part of the difference may be label switching: two rules name the components differently in {share} of the draws. "
         f"Compared without labels: {'; '.join(told)}."
     )
 

@@ -239,8 +239,8 @@ class ColumnEstimator(MixtureEstimator):
         return tags
 
     def _rows(self, x: Floats, y: Any = None, counts: Any = None) -> Any:
-        places = self._places(x.shape[1])
         check_non_negative(x, type(self).__name__)
+        places = self._places(x.shape[1])
         return self.noun(**{self.roles[role]: x[:, place] for role, place in places.items()}, counts=counts)
 
     def _as_x(self, rows: Any) -> Floats:

@@ -45,7 +45,11 @@ def test_quantities_have_the_names_of_the_design_and_read_naturally(tmp_path: Pa
     asked = own.declared(written(tmp_path / "lines.csv"), n_components=2, formula=FORMULA)
     problem = families.problem(asked.comparison, asked.comparison.data(asked.dataset))
     told = {in_prose(name) for name in problem.quantities(problem.arrays(problem.fit(None).parameters))}
-    assert {"intercept of component 1", "slope of x in component 2", "slope of C(group)[T.3] in component 1"} <= told
+    assert {
+        "intercept of component 1",
+        "slope for x in component 2",
+        "slope for “C(group)[T.3]” in component 1",
+    } <= told
 
 
 def test_words_are_categories_and_cells_that_are_missing_are_told_of_first(tmp_path: Path) -> None:
@@ -103,4 +107,4 @@ def test_regressions_are_compared_with_a_report(tmp_path: Path) -> None:
     slopes = sorted(means[f"coefficients[{k}, center(stretchratio)]"] for k in (1, 2))
     assert abs(slopes[0]) < 0.5 < slopes[1] < 1.2
     page = (tmp_path / "tones" / "report.html").read_text(encoding="utf-8")
-    assert "slope of center(stretchratio) in component 1" in page or "slopes of center(stretchratio)" in page
+    assert "slope for “center(stretchratio)” in component 1" in page or "slopes for “center(stretchratio)”" in page

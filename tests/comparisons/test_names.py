@@ -119,10 +119,10 @@ def test_the_labels_of_a_quantity_are_read_as_they_were_written() -> None:
     [
         (["means[2]"], "mean of component 2"),
         (["head_probabilities[A]"], "head probability of component A"),
-        (["covariances[short, a, a]"], "variance of a in component short"),
+        (["covariances[short, a, a]"], "variance of a in component “short”"),
         (
             ["covariances[short, a, b]", "covariances[long, a, b]"],
-            "covariances of a and b in components short and long",
+            "covariances of a and b in components “short” and “long”",
         ),
         (["covariances[a, a]"], "variance of a"),
         (["chance_of_heads"], "chance of heads"),

@@ -203,14 +203,18 @@ def test_digits_stop_at_the_monte_carlo_error_but_for_quadrature() -> None:
 
 
 def test_the_list_ticks_what_is_in_the_result() -> None:
-    states = {item.item: item.state for item in grolts.items(two_coins())}
-    without = {item.item: item.state for item in grolts.items(RESULTS["bare"]())}
-    assert states["Estimates with errors and intervals"] == states["Plot of the final solution"] == "reported"
-    assert without["Estimates with errors and intervals"] == without["Plot of the final solution"] == "to add"
+    states = {item.number: item.state for item in grolts.items(two_coins())}
+    without = {item.number: item.state for item in grolts.items(RESULTS["bare"]())}
+    assert list(states) == (
+        ["1", "2", "3a", "3b", "3c", "4", "5", "6a", "6b", *map(str, range(7, 14)), "14a", "14b", "14c", "15", "16"]
+    )
+    assert states["14a"] == states["15"] == "reported"
+    assert without["14a"] == without["15"] == "to add"
 
 
 def test_formats_escape_what_they_take_for_their_own() -> None:
     assert LATEX.code("a --b") == r"\texttt{a -{}-b}"
+    assert LATEX.text("√n") == r"$\surd$n"
     assert MARKDOWN.code("a `b`") == "`` a `b` ``"
     assert TYPST.text("#x; [1] -- 2") == r"\#x\; \[1\] \-\- 2"
     assert TYPST.text("1. first") == r"1\. first"

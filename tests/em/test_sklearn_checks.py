@@ -6,10 +6,12 @@ rows than columns. Where they do, a row of that kind is made of each row that a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
@@ -144,3 +146,42 @@ def test_the_checks_find_weights_that_are_left_out() -> None:
     found = check_estimator(Forgetful(2), on_fail=None, on_skip=None)
     failed = {each["check_name"] for each in found if each["status"] == "failed"}
     assert "check_sample_weight_equivalence_on_dense_data" in failed
+
+
+WEIGHTS = "check_sample_weight_equivalence_on_dense_data"
+# As they stand: which checks fail, and the word of the family that their rows are refused with.
+BARE: dict[type[MixtureEstimator], dict[str, str]] = {
+    # 15 distinct rows in 30 columns: the likelihood of a full covariance has no maximum.
+    GaussianMixture: {WEIGHTS: "a covariance needs more rows than columns, or a prior"},
+    # Real numbers, though the estimator is tagged as categorical.
+    LatentClassMixture: {WEIGHTS: "categories are whole numbers from 0"},
+    # 15 distinct rows for 31 coefficients; and y that is the first column of X, which leaves no error.
+    RegressionMixture: {
+        WEIGHTS: "give more rows, or fewer covariates",
+        "check_sample_weights_shape": "there is no error to model",
+        "check_sample_weights_not_overwritten": "there is no error to model",
+    },
+}
+# Of families whose columns have roles: further columns, and rows that are no bags of tosses or no gamma-distributed times.
+REFUSED = "have no role|coins were tossed|must be whole numbers of at least 1|a gamma density is 0 or infinite"
+
+
+@pytest.mark.parametrize("kind", BARE, ids=lambda kind: kind.__name__)
+def test_bare_estimators_fail_no_check_but_those_whose_rows_their_model_cannot_have(
+    kind: type[MixtureEstimator],
+) -> None:
+    found = check_estimator(kind(), on_fail=None, on_skip=None)
+    failed = {each["check_name"]: str(each["exception"]) for each in found if each["status"] == "failed"}
+    assert failed.keys() == BARE[kind].keys()
+    assert all(BARE[kind][name] in told for name, told in failed.items())
+
+
+@pytest.mark.parametrize(
+    "kind", [PoissonMixture, ExponentialMixture, GammaMixture, BinomialMixture], ids=lambda kind: kind.__name__
+)
+def test_bare_estimators_of_columns_with_roles_refuse_rows_of_other_columns(kind: type[MixtureEstimator]) -> None:
+    found = check_estimator(kind(), on_fail=None, on_skip=None)
+    told = [each["exception"] for each in found if each["status"] == "failed"]
+    causes = [error.__context__ or error for error in told]
+    assert told
+    assert all(re.search(REFUSED, f"{error} {cause}") for error, cause in zip(told, causes, strict=True))

@@ -17,6 +17,7 @@ from comparisons.declared_rows import DeclaredRows
 from comparisons.families.family import Family, Setup
 from comparisons.families.regressions import rows, third
 from comparisons.families.regressions.rows import is_shared
+from comparisons.quantity_names import quoted
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from em.mixture import Scale, has_mode
 from em.regressions.mixture import RegressionMixture
@@ -199,7 +200,7 @@ class Regressions(Family):
 
     def order_told(self, problem: Setup) -> str:
         first, *names = problem.comparison.features[1:]
-        called = [name if name == INTERCEPT else f"slope of {name}" for name in (first, *names)]
+        called = [name if name == INTERCEPT else f"slope for {quoted(name)}" for name in (first, *names)]
         better = f", which separates them better than the {called[0]}" if problem.order.first else ""
         return f"by the {called[problem.order.first]}{better}"
 

@@ -56,7 +56,7 @@ def test_components_are_ordered_by_the_coefficient_that_separates_them() -> None
     problem = declare(crossing())
     fit = problem.fit(problem.prior)
     ordered = problem.ordered_by(fit.parameters)
-    told = "by the slope of x, which separates them better than the intercept"
+    told = "by the slope for x, which separates them better than the intercept"
     assert ordered.family.order_told(ordered) == told
     assert ordered.relabelled(fit).parameters.coefficients[0, 1] == pytest.approx(-2, abs=0.3)
     lines = np.random.default_rng(1).normal(size=(2, 5, 2, 2))

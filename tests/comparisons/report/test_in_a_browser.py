@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,57 +11,12 @@ import pytest
 
 from comparisons.report import write_index, write_report
 from comparisons.results import store
-from comparisons.sampled import SampledResult
+from tests.browser_pages import HOSTILE, WIDTHS, hostile, opened, serious
 from tests.report_pages import RESULTS
-from tests.result_parts import tree
 from tests.stored_results import two_coins
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-WIDTHS = (400, 800, 1280)
-HOSTILE = (
-    "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">",
-    '</script><!-- "\'`${1+1}{{7*7}} =HYPERLINK("http://example.org") \u202eright\u200f to left\u202c \x1b[31m &amp; '
-    + "x" * 10_000,
-)
-OPEN = "for (const folded of document.querySelectorAll('details')) folded.open = true"
-EXPLORED = "document.querySelectorAll('figure.explored').length === document.querySelectorAll('.live').length"
-
-
-def hostile() -> SampledResult:
-    """Two coins whose names are what no name should be."""
-    result = two_coins()
-    renamed = dict(zip([quantity.name for quantity in result.quantities], HOSTILE, strict=True))
-    names = {old: f"head_probabilities[{new}]" for old, new in renamed.items()}
-    assert result.surface is not None
-    return replace(
-        result,
-        name="hostile",
-        title=HOSTILE[0],
-        quantities=[replace(quantity, name=names[quantity.name]) for quantity in result.quantities],
-        model=replace(result.model, component_names=list(HOSTILE)),
-        surface=replace(result.surface, x=names[result.surface.x], y=names[result.surface.y]),
-        em=replace(result.em, path={names[old]: values for old, values in result.em.path.items()}, modes=[]),
-        posterior=tree(
-            {"head_probabilities": result.posterior["posterior"]["head_probabilities"].values}, list(HOSTILE)
-        ),
-    )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip(
-            "NO BROWSER: no figure of a report was tried in one; install Chromium, as `apt-get install chromium` does"
-        )
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -71,21 +24,6 @@ def reports(out: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
     directory = tmp_path_factory.mktemp("hostile")
     store.write(hostile(), directory)
     return {name: out / name / "report.html" for name in RESULTS} | {"hostile": write_report(directory)}
-
-
-def opened(browser: Browser, path: Path, width: int = 1280, script: bool = True) -> tuple[Page, list[str]]:
-    """The page with nothing folded and all figures running, and what it has complained of so far."""
-    page = browser.new_page(viewport={"width": width, "height": 900}, java_script_enabled=script)
-    told: list[str] = []
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("dialog", lambda dialog: told.append(dialog.message))
-    page.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else told.append(request.url))
-    page.goto(path.as_uri())
-    if script:
-        page.evaluate(OPEN)
-        page.wait_for_function(EXPLORED)
-    return page, told
 
 
 @pytest.mark.parametrize("name", ["two-coin", "faithful-2d", "bare", "hostile"])
@@ -184,7 +122,7 @@ def test_a_quantity_hovered_over_tells_its_numbers(name: str, browser: Browser, 
     page.locator("#figure-forest .live .mark-rect path").nth(1).hover()
     tooltip = page.locator("#vg-tooltip-element.visible")
     assert f"{quantity.em:.3f}" in tooltip.inner_text()
-    assert name == "two-coin" or "</scri" in tooltip.inner_text()
+    assert name == "two-coin" or "</scr" in tooltip.inner_text()
     box = tooltip.bounding_box()
     assert box is not None
     assert box["width"] <= 400
@@ -218,19 +156,7 @@ def test_on_paper_and_without_script_the_pictures_stand(browser: Browser, report
 def test_axe_finds_no_serious_violation(
     scheme: str, name: str, browser: Browser, reports: dict[str, Path], index: Path
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto((reports | {"index": index})[name].as_uri())
-    page.evaluate(OPEN)
-    page.wait_for_function(EXPLORED)
-    found = Axe().run(page).response["violations"]
-    serious = {
-        each["id"]: each["nodes"][0]["html"][:200] for each in found if each["impact"] in ("serious", "critical")
-    }
-    assert serious == {}
-    context.close()
+    assert serious(browser, (reports | {"index": index})[name], scheme) == {}
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from comparisons.report.data_and_fits import _covariance, figures_of_data
 from comparisons.report.em_trace import figures_of_trace
 from comparisons.report.marginals import figures_of_ranks
 from comparisons.report.model_fit import figures_of_model_checks
+from comparisons.report.surface import HEIGHT, NAME, WIDTH, _free
 from tests.stored_results import geyser, two_coins
 
 
@@ -171,3 +172,15 @@ def test_a_figure_in_a_page_has_the_ink_and_the_paper_of_the_page(out: Path) -> 
     saved = (out / "faithful-2d" / "figures" / "forest.svg").read_text(encoding="utf-8")
     assert INK in saved
     assert "var(--" not in saved
+
+
+def test_no_name_of_a_contour_is_over_another() -> None:
+    surface = two_coins().surface
+    assert surface is not None
+    across, down = np.ptp(surface.x_grid) / WIDTH, np.ptp(surface.y_grid) / HEIGHT
+    line = np.column_stack([np.arange(100) * across, np.full(100, 50 * down)])
+    first = _free(line, [], surface)
+    assert first[0] == pytest.approx(33 * across)
+    second = _free(line + np.array([0, 2 * down]), [tuple(first)], surface)
+    assert second[0] >= first[0] + NAME[0] * across * (1 - 1e-12)
+    assert _free(line[30:40], [tuple(first)], surface) is None

@@ -153,7 +153,7 @@ def test_exact_numbers_are_judged_without_monte_carlo_error() -> None:
     assert cut.reason.startswith("0.9% of the posterior lies below EM's interval")
     assert (
         judged(stats.norm(0.26, 1).ppf, ess=100, exact=Posterior(0.24, 1.0, 0.24, 1.0, 0.03, 0.03)).reason
-        == "Within all limits."
+        == "Mean, spread and tails are within their limits."
     )
 
 
