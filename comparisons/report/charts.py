@@ -28,7 +28,9 @@ def chart(rows: list[dict[str, Any]]) -> alt.Chart:
     """Return a layer of these rows, which has neither mark nor scales yet."""
     import altair as alt
 
-    return alt.Chart(alt.InlineData(values=rows))
+    # Altair copies a figure at each step of its making, and with it every row that stands in a list.
+    values: Any = tuple(rows)
+    return alt.Chart(alt.InlineData(values=values))
 
 
 def styled(layers: list[alt.Chart], told: str, **size: float) -> alt.LayerChart:
