@@ -61,12 +61,18 @@ def save(name: str, svg: str, folder: Path, *, png: bool) -> str:
     return inline(svg, name)
 
 
+def fonts() -> str:
+    """Directory of the font that figures are drawn with."""
+    import matplotlib
+
+    return f"{matplotlib.get_data_path()}/fonts/ttf"
+
+
 @functools.cache
 def _register_fonts() -> None:
-    import matplotlib
     import vl_convert
 
-    vl_convert.register_font_directory(f"{matplotlib.get_data_path()}/fonts/ttf")
+    vl_convert.register_font_directory(fonts())
 
 
 def inline(svg: str, name: str) -> str:
