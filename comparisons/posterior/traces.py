@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -40,4 +41,6 @@ def read(trace: Any, tune: int, names: tuple[str, ...]) -> tuple[Floats, xr.Data
         name: (("chain", "draw"), np.stack([pyarrow.array(t.column(name)).to_numpy(False)[tune:] for t in told]))
         for name in names
     }
-    return np.stack(points), xr.Dataset(statistics)
+    places = {"chain": np.arange(len(told)), "draw": np.arange(len(points[0]))}
+    drawn_by = {"inference_library": "nutpie", "inference_library_version": version("nutpie")}
+    return np.stack(points), xr.Dataset(statistics, coords=places, attrs=drawn_by)

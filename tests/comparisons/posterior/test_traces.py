@@ -21,7 +21,7 @@ def test_draws_and_statistics_are_those_of_nutpie_s_own_tree() -> None:
     points, statistics = traces.read(trace, 40, nuts.STATISTICS)
     np.testing.assert_array_equal(points, tree["posterior"][nuts.POINT].values)
     assert points.shape == (2, 30, density.size)
-    for name in nuts.STATISTICS:
+    for name in (*nuts.STATISTICS, "chain", "draw"):
         theirs = tree["sample_stats"][name]
         assert statistics[name].dims == theirs.dims, name
         assert statistics[name].dtype == theirs.dtype, name
