@@ -205,13 +205,16 @@ def described(problem: Problem, density: LogPosterior, tree: xr.DataTree, target
 
 def summarised(every: dict[str, Floats]) -> Any:
     """ArviZ's summary of draws ``(chains, draws)`` by name; computed near 1, as squares of very small or large draws are lost."""
+    import arviz_stats
     from arviz_base import from_dict
-    from arviz_stats import summary as summary_of
 
+    stats: Any = arviz_stats
     units = {name: quantities.unit_of(values) for name, values in every.items()}
     # By numbers: xarray takes a slash in a name for a path.
     scaled = {f"x{j}": values / units[name] for j, (name, values) in enumerate(every.items())}
-    summary = summary_of(from_dict({"posterior": scaled}), ci_prob=quantities.INTERVAL, ci_kind="hdi", round_to="none")
+    summary = stats.summary(
+        from_dict({"posterior": scaled}), ci_prob=quantities.INTERVAL, ci_kind="hdi", round_to="none"
+    )
     summary.index = list(every)
     in_units = [name for name in summary.columns if name.startswith(("mean", "sd", "mcse", "hdi"))]
     summary[in_units] = summary[in_units].mul([units[name] for name in summary.index], axis=0)

@@ -9,7 +9,7 @@ import functools
 import io
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from comparisons.report.appearance import of_the_page
 from comparisons.results.files import replacing
@@ -31,8 +31,8 @@ def svg_of_picture(figure: Figure) -> str:
     """Draw one of Matplotlib's figures; `Figure.savefig` would draw all of it twice, the first time to find the layout."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    text = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
+    text, canvas = io.StringIO(), cast(Any, FigureCanvasSVG(figure))
+    canvas.print_svg(text, metadata={"Date": None})
     return text.getvalue()
 
 
