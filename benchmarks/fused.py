@@ -1,7 +1,9 @@
 """A fused likelihood beside PyMC's own distributions: ``python -m benchmarks.fused [gradient | draws | million]``.
 
 ``gradient``: processor time of one log posterior with its gradient, both as machine code, in turns in one process. ``draws``:
-effective draws for a second of processor time, compiling left out, on 5,000 rows. ``million``: the posterior of a million rows
+effective draws for a second of processor time, warm-up included and compiling left out, of normals with so many ``--rows`` and of
+coins, one row for each bag beside distinct bags with their counts; so many ``--draws`` of each of four chains, after as many of
+warm-up. ``million``: the posterior of a million rows
 of two features, five components and full covariances, with wall time and memory beyond the data.
 """
 
@@ -21,6 +23,8 @@ from models.inputs import Floats
 SHAPES = (1, 3), (2, 5)
 ROWS = 1_000, 5_000, 100_000
 TURNS, CALLS = 5, 3
+# A comparison asks as much of its draws.
+R_HAT, ESS = 1.01, 400
 LIKELIHOODS: tuple[Any, ...] = ("pymc", "fused")
 
 
@@ -72,11 +76,8 @@ def gradient() -> None:
     gradients("coins, 1e5 bags, then counted", each_bag)
 
 
-def sampled(model: Any, draws: int, tune: int) -> tuple[float, float, float]:
-    """Effective draws, processor and wall seconds without compiling.
-
-    Of each chain by itself, as chains that start apart may stay in modes of their own, and of the slowest parameter.
-    """
+def sampled(model: Any, draws: int, tune: int) -> tuple[float, float, float, float]:
+    """Effective draws and R-hat of the worst parameter, in canonical order, processor and wall seconds without compiling."""
     import arviz
     import nutpie
 
@@ -84,35 +85,51 @@ def sampled(model: Any, draws: int, tune: int) -> tuple[float, float, float]:
     processor, wall = time.process_time(), time.perf_counter()
     tree = nutpie.sample(compiled, draws=draws, tune=tune, chains=4, cores=2, seed=1, progress_bar=False)
     processor, wall = time.process_time() - processor, time.perf_counter() - wall
-    effective = 0.0
-    for chain in range(4):
-        of_chain = arviz.ess(tree["posterior"].to_dataset().isel(chain=[chain]))
-        effective += min(float(values.min()) for values in of_chain.data_vars.values())
-    return effective, processor, wall
+    summary = arviz.summary(models.canonical_order(tree), round_to="none")
+    effective = summary[["ess_bulk", "ess_tail"]].to_numpy().min()
+    return float(effective), float(summary["r_hat"].max()), processor, wall
 
 
-def draws() -> None:
-    y = normals(5_000, 1, 3)
-    rates = []
-    for each in LIKELIHOODS:
-        effective, processor, _ = sampled(models.gaussian_mixture(y, 3, likelihood=each), 1000, 1000)
+def beside(name: str, slow: Any, fast: Any, draws: int) -> None:
+    """Print effective draws a second of both models, and how many times more the second has."""
+    rates, cells = [], []
+    for model in (slow, fast):
+        effective, r_hat, processor, _ = sampled(model, draws, draws)
         rates.append(effective / processor)
-        print(f"{each}: {effective:.0f} effective draws in {processor:.1f} s of processor time", flush=True)
-    print(f"{rates[1] / rates[0]:.1f}×")
+        passed = "" if r_hat <= R_HAT and effective >= ESS else ", diagnostics failed"
+        cells.append(f"{rates[-1]:.3g} ({effective:.0f} in {processor:.3g} s, R-hat {r_hat:.3f}{passed})")
+    print(f"| {name} | {cells[0]} | {cells[1]} | {rates[1] / rates[0]:.1f}× |", flush=True)
+
+
+def draws(rows: list[int], n_draws: int) -> None:
+    print("| | PyMC's own | fused | |\n| --- | --- | --- | --- |")
+    for n in rows:
+        slow, fast = (models.gaussian_mixture(normals(n, 1, 3), 3, likelihood=each) for each in LIKELIHOODS)
+        beside(f"normals, d=1, K=3, {n:,} rows", slow, fast, n_draws)
+    tosses = bags(100_000)
+    distinct = models.coin_mixture(tosses.distinct(), likelihood="fused")
+    beside("coins, 1e5 bags, one row each; counted", models.coin_mixture(tosses, likelihood="pymc"), distinct, n_draws)
 
 
 def million() -> None:
     model = models.gaussian_mixture(normals(1_000_000, 2, 5), 5, likelihood="fused")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    effective, processor, wall = sampled(model, 200, 300)
+    effective, r_hat, processor, wall = sampled(model, 200, 300)
     more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(f"{effective:.0f} effective draws in {wall:.0f} s, {processor:.0f} s of processor time; {more:.0f} MB more")
+    print(f"{effective:.0f} effective draws, R-hat {r_hat:.3f}, in {wall:.0f} s, {processor:.0f} s of processor time")
+    print(f"{more:.0f} MB more")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("gradient", "draws", "million"), nargs="?", default="gradient")
-    {"gradient": gradient, "draws": draws, "million": million}[parser.parse_args().what]()
+    parser.add_argument("--rows", type=int, nargs="*", default=[5_000, 100_000], help="of normals that are sampled")
+    parser.add_argument("--draws", type=int, default=1000, help="of each chain, and as many of warm-up")
+    options = parser.parse_args()
+    if options.what == "draws":
+        draws(options.rows, options.draws)
+    else:
+        {"gradient": gradient, "million": million}[options.what]()
 
 
 if __name__ == "__main__":

@@ -75,9 +75,9 @@ class Own:
             return command_line(self.asked)
         # What was in memory there is no text of.
         in_memory = {key for key in ("labels", "counts") if not isinstance(self.asked.get(key, ""), str)}
-        told = {key: key if key in in_memory else _in_python(value) for key, value in self.asked.items()}
-        data = told.pop("data") if path else self.dataset.source.replace("models.", "").replace(" ", "_")
-        return f"comparisons.compare({', '.join([data, *(f'{key}={value}' for key, value in told.items() if key != 'data')])})"
+        told = {key: key if key in in_memory else _in_python(self.asked[key]) for key in self.asked if key != "data"}
+        data = _in_python(self.asked["data"]) if path else self.dataset.source.replace("models.", "").replace(" ", "_")
+        return f"comparisons.compare({', '.join([data, *(f'{key}={value}' for key, value in told.items())])})"
 
 
 def declared(

@@ -139,7 +139,10 @@ class Table:
 
     def missing(self, header: str) -> Integers:
         """Rows whose cell of a column is missing."""
-        return np.flatnonzero([_is_missing(cell) for cell in _cells(self.columns[header])])
+        array = self.columns[header]
+        if array.dtype.kind in "iuf":
+            return np.flatnonzero(np.isnan(array))
+        return np.flatnonzero([_is_missing(cell) for cell in _cells(array)])
 
     def why_not_numeric(self, header: str) -> str | None:
         """Why a column is none of numbers, None where it is one.
@@ -149,7 +152,10 @@ class Table:
         ValueError
             for a column most of whose cells are meant as numbers
         """
-        known = [cell for cell in _cells(self.columns[header]) if not _is_missing(cell)]
+        array = self.columns[header]
+        if array.dtype.kind in "iuf" and np.isfinite(array).all():
+            return None
+        known = [cell for cell in _cells(array) if not _is_missing(cell)]
         if not known:
             return f"{header} is empty"
         try:
@@ -246,8 +252,12 @@ def _table(source: str, given: Mapping[str, Any], headers: Sequence[str], sha256
         raise ValueError(f"{source} has columns of {some_of(sorted(lengths))} rows; give columns of one length")
     digest = hashlib.sha256()
     for name, values in columns.items():
-        digest.update(f"{name}\0{values.dtype}\0".encode())
-        digest.update("\0".join(map(str, values.tolist())).encode())
+        digest.update(f"{name}\0{values.dtype.name}\0".encode())
+        if values.dtype.kind in "iuf":
+            # The numbers as they lie in memory, in the same order of bytes on every machine.
+            digest.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data)
+        else:
+            digest.update("\0".join(map(str, values.tolist())).encode())
     return Table(source, columns, digest.hexdigest())
 
 

@@ -58,13 +58,14 @@ def prior_sensitivity(
 
 def sensitivities(values: dict[str, Floats], log_density: Floats) -> dict[str, float]:
     """ArviZ's sensitivity of every quantity to the power of one part of the posterior, ``log_density`` at each draw."""
-    import arviz as az
     import xarray as xr
+    from arviz_base import from_dict
+    from arviz_stats import psense
 
     # By numbers: xarray takes a slash in a name for a path.
-    draws = az.from_dict({"posterior": {f"x{j}": v / unit_of(v) for j, v in enumerate(values.values())}})
+    draws = from_dict({"posterior": {f"x{j}": v / unit_of(v) for j, v in enumerate(values.values())}})
     draws["log_prior"] = xr.DataTree(xr.Dataset({"part": (("chain", "draw"), log_density)}))
-    found: xr.Dataset = az.psense(draws, group="prior")
+    found: xr.Dataset = psense(draws, group="prior")
     return {name: float(found[f"x{j}"]) for j, name in enumerate(values)}
 
 

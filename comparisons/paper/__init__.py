@@ -69,11 +69,12 @@ def write_pdf(directory: Path) -> Path:
     """Make ``paper/paper.pdf`` of what was written there before, and return its path."""
     import typst
 
+    from comparisons.report.formats import fonts
     from comparisons.results.files import replacing
 
     folder = directory / FOLDER
     with replacing(folder / PDF) as unfinished:
-        typst.compile(str(folder / "paper.typ"), output=str(unfinished), root=str(directory))
+        typst.compile(str(folder / "paper.typ"), output=str(unfinished), root=str(directory), font_paths=[fonts()])
     return folder / PDF
 
 

@@ -12,7 +12,7 @@ from comparisons import quantities
 from comparisons.capabilities import Parameters
 from comparisons.draws_by_name import QUANTITIES, draws_of
 from comparisons.engine_failures import failing
-from comparisons.posterior import jumps
+from comparisons.posterior import jumps, traces
 from comparisons.posterior.jumps import DIVERGED
 from comparisons.posterior.natural_scale import by_name
 from comparisons.problem import Fit, Problem, em_densities
@@ -29,6 +29,8 @@ ESS = 400
 APART = 10.0
 # Warm-up draws of each chain, not kept.
 TUNE = 1000
+# What is kept of what nutpie says of each draw.
+STATISTICS = ("logp", "energy", "diverging", "max_energy_error", "n_steps", "step_size")
 # What the vector of free variables is called on its way through nutpie.
 POINT = "point"
 TARGET_ACCEPT = 0.9
@@ -70,11 +72,10 @@ def sample(
     comparisons.engine_failures.EngineFailure
         where no chain can be started, or the sampler gives up
     """
-    import nutpie
-
+    nutpie = traces.imported()
     ready = _callbacks(density)
     with failing("sampler"):
-        tree: xr.DataTree = nutpie.sample(
+        trace = nutpie.sample(
             ready,
             draws=draws,
             tune=TUNE,
@@ -82,9 +83,9 @@ def sample(
             seed=seed,
             target_accept=target_accept,
             progress_bar=False,
-            save_warmup=False,
+            return_raw_trace=True,
         )
-    return by_name(density, tree["posterior"][POINT].transpose("chain", "draw", ...).values, tree["sample_stats"])
+    return by_name(density, *traces.read(trace, TUNE, STATISTICS))
 
 
 def _callbacks(density: LogPosterior) -> Any:
@@ -204,13 +205,15 @@ def described(problem: Problem, density: LogPosterior, tree: xr.DataTree, target
 
 def summarised(every: dict[str, Floats]) -> Any:
     """ArviZ's summary of draws ``(chains, draws)`` by name; computed near 1, as squares of very small or large draws are lost."""
-    import arviz as az
+    import arviz_stats
+    from arviz_base import from_dict
 
+    stats: Any = arviz_stats
     units = {name: quantities.unit_of(values) for name, values in every.items()}
     # By numbers: xarray takes a slash in a name for a path.
     scaled = {f"x{j}": values / units[name] for j, (name, values) in enumerate(every.items())}
-    summary = az.summary(
-        az.from_dict({"posterior": scaled}), ci_prob=quantities.INTERVAL, ci_kind="hdi", round_to="none"
+    summary = stats.summary(
+        from_dict({"posterior": scaled}), ci_prob=quantities.INTERVAL, ci_kind="hdi", round_to="none"
     )
     summary.index = list(every)
     in_units = [name for name in summary.columns if name.startswith(("mean", "sd", "mcse", "hdi"))]

@@ -87,13 +87,13 @@ def worst(
     target: Unconstrained, home: Callable[[Floats], Floats], x: Floats, names: Sequence[str]
 ) -> Identities | None:
     """The worst of the identities at the points ``(chains, draws, f)``; None where one of them has no gradient."""
-    import arviz as az
+    from arviz_stats import mcse
 
     f = x.shape[-1]
     terms = stein_terms(target, home, x.reshape(-1, f)).reshape(*x.shape[:2], -1)
     if not np.isfinite(terms).all():
         return None
-    departures = np.array([_departure(t, float(az.mcse(t, method="mean"))) for t in np.moveaxis(terms, -1, 0)])
+    departures = np.array([_departure(t, float(mcse(t, method="mean"))) for t in np.moveaxis(terms, -1, 0)])
     at = int(np.argmax(np.where(np.isfinite(departures), np.abs(departures), np.inf)))
     centre = x.reshape(-1, f).mean(axis=0)
     moved = np.abs(target.moves(centre)[:, at % f])

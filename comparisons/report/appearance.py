@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from comparisons.quantity_names import variable_and_labels
-from comparisons.results.files import replacing
 from comparisons.results.result import Result
 
 if TYPE_CHECKING:
@@ -60,8 +56,7 @@ _STYLE: dict[str, Any] = {
     "ytick.labelsize": 8,
     # The same result gives the same bytes: names inside an SVG are drawn from this salt, not from chance.
     "svg.hashsalt": "comparisons",
-    "svg.fonttype": "path",
-    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
 }
 
 
@@ -72,10 +67,6 @@ _OF_THE_PAGE = {
     DATA_FILL: "var(--line)",
     POSTERIOR: "var(--posterior)",
 }
-
-# Attributes that say where something is drawn, and in them what is finer than a hundredth of a point, which a page need not hold.
-_DRAWN = re.compile(r'\b(?:d|points|transform|x|y)="[^"]*"')
-_DIGITS = re.compile(r"(\.\d\d)\d+")
 
 # Characters of a name in a figure.
 LONGEST_NAME = 48
@@ -128,31 +119,6 @@ def style() -> Iterator[None]:
         # A script that the font has not is drawn as boxes; page and tables have it.
         warnings.filterwarnings("ignore", message="(?s)Glyph .* missing from font")
         yield
-
-
-def save(name: str, figure: Figure, folder: Path) -> str:
-    """Write the figure as SVG and PDF, and return the SVG to stand inside a page."""
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    # What has found its place stays there; the layout takes longer than the drawing.
-    figure.set_layout_engine("none")
-    with replacing(folder / f"{name}.svg") as unfinished:
-        unfinished.write_text(text.getvalue(), encoding="utf-8")
-    with replacing(folder / f"{name}.pdf") as unfinished:
-        figure.savefig(unfinished, format="pdf", metadata={"CreationDate": None})
-    return inline(text.getvalue(), name)
-
-
-def inline(svg: str, name: str) -> str:
-    """Return the ``<svg>`` element alone, its identifiers made unique to this figure within a page."""
-    element = svg[svg.index("<svg") :]
-    element = re.sub(r"\s*<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    # Matplotlib styles every element of the page that its figure stands in; the same by inheritance from the svg.
-    element = re.sub(r'<style type="text/css">.*?</style>', "", element, flags=re.DOTALL)
-    element = of_the_page(element)
-    element = _DRAWN.sub(lambda drawn: _DIGITS.sub(r"\1", drawn[0]), element)
-    element = element.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" aria-hidden="true" ', 1)
-    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", element)
 
 
 def of_the_page(figure: str) -> str:

@@ -8,32 +8,29 @@ from __future__ import annotations
 
 import functools
 import json
-import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from comparisons.report.appearance import INK, inline, of_the_page
-from comparisons.results.files import replacing, write_text
+from comparisons.report.appearance import INK, of_the_page
+from comparisons.results.files import write_text
 
 if TYPE_CHECKING:
     import altair as alt
 
 # Matplotlib's, which brings it along, so that a figure looks the same on every machine; Verdana is as wide.
 FONT = "DejaVu Sans, Verdana, sans-serif"
-# A quarter finer than a screen, for slides.
-PNG_SCALE = 2.5
-# In an SVG, the number of a clip; in a PDF, lines that name what a page draws with, which come in any order.
-_CLIP = re.compile(r'(?<=id="clip)\d+(?=")|(?<=url\(#clip)\d+(?=\))')
-_NAMES = re.compile(rb"(?:^ +/\w+ \d+ 0 R\n)+", re.MULTILINE)
 
 
 def chart(rows: list[dict[str, Any]]) -> alt.Chart:
     """Return a layer of these rows, which has neither mark nor scales yet."""
     import altair as alt
 
-    return alt.Chart(alt.InlineData(values=rows))
+    # Altair copies a figure at each step of its making, and with it every row that stands in a list.
+    values: Any = tuple(rows)
+    return alt.Chart(alt.InlineData(values=values))
 
 
 def styled(layers: list[alt.Chart], told: str, **size: float) -> alt.LayerChart:
@@ -60,39 +57,16 @@ def compiled(chart: alt.LayerChart) -> dict[str, Any]:
     """Return the figure's specification as Vega's, which the page and every file are drawn from."""
     import vl_convert
 
-    return vl_convert.vegalite_to_vega(chart.to_dict())
+    return vl_convert.vegalite_to_vega(chart.to_dict(validate=False))
 
 
-def save(name: str, specification: dict[str, Any], folder: Path) -> str:
-    """Write the figure as SVG, PDF and PNG, and return the SVG to stand inside a page."""
-    import vl_convert
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """Build figures without holding each part of them against the schema of Vega-Lite, as the tests of each figure do."""
+    from altair.utils.schemapi import debug_mode
 
-    _register_fonts()
-    svg, pdf = _numbered(vl_convert.vega_to_svg(specification)), vl_convert.vega_to_pdf(specification)
-    made = {
-        "svg": svg.encode(),
-        "pdf": _NAMES.sub(lambda lines: b"".join(sorted(lines[0].splitlines(keepends=True))), pdf),
-        "png": vl_convert.vega_to_png(specification, scale=PNG_SCALE),
-    }
-    for suffix, content in made.items():
-        with replacing(folder / f"{name}.{suffix}") as unfinished:
-            unfinished.write_bytes(content)
-    return inline(svg, name)
-
-
-def _numbered(svg: str) -> str:
-    """Return the picture with its clips numbered from 0, and not on from those of the picture before."""
-    found = dict.fromkeys(_CLIP.findall(svg))
-    numbers = {name: str(number) for number, name in enumerate(found)}
-    return _CLIP.sub(lambda clip: numbers[clip[0]], svg)
-
-
-@functools.cache
-def _register_fonts() -> None:
-    import matplotlib
-    import vl_convert
-
-    vl_convert.register_font_directory(f"{matplotlib.get_data_path()}/fonts/ttf")
+    with debug_mode(False):
+        yield
 
 
 def for_page(specification: dict[str, Any]) -> str:

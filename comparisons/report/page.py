@@ -42,7 +42,7 @@ def write_report(directory: Path, *, own: bool) -> Path:
     """Write all files of one comparison's report, the page last."""
     from matplotlib.figure import Figure
 
-    from comparisons.report import charts
+    from comparisons.report import charts, formats
     from comparisons.report.chains import figures_of_chains
     from comparisons.report.data_and_fits import figures_of_data
     from comparisons.report.em_trace import figures_of_trace
@@ -54,7 +54,7 @@ def write_report(directory: Path, *, own: bool) -> Path:
 
     result, posterior = store.read(directory), store.read_posterior(directory)
     components, source = read_components(directory), _source(directory)
-    with appearance.style():
+    with appearance.style(), charts.unchecked():
         illustrations = [
             illustration_of(result, posterior),
             *figures_of_data(result, posterior),
@@ -70,12 +70,12 @@ def write_report(directory: Path, *, own: bool) -> Path:
         specifications: dict[str, Markup] = {}
         for each in [*illustrations, *of_model_checks]:
             if isinstance(each.figure, Figure):
-                drawn = appearance.save(each.name, each.figure, directory / FIGURES)
+                svg, explored = formats.svg_of_picture(each.figure), False
             else:
                 specification = charts.compiled(each.figure)
-                drawn = charts.save(each.name, specification, directory / FIGURES)
+                svg, explored = formats.svg_of_chart(specification), True
                 specifications[each.name] = Markup(charts.for_page(specification))
-            drawings[each.name] = Markup(drawn)
+            drawings[each.name] = Markup(formats.save(each.name, svg, directory / FIGURES, png=explored))
     for file in (directory / FIGURES).glob("*.*"):
         if file.stem not in drawings:
             file.unlink()

@@ -72,14 +72,17 @@ def square_matrices(name: str, value: ArrayLike, k: int, d: int) -> Floats:
 
 def positive_definite(place: str, matrix: Floats) -> Floats:
     """Return a covariance ``(d, d)``, or raise ValueError saying why it is none."""
-    if (np.diag(matrix) <= 0).any():
+    variances = matrix.diagonal()
+    if (variances <= 0).any():
         raise ValueError(
-            f"{place} has a diagonal entry that is not positive: {cut(str(np.diag(matrix)))}; variances must be above 0"
+            f"{place} has a diagonal entry that is not positive: {cut(str(variances))}; variances must be above 0"
         )
+    if len(variances) == 1:
+        return matrix
     # Unit diagonal first: whether a matrix is positive definite does not depend on the units of the features.
-    spread = np.sqrt(np.diag(matrix))
+    spread = np.sqrt(variances)
     correlation = matrix / spread / spread[:, None]
-    if not np.allclose(correlation, correlation.T, rtol=0, atol=1e-10):
+    if not np.abs(correlation - correlation.T).max() <= 1e-10:
         raise ValueError(f"{place} is not symmetric; a covariance equals its transpose")
     if np.linalg.eigvalsh(correlation)[0] <= 0:
         raise ValueError(f"{place} is not positive definite; its columns are linearly dependent")

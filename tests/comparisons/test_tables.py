@@ -255,3 +255,18 @@ def test_lines_without_anything_are_left_out_and_told(text: str, told: str, tmp_
 )
 def test_a_unit_is_taken_off_a_header(header: str, expected: tuple[str, str]) -> None:
     assert tables.name_and_unit(header) == expected
+
+
+def test_numbers_have_one_digest_however_they_lie_in_memory() -> None:
+    y = np.arange(12.0).reshape(6, 2)
+    digest = read(y).sha256
+    assert {read(each).sha256 for each in (y.copy(order="F"), y.astype(">f8"), y[::-1][::-1])} == {digest}
+    assert len({digest, read(y + 1).sha256, read(y[:, ::-1]).sha256, read(y.astype(int)).sha256}) == 4
+
+
+def test_numbers_that_are_missing_or_infinite_are_found_by_row() -> None:
+    table = read({"y": np.array([1.0, np.nan, 3.0]), "n": np.array([1, 2, 3]), "x": np.array([1.0, np.inf, 3.0])})
+    assert [table.missing(name).tolist() for name in table.columns] == [[1], [], []]
+    assert [table.why_not_numeric(name) for name in ("y", "n")] == [None, None]
+    with pytest.raises(ValueError, match="it has inf in row 1"):
+        table.why_not_numeric("x")
