@@ -15,9 +15,8 @@ import models
 from comparisons import families
 from comparisons.declaration import Comparison
 from em.mixture import evaluated
-from em.regressions.concomitants import ConcomitantParameters
 from em.uncertainty.curvature import derivatives
-from models import RegressionPrior, RegressionRows
+from models import ConcomitantParameters, RegressionPrior, RegressionRows
 
 X, W, Y = np.loadtxt(Path(__file__).parents[1] / "data" / "concomitants.csv", delimiter=",", skiprows=1).T
 # flexmix 2.3-18, FLXPmultinom(~w), its best of eight starts; its divisor stops it short of the maximum.
