@@ -97,6 +97,7 @@ def chosen(
     components: Sequence[str] | None,
     missing: Missing | None,
     formula: str | None = None,
+    concomitants: str | Sequence[str] | None = None,
 ) -> Chosen:
     """Take the rows of a family from a table; see `comparisons.compare`.
 
@@ -105,6 +106,7 @@ def chosen(
     TypeError, ValueError
         for columns that are not there or no numbers, missing cells that are refused, and rows that the family cannot have
     """
+    beside = [table.header(each) for each in ([concomitants] if isinstance(concomitants, str) else concomitants or ())]
     others = {table.header(each) for each in (labels, counts) if isinstance(each, str)}
     if formula is None:
         kind, named, notes = _roles(table, family, columns, others)
@@ -114,10 +116,14 @@ def chosen(
     counted = table.header(counts) if isinstance(counts, str) else None
     missing = missing or kind.missing
     _refuse_two_purposes(table, [*roles.values(), *([counted] if counted else [])], labels)
+    if beside and not kind.of_weights:
+        raise ValueError(f"concomitants is {some_of(beside)} but weights of {kind.name} depend on nothing; leave it out")
+    # They may be columns of the data too.
+    named_roles, roles = roles, roles | {f"{kind.of_weights}{as_label(header)}": header for header in beside}
     all_known = _labels(table, labels, np.arange(table.n), components)[0] if missing == "marginal" else None
     for role, header in roles.items():
         # A column of words is told as such before the cells that it lacks.
-        if formula is None and not kind.categorical and role not in kind.in_words and role not in kind.meanings:
+        if (formula is None or role not in named_roles) and not kind.categorical and role not in kind.in_words and role not in kind.meanings:
             try:
                 table.numbers(header)
             except ValueError as error:
@@ -129,7 +135,7 @@ def chosen(
     kept, left = kept_rows(table, list(roles.values()), counted, all_known, missing, kind)
     values = {}
     for role, header in roles.items():
-        if formula is not None:
+        if formula is not None and role in named_roles:
             values[role] = formulas.numbers_or_words(table, role, header, formula)[kept]
             continue
         values[role], told = _values(table, kind, role, header, kept)
@@ -167,7 +173,7 @@ def chosen(
     of_units = [f"Units: {', '.join(f'{name} in {unit}' for name, unit in units.items())}."] if units else []
     told = [*table.notes, *notes, *of_units, *of_labels, *left, *kind.told_of(rows)]
     left_out = table.n - len(kept)
-    return Chosen(kind, rows, table.source, table.sha256, features, units, roles, words, left_out, told, outcome)
+    return Chosen(kind, rows, table.source, table.sha256, features, units, named_roles, words, left_out, told, outcome)
 
 
 def _by_line(message: str, headers: Mapping[str, str | None], table: Table, kept: Integers) -> str:

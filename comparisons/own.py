@@ -35,6 +35,7 @@ ON_COMMAND_LINE = {
     "formula": "formula",
     "labels": "labels",
     "counts": "counts",
+    "concomitants": "concomitant",
     "n_components": "components",
     "weights": "weights",
     "covariance": "covariance",
@@ -89,6 +90,7 @@ def declared(
     formula: str | None = None,
     labels: Any = None,
     counts: Any = None,
+    concomitants: str | Sequence[str] | None = None,
     weights: Any = "free",
     covariance: Any = "full",
     prior: Any = None,
@@ -109,9 +111,9 @@ def declared(
         raise ValueError(f"name is {shown(name)}, which is a comparison of the catalogue; give another one (--name)")
     own_family, kind = _family(family)
     if table_columns.is_noun(data, kind):
-        if any(each is not None for each in (columns, formula, labels, counts)):
+        if any(each is not None for each in (columns, formula, labels, counts, concomitants)):
             raise ValueError(
-                f"columns, formula, labels and counts are in models.{type(data).__name__}; leave the arguments out"
+                f"columns, formula, labels, counts and concomitants are in models.{type(data).__name__}; leave the arguments out"
             )
         if missing is not None:
             raise ValueError(
@@ -120,7 +122,7 @@ def declared(
         taken = table_columns.of_noun(data, kind)
     else:
         table = read(data, separator, decimal)
-        taken = table_columns.chosen(table, kind, columns, labels, counts, components, missing, formula)
+        taken = table_columns.chosen(table, kind, columns, labels, counts, components, missing, formula, concomitants)
         roles = dict(taken.roles)
         asked |= {
             "family": family or taken.family.name,

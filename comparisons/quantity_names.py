@@ -61,6 +61,8 @@ def in_prose(name: str) -> str:
     ('mean of component 2', 'variance of waiting in component short', 'chance of heads')
     >>> in_prose("coefficients[1, intercept]"), in_prose("coefficients[2, x]")
     ('intercept of component 1', 'slope of x in component 2')
+    >>> in_prose("log_odds[2, 1, age]")
+    'effect of age on the log odds of component 2 against component 1'
     """
     return named([name])
 
@@ -106,6 +108,10 @@ def listed(words: Sequence[str]) -> str:
 
 
 def _told(variable: str, features: tuple[str, ...], components: list[str]) -> str:
+    if variable == "log_odds":
+        against, concomitant = features
+        of = f"component{'s' if len(components) > 1 else ''} {listed(components)}"
+        return f"effect of {concomitant} on the log odds of {of} against component {against}"
     words = variable.replace("_", " ")
     if len(components) == 1 or (features and not components):
         words = f"{words[:-3]}y" if words.endswith("ies") else words.removesuffix("s")

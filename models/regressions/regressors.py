@@ -144,12 +144,13 @@ class RegressionRows(_Named, CountedRows):
         made: Self = object.__new__(type(self))
         return made._set(self.covariates[:p], self.y, self.design[:, :p], self.counts, self.labels)
 
-    def with_concomitants(self, concomitants: Any) -> Self:
+    def with_concomitants(self, concomitants: Any, names: Sequence[str] | None = None) -> Self:
         """Return the rows with what their weights depend on beside, as models and fits with concomitants take them.
 
         Parameters
         ----------
         concomitants : ``(n,)`` or ``(n, m)``, an array or a DataFrame, without a constant
+        names : ``m`` of its columns; where left out those of a DataFrame, else w, or w1, w2, ...
 
         Raises
         ------
@@ -164,11 +165,12 @@ class RegressionRows(_Named, CountedRows):
             raise ValueError(
                 f"concomitants has {len(table)} rows but y has {len(self.y)}; give one row for each response"
             )
-        own = names_of(concomitants) or (["w"] if table.shape[1] == 1 else [f"w{j + 1}" for j in range(table.shape[1])])
+        m = table.shape[1]
+        own = names or names_of(concomitants) or (["w"] if m == 1 else [f"w{j + 1}" for j in range(m)])
         # They may be covariates too.
-        names = (*self.covariates, *(f"{OF_WEIGHTS}{name}" for name in own))
+        every = (*self.covariates, *(f"{OF_WEIGHTS}{name}" for name in own))
         made: Self = object.__new__(type(self))
-        return made._set(names, self.y, read_only(np.column_stack([self.design, table])), self.counts, self.labels)
+        return made._set(every, self.y, read_only(np.column_stack([self.design, table])), self.counts, self.labels)
 
     def taken(self, rows: Integers) -> Self:
         """Some of the rows."""
