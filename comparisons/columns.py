@@ -117,13 +117,20 @@ def chosen(
     missing = missing or kind.missing
     _refuse_two_purposes(table, [*roles.values(), *([counted] if counted else [])], labels)
     if beside and not kind.of_weights:
-        raise ValueError(f"concomitants is {some_of(beside)} but weights of {kind.name} depend on nothing; leave it out")
+        raise ValueError(
+            f"concomitants is {some_of(beside)} but weights of {kind.name} depend on nothing; leave it out"
+        )
     # They may be columns of the data too.
     named_roles, roles = roles, roles | {f"{kind.of_weights}{as_label(header)}": header for header in beside}
     all_known = _labels(table, labels, np.arange(table.n), components)[0] if missing == "marginal" else None
     for role, header in roles.items():
         # A column of words is told as such before the cells that it lacks.
-        if (formula is None or role not in named_roles) and not kind.categorical and role not in kind.in_words and role not in kind.meanings:
+        if (
+            (formula is None or role not in named_roles)
+            and not kind.categorical
+            and role not in kind.in_words
+            and role not in kind.meanings
+        ):
             try:
                 table.numbers(header)
             except ValueError as error:

@@ -128,14 +128,15 @@ def declared(
             "family": family or taken.family.name,
             **({} if formula else {"columns": [*roles] if [*roles] == [*roles.values()] else roles}),
         }
-    kind, rows = taken.family, taken.rows
+    kind, rows = taken.family.variant(taken.rows), taken.rows
     if covariance != "full" and "covariance" not in kind.options:
         raise ValueError(f"covariance is {shown(covariance)} but {kind.name} have none; leave it out")
     names = _names(n_components, components, taken.components, rows)
     asked["n_components"] = len(names)
     stem = Path(data).stem if isinstance(data, str | Path) else "own-data"
     one, units = taken.one_unit_or_several() if unit is None else (unit, {})
-    what = formula or " and ".join(taken.features) or taken.outcome or kind.name.replace("-", " ").capitalize()
+    measured = [name for name in taken.features if not kind.of_weights or not name.startswith(kind.of_weights)]
+    what = formula or " and ".join(measured) or taken.outcome or kind.name.replace("-", " ").capitalize()
     comparison = Comparison(
         name=name if name is not None else f"own-{stem}" if stem in catalogue.names() else stem,
         title=title or f"{what} of {taken.source}",

@@ -37,8 +37,8 @@ from models.mixtures import MixtureWeights
 from models.regressions.nouns import ConcomitantParameters, RegressionPrior
 from models.regressions.regressors import OF_WEIGHTS, RegressionRows, Regressors
 
-# Log of a weight that is none.
-EMPTY = -700.0
+# Log of a weight that is none, and of the least at which a step ends: what is smaller is no number that can be divided by.
+EMPTY, LEAST = -700.0, -680.0
 # Nats by which the odds of a row may move in one step of Newton's.
 FARTHEST = 5.0
 # Newton's steps of one M-step, halvings of each, and nats for each row that are left.
@@ -194,7 +194,9 @@ class ConcomitantMixture(RegressionMixture):
 
         def height(gating: Floats) -> Floats:
             linear = sums - 0.5 * gating @ ridge
-            return np.asarray((linear * gating).sum(axis=(-2, -1)) - _log_sum(gating @ z.T) @ counts)
+            value = (linear * gating).sum(axis=(-2, -1)) - _log_sum(gating @ z.T) @ counts
+            least = gating[..., 0].min(axis=-1) - _log_sum(gating[..., :1])[..., 0]
+            return np.where(least < LEAST, -np.inf, value)
 
         at = height(gating)
         for _ in range(STEPS):
@@ -288,7 +290,7 @@ class ConcomitantMixture(RegressionMixture):
 
     def _apart(self, parameters: Any) -> NDArray[np.bool_]:
         """Whether neither a prior nor a row of average tells of a gating coefficient of a component that has rows."""
-        if self.prior is not None:
+        if self.prior is not None or self.n_components == 1:
             return np.zeros(parameters.weights.shape[:-1], dtype=bool)
         shares = self.row_weights(parameters, slice(None)).T
         rows, told = shares @ self.counts, (shares * (1 - shares) * self.counts) @ self.beside**2

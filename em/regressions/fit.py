@@ -22,7 +22,7 @@ from models.regressions.nouns import (
     RegressionPrior,
     Variances,
     is_tied,
-    refuse_beside_concomitants,
+    refuse_held,
     rows_of,
 )
 from models.regressions.regressors import RegressionRows
@@ -78,10 +78,13 @@ def regression_mixture(
     acceleration, starts = options.get("acceleration", "auto"), options.get("starts", "default")
     checked_options(method, acceleration, starts)
     data, tied = rows_of(y, x, counts, labels, intercept, concomitants), is_tied(covariance)
-    treated, p = asked("y", data, RegressionRows, n_components, weights, prior, RegressionPrior), len(data.lines.covariates)
+    treated, p = (
+        asked("y", data, RegressionRows, n_components, weights, prior, RegressionPrior),
+        len(data.lines.covariates),
+    )
     further = data.n_concomitants
     if further:
-        refuse_beside_concomitants(weights, n_components)
+        refuse_held(weights)
     if prior is not None:
         has_mode("concentration", prior.checked(data).concentration)
     if start is not None:

@@ -12,7 +12,7 @@ from models.gaussians.white import means_transform
 from models.inputs import Floats
 from models.mixture_distribution import add_weights, draw_components, mixture_log_density, take_components
 from models.mixtures import Weights
-from models.regressions.nouns import RegressionPrior, Variances, is_tied, refuse_beside_concomitants, rows_of
+from models.regressions.nouns import RegressionPrior, Variances, is_tied, refuse_held, rows_of
 from models.regressions.regressors import RegressionRows, Regressors
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def regression_mixture(
     data, tied = rows_of(y, x, counts, labels, intercept, concomitants), is_tied(covariance)
     treated = asked("y", data, RegressionRows, n_components, weights, prior, RegressionPrior)
     if data.n_concomitants:
-        refuse_beside_concomitants(weights, n_components)
+        refuse_held(weights)
+        if n_components == 1:
+            raise ValueError("n_components is 1, whose weight depends on nothing; leave concomitants out")
     held = RegressionPrior.weakly_informative(data, n_components) if prior is None else prior.checked(data)
     seen = data.seen()
     lines, told = seen.lines, Regressors.of(seen.lines)
@@ -69,7 +71,9 @@ def regression_mixture(
         z = rng.normal(size=(*shape, p)) * np.asarray(deviation)[..., None]
         return np.asarray(np.reshape(mean, (-1, p))[0] + z @ np.linalg.inv(np.reshape(root, (-1, p, p))[0]).T)
 
-    def logp(value: Any, design: Any, log_shares: Any, lines: Any, deviations: Any, seen_counts: Any, known: Any) -> Any:
+    def logp(
+        value: Any, design: Any, log_shares: Any, lines: Any, deviations: Any, seen_counts: Any, known: Any
+    ) -> Any:
         heights = (design[..., None, :] * lines).sum(-1)
         density = pm.logp(pm.Normal.dist(heights, deviations), value[..., None])
         return mixture_log_density(log_shares, density, seen_counts, known)

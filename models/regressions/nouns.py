@@ -280,14 +280,12 @@ def rows_of(
     return rows if concomitants is None else rows.with_concomitants(concomitants)
 
 
-def refuse_beside_concomitants(weights: Any, n_components: int) -> None:
-    """Refuse what concomitants leave no place for; ValueError."""
+def refuse_held(weights: Any) -> None:
+    """Refuse weights that are told beside concomitants; ValueError."""
     if not isinstance(weights, str) or weights != "free":
         raise ValueError(
             f"weights is {shown(weights)} but concomitants say what they depend on; leave one of the two out"
         )
-    if n_components == 1:
-        raise ValueError("n_components is 1, whose weight depends on nothing; leave concomitants out")
 
 
 def is_tied(covariance: Variances) -> bool:

@@ -24,7 +24,7 @@ from em.regressions.concomitants import ConcomitantMixture, GatingUnits
 from em.regressions.units import Units
 from models import ConcomitantParameters, RegressionPrior, RegressionRows
 from models.inputs import Floats, Integers, cut
-from models.regressions.nouns import refuse_beside_concomitants
+from models.regressions.nouns import refuse_held
 from models.regressions.regressors import OF_WEIGHTS, Regressors
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ class GatedRegressions(Regressions):
     # The declaration and its data
 
     def fitting(self, comparison: Comparison, data: RegressionRows) -> Comparison:
-        refuse_beside_concomitants(comparison.weights, comparison.n_components)
+        refuse_held(comparison.weights)
+        if comparison.n_components == 1:
+            raise ValueError("n_components is 1, whose weight depends on nothing; leave concomitants out")
         fitted = super().fitting(comparison, data)
         lines, beside = fitted.features[: -data.n_concomitants], fitted.features[-data.n_concomitants :]
         features = (*lines, *(f"{OF_WEIGHTS}{name.removeprefix(OF_WEIGHTS)}" for name in beside))
@@ -140,9 +142,7 @@ class GatedRegressions(Regressions):
 
     def em_names(self, problem: Setup) -> dict[str, str]:
         own = problem.data.concomitant_names
-        odds = {
-            name: f"log_odds[{k + 1}, 1, {own[j]}]" for name, (k, j) in self._log_odds(problem.comparison).items()
-        }
+        odds = {name: f"log_odds[{k + 1}, 1, {own[j]}]" for name, (k, j) in self._log_odds(problem.comparison).items()}
         return odds | super().em_names(problem)
 
     def of_fit(self, problem: Setup, fit: em.Fit[Any, Any]) -> dict[str, tuple[float, float]]:
