@@ -137,7 +137,7 @@ def regression_mixture(
 
 
 def _add_gating(seen: RegressionRows, prior: RegressionPrior, log_weights: Any) -> Any:
-    """Add the gating coefficients to the model on the context stack: ``(n, K)`` log weights of the rows, from those at the average.
+    """Add the gating coefficients to the model on the context stack, and return the log weights of the rows ``(n, K)``.
 
     Normal on the components' sum of 0, with ``sigma^2 (I - 11'/K)`` as covariance: two components differ by ``sqrt(2) sigma``.
     """

@@ -7,13 +7,12 @@ at the average of the concomitants.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.linalg import helmert
 
 import em
-import models
 from comparisons.declaration import Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.family import Setup
@@ -27,9 +26,6 @@ from models.inputs import Floats, Integers, cut
 from models.regressions.nouns import refuse_held
 from models.regressions.regressors import OF_WEIGHTS, Regressors
 
-if TYPE_CHECKING:
-    import pymc as pm
-
 
 class GatedRegressions(Regressions):
     """See `comparisons.families.family.Family`; the concomitants are the last of the columns and of the features."""
@@ -39,8 +35,8 @@ class GatedRegressions(Regressions):
     prior_numbers = (*Regressions.prior_numbers, "gating")
     scales: ClassVar[dict[str, Scale]] = {**Regressions.scales, "log_odds": "identity", "gating": "identity"}
     default_reason = (
-        f"{Regressions.default_reason} A standard deviation of a concomitant moves the log odds of two components by about 2.5, so "
-        "that they have a maximum where the components are apart along it too."
+        f"{Regressions.default_reason} A standard deviation of a concomitant moves the log odds of two components by about 2.5, "
+        "so that they have a maximum where the components are apart along it too."
     )
 
     # The declaration and its data
