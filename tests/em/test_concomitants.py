@@ -197,17 +197,6 @@ def test_gating_coefficients_sum_to_0() -> None:
         ConcomitantParameters([0.5, 0.5], np.eye(2), [1, 1], [[1], [1]])
 
 
-def test_a_step_ends_before_a_weight_is_no_number() -> None:
-    # The components are apart along w, far from its average, where the one of them so has next to no weight.
-    w = np.append(np.linspace(-1, 1, 60), np.linspace(20, 21, 5))
-    x = np.tile([-1.0, 0.0, 1.0], 22)[: len(w)]
-    y = np.where(w > 10, 8 + x, -2 * x) + 0.3 * np.sin(np.arange(len(w)))
-    start = ConcomitantParameters([0.9, 0.1], [[0, -2], [8, 1]], [0.1, 0.1], [[0], [0]])
-    fit = em.regression_mixture(y, x, 2, concomitants=w, start=start, acceleration=None)
-    assert fit.status == "boundary"
-    assert (np.diff(fit.trace) > -1e-9).all()
-
-
 def test_the_posterior_mode_and_density_are_those_of_the_pymc_program() -> None:
     y, x, w, counts, labels, _ = three()
     rows = RegressionRows(y, x, counts, labels).with_concomitants(w)
