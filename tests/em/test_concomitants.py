@@ -15,8 +15,10 @@ import models
 from comparisons import families
 from comparisons.declaration import Comparison
 from em.mixture import evaluated
+from em.regressions.concomitants import ConcomitantMixture
 from em.uncertainty.curvature import derivatives
 from models import ConcomitantParameters, RegressionPrior, RegressionRows
+from models.mixtures import MixtureWeights
 
 TEXTS = dict.fromkeys(("name", "title", "question", "dataset", "description", "unit"), "gated")
 X, W, Y = np.loadtxt(Path(__file__).parents[1] / "data" / "concomitants.csv", delimiter=",", skiprows=1).T
@@ -195,6 +197,22 @@ def test_a_single_component_has_nothing_to_gate() -> None:
 def test_gating_coefficients_sum_to_0() -> None:
     with pytest.raises(ValueError, match=r"gating sums to .* over the components; take their mean off"):
         ConcomitantParameters([0.5, 0.5], np.eye(2), [1, 1], [[1], [1]])
+
+
+def test_no_step_loses_likelihood_where_a_weight_at_the_average_is_next_to_none() -> None:
+    # The components are apart along w, by a little and away from its average.
+    w = np.append(np.linspace(-1, 1, 20), [1.01, 1.02, 1.03])
+    x, apart = np.tile([-1.0, 0.0, 1.0], 8)[: len(w)], w > 1.005
+    y = np.where(apart, 8 + x, -2 * x) + 0.3 * np.sin(np.arange(len(w)))
+    mixture = ConcomitantMixture(RegressionRows(y, x).with_concomitants(w), MixtureWeights.of("free", 2), None)
+    told = mixture.data.concomitants[:, 0] > 1.005
+    point, heights = mixture.start_from(np.column_stack([~told, told]).astype(float)), []
+    for _ in range(60):
+        statistics = mixture.e_step(point)
+        heights.append(float(statistics.log_likelihood))
+        point = mixture.m_step(statistics)
+    assert np.diff(heights).min() > -1e-9
+    assert point.weights.min() > 0
 
 
 def test_the_posterior_mode_and_density_are_those_of_the_pymc_program() -> None:
