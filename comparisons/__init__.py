@@ -108,6 +108,7 @@ def compare(
     formula: str | None = None,
     labels: Any = None,
     counts: Any = None,
+    concomitants: str | Sequence[str] | None = None,
     weights: Any = "free",
     covariance: str = "full",
     prior: Any = None,
@@ -143,6 +144,7 @@ def compare(
     labels : the column that tells the component of some rows, or a value for each row: words, empty where unknown, or whole
         numbers from 0, -1 where unknown
     counts : the column that says how often each row was seen, or a number for each row
+    concomitants : of regressions, the columns that the weights depend on by a multinomial logit
     weights, covariance, prior : as in `em.gaussian_mixture` and the other families; the default prior where None
     components : what the components are called; where None the labels, else ``"1"``, ``"2"``, ...
     name, title, question, unit : for the directory, the report and the axes; made from the data where None
@@ -180,6 +182,7 @@ def compare(
             "weights": None if isinstance(weights, str) and weights == "free" else weights,
             "covariance": None if covariance == "full" else covariance,
             "formula": formula,
+            "concomitants": concomitants,
             "components": components,
             "unit": unit,
             "missing": missing,
@@ -196,6 +199,7 @@ def compare(
         formula=formula,
         labels=labels,
         counts=counts,
+        concomitants=concomitants,
         weights=weights,
         covariance=covariance,
         prior=prior,

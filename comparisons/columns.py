@@ -16,9 +16,10 @@ import numpy as np
 from comparisons import families, formulas
 from comparisons.families.columns import Missing
 from comparisons.families.family import Family
+from comparisons.known_components import as_read, known_components
 from comparisons.missing_rows import kept_rows
 from comparisons.quantity_names import as_label
-from comparisons.tables import Table, name_and_unit, read
+from comparisons.tables import Table, name_and_unit
 from models.inputs import Integers, shown, some_of, whole_numbers
 
 # Last words of headers of identifiers, and headers of how often rows were seen.
@@ -97,6 +98,7 @@ def chosen(
     components: Sequence[str] | None,
     missing: Missing | None,
     formula: str | None = None,
+    concomitants: str | Sequence[str] | None = None,
 ) -> Chosen:
     """Take the rows of a family from a table; see `comparisons.compare`.
 
@@ -105,6 +107,7 @@ def chosen(
     TypeError, ValueError
         for columns that are not there or no numbers, missing cells that are refused, and rows that the family cannot have
     """
+    beside = [table.header(each) for each in ([concomitants] if isinstance(concomitants, str) else concomitants or ())]
     others = {table.header(each) for each in (labels, counts) if isinstance(each, str)}
     if formula is None:
         kind, named, notes = _roles(table, family, columns, others)
@@ -114,14 +117,25 @@ def chosen(
     counted = table.header(counts) if isinstance(counts, str) else None
     missing = missing or kind.missing
     _refuse_two_purposes(table, [*roles.values(), *([counted] if counted else [])], labels)
-    all_known = _labels(table, labels, np.arange(table.n), components)[0] if missing == "marginal" else None
+    if beside and not kind.of_weights:
+        raise ValueError(
+            f"concomitants is {some_of(beside)} but weights of {kind.name} depend on nothing; leave it out"
+        )
+    # They may be columns of the data too.
+    named_roles, roles = roles, roles | {f"{kind.of_weights}{as_label(header)}": header for header in beside}
+    all_known = known_components(table, labels, np.arange(table.n), components)[0] if missing == "marginal" else None
     for role, header in roles.items():
         # A column of words is told as such before the cells that it lacks.
-        if formula is None and not kind.categorical and role not in kind.in_words and role not in kind.meanings:
+        if (
+            (formula is None or role not in named_roles)
+            and not kind.categorical
+            and role not in kind.in_words
+            and role not in kind.meanings
+        ):
             try:
                 table.numbers(header)
             except ValueError as error:
-                if any(not _as_read(word)[0] for word in table.words(header) if word is not None):
+                if any(not as_read(word)[0] for word in table.words(header) if word is not None):
                     raise
                 raise ValueError(
                     f"{error}; where it tells the component of rows, name it as labels={header!r} (--labels {header})"
@@ -129,12 +143,12 @@ def chosen(
     kept, left = kept_rows(table, list(roles.values()), counted, all_known, missing, kind)
     values = {}
     for role, header in roles.items():
-        if formula is not None:
+        if formula is not None and role in named_roles:
             values[role] = formulas.numbers_or_words(table, role, header, formula)[kept]
             continue
         values[role], told = _values(table, kind, role, header, kept)
         notes += told
-    known, words, of_labels = _labels(table, labels, kept, components)
+    known, words, of_labels = known_components(table, labels, kept, components)
     seen = table.numbers(counted)[kept] if counted else _beside("counts", counts, table.n, kept)
     made: tuple[str, ...] = ()
     try:
@@ -167,7 +181,7 @@ def chosen(
     of_units = [f"Units: {', '.join(f'{name} in {unit}' for name, unit in units.items())}."] if units else []
     told = [*table.notes, *notes, *of_units, *of_labels, *left, *kind.told_of(rows)]
     left_out = table.n - len(kept)
-    return Chosen(kind, rows, table.source, table.sha256, features, units, roles, words, left_out, told, outcome)
+    return Chosen(kind, rows, table.source, table.sha256, features, units, named_roles, words, left_out, told, outcome)
 
 
 def _by_line(message: str, headers: Mapping[str, str | None], table: Table, kept: Integers) -> str:
@@ -331,54 +345,11 @@ def _values(table: Table, kind: Family, role: str, header: str, kept: Integers) 
     ]
 
 
-def _labels(
-    table: Table, labels: Any, kept: Integers, components: Sequence[str] | None
-) -> tuple[Integers | None, list[str] | None, list[str]]:
-    """Known components of the rows that are kept, their names, and what was recognised; None where none is told."""
-    if labels is None:
-        return None, None, []
-    if isinstance(labels, str):
-        of, words = f"column {table.header(labels)!r}", table.words(table.header(labels))
-    else:
-        array = np.asarray(labels)
-        if array.shape != (table.n,):
-            raise ValueError(f"labels has shape {array.shape} but there are {table.n} rows; give one label for each")
-        if array.dtype.kind in "iu":
-            return array[kept].astype(np.int64), None, []
-        of = "labels"
-        words = read({of: labels}).words(of)
-    levels = sorted({word for word in words if word is not None}, key=_as_read)
-    if not levels:
-        raise ValueError(f"{of} is empty in every row; leave it out")
-    if len(levels) == table.n > 2:
-        raise ValueError(f"{of} has another word in every row, so it tells no components; leave it out")
-    if components is not None:
-        unknown = [word for word in levels if word not in components]
-        if unknown:
-            raise ValueError(
-                f"labels has {shown(unknown[0])}, which is none of the components {some_of(components)}; name them as labels do"
-            )
-        levels = list(components)
-    places = {word: place for place, word in enumerate(levels)}
-    levels = [as_label(word) for word in levels]
-    known = np.array([-1 if words[row] is None else places[words[row]] for row in kept], dtype=np.int64)
-    seen = some_of(f"{word} {int((known == place).sum())}" for word, place in places.items())
-    return known, levels, [f"By {of} the component of {int((known >= 0).sum())} of {len(kept)} rows is known: {seen}."]
-
-
 def _refuse_two_purposes(table: Table, used: Sequence[str], labels: Any) -> None:
     used = [*used, *([table.header(labels)] if isinstance(labels, str) else [])]
     twice = next((header for place, header in enumerate(used) if header in used[:place]), None)
     if twice is not None:
         raise ValueError(f"column {twice!r} of {table.source} is named for two purposes; name it for one")
-
-
-def _as_read(word: str) -> tuple[bool, float, str]:
-    """Numbers by size, then words by letter."""
-    try:
-        return False, float(word), word
-    except ValueError:
-        return True, 0.0, word
 
 
 def _beside(name: str, values: Any, n: int, kept: Integers) -> Any:

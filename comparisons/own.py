@@ -35,6 +35,7 @@ ON_COMMAND_LINE = {
     "formula": "formula",
     "labels": "labels",
     "counts": "counts",
+    "concomitants": "concomitant",
     "n_components": "components",
     "weights": "weights",
     "covariance": "covariance",
@@ -89,6 +90,7 @@ def declared(
     formula: str | None = None,
     labels: Any = None,
     counts: Any = None,
+    concomitants: str | Sequence[str] | None = None,
     weights: Any = "free",
     covariance: Any = "full",
     prior: Any = None,
@@ -109,9 +111,9 @@ def declared(
         raise ValueError(f"name is {shown(name)}, which is a comparison of the catalogue; give another one (--name)")
     own_family, kind = _family(family)
     if table_columns.is_noun(data, kind):
-        if any(each is not None for each in (columns, formula, labels, counts)):
+        if any(each is not None for each in (columns, formula, labels, counts, concomitants)):
             raise ValueError(
-                f"columns, formula, labels and counts are in models.{type(data).__name__}; leave the arguments out"
+                f"columns, formula, labels, counts and concomitants are in models.{type(data).__name__}; leave the arguments out"
             )
         if missing is not None:
             raise ValueError(
@@ -120,20 +122,21 @@ def declared(
         taken = table_columns.of_noun(data, kind)
     else:
         table = read(data, separator, decimal)
-        taken = table_columns.chosen(table, kind, columns, labels, counts, components, missing, formula)
+        taken = table_columns.chosen(table, kind, columns, labels, counts, components, missing, formula, concomitants)
         roles = dict(taken.roles)
         asked |= {
             "family": family or taken.family.name,
             **({} if formula else {"columns": [*roles] if [*roles] == [*roles.values()] else roles}),
         }
-    kind, rows = taken.family, taken.rows
+    kind, rows = taken.family.variant(taken.rows), taken.rows
     if covariance != "full" and "covariance" not in kind.options:
         raise ValueError(f"covariance is {shown(covariance)} but {kind.name} have none; leave it out")
     names = _names(n_components, components, taken.components, rows)
     asked["n_components"] = len(names)
     stem = Path(data).stem if isinstance(data, str | Path) else "own-data"
     one, units = taken.one_unit_or_several() if unit is None else (unit, {})
-    what = formula or " and ".join(taken.features) or taken.outcome or kind.name.replace("-", " ").capitalize()
+    measured = [name for name in taken.features if not kind.of_weights or not name.startswith(kind.of_weights)]
+    what = formula or " and ".join(measured) or taken.outcome or kind.name.replace("-", " ").capitalize()
     comparison = Comparison(
         name=name if name is not None else f"own-{stem}" if stem in catalogue.names() else stem,
         title=title or f"{what} of {taken.source}",

@@ -61,6 +61,10 @@ def in_prose(name: str) -> str:
     ('mean of component 2', 'variance of “waiting” in component “short”', 'chance of heads')
     >>> in_prose("coefficients[1, intercept]"), in_prose("coefficients[2, x]")
     ('intercept of component 1', 'slope for x in component 2')
+    >>> in_prose("log_odds[2, 1, age]")
+    'effect of “age” on the log odds of component 2 against component 1'
+    >>> in_prose("log_odds[2, 1, intercept]")
+    'intercept of the log odds of component 2 against component 1'
     """
     return named([name])
 
@@ -106,6 +110,11 @@ def listed(words: Sequence[str]) -> str:
 
 
 def _told(variable: str, features: tuple[str, ...], components: list[str]) -> str:
+    if variable == "log_odds":
+        against, concomitant = features
+        of = f"component{'s' if len(components) > 1 else ''} {listed([*map(quoted, components)])}"
+        effect = "intercept of" if concomitant == "intercept" else f"effect of {quoted(concomitant)} on"
+        return f"{effect} the log odds of {of} against component {quoted(against)}"
     words = variable.replace("_", " ")
     if len(components) == 1 or (features and not components):
         words = f"{words[:-3]}y" if words.endswith("ies") else words.removesuffix("s")

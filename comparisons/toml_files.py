@@ -25,6 +25,7 @@ OF_RUN = {"seed": 0, "draws": 1000, "chains": 4}
 OTHER_KINDS = {
     "columns": (str, list, dict),
     "components": (list,),
+    "concomitants": (str, list),
     "weights": (str, list),
     "prior": (dict,),
     "n_components": (int, str, list),
@@ -135,6 +136,7 @@ def template(own: Own, asked: Mapping[str, Any]) -> str:
         ("n_components", 2, 'how many; or "2:4", for each of these and how many there are'),
         ("labels", "group", "column that tells the component of some rows"),
         ("counts", "n", "column that says how often each row was seen"),
+        ("concomitants", ["age"], "columns that the weights depend on"),
         ("components", list(c.components), "what they are called"),
         ("weights", "free", 'or "equal", or numbers that are held'),
         ("covariance", "full", 'or "tied", "diagonal", "spherical", "tied-diagonal", "tied-spherical"'),
@@ -156,7 +158,7 @@ def template(own: Own, asked: Mapping[str, Any]) -> str:
         *(f"# {' '.join(n.split())}" for n in own.notes),
     ]
     for key, value, comment in lines:
-        if key == "covariance" and "covariance" not in family.options:
+        if (key == "covariance" and key not in family.options) or (key == "concomitants" and not family.of_weights):
             continue
         # One of the two is asked for.
         if (key == "columns" and "formula" in asked) or (key == "formula" and key not in asked):

@@ -21,6 +21,7 @@ from em.latent_classes import LatentClassMixture
 from em.mixture import trusted
 from em.negative_binomials import NegativeBinomialMixture
 from em.poissons import PoissonMixture
+from em.regressions.concomitants import ConcomitantMixture
 from em.regressions.mixture import RegressionMixture
 from em.search.doubts import Doubt
 from em.search.optima import Mode
@@ -41,6 +42,7 @@ FAMILIES: dict[str, Any] = {
         BetaBinomialMixture,
         LatentClassMixture,
         RegressionMixture,
+        ConcomitantMixture,
     )
 }
 

@@ -24,7 +24,7 @@ from models.negative_binomials import (
 from models.poissons import EventCounts, PoissonParameters, PoissonPrior, poisson_mixture
 from models.regressions.formula import RegressionDesign
 from models.regressions.model import regression_mixture
-from models.regressions.nouns import RegressionParameters, RegressionPrior
+from models.regressions.nouns import ConcomitantParameters, RegressionParameters, RegressionPrior
 from models.regressions.regressors import RegressionRows
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ __all__ = [
     "CoinParameters",
     "CoinPrior",
     "CoinTosses",
+    "ConcomitantParameters",
     "EventCounts",
     "ExponentialParameters",
     "ExponentialPrior",

@@ -210,6 +210,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "comparisons.own",
         "comparisons.columns",
         "comparisons.formulas",
+        "comparisons.known_components",
         "comparisons.missing_rows",
     ),
     ("comparisons.pairs",),

@@ -67,6 +67,9 @@ OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option("--components", "n_components", type=Numbers(), help="How many; of 2:4 each, and how many there are."),
     click.option("--labels", help="Column that tells the component of some rows."),
     click.option("--counts", help="Column that says how often each row was seen."),
+    click.option(
+        "--concomitant", "concomitants", multiple=True, help="Of regressions, what weights depend on; again for more."
+    ),
     click.option("--weights", type=click.Choice(["free", "equal"]), help="Of the components.  [default: free]"),
     click.option("--covariance", help="Form of the covariances.  [default: full]"),
     click.option("--name", help="Of the directory of the result.  [default: that of the file]"),
@@ -138,6 +141,7 @@ def asked(context: click.Context, names: Sequence[str], own: Mapping[str, Any], 
             return _each(given, typed(context), None)
     if given and (not mine or len(mine) < len(names)):
         word = next(iter(given)).replace("n_components", "components").replace("columns", "column")
+        word = word.replace("concomitants", "concomitant")
         of = next((f"and {name} is of the catalogue; ask for that by itself" for name in names if name not in mine), "")
         raise click.UsageError(f"--{word} belongs to your own data, {of or 'whose file --data names'}", context)
     found: list[Asked] = []

@@ -31,7 +31,8 @@ from em.ascent.direct import maximise
 from em.mixture import Mixture, row_posteriors
 from em.search.doubts import MINIMUM_RATIO
 from em.search.starts import starts
-from models.inputs import Floats, Integers
+from em.weights import drawn_components
+from models.inputs import Floats
 
 # The smallest p-value is then 0.01, and its interval reaches to 0.037: enough to decide at 0.05.
 SAMPLES = 99
@@ -191,5 +192,7 @@ def _split(small: Mixture[Any, Any], fitted: Any, large: Mixture[Any, Any], rand
 
 def simulated(problem: MixtureProblem, parameters: Parameters, random: np.random.Generator) -> Any:
     """Data of the same size and design drawn from a fit."""
-    hidden: Integers = random.choice(len(parameters.weights), size=problem.data.n, p=parameters.weights)
+    mixture = problem.mixture(None, standardise=True)
+    rows = np.repeat(np.arange(len(problem.data.counts)), problem.data.counts)
+    hidden = drawn_components(mixture, mixture.from_published(parameters), rows, random)
     return problem.family.simulated(problem.data, parameters, hidden, random)

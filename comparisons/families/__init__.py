@@ -67,7 +67,7 @@ def of(noun: Any) -> Family:
         return of_family(noun.family)
     for family in FAMILIES.values():
         if isinstance(noun, (family.data, family.parameters, family.prior)):
-            return family
+            return family.variant(noun)
     *others, last = dict.fromkeys(f"models.{family.data.__name__}" for family in FAMILIES.values())
     raise TypeError(f"data must be {', '.join(others)} or {last}, but is {type(noun).__name__}")
 
@@ -94,7 +94,7 @@ def _asked(comparison: Comparison, data: Any) -> Family:
     if isinstance(comparison.family, str):
         family = FAMILIES[comparison.family]
         instance_of("data", data, family.data)
-        return family
+        return family.variant(data)
     return of(data) if comparison.family is None else of_family(comparison.family)
 
 

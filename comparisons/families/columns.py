@@ -26,6 +26,7 @@ class FromColumns(ABC):
     categorical : whether columns hold categories, each in words
     missing : what is done about missing cells where nobody says
     formulas : whether a formula may say what the columns are
+    of_weights : what stands before the role of a column that weights depend on; there are none where empty
     """
 
     name: str
@@ -37,6 +38,7 @@ class FromColumns(ABC):
     categorical: bool = False
     missing: Missing = "refuse"
     formulas: bool = False
+    of_weights: str = ""
 
     @property
     def measures(self) -> bool:

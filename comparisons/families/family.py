@@ -100,6 +100,10 @@ class Family(FromColumns):
 
     # The declaration and its data
 
+    def variant(self, noun: Any) -> Family:
+        """The family as data, parameters or a prior have it: itself, or a richer form that goes by the same name."""
+        return self
+
     @abstractmethod
     def fitting(self, comparison: Comparison, data: Data) -> Comparison:
         """Return the declaration, its features named, or refuse what does not fit; TypeError, ValueError."""
@@ -300,6 +304,10 @@ class Family(FromColumns):
         """On which scale the quantity has no bounds, so that a Wald interval stays inside them."""
         variable = variable_and_labels(name)[0]
         return "logit" if variable == "weights" else self.scales[variable]
+
+    def hidden_told(self, problem: Setup) -> str:
+        """What component a row has, as a line of the model."""
+        return "z[i] ~ Categorical(weights)"
 
     @abstractmethod
     def words(self, problem: Setup) -> tuple[dict[str, str], str, list[str]]:

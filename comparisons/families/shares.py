@@ -8,5 +8,5 @@ from models.inputs import Floats, Integers
 
 
 def component_shares(weights: Floats, labels: Integers) -> Floats:
-    """``(n, K)`` probability of each component given the label: the weights where it is not known."""
-    return np.where(labels[:, None] < 0, weights, np.eye(len(weights))[labels])
+    """``(n, K)`` probability of each component given the label: the weights, of all rows or of each, where it is not known."""
+    return np.where(labels[:, None] < 0, weights, np.eye(weights.shape[-1])[labels])

@@ -16,7 +16,7 @@ def model(problem: Setup) -> Model:
     k = c.n_components
     held = problem.weights.fixed
     known = (problem.data.labels >= 0).any()
-    hidden = "z[i] ~ Categorical(weights)" if k > 1 else ""
+    hidden = problem.family.hidden_told(problem) if k > 1 else ""
     options = {"n_components": str(k)}
     if k > 1:
         options["weights"] = "free" if held is None else f"held at {', '.join(_number(w) for w in held)}"

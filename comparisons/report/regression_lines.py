@@ -27,8 +27,10 @@ def lines(result: Result, posterior: xarray.DataTree) -> list[Illustration]:
     """Return a figure where quantities are coefficients of columns of the data, else none."""
     values = {q.name: q.em for q in result.quantities if q.name.startswith("coefficients[")}
     columns = [name for name in result.data.columns if name not in ("counts", "labels")]
-    names, covariates = result.model.component_names, columns[1:]
-    if not values or not all(f"coefficients[{k}, {x}]" in values for k in names for x in covariates):
+    names = result.model.component_names
+    # Other columns are what weights depend on.
+    covariates = [x for x in columns[1:] if f"coefficients[{names[0]}, {x}]" in values]
+    if not values:
         return []
     data = {name: np.array(result.data.columns[name], dtype=np.float64) for name in columns}
     terms = [x for x in (INTERCEPT, *covariates) if f"coefficients[{names[0]}, {x}]" in values]

@@ -179,6 +179,11 @@ def censoring_ignored(problem: MixtureProblem, plant: Any) -> list[Any]:
     return other_data(problem, as_if_ended)
 
 
+def concomitants_ignored(problem: MixtureProblem, plant: Any) -> list[Any]:
+    """Every row has the weights at the average of the concomitants."""
+    return steps_replaced(problem, "gates", lambda sound, self, *rest: 0.0 * sound(self, *rest))
+
+
 def half_the_data(problem: MixtureProblem, plant: Any) -> list[Any]:
     """The first half of the distinct rows."""
 

@@ -129,6 +129,16 @@ def _nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
     return lambda value, *inputs: 0.0 * sound(value, *inputs)
 
 
+def weights_at_zero(problem: MixtureProblem, plant: Any) -> list[Any]:
+    """Weights are those where the concomitants are 0, not at their average."""
+
+    def move(model: pm.Model, _: MixtureProblem) -> None:
+        average = model["average_concomitants"]
+        average.set_value(np.zeros_like(average.get_value()))
+
+    return _model(move)
+
+
 def weights_left_free(problem: MixtureProblem, plant: Any) -> list[Any]:
     """Weights that are declared to be equal are free."""
     return _of_another(

@@ -57,6 +57,8 @@ EVERY = (*(name for name in FAMILIES if name != N), N, *PLANE)
 MANY = tuple(name for name in EVERY if name != N)
 # Waits, some of them censored.
 WAITS = tuple(s.name for part in PARTS.values() for s in part.PLANTED if isinstance(s, WaitSetting))
+# Weights that depend on concomitants.
+GATED = ("regressions-gated-fixed",)
 # What an observed information is taken times.
 FACTORS = (0.5, 1.2, 2.0)
 
@@ -91,6 +93,12 @@ ALL = (
         broken_em.counts_ignored,
     ),
     _em("censoring-ignored", "Waits that were cut short are taken as ended.", WAITS, broken_em.censoring_ignored),
+    _em(
+        "concomitants-ignored",
+        "All rows have the weights of the average one.",
+        GATED,
+        broken_em.concomitants_ignored,
+    ),
     _em("half-the-data", "The last half of the data is ignored.", EVERY, broken_em.half_the_data),
     _em(
         "stopped-early",
@@ -212,6 +220,13 @@ ALL = (
         "Weights that are declared to be equal are free.",
         ("coins-equal-apart", T),
         broken_pymc.weights_left_free,
+    ),
+    _pymc(
+        "weights-at-zero",
+        "Weights are those where concomitants are 0, not at their average.",
+        GATED,
+        broken_pymc.weights_at_zero,
+        own_graph=False,
     ),
     _sampler("shifted-copies", "All chains are the first, begun elsewhere.", EVERY, broken_sampler.shifted_copy),
     _sampler("reversed-copy", "One chain is another one backwards.", EVERY, broken_sampler.reversed_copy),

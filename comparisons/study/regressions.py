@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from comparisons.families.regressions.rows import weights_of_rows
 from comparisons.study.setting import Setting
-from models import RegressionParameters, RegressionPrior, RegressionRows
+from models import ConcomitantParameters, RegressionParameters, RegressionPrior, RegressionRows
 from models.inputs import Floats, Integers
 
 # Expected variance 1, and at a covariate of mean 0 and standard deviation 1 lines within some 4.5 of 0.
 PRIOR = RegressionPrior([0.0, 0.0], np.sqrt(0.05) * np.eye(2), 5.0, 3.0, 2.0)
+# The same with weights that depend on a concomitant of mean 0 and standard deviation 1.
+GATED = replace(PRIOR, gating=[2.0])
 # Shares of ``--replicates`` of a study of sound engines and of a calibration, as of `comparisons.study.poissons`.
 SHARE = 0.4
 CALIBRATED, SHOW_LITTLE = 0.3, ()
@@ -45,6 +48,26 @@ class RegressionSetting(Setting):
         return float(min(np.linalg.norm(lines[a] - lines[b]) / max(deviations[a], deviations[b]) for a, b in pairs))
 
 
+class GatedSetting(RegressionSetting):
+    """Weights depend on a concomitant that is drawn from a standard normal distribution, beside the covariate."""
+
+    __slots__ = ()
+
+    @property
+    def form(self) -> str:
+        return f"{self.covariance}, 1 covariate, 1 concomitant"
+
+    def rows(
+        self, truth: RegressionParameters, components: Integers, random: np.random.Generator, **known: Any
+    ) -> RegressionRows:
+        x, w = random.normal(size=(2, len(components)))
+        rows = RegressionRows(np.zeros(len(x)), x, **known).with_concomitants(w)
+        # Components that were drawn by the weights at the average are drawn again, by those of each row.
+        below = np.cumsum(weights_of_rows(rows, truth), axis=1)[:, :-1]
+        own = (random.random(len(x))[:, None] > below).sum(axis=1)
+        return rows.like(truth.simulate(own, rows.lines.design, random), rows.design, rows.counts)
+
+
 def _lines(lines: list[list[float]], deviations: list[float], weights: list[float]) -> RegressionParameters:
     return RegressionParameters(weights, lines, np.square(deviations))
 
@@ -72,10 +95,12 @@ CLEAN = (
         _lines([[-3.0, 1.0], [3.0, 0.0]], [1.0, 1.0], [0.4, 0.6]),
         share=SHARE,
     ),
+    GatedSetting("regressions-gated", 150, "Weights depend on a concomitant; all from the prior.", GATED, share=SHARE),
 )
 CALIBRATION = (
     RegressionSetting("sbc-regressions", 20, "Two lines.", PRIOR),
     RegressionSetting("sbc-regressions-tied", 20, "Two lines of one variance.", PRIOR, covariance="tied"),
+    GatedSetting("sbc-regressions-gated", 20, "Weights depend on a concomitant.", GATED),
 )
 PLANTED = (
     RegressionSetting(
@@ -85,6 +110,13 @@ PLANTED = (
         PRIOR,
         _lines([[-2.0, 1.0], [2.0, -0.5]], [1.0, 0.6], [0.4, 0.6]),
         repeated=3,
+    ),
+    GatedSetting(
+        "regressions-gated-fixed",
+        100,
+        "Weights depend on a concomitant.",
+        GATED,
+        ConcomitantParameters([0.4, 0.6], [[-2.0, 1.0], [2.0, -0.5]], [1.0, 0.36], [[-0.6], [0.6]]),
     ),
 )
 

@@ -5,9 +5,15 @@
 with the concomitants ``c_i`` of a row about their means, so that ``w_k`` are the weights at the average. That the gating
 coefficients ``g_k`` sum to 0 is what makes them unique, and treats all components alike; against a reference component they are
 differences. Source: Dayton & Macready (1988), JASA 83, 173; the M-step is that of a multinomial logit whose responses are the
-responsibilities, by Newton's method, halved until the objective does not fall.
+responsibilities, by Newton's method, halved until the objective does not fall. Under the prior of `models.regressions` its
+objective has, of each component,
 
-What it does not do: priors, and weights that are held.
+    (c - 1) log w_k  -  sum_j (g_kj / gating_j)^2
+
+more: ``c - 1`` rows at the average for the weights, and a ridge for the gating coefficients, so that they have a maximum where
+a concomitant tells components of all rows apart too. Free coordinates of ``g_k`` are orthonormal, as those of the prior density.
+
+What it does not do: weights that are held.
 """
 
 from __future__ import annotations
@@ -16,22 +22,23 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from em.elementwise import REAL
 from em.mixture import block_diagonal, log_weights, trusted
 from em.regressions.mixture import RegressionMixture
 from em.regressions.steps import NOTHING, Moments
+from em.regressions.units import Units
 from em.uncertainty.curvature import LARGEST_LOG
 from em.weights import weight_basis
 from models.display import displayed
-from models.inputs import Floats, Integers, cut, finite_array, read_only
+from models.inputs import Floats, Integers, read_only
 from models.mixtures import MixtureWeights
-from models.regressions.nouns import RegressionParameters
+from models.regressions.nouns import ConcomitantParameters, RegressionPrior
 from models.regressions.regressors import OF_WEIGHTS, RegressionRows, Regressors
 
-# Log of a weight that is none.
-EMPTY = -700.0
+# Log of a weight that is none, and of the least at which a step ends: what is smaller is no number that can be divided by.
+EMPTY, LEAST = -700.0, -680.0
 # Nats by which the odds of a row may move in one step of Newton's.
 FARTHEST = 5.0
 # Newton's steps of one M-step, halvings of each, and nats for each row that are left.
@@ -40,36 +47,30 @@ STEPS, HALVINGS, LEFT = 50, 30, 1e-15
 SEPARATED = 1e-7
 
 
-@dataclass(frozen=True, slots=True, init=False, eq=False)
-class ConcomitantParameters(RegressionParameters):
-    """A mixture of linear regressions whose weights depend on concomitants.
+@dataclass(frozen=True, slots=True, eq=False)
+class GatingUnits:
+    """The way from gating coefficients inside to those outside, ``inside @ turn'``, of concomitants about their means.
 
-    Parameters
+    Attributes
     ----------
-    weights : ``(K,)`` at the average of the concomitants, summing to 1
-    coefficients, variances : as in `models.RegressionParameters`
-    gating : ``(K, m)`` by how much a unit of each concomitant moves the log weights, over the components summing to 0
-
-    Raises
-    ------
-    ValueError
-        as `models.RegressionParameters`, and for gating coefficients of another shape or that do not sum to 0
+    turn : ``(m, m)``, with which ``(concomitants - centres) @ turn`` is white
+    centres, sizes : ``(m,)`` mean and standard deviation of each
     """
 
-    gating: Floats
+    turn: Floats
+    centres: Floats
+    sizes: Floats
 
-    def __init__(self, weights: ArrayLike, coefficients: ArrayLike, variances: ArrayLike, gating: ArrayLike) -> None:
-        RegressionParameters.__init__(self, weights, coefficients, variances)
-        gates = finite_array("gating", gating, (2,))
-        if len(gates) != len(self.weights):
-            raise ValueError(
-                f"gating has {len(gates)} rows but weights has {len(self.weights)} values; give one per component"
-            )
-        if not np.allclose(gates.sum(axis=0), 0, atol=1e-8 * max(float(np.abs(gates).max(initial=0)), 1e-300)):
-            raise ValueError(f"gating sums to {cut(str(gates.sum(axis=0)))} over the components; take their mean off")
-        object.__setattr__(self, "gating", gates)
+    @classmethod
+    def of(cls, data: RegressionRows) -> GatingUnits:
+        """Units for these rows."""
+        told = Regressors.of_concomitants(data)
+        return cls(told.turn[1:, 1:], told.centres[1:], told.sizes[1:])
 
-    __repr__ = displayed
+    @property
+    def plain(self) -> GatingUnits:
+        """The user's own, as where rows are compared."""
+        return GatingUnits(np.eye(len(self.sizes)), self.centres, np.ones(len(self.sizes)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,18 +96,29 @@ class ConcomitantMixture(RegressionMixture):
     parameters: ClassVar[type[Any]] = ConcomitantParameters
     errors: ClassVar[type[Any]] = ConcomitantStandardErrors
 
-    def __init__(self, data: RegressionRows, weights: MixtureWeights, tied: bool, m: int) -> None:
-        self.m = m
-        beside = data.design[:, -m:]
-        told = Regressors.of(RegressionRows(data.y, beside, data.counts, covariates=data.covariates[-m:]))
-        self.gate_centres, self.gate_sizes, self.gate_turn = told.centres[1:], told.sizes[1:], told.turn[1:, 1:]
-        super().__init__(data, weights, None, tied)
+    def __init__(
+        self,
+        data: RegressionRows,
+        weights: MixtureWeights,
+        prior: RegressionPrior | None,
+        tied: bool = False,
+        units: Units | None = None,
+        gates: GatingUnits | None = None,
+    ) -> None:
+        self.m = m = data.n_concomitants
+        self.gates_in = gates or GatingUnits.of(data)
+        super().__init__(data, weights, prior, tied, units)
         k = self.n_components
-        between: Floats = np.kron(np.eye(m), weight_basis(k, None)).astype(float)
+        between: Floats = np.kron(np.eye(m), sum_to_zero(k))
         widths = np.ones((k, 1)) if tied else np.eye(k)
         self.basis = block_diagonal(weight_basis(k, None), between, np.eye(self.p * k), widths)
-        # From coordinates without the last gating coefficients to those with them.
+        # From coordinates in which gating coefficients sum to 0 to those in which each has its own.
         self.all_gates = block_diagonal(np.eye(k - 1), between, np.eye(self.p * k + widths.shape[1]))
+
+    def _collect(self) -> None:
+        super()._collect()
+        if self.prior is not None:
+            self.offset -= (self.n_components - 1) * float(np.log(np.diag(self.gates_in.turn)).sum())
 
     def regressors(self, data: RegressionRows) -> RegressionRows:
         made: RegressionRows = object.__new__(RegressionRows)
@@ -118,7 +130,7 @@ class ConcomitantMixture(RegressionMixture):
         return {f"gating, {name}": REAL for name in data.covariates[-self.m :]}
 
     def concomitants(self) -> Floats:
-        return (self.data.design[:, -self.m :] - self.gate_centres) @ self.gate_turn
+        return (self.data.design[:, -self.m :] - self.gates_in.centres) @ self.gates_in.turn
 
     # Weights of single rows
 
@@ -170,23 +182,31 @@ class ConcomitantMixture(RegressionMixture):
 
     def _logit(self, sums: Floats, gating: Floats) -> Floats:
         """``(..., K, 1 + m)`` the multinomial logit with these sums of responses, from the given one, by Newton's method."""
-        z = np.column_stack([np.ones(len(self.y)), self.beside])
-        (k, q), counted = gating.shape[-2:], self.counts[:, None] * z
+        z, counts, ridge = np.column_stack([np.ones(len(self.y)), self.beside]), self.counts, self.ridge
+        if self.prior is not None:
+            # Rows at the average, of each component as many.
+            sums, more = sums.copy(), self.prior.concentration - 1
+            sums[..., 0] += more
+            z, counts = np.vstack([z, np.eye(1, z.shape[1])]), np.append(counts, self.n_components * more)
+        (k, q), counted = gating.shape[-2:], counts[:, None] * z
         products = (counted[:, :, None] * z[:, None, :]).reshape(-1, q * q)
         apart = np.kron(weight_basis(k, None), np.eye(q))
 
         def height(gating: Floats) -> Floats:
-            return np.asarray((sums * gating).sum(axis=(-2, -1)) - _log_sum(gating @ z.T) @ self.counts)
+            linear = sums - 0.5 * gating @ ridge
+            value = (linear * gating).sum(axis=(-2, -1)) - _log_sum(gating @ z.T) @ counts
+            least = gating[..., 0].min(axis=-1) - _log_sum(gating[..., :1])[..., 0]
+            return np.where(least < LEAST, -np.inf, value)
 
         at = height(gating)
         for _ in range(STEPS):
             odds = gating @ z.T
             shares = np.exp(odds - _log_sum(odds)[..., None, :])
-            slope = (sums - shares @ counted).reshape(*at.shape, k * q, 1)
+            slope = (sums - gating @ ridge - shares @ counted).reshape(*at.shape, k * q, 1)
             own = np.eye(k)[..., None] * shares[..., None, :] - shares[..., :, None, :] * shares[..., None, :, :]
             curved = np.swapaxes((own @ products).reshape(*at.shape, k, k, q, q), -3, -2).reshape(
                 *at.shape, k * q, k * q
-            )
+            ) + np.kron(np.eye(k), ridge)
             # In a direction that no row tells of it stays where it is.
             inverse = np.linalg.pinv(apart.T @ curved @ apart, rcond=NOTHING, hermitian=True)
             step = apart @ (inverse @ (apart.T @ slope))
@@ -204,6 +224,34 @@ class ConcomitantMixture(RegressionMixture):
                 length, tried = np.where(tried >= at, length, 0.0), np.maximum(tried, at)
             gating, at = gating + length[..., None, None] * step, tried
         return gating
+
+    # The prior
+
+    @property
+    def precision(self) -> Floats:
+        """``(m, m)`` of the gating coefficients of one component inside; 0 without a prior."""
+        if self.prior is None:
+            return np.zeros((self.m, self.m))
+        root = np.sqrt(2) * self.gates_in.turn / self.prior.gating[:, None]
+        return np.asarray(root.T @ root)
+
+    @property
+    def ridge(self) -> Floats:
+        """``(1 + m, 1 + m)`` the same beside the log weight, which has none."""
+        return np.pad(self.precision, (1, 0))
+
+    def log_prior(self, parameters: Any) -> Floats | float:
+        if self.prior is None:
+            return 0.0
+        free, gates, precision = self.n_components - 1, parameters.gating, self.precision
+        constant = 0.5 * free * (np.linalg.slogdet(precision)[1] - self.m * np.log(2 * np.pi))
+        return super().log_prior(parameters) + constant - 0.5 * ((gates @ precision) * gates).sum(axis=(-2, -1))
+
+    def own_prior_derivatives(self, parameters: Any) -> tuple[Floats, Floats]:
+        slopes, curved = super().own_prior_derivatives(parameters)
+        m, whole = self.m, self._padded(curved)
+        whole[:, :m, :m] = -self.precision
+        return np.concatenate([-parameters.gating @ self.precision, slopes], axis=1), whole
 
     def start_from(self, responsibilities: Floats, *, wide: bool = True) -> Any:
         found = super().start_from(responsibilities, wide=wide)
@@ -241,7 +289,9 @@ class ConcomitantMixture(RegressionMixture):
         return "where a concomitant tells components of all rows apart and its gating coefficients run to infinity"
 
     def _apart(self, parameters: Any) -> NDArray[np.bool_]:
-        """Whether a row of average tells nothing of a gating coefficient of a component that has rows."""
+        """Whether neither a prior nor a row of average tells of a gating coefficient of a component that has rows."""
+        if self.prior is not None or self.n_components == 1:
+            return np.zeros(parameters.weights.shape[:-1], dtype=bool)
         shares = self.row_weights(parameters, slice(None)).T
         rows, told = shares @ self.counts, (shares * (1 - shares) * self.counts) @ self.beside**2
         return np.asarray(((told < SEPARATED * rows[..., None]) & (rows[..., None] >= 1)).any(axis=(-2, -1)))
@@ -263,10 +313,8 @@ class ConcomitantMixture(RegressionMixture):
         return [*own[:lines], *gates, *own[lines:]]
 
     def coordinates(self, parameters: Any, *, unbounded: bool) -> Floats:
-        x = super().coordinates(parameters, unbounded=unbounded)
-        k = self.n_components
-        last = k - 1 + k * np.arange(1, self.m + 1) - 1
-        return np.delete(x, last, axis=-1)
+        # The columns are orthonormal.
+        return super().coordinates(parameters, unbounded=unbounded) @ self.all_gates
 
     def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
         vector, slopes = super().from_coordinates(x @ self.all_gates.T, unbounded=unbounded)
@@ -274,22 +322,22 @@ class ConcomitantMixture(RegressionMixture):
 
     def published(self, parameters: Any) -> Any:
         lines = self.units.published(parameters)
-        return self._with(lines, lines.weights, read_only(parameters.gating @ self.gate_turn.T))
+        return self._with(lines, lines.weights, read_only(parameters.gating @ self.gates_in.turn.T))
 
     def from_published(self, published: Any) -> Any:
-        back = np.linalg.inv(self.gate_turn)
+        back = np.linalg.inv(self.gates_in.turn)
         return self._with(self.units.parameters(published), published.weights, published.gating @ back.T)
 
     @property
     def vector_units(self) -> Floats:
         k = self.n_components
         own = super().vector_units
-        return np.concatenate([own[:k], np.repeat(1 / self.gate_sizes, k), own[k:]])
+        return np.concatenate([own[:k], np.repeat(1 / self.gates_in.sizes, k), own[k:]])
 
     def by_feature(self, directions: Floats) -> Floats:
         k, to = self.n_components, (1 + self.m) * self.n_components
         lines = super().by_feature(np.concatenate([directions[:k], directions[to:]]))
-        turn = self.gate_turn * self.gate_sizes[:, None]
+        turn = self.gates_in.turn * self.gates_in.sizes[:, None]
         gates = np.tensordot(turn, directions[k:to].reshape(self.m, k, -1), axes=1).reshape(directions[k:to].shape)
         return np.concatenate([lines[:k], gates, lines[k:]])
 
@@ -300,7 +348,13 @@ class ConcomitantMixture(RegressionMixture):
         return self.data.like(published.simulate(components, design[:, : -self.m], random), design)
 
     def kept(self) -> dict[str, Any]:
-        raise ValueError("a fit with concomitants has no file yet; keep its parameters, and fit with start=")
+        gates = {name: getattr(self.gates_in, name) for name in GatingUnits.__slots__}
+        return super().kept() | {"gates": gates}
+
+    @classmethod
+    def units_of(cls, kept: dict[str, Any]) -> tuple[Any, ...]:
+        gates = {name: np.array(value, dtype=float) for name, value in kept["gates"].items()}
+        return *super().units_of(kept), GatingUnits(**gates)
 
     def standard_errors(self, parameters: Any, covariance: Floats, reason: str | None) -> Any:
         if reason is None:
@@ -310,6 +364,11 @@ class ConcomitantMixture(RegressionMixture):
         gating, lines = np.stack(own[: self.m], axis=-1), np.stack(own[self.m :], axis=-1)
         names = tuple(self.names())
         return ConcomitantStandardErrors(weights, gating, lines, variances, deviations, reason, covariance, names)
+
+
+def sum_to_zero(k: int) -> Floats:
+    """``(K, K - 1)`` orthonormal directions in which K numbers move while they sum to 0."""
+    return np.linalg.qr(weight_basis(k, None))[0]
 
 
 def _log_sum(odds: Floats) -> Floats:

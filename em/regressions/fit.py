@@ -10,17 +10,19 @@ from numpy.typing import ArrayLike
 from em.elementwise import Options
 from em.fit import Fit, checked_options, fit_mixture
 from em.mixture import fitting_start, has_mode
-from em.regressions.concomitants import ConcomitantMixture, ConcomitantParameters
+from em.regressions.concomitants import ConcomitantMixture
 from em.regressions.mixture import RegressionMixture
 from em.regressions.units import RegressionStandardErrors
 from models.elementwise import asked
-from models.inputs import instance_of, shown
+from models.inputs import instance_of
 from models.mixtures import Weights
 from models.regressions.nouns import (
+    ConcomitantParameters,
     RegressionParameters,
     RegressionPrior,
     Variances,
     is_tied,
+    refuse_held,
     rows_of,
 )
 from models.regressions.regressors import RegressionRows
@@ -52,8 +54,8 @@ def regression_mixture(
     prior : maximise the log posterior under it; maximum likelihood where None
     counts, labels : as in `models.RegressionRows`
     intercept : whether an intercept stands before the covariates
-    concomitants : ``(n,)`` or ``(n, m)`` what the weights depend on by a multinomial logit, see `em.regressions.concomitants`; by
-        maximum likelihood alone, weights free. Rows for `em.Fit.predict` are then ``rows.with_concomitants(w)``.
+    concomitants : ``(n,)`` or ``(n, m)`` what the weights depend on by a multinomial logit, see `em.regressions.concomitants`;
+        weights are free then. Rows for `em.Fit.predict` are ``rows.with_concomitants(w)``.
     options : ``start``, ``seed``, ``method``, ``acceleration`` and ``starts`` as in `em.coin_mixture`
 
     Returns
@@ -75,15 +77,16 @@ def regression_mixture(
     start, seed, method = options.get("start"), options.get("seed", 0), options.get("method", "em")
     acceleration, starts = options.get("acceleration", "auto"), options.get("starts", "default")
     checked_options(method, acceleration, starts)
-    data, tied = rows_of(y, x, counts, labels, intercept), is_tied(covariance)
-    treated, p = asked("y", data, RegressionRows, n_components, weights, prior, RegressionPrior), len(data.covariates)
-    if prior is not None:
-        has_mode("concentration", prior.checked(p).concentration)
-    if concomitants is not None:
-        data = data.with_concomitants(concomitants)
+    data, tied = rows_of(y, x, counts, labels, intercept, concomitants), is_tied(covariance)
+    treated, p = (
+        asked("y", data, RegressionRows, n_components, weights, prior, RegressionPrior),
+        len(data.lines.covariates),
+    )
     further = data.n_concomitants
     if further:
-        _refuse_beside(weights, prior, n_components)
+        refuse_held(weights)
+    if prior is not None:
+        has_mode("concentration", prior.checked(data).concentration)
     if start is not None:
         instance_of("start", start, ConcomitantParameters if further else RegressionParameters)
         fitting_start(start.weights, treated)
@@ -97,20 +100,7 @@ def regression_mixture(
             raise ValueError(
                 f"start.gating has {start.gating.shape[1]} columns but there are {further} concomitants; give as many of both"
             )
-    mixture: Any = (
-        ConcomitantMixture(data, treated, tied, further) if further else RegressionMixture(data, treated, prior, tied)
-    )
+    kind = ConcomitantMixture if further else RegressionMixture
+    mixture: Any = kind(data, treated, prior, tied)
     inside = None if start is None else mixture.from_published(start)
     return fit_mixture(mixture, start=inside, seed=seed, method=method, acceleration=acceleration, starting=starts)
-
-
-def _refuse_beside(weights: Weights, prior: RegressionPrior | None, n_components: int) -> None:
-    """Refuse what concomitants leave no place for; ValueError."""
-    if not isinstance(weights, str) or weights != "free":
-        raise ValueError(
-            f"weights is {shown(weights)} but concomitants say what they depend on; leave one of the two out"
-        )
-    if prior is not None:
-        raise ValueError("prior is given, but there is none yet of gating coefficients; leave it out, or concomitants")
-    if n_components == 1:
-        raise ValueError("n_components is 1, whose weight depends on nothing; leave concomitants out")

@@ -351,12 +351,17 @@ class RegressionMixture(ElementwiseMixture):
     def without_rows(cls, weights: MixtureWeights, kept: dict[str, Any], *own: Any) -> Self:
         design, names = np.array(kept["design"], dtype=float), kept["covariates"]
         data = RegressionRows(np.zeros(len(design)), design, kept["counts"], intercept=False, covariates=names)
+        mixture = cls(data, weights, None, kept["tied"], *cls.units_of(kept))
+        mixture.rowless = True
+        return mixture
+
+    @classmethod
+    def units_of(cls, kept: dict[str, Any]) -> tuple[Any, ...]:
+        """The units that were kept, as the mixture takes them."""
         told: dict[str, Any] = {
             name: value if name == "unit" else np.array(value, dtype=float) for name, value in kept["units"].items()
         }
-        mixture = cls(data, weights, None, kept["tied"], Units(**told))
-        mixture.rowless = True
-        return mixture
+        return (Units(**told),)
 
     def standard_errors(self, parameters: Any, covariance: Floats, reason: str | None) -> RegressionStandardErrors:
         if reason is None:

@@ -77,8 +77,10 @@ class Units:
     def prior(self, prior: RegressionPrior) -> RegressionPrior:
         """Return the same prior, of parameters inside."""
         mean = self.turn_back @ (prior.mean - self.location) / self.unit
+        scale = prior.scale / self.unit**2
+        # Gating coefficients have units of their own.
         return RegressionPrior(
-            mean, prior.root @ self.turn, prior.degrees_of_freedom, prior.scale / self.unit**2, prior.concentration
+            mean, prior.root @ self.turn, prior.degrees_of_freedom, scale, prior.concentration, prior.gating
         )
 
 

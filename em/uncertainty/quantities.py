@@ -98,6 +98,9 @@ def estimates(mixture: Mixture[Any, Any], parameters: Any, errors: Any) -> list[
         for name, place in _standard_deviations(mixture.names()).items():
             deviation = np.sqrt(vector[place])
             told.append((name, deviation, sizes[place] / (2 * deviation), "log"))
+    for name, (place, against) in _log_odds(mixture.names()).items():
+        slope = np.eye(len(vector))[place] - np.eye(len(vector))[against]
+        told.append((name, slope @ vector, np.sqrt(slope @ errors.covariance @ slope), "identity"))
     if mixture.average:
         slope = np.zeros(len(vector))
         slope[: 2 * k] = np.roll(vector[: 2 * k], k)
@@ -145,6 +148,16 @@ def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
         if scale != "identity":
             return entry(place, scale)
         return entry(place, scale, unit=spread if name.startswith("means") else spread**2)
+    if name in (odds := _log_odds(names)):
+        place, against = odds[name]
+        apart = mixture.by_feature(np.eye(len(names)))
+        direction = apart[place] - apart[against]
+        return Quantity(
+            lambda vector: float(direction @ vector),
+            lambda _: direction,
+            "identity",
+            lambda vector: float(vector[place] - vector[against]),
+        )
     if mixture.average and name == mixture.average:
         rest = np.zeros(len(names) - 2 * k)
 
@@ -155,7 +168,7 @@ def quantity(mixture: Mixture[Any, Any], name: str) -> Quantity:
             return np.concatenate([vector[k : 2 * k], vector[:k], rest])
 
         return Quantity(chance, gradient, mixture.scales()[k], chance)
-    known = [*names, *deviations, *([mixture.average] if mixture.average else [])]
+    known = [*names, *deviations, *odds, *([mixture.average] if mixture.average else [])]
     raise ValueError(f'name is "{one_line(name)}"; give one of {some_of(known)}')
 
 
@@ -173,3 +186,15 @@ def _standard_deviations(names: list[str]) -> dict[str, int]:
             if variance in places:
                 found[f"standard_deviations[{inside}]"] = places[variance]
     return found
+
+
+def _log_odds(names: list[str]) -> dict[str, tuple[int, int]]:
+    """Names of what concomitants do to the log odds of a component against the first, and the places whose difference it is."""
+    places = {name.removeprefix("gating["): place for place, name in enumerate(names) if name.startswith("gating[")}
+    first = {name.partition(", ")[2]: place for name, place in places.items() if name.startswith("1, ")}
+    return {
+        f"log_odds[{component}, 1, {concomitant}": (place, first[concomitant])
+        for name, place in places.items()
+        for component, _, concomitant in [name.partition(", ")]
+        if component != "1"
+    }

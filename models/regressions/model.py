@@ -12,7 +12,7 @@ from models.gaussians.white import means_transform
 from models.inputs import Floats
 from models.mixture_distribution import add_weights, draw_components, mixture_log_density, take_components
 from models.mixtures import Weights
-from models.regressions.nouns import RegressionPrior, Variances, is_tied, rows_of
+from models.regressions.nouns import RegressionPrior, Variances, is_tied, refuse_held, rows_of
 from models.regressions.regressors import RegressionRows, Regressors
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def regression_mixture(
     counts: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     intercept: bool = True,
+    concomitants: Any = None,
 ) -> pm.Model:
     """Build the PyMC model of a mixture of linear regressions; arguments as in `em.regression_mixture`.
 
@@ -40,17 +41,22 @@ def regression_mixture(
         ``shared_variance`` where tied) and, unless held, ``weights``, with the dim ``component``; ``standard_deviations``
         computed; observed ``y``. ``prior`` is
         `RegressionPrior.weakly_informative` where None. The sampler moves in coordinates in which all rows together are white.
+        With concomitants also a free variable ``gates`` with the dims ``concomitant`` and ``component``, over the components
+        summing to 0, and ``gating``, the same transposed; ``weights`` are those at their average.
     """
     import pymc as pm
     import pytensor.tensor as pt
 
-    data, tied = rows_of(y, x, counts, labels, intercept).without_concomitants(), is_tied(covariance)
+    data, tied = rows_of(y, x, counts, labels, intercept, concomitants), is_tied(covariance)
     treated = asked("y", data, RegressionRows, n_components, weights, prior, RegressionPrior)
-    held = (
-        RegressionPrior.weakly_informative(data, n_components) if prior is None else prior.checked(len(data.covariates))
-    )
-    seen, told = data.seen(), Regressors.of(data.seen())
-    k, p = n_components, len(data.covariates)
+    if data.n_concomitants:
+        refuse_held(weights)
+        if n_components == 1:
+            raise ValueError("n_components is 1, whose weight depends on nothing; leave concomitants out")
+    held = RegressionPrior.weakly_informative(data, n_components) if prior is None else prior.checked(data)
+    seen = data.seen()
+    lines, told = seen.lines, Regressors.of(seen.lines)
+    k, p = n_components, len(lines.covariates)
     spread = float(np.sqrt(seen.counts @ told.residuals**2 / seen.n))
 
     def prior_logp(value: Any, mean: Any, root: Any, deviation: Any, *white: Any) -> Any:
@@ -65,22 +71,24 @@ def regression_mixture(
         z = rng.normal(size=(*shape, p)) * np.asarray(deviation)[..., None]
         return np.asarray(np.reshape(mean, (-1, p))[0] + z @ np.linalg.inv(np.reshape(root, (-1, p, p))[0]).T)
 
-    def logp(value: Any, design: Any, chances: Any, lines: Any, deviations: Any, seen_counts: Any, known: Any) -> Any:
+    def logp(
+        value: Any, design: Any, log_shares: Any, lines: Any, deviations: Any, seen_counts: Any, known: Any
+    ) -> Any:
         heights = (design[..., None, :] * lines).sum(-1)
         density = pm.logp(pm.Normal.dist(heights, deviations), value[..., None])
-        return mixture_log_density(pt.log(chances), density, seen_counts, known)
+        return mixture_log_density(log_shares, density, seen_counts, known)
 
     def random(
-        design: Any, chances: Any, lines: Any, deviations: Any, _: Any, known: Any, rng: Any = None, size: Any = None
+        design: Any, log_shares: Any, lines: Any, deviations: Any, _: Any, known: Any, rng: Any = None, size: Any = None
     ) -> Floats:
-        component = draw_components(chances, known, size, rng)
+        component = draw_components(np.exp(log_shares), known, size, rng)
         heights = (np.asarray(design) * take_components(lines, component, core=1)).sum(-1)
         return np.asarray(rng.normal(heights, take_components(deviations, component, core=0)))
 
     # Bounds need no checks: the transforms keep every value inside, and the graph compiles faster without.
-    with pm.Model(coords={"component": range(k), "covariate": data.covariates}, check_bounds=False) as model:
+    with pm.Model(coords={"component": range(k), "covariate": lines.covariates}, check_bounds=False) as model:
         observed = pm.Data("observed_y", np.array(seen.y))
-        design = pm.Data("design", np.array(seen.design), shape=(None, p))
+        design = pm.Data("design", np.array(lines.design), shape=(None, p))
         counted, known = pm.Data("counts", seen.counts.astype(float)), pm.Data("labels", np.array(seen.labels))
         chances = add_weights(treated, held.concentration, seen.labels)
         half = pm.Data("prior_degrees_of_freedom", held.degrees_of_freedom) / 2
@@ -108,10 +116,13 @@ def regression_mixture(
             dims=("component", "covariate"),
             shape=(k, p),
         )
+        log_shares = pt.log(chances)
+        if data.n_concomitants:
+            log_shares = _add_gating(seen, held, log_shares)
         pm.CustomDist(
             "y",
             design,
-            chances,
+            log_shares,
             coefficients,
             deviations,
             counted,
@@ -123,3 +134,40 @@ def regression_mixture(
             observed=observed,
         )
     return model
+
+
+def _add_gating(seen: RegressionRows, prior: RegressionPrior, log_weights: Any) -> Any:
+    """Add the gating coefficients to the model on the context stack, and return the log weights of the rows ``(n, K)``.
+
+    Normal on the components' sum of 0, with ``sigma^2 (I - 11'/K)`` as covariance: two components differ by ``sqrt(2) sigma``.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+    from pymc.distributions.transforms import Transform
+
+    class Scaled(Transform):  # type: ignore[misc]  # PyMC has no types
+        """In units of the prior, so that a sampler meets no unit of a concomitant."""
+
+        name = "scaled"
+        ndim_supp = 1
+
+        def forward(self, value: Any, *inputs: Any) -> Any:
+            return value / inputs[2]
+
+        def backward(self, value: Any, *inputs: Any) -> Any:
+            return value * inputs[2]
+
+        def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+            return (pt.zeros_like(value) + pt.log(inputs[2])).sum(-1)
+
+    assert prior.gating is not None
+    model, m = pm.modelcontext(None), seen.n_concomitants
+    model.add_coord("concomitant", seen.concomitant_names)
+    beside = pm.Data("concomitants", np.array(seen.concomitants), shape=(None, m))
+    average = pm.Data("average_concomitants", Regressors.of_concomitants(seen).centres[1:], shape=(m,))
+    sigma = pm.Data("prior_gating", prior.gating / np.sqrt(2), shape=(m,))
+    gates = pm.ZeroSumNormal(
+        "gates", sigma=sigma[:, None], dims=("concomitant", "component"), n_zerosum_axes=1, transform=Scaled()
+    )
+    pm.Deterministic("gating", gates.T, dims=("component", "concomitant"))
+    return pt.special.log_softmax(log_weights + (beside - average) @ gates, axis=-1)

@@ -11,8 +11,14 @@ with the covariates ``x_i`` given, the first of them the intercept. Source: DeSa
 It counts like p rows more with the covariates ``root`` and what lies there on ``mean``. The density vanishes at a variance of 0
 faster than any power, so the posterior is proper and its mode no spike. A variance that is tied has its prior once.
 
-What it does not do: errors in covariates, coefficients that components share; weights that depend on covariates have maximum
-likelihood by `em.regression_mixture` alone, no prior and no PyMC model.
+Weights may depend on covariates ``c_i`` of their own, the concomitants (Dayton & Macready 1988, JASA 83, 173):
+
+    w_ik  proportional to  w_k exp((c_i - mean)' g_k),    sum_k g_k = 0,
+
+so that ``w_k`` are the weights at the average. Prior of the gating coefficients: ``g_k - g_l ~ Normal(0, gating^2)`` of each
+concomitant for every two components, ``(g_1 .. g_K)`` jointly normal. As it treats all components alike, none is a reference.
+
+What it does not do: errors in covariates, coefficients that components share.
 """
 
 from __future__ import annotations
@@ -28,6 +34,7 @@ from models.inputs import (
     Floats,
     Integers,
     component_number,
+    cut,
     finite_array,
     one_each,
     positive_number,
@@ -42,6 +49,8 @@ type Variances = Literal["own", "tied"]
 
 # What the coefficients of the default prior are worth, in rows.
 SHRINKAGE = 0.05
+# What a standard deviation of a concomitant adds to the log odds of two components, in two cases of three no more.
+LOG_ODDS = 2.5
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
@@ -85,6 +94,11 @@ class RegressionParameters:
         return len(self.weights)
 
     @property
+    def n_concomitants(self) -> int:
+        """How many columns the weights depend on."""
+        return 0
+
+    @property
     def standard_deviations(self) -> Floats:
         """``(K,)`` of the errors, in the unit of y."""
         return read_only(np.sqrt(self.variances))
@@ -105,6 +119,43 @@ class RegressionParameters:
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
+class ConcomitantParameters(RegressionParameters):
+    """A mixture of linear regressions whose weights depend on concomitants.
+
+    Parameters
+    ----------
+    weights : ``(K,)`` at the average of the concomitants, summing to 1
+    coefficients, variances : as in `RegressionParameters`
+    gating : ``(K, m)`` by how much a unit of each concomitant moves the log weights, over the components summing to 0
+
+    Raises
+    ------
+    ValueError
+        as `RegressionParameters`, and for gating coefficients of another shape or that do not sum to 0
+    """
+
+    gating: Floats
+
+    def __init__(self, weights: ArrayLike, coefficients: ArrayLike, variances: ArrayLike, gating: ArrayLike) -> None:
+        RegressionParameters.__init__(self, weights, coefficients, variances)
+        gates = finite_array("gating", gating, (2,))
+        if len(gates) != len(self.weights):
+            raise ValueError(
+                f"gating has {len(gates)} rows but weights has {len(self.weights)} values; give one per component"
+            )
+        if not np.allclose(gates.sum(axis=0), 0, atol=1e-8 * max(float(np.abs(gates).max(initial=0)), 1e-300)):
+            raise ValueError(f"gating sums to {cut(str(gates.sum(axis=0)))} over the components; take their mean off")
+        object.__setattr__(self, "gating", gates)
+
+    __repr__ = displayed
+
+    @property
+    def n_concomitants(self) -> int:
+        """How many columns the weights depend on."""
+        return self.gating.shape[-1]
+
+
+@dataclass(frozen=True, slots=True, init=False, eq=False)
 class RegressionPrior:
     """The conjugate prior of a mixture of linear regressions, the same for every component.
 
@@ -114,6 +165,8 @@ class RegressionPrior:
     root : ``(p, p)`` covariates of the p rows that the prior of the coefficients is worth, of full rank
     degrees_of_freedom, scale : ``variances[k] ~ inverse-gamma(degrees_of_freedom / 2, scale / 2)``
     concentration : ``weights ~ Dirichlet(concentration, ..., concentration)``
+    gating : ``(m,)`` standard deviations of what a unit of each concomitant adds to the log odds of two components; None where
+        the weights depend on nothing
 
     Raises
     ------
@@ -126,9 +179,16 @@ class RegressionPrior:
     degrees_of_freedom: float
     scale: float
     concentration: float
+    gating: Floats | None
 
     def __init__(
-        self, mean: ArrayLike, root: ArrayLike, degrees_of_freedom: float, scale: float, concentration: float = 2.0
+        self,
+        mean: ArrayLike,
+        root: ArrayLike,
+        degrees_of_freedom: float,
+        scale: float,
+        concentration: float = 2.0,
+        gating: ArrayLike | None = None,
     ) -> None:
         centre, rows = finite_array("mean", mean, (1,)), finite_array("root", root, (2,))
         if rows.shape != (len(centre), len(centre)):
@@ -142,14 +202,30 @@ class RegressionPrior:
         numbers = {"degrees_of_freedom": degrees_of_freedom, "scale": scale, "concentration": concentration}
         for name, value in numbers.items():
             object.__setattr__(self, name, positive_number(name, value))
+        gates = None if gating is None else finite_array("gating", gating, (1,))
+        if gates is not None and not (gates > 0).all():
+            j = int(np.argmin(gates > 0))
+            raise ValueError(f"gating[{j}] is {gates[j]:g}; a standard deviation must be above 0")
+        object.__setattr__(self, "gating", gates)
 
     __repr__ = displayed
 
-    def checked(self, p: int) -> RegressionPrior:
-        """The prior, unless it is for another number of coefficients."""
+    @property
+    def n_concomitants(self) -> int:
+        """How many columns the weights depend on."""
+        return 0 if self.gating is None else len(self.gating)
+
+    def checked(self, data: RegressionRows) -> RegressionPrior:
+        """The prior, unless it is for another number of coefficients or concomitants than the rows have; ValueError."""
+        p, m = len(data.lines.covariates), data.n_concomitants
         if len(self.mean) != p:
             raise ValueError(
                 f"prior is for {len(self.mean)} coefficients but there are {p}; give one prior mean for each"
+            )
+        if self.n_concomitants != m:
+            raise ValueError(
+                f"prior.gating is for {self.n_concomitants} concomitants but there are {m}; "
+                f"{'give one standard deviation for each' if m else 'leave it out'}"
             )
         return self
 
@@ -168,33 +244,48 @@ class RegressionPrior:
         ``degrees_of_freedom``  5                               posterior variances and their Monte Carlo errors exist
         ``scale``               mean squared residual / K^2     K components share the spread about that line evenly
         ``concentration``       2                               one row per component: the mode never empties one
+        ``gating``              2.5 over the standard           over a standard deviation of a concomitant odds move
+                                deviation of each concomitant   by more than 1 to 12 in one case of three: proper where
+                                                                the components are apart along it
         ======================  ==============================  =======================================================
 
         Raises
         ------
         ValueError
-            if columns of x are collinear, or y a linear combination of them
+            if columns of x or of the concomitants are collinear, or y a linear combination of x
         """
-        k, told = component_number(n_components), Regressors.of(data.seen())
+        seen = data.seen()
+        k, told = component_number(n_components), Regressors.of(seen.lines)
         root = np.diag(told.sizes)
         if data.covariates[0] == INTERCEPT:
             root[0, 1:] = told.centres[1:]
-        counts = data.seen().counts
-        square = float(counts @ told.residuals**2 / counts.sum())
-        return cls(told.coefficients, np.sqrt(SHRINKAGE) * root, 5.0, square / k**2, 2.0)
+        square = float(seen.counts @ told.residuals**2 / seen.counts.sum())
+        gating = LOG_ODDS / Regressors.of_concomitants(seen).sizes[1:] if data.n_concomitants else None
+        return cls(told.coefficients, np.sqrt(SHRINKAGE) * root, 5.0, square / k**2, 2.0, gating)
 
 
-def rows_of(y: Any, x: Any, counts: ArrayLike | None, labels: ArrayLike | None, intercept: bool) -> RegressionRows:
+def rows_of(
+    y: Any, x: Any, counts: ArrayLike | None, labels: ArrayLike | None, intercept: bool, concomitants: Any
+) -> RegressionRows:
     """Rows as a user hands them in: `RegressionRows`, or what these are made of; TypeError, ValueError."""
     if isinstance(y, RegressionRows):
         if x is not None or counts is not None or labels is not None or not intercept:
             raise ValueError(
                 "y is RegressionRows, which has its x, counts, labels and intercept; leave the arguments out"
             )
-        return y
+        return y if concomitants is None else y.with_concomitants(concomitants)
     if x is None:
         raise TypeError("x is missing; give the covariates of each row, or y as models.RegressionRows")
-    return RegressionRows(y, x, counts, labels, intercept)
+    rows = RegressionRows(y, x, counts, labels, intercept)
+    return rows if concomitants is None else rows.with_concomitants(concomitants)
+
+
+def refuse_held(weights: Any) -> None:
+    """Refuse weights that are told beside concomitants; ValueError."""
+    if not isinstance(weights, str) or weights != "free":
+        raise ValueError(
+            f"weights is {shown(weights)} but concomitants say what they depend on; leave one of the two out"
+        )
 
 
 def is_tied(covariance: Variances) -> bool:

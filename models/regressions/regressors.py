@@ -125,39 +125,52 @@ class RegressionRows(_Named, CountedRows):
         """How many of the last columns are what weights depend on."""
         return sum(name.startswith(OF_WEIGHTS) for name in self.covariates)
 
-    def without_concomitants(self) -> Self:
-        """These rows, unless their weights depend on something; ValueError."""
-        if self.n_concomitants:
-            raise ValueError(
-                f"y has {some_of([name.removeprefix(OF_WEIGHTS) for name in self.covariates[-self.n_concomitants :]])} as "
-                "concomitants, which em.regression_mixture alone takes yet; give rows without"
-            )
-        return self
+    @property
+    def concomitants(self) -> Floats:
+        """``(n, m)`` what the weights depend on, as measured; ``(n, 0)`` where on nothing."""
+        return self.design[:, self.design.shape[1] - self.n_concomitants :]
 
-    def with_concomitants(self, concomitants: Any) -> Self:
-        """Return the rows with what their weights depend on beside, as fits with concomitants take them.
+    @property
+    def concomitant_names(self) -> tuple[str, ...]:
+        """``m`` names of these columns, as they were given."""
+        return tuple(name.removeprefix(OF_WEIGHTS) for name in self.covariates if name.startswith(OF_WEIGHTS))
+
+    @property
+    def lines(self) -> Self:
+        """The rows as lines see them: without what only the weights depend on."""
+        if not self.n_concomitants:
+            return self
+        p = self.design.shape[1] - self.n_concomitants
+        made: Self = object.__new__(type(self))
+        return made._set(self.covariates[:p], self.y, self.design[:, :p], self.counts, self.labels)
+
+    def with_concomitants(self, concomitants: Any, names: Sequence[str] | None = None) -> Self:
+        """Return the rows with what their weights depend on beside, as models and fits with concomitants take them.
 
         Parameters
         ----------
         concomitants : ``(n,)`` or ``(n, m)``, an array or a DataFrame, without a constant
+        names : ``m`` of its columns; where left out those of a DataFrame, else w, or w1, w2, ...
 
         Raises
         ------
         TypeError, ValueError
-            as for x
+            as for x, and for rows that have some already
         """
-        self.without_concomitants()
+        if self.n_concomitants:
+            raise ValueError(f"y has {some_of(self.concomitant_names)} as concomitants already; leave the argument out")
         table = finite_array("concomitants", concomitants, (1, 2))
         table = table.reshape(len(table), -1)
         if len(table) != len(self.y):
             raise ValueError(
                 f"concomitants has {len(table)} rows but y has {len(self.y)}; give one row for each response"
             )
-        own = names_of(concomitants) or (["w"] if table.shape[1] == 1 else [f"w{j + 1}" for j in range(table.shape[1])])
+        m = table.shape[1]
+        own = names or names_of(concomitants) or (["w"] if m == 1 else [f"w{j + 1}" for j in range(m)])
         # They may be covariates too.
-        names = (*self.covariates, *(f"{OF_WEIGHTS}{name}" for name in own))
+        every = (*self.covariates, *(f"{OF_WEIGHTS}{name}" for name in own))
         made: Self = object.__new__(type(self))
-        return made._set(names, self.y, read_only(np.column_stack([self.design, table])), self.counts, self.labels)
+        return made._set(every, self.y, read_only(np.column_stack([self.design, table])), self.counts, self.labels)
 
     def taken(self, rows: Integers) -> Self:
         """Some of the rows."""
@@ -191,6 +204,17 @@ class Regressors:
     sizes: Floats
     coefficients: Floats
     residuals: Floats
+
+    @classmethod
+    def of_concomitants(cls, data: RegressionRows) -> Regressors:
+        """Read what the weights depend on off the rows, about its means; its first column is the constant.
+
+        Raises
+        ------
+        ValueError
+            as `of`
+        """
+        return cls.of(RegressionRows(data.y, data.concomitants, data.counts, covariates=data.concomitant_names))
 
     @classmethod
     def of(cls, data: RegressionRows) -> Regressors:

@@ -15,10 +15,12 @@ import models
 from comparisons import families
 from comparisons.declaration import Comparison
 from em.mixture import evaluated
-from em.regressions.concomitants import ConcomitantParameters
+from em.regressions.concomitants import ConcomitantMixture
 from em.uncertainty.curvature import derivatives
-from models import RegressionPrior, RegressionRows
+from models import ConcomitantParameters, RegressionPrior, RegressionRows
+from models.mixtures import MixtureWeights
 
+TEXTS = dict.fromkeys(("name", "title", "question", "dataset", "description", "unit"), "gated")
 X, W, Y = np.loadtxt(Path(__file__).parents[1] / "data" / "concomitants.csv", delimiter=",", skiprows=1).T
 # flexmix 2.3-18, FLXPmultinom(~w), its best of eight starts; its divisor stops it short of the maximum.
 FLEXMIX, SLOPE, CONSTANT = -280.47116447, -1.652464959521, 0.482325248471
@@ -172,8 +174,7 @@ def test_concomitants_that_tell_all_rows_apart_are_a_bound_with_a_name() -> None
     ("options", "told"),
     [
         ({"weights": "equal"}, "weights is 'equal' but concomitants say what they depend on"),
-        ({"n_components": 1}, "n_components is 1, whose weight depends on nothing"),
-        ({"prior": RegressionPrior([0, 0], np.eye(2), 3.0, 1.0)}, "prior is given, but there is none yet of gating"),
+        ({"prior": RegressionPrior([0, 0], np.eye(2), 3.0, 1.0)}, "prior.gating is for 0 concomitants but there are 1"),
         ({"concomitants": W[:5]}, "concomitants has 5 rows but y has 200"),
         ({"concomitants": np.ones(200)}, "is constant"),
         ({"concomitants": np.column_stack([W, 2 * W])}, "is a linear combination of"),
@@ -185,15 +186,98 @@ def test_what_concomitants_leave_no_place_for_is_refused(options: dict[str, Any]
     assert told in str(refused.value)
 
 
-def test_what_does_not_take_concomitants_yet_says_so() -> None:
-    rows = RegressionRows(Y, X).with_concomitants(W)
-    with pytest.raises(ValueError, match=r"y has w as concomitants, which em.regression_mixture alone takes yet"):
-        models.regression_mixture(rows, n_components=2)
-    texts = dict.fromkeys(("name", "title", "question", "dataset", "description", "unit"), "gated")
-    comparison = Comparison(**texts, data=lambda _: rows, components=("1", "2"))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"which em.regression_mixture alone takes yet"):
-        families.problem(comparison, rows)
-    with pytest.raises(ValueError, match="a fit with concomitants has no file yet"):
-        em.regression_mixture(rows, n_components=2).write("nowhere.json")
+def test_a_single_component_has_nothing_to_gate() -> None:
+    one, plain = (em.regression_mixture(Y, X, 1, concomitants=w) for w in (W, None))
+    assert one.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-9)
+    assert (one.aic, one.status) == (pytest.approx(plain.aic), "converged")
+    with pytest.raises(ValueError, match="n_components is 1, whose weight depends on nothing"):
+        models.regression_mixture(Y, X, 1, concomitants=W)
+
+
+def test_gating_coefficients_sum_to_0() -> None:
     with pytest.raises(ValueError, match=r"gating sums to .* over the components; take their mean off"):
         ConcomitantParameters([0.5, 0.5], np.eye(2), [1, 1], [[1], [1]])
+
+
+def test_no_step_loses_likelihood_where_a_weight_at_the_average_is_next_to_none() -> None:
+    # The components are apart along w, by a little and away from its average.
+    w = np.append(np.linspace(-1, 1, 20), [1.01, 1.02, 1.03])
+    x, apart = np.tile([-1.0, 0.0, 1.0], 8)[: len(w)], w > 1.005
+    y = np.where(apart, 8 + x, -2 * x) + 0.3 * np.sin(np.arange(len(w)))
+    mixture = ConcomitantMixture(RegressionRows(y, x).with_concomitants(w), MixtureWeights.of("free", 2), None)
+    told = mixture.data.concomitants[:, 0] > 1.005
+    point, heights = mixture.start_from(np.column_stack([~told, told]).astype(float)), []
+    for _ in range(60):
+        statistics = mixture.e_step(point)
+        heights.append(float(statistics.log_likelihood))
+        point = mixture.m_step(statistics)
+    assert np.diff(heights).min() > -1e-9
+    assert point.weights.min() > 0
+
+
+def test_the_posterior_mode_and_density_are_those_of_the_pymc_program() -> None:
+    y, x, w, counts, labels, _ = three()
+    rows = RegressionRows(y, x, counts, labels).with_concomitants(w)
+    prior = RegressionPrior.weakly_informative(rows, 3)
+    fit = em.regression_mixture(rows, n_components=3, prior=prior)
+    density = models.LogPosterior(models.regression_mixture(rows, n_components=3, prior=prior))
+    p: Any = fit.parameters
+    values = {"weights": p.weights, "variances": p.variances, "coefficients": p.coefficients, "gates": p.gating.T}
+    at = density.unconstrained(values)
+    likelihood, of_prior, _ = density.parts(at)
+    assert likelihood == pytest.approx(fit.log_likelihood, rel=1e-12)
+    assert likelihood + of_prior == pytest.approx(fit.log_posterior, rel=1e-12)
+    # A gradient of 1e-6 of what a unit of the prior is worth.
+    assert np.abs(density.value_and_gradient(at)[1]).max() < 1e-5
+    assert (np.diff(fit.trace) > -1e-9).all()
+    # Exact curvature: differences of PyMC's gradient, by the coordinates of its own.
+    mixture: Any = fit._mixture
+    inside = mixture.from_published(p)
+    x0 = mixture.coordinates(inside, unbounded=False)
+    slopes = []
+    for e in 1e-5 * np.eye(len(x0)):
+        ends = [mixture.from_vector(mixture.from_coordinates(x0 + s * e, unbounded=False)[0]) for s in (1, -1)]
+        slopes.append([mixture.basis.T @ derivatives(mixture, end)[0] for end in ends])
+    hessian = np.array([(a - b) / 2e-5 for a, b in slopes])
+    exact = mixture.basis.T @ derivatives(mixture, inside)[1] @ mixture.basis
+    np.testing.assert_allclose(exact, hessian, atol=1e-6 * np.abs(hessian).max())
+
+
+def test_the_prior_treats_all_components_alike() -> None:
+    random = np.random.default_rng(4)
+    rows = RegressionRows(Y, X).with_concomitants(W)
+    prior = RegressionPrior([0, 0], np.eye(2), 3.0, 1.0, gating=[0.7])
+    gating = random.normal(size=(3, 1))
+    p = ConcomitantParameters(
+        random.dirichlet([1, 1, 1]), random.normal(size=(3, 2)), [1, 2, 3], gating - gating.mean()
+    )
+    mixture: Any = em.regression_mixture(rows, n_components=3, prior=prior, start=p)._mixture
+    told = [mixture.log_prior(mixture.from_published(p.permuted(order))) for order in ([0, 1, 2], [2, 0, 1], [1, 0, 2])]
+    np.testing.assert_allclose(told, told[0], rtol=1e-12)
+    # Two components differ by a normal number of the standard deviation that is declared.
+    drawn = families.REGRESSIONS.variant(rows).prior_draws(
+        Comparison(**TEXTS, data=lambda _: rows, components=("1", "2", "3")),  # type: ignore[arg-type]
+        prior,
+        40_000,
+        random,
+    )["gating"]
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        # The standard error of a standard deviation of n draws is 1 / sqrt(2 n) of it.
+        assert (drawn[:, a] - drawn[:, b]).std() == pytest.approx(0.7, rel=4 / np.sqrt(80_000))
+
+
+def test_log_odds_are_told_with_errors_and_profile_intervals_and_a_fit_has_a_file(tmp_path: Path) -> None:
+    rows = RegressionRows(Y, X).with_concomitants(W)
+    fit = em.regression_mixture(rows, n_components=2)
+    told = fit.table.loc["log_odds[2, 1, w]"]
+    p, e = fit.parameters, fit.standard_errors
+    # Of two components one is the other's negative.
+    assert told["estimate"] == pytest.approx(2 * p.gating[1, 0])  # type: ignore[attr-defined]
+    assert told["standard_error"] == pytest.approx(2 * e.gating[1, 0])  # type: ignore[attr-defined]
+    interval = em.profile_interval(fit, "log_odds[2, 1, w]")
+    assert interval.reason is None
+    np.testing.assert_allclose([interval.low, interval.high], [told["low"], told["high"]], atol=0.2)
+    fit.write(tmp_path / "fit.json")
+    again = em.read_fit(tmp_path / "fit.json")
+    np.testing.assert_array_equal(again.responsibilities(rows), fit.responsibilities(rows))
+    assert again.simulate(4, 1).covariates == rows.covariates

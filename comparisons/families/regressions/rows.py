@@ -45,8 +45,36 @@ def simulated(
     data: RegressionRows, parameters: RegressionParameters, components: Integers, random: np.random.Generator
 ) -> RegressionRows:
     """See `comparisons.families.family.Family.simulated`."""
-    design = np.repeat(data.design, data.counts, axis=0)
-    return data.like(parameters.simulate(components, design, random), design)
+    lines, design = (np.repeat(rows.design, data.counts, axis=0) for rows in (data.lines, data))
+    return data.like(parameters.simulate(components, lines, random), design)
+
+
+def about_average(data: RegressionRows) -> Floats:
+    """``(n, m)`` concomitants about their means; what is subtracted first loses no digits to an origin far away."""
+    beside = data.concomitants - data.concomitants[0]
+    return np.asarray(beside - data.counts @ beside / data.n)
+
+
+def gates(data: RegressionRows, parameters: Any) -> Floats:
+    """``(..., n, K)`` logs of the weights of each row over those at the average of its concomitants."""
+    odds = about_average(data) @ np.swapaxes(parameters.gating, -1, -2)
+    largest = odds.max(axis=-1, keepdims=True)
+    total = (parameters.weights[..., None, :] * np.exp(odds - largest)).sum(axis=-1, keepdims=True)
+    return np.asarray(odds - largest - np.log(total))
+
+
+def weights_of_rows(data: RegressionRows, parameters: Any) -> Floats:
+    """``(..., n, K)``, or ``(..., 1, K)`` where all rows have the same."""
+    weights = parameters.weights[..., None, :]
+    return weights * np.exp(gates(data, parameters)) if data.n_concomitants else weights
+
+
+def hidden(data: RegressionRows, parameters: RegressionParameters, random: np.random.Generator) -> Integers:
+    """``(n,)`` components drawn by the weights of the rows."""
+    if not data.n_concomitants:
+        return random.choice(parameters.n_components, size=data.n, p=parameters.weights)
+    shares = np.repeat(weights_of_rows(data, parameters), data.counts, axis=0)
+    return np.asarray((random.random(data.n)[:, None] > np.cumsum(shares, axis=1)[:, :-1]).sum(axis=1))
 
 
 def replicates(
@@ -56,7 +84,7 @@ def replicates(
     labels = np.repeat(data.labels, data.counts)
     origin, step = data.y.min(), rounding_step(np.unique(data.y), data.n)
     for parameters in every:
-        drawn = random.choice(parameters.n_components, size=data.n, p=parameters.weights)
+        drawn = hidden(data, parameters, random)
         new = simulated(data, parameters, np.where(labels < 0, drawn, labels), random)
         y = origin + np.rint((new.y - origin) / step) * step if step else new.y
         yield data.like(y, new.design, labels=labels)
@@ -64,8 +92,8 @@ def replicates(
 
 def scores(data: RegressionRows, parameters: RegressionParameters) -> Floats:
     """Normal scores ``(n,)`` of each response given its covariates, sorted; exact in both tails."""
-    z = (data.y[:, None] - data.design @ parameters.coefficients.T) / parameters.standard_deviations
-    shares = component_shares(parameters.weights, data.labels)
+    z = (data.y[:, None] - data.lines.design @ parameters.coefficients.T) / parameters.standard_deviations
+    shares = component_shares(weights_of_rows(data, parameters), data.labels)
     below, above = (ndtr(z) * shares).sum(axis=1), (ndtr(-z) * shares).sum(axis=1)
     tiny = np.finfo(float).tiny
     found = np.where(below < above, ndtri(np.maximum(below, tiny)), -ndtri(np.maximum(above, tiny)))
@@ -122,7 +150,7 @@ def margins(problem: Setup) -> list[Margin]:
     """See `comparisons.families.family.Family.margins`."""
     data, name = problem.data, problem.comparison.features[0]
     grid = np.linspace(data.y.min(), data.y.max(), GRID)
-    shares = data.counts / data.n
+    shares, beside = data.counts / data.n, about_average(data)
 
     def averaged(of: Callable[[Floats, Floats], Floats], at: Floats, arrays: dict[str, Floats]) -> Floats:
         """``(..., K, G)`` what ``of`` says of distances in standard deviations, and of these, averaged over the rows.
@@ -131,9 +159,13 @@ def margins(problem: Setup) -> list[Margin]:
         """
         widths = np.sqrt(arrays["variances"])[..., None]
         total: Any = 0.0
-        for x, share, label in zip(data.design, shares, data.labels, strict=True):
+        for x, c, share, label in zip(data.lines.design, beside, shares, data.labels, strict=True):
             heights = (arrays["coefficients"] @ x)[..., None]
             weights = arrays["weights"]
+            if len(c):
+                odds = arrays["gating"] @ c
+                weights = weights * np.exp(odds - odds.max(axis=-1, keepdims=True))
+                weights = weights / weights.sum(axis=-1, keepdims=True)
             weights = weights if label < 0 else np.eye(weights.shape[-1])[label] * np.ones_like(weights)
             total = total + share * weights[..., None] * of((at - heights) / widths, widths)
         return np.asarray(total)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from scipy import stats
+from scipy.special import logsumexp
 
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.family import Setup
-from models import RegressionParameters
+from models import ConcomitantParameters, RegressionParameters
 from models.inputs import Floats
 
-# What an intercept is called, and the numbers of a prior.
+# What an intercept is called, before what weights depend on, and the numbers of a prior.
 INTERCEPT = "intercept"
+OF_WEIGHTS = "weights ~ "
 NUMBERS = ("mean", "root", "degrees_of_freedom", "scale")
 
 
@@ -87,8 +90,61 @@ def quantities_of(problem: Setup, arrays: dict[str, Floats]) -> dict[str, Floats
     """See `comparisons.families.family.Family.reread_quantities`."""
     found = {}
     for k, component in enumerate(problem.comparison.components):
-        for j, covariate in enumerate(problem.comparison.features[1:]):
+        lines = [name for name in problem.comparison.features[1:] if not name.startswith(OF_WEIGHTS)]
+        for j, covariate in enumerate(lines):
             found[f"coefficients[{component}, {covariate}]"] = arrays["coefficients"][:, k, j]
         found[f"standard_deviations[{component}]"] = arrays["variances"][:, k] ** 0.5
     # Where all components have one.
     return found | {"standard_deviations": arrays["variances"][:, 0] ** 0.5}
+
+
+def without(rows: DeclaredRows, m: int) -> DeclaredRows:
+    """The rows without their last ``m`` columns, what weights depend on."""
+    return replace(rows, columns=rows.columns[:, :-m])
+
+
+def _beside(rows: DeclaredRows, m: int) -> Floats:
+    """``(n, m)`` the last columns about their means."""
+    return rows.columns[:, -m:] - rows.mean[-m:]
+
+
+def gate(rows: DeclaredRows, parameters: ConcomitantParameters, component: int) -> Floats:
+    """``(n,)`` log of the weight that a component has in each row over the one that it has at the average."""
+    moved = _beside(rows, parameters.gating.shape[1]) @ parameters.gating.T
+    return np.asarray(moved[:, component] - logsumexp(moved, axis=1, b=parameters.weights))
+
+
+def gating_scales(problem: Setup) -> Floats:
+    """``(m,)`` standard deviations of the default prior."""
+    rows = problem.declared
+    z = _beside(rows, sum(name.startswith(OF_WEIGHTS) for name in problem.comparison.features))
+    return np.asarray(2.5 / np.sqrt(rows.counts @ z**2 / rows.counts.sum()))
+
+
+def log_prior_of_gating(parameters: ConcomitantParameters, numbers: dict[str, Any]) -> float:
+    """Log density along orthonormal directions, from that of the differences to the last component."""
+    k, total = len(parameters.weights), 0.0
+    for gating, scale in zip(parameters.gating.T, numbers["gating"], strict=True):
+        covariance = scale**2 / 2 * (np.eye(k - 1) + 1)
+        total += stats.multivariate_normal(np.zeros(k - 1), covariance).logpdf(gating[:-1] - gating[-1])
+        # The differences take up the root of K as much room.
+        total += 0.5 * np.log(k)
+    return float(total)
+
+
+def rounding_of_gating(problem: Setup, parameters: ConcomitantParameters) -> float:
+    """Nats by which weights of these rows may differ by rounding alone."""
+    rows = problem.declared
+    sizes = np.abs(rows.columns[:, -parameters.gating.shape[1] :]) @ np.abs(parameters.gating).sum(axis=0)
+    return float(4 * np.finfo(float).eps * (rows.counts @ (1 + sizes)))
+
+
+def log_odds(problem: Setup, arrays: dict[str, Floats]) -> dict[str, Floats]:
+    """Every effect of a concomitant on the log odds against the first component."""
+    names = [name[len(OF_WEIGHTS) :] for name in problem.comparison.features if name.startswith(OF_WEIGHTS)]
+    first, *others = problem.comparison.components
+    return {
+        f"log_odds[{component}, {first}, {name}]": arrays["gating"][:, k, j] - arrays["gating"][:, 0, j]
+        for k, component in enumerate(others, 1)
+        for j, name in enumerate(names)
+    }
