@@ -72,7 +72,7 @@ def test_quantities_are_effects_on_log_odds_by_name_and_back() -> None:
     mixture: Any = fit._mixture
     np.testing.assert_allclose(entries, mixture.to_vector(fit.parameters))
     assert grouped(["log_odds[2, 1, year]", "log_odds[3, 1, year]"]) == [
-        "effect of year on the log odds of components 2 and 3 against component 1"
+        "effect of “year” on the log odds of components 2 and 3 against component 1"
     ]
     # Another order of the components is told against another one.
     turned = problem.quantities(problem.arrays(fit.parameters.permuted([2, 1, 0])))
