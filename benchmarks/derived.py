@@ -75,7 +75,109 @@ class Compared:
     path: float
 
     @property
-    def same(names: Sequence[str], kept: Path) -> str:
+    def same(self) -> bool:
+        """Whether nothing differs by more than it may."""
+        told = (self.likelihood, NATS), (self.posterior, NATS), (self.errors, ERRORS), (self.path, PATH)
+        return all(np.isnan(value) or value <= most for value, most in told)
+
+    def cells(self) -> list[str]:
+        """A line of the table."""
+        numbers = (
+            "–" if np.isnan(v) else f"{v:.0e}" for v in (self.likelihood, self.posterior, self.errors, self.path)
+        )
+        return [self.name, self.program, self.closed, self.status, *numbers]
+
+
+def problems() -> dict[str, MixtureProblem | str]:
+    """By name the mixture and its data, or why no EM can be derived for it."""
+    found: dict[str, MixtureProblem | str] = {}
+    for name in catalogue.names():
+        declared = catalogue.declared(name)
+        if not isinstance(declared, Comparison):
+            found[name] = "no mixture: what is latent is a count without a state for each row, so it is a pair"
+            continue
+        problem = families.problem(declared, declared.data(datasets.load(declared.dataset)))
+        found[name] = problem
+        if declared.n_components == 1 or (problem.data.labels >= 0).all():
+            found[name] = "nothing is latent: one component, or every component known"
+    return found | {name: simulate(SETTINGS[name], 1).problem for name in FORMS}
+
+
+def is_cut(data: Any) -> bool:
+    """Whether some waits had not ended."""
+    return bool(np.any(getattr(data, "censored", 0)))
+
+
+def house_of(problem: MixtureProblem) -> House:
+    """The EM beside a mixture that says its rows' distribution, or beside a component for each row."""
+    data, whole = problem.data, problem.comparison.covariance in ("full", "own")
+    plain = whole and not is_cut(data) and not np.isnan(problem.family.columns(data)).any()
+    return House.of(problem) if plain and expressed(problem.prior) else Explicit.of(problem)
+
+
+def compared(name: str, problem: MixtureProblem) -> Compared:
+    """Both EMs by maximum likelihood and, where priors are the same, for the posterior mode."""
+    house = house_of(problem)
+    derived = em.derive(house.program())
+    mine, theirs = problem.fit(None), derived.fit()
+    posterior = np.nan
+    if not isinstance(house, Explicit):
+        log_posterior = derived.fit(prior=True).log_posterior
+        posterior = abs(float(problem.fit(problem.prior).log_posterior) - float(log_posterior))
+    kind = "z" if isinstance(house, Explicit) else "mixture"
+    status = mine.status if mine.status == theirs.status else f"{mine.status}; derived: {theirs.status}"
+    return Compared(
+        name,
+        kind,
+        ", ".join(derived.closed) or "none",
+        status,
+        abs(mine.log_likelihood - theirs.log_likelihood),
+        posterior,
+        errors_apart(house, mine, theirs),
+        # By hand the rest of a wait that had not ended is latent too: another EM, with another path to the same maximum.
+        np.nan if is_cut(problem.data) else path_apart(house, derived),
+    )
+
+
+def errors_apart(house: House, mine: Any, theirs: Any) -> float:
+    """Largest relative difference of the standard errors, components matched by their parameters."""
+    if mine.standard_errors.reason is not None or theirs.standard_errors.reason is not None:
+        return np.nan
+    problem = house.problem
+    of_theirs, at = house.parameters(theirs.parameters), problem.entries(mine.parameters)
+
+    def entries(values: Values, order: Sequence[int]) -> Floats:
+        arrays = problem.arrays(house.parameters(values))
+        return problem.entries(problem.of_arrays({key: each[list(order)] for key, each in arrays.items()}))
+
+    orders = itertools.permutations(range(len(of_theirs.weights)))
+    order = min(orders, key=lambda each: float(np.abs(entries(theirs.parameters, each) - at).sum()))
+    space, errors = theirs._em.steps.densities.space, theirs.standard_errors
+    sizes, directions = np.linalg.eigh(errors.covariance)
+    moves = (directions * np.sqrt(np.maximum(sizes, 0))).T
+    centre = space.vector(theirs.parameters)
+    above, below = (
+        np.array([entries(space.by_name(centre + sign * MOVED * move), order) for move in moves]) for sign in (1, -1)
+    )
+    carried = np.sqrt((((above - below) / (2 * MOVED)) ** 2).sum(axis=0))
+    own = problem.entries(mine.standard_errors)
+    held = np.isnan(own) | (own == 0)
+    return float(np.abs(carried[~held] / own[~held] - 1).max())
+
+
+def path_apart(house: House, derived: DerivedEM) -> float:
+    """Largest relative difference along plain steps from one random start."""
+    # That is an M-step from random responsibilities, so off any bound.
+    at, furthest = house.start(np.random.default_rng(1)), 0.0
+    for there in derived.fit(start=at, accelerated=False, max_iterations=STEPS).path:
+        mine, theirs = (house.problem.arrays(house.parameters(values)) for values in (at, there))
+        apart = (float(np.abs(theirs[key] - each).max() / np.abs(each).max()) for key, each in mine.items())
+        furthest = max(furthest, *apart)
+        at = house.em_step(at, prior=False)
+    return furthest
+
+
+def same(names: Sequence[str], kept: Path) -> str:
     """The table of ``same``, and what is in none."""
     found, columns = problems(), [f.name for f in fields(Compared)]
     rows = dict[str, Compared]()
