@@ -3,8 +3,8 @@
     python -m benchmarks.derived same [--name faithful ...] [--rows docs/derived.csv] [--page docs/i-have-a-pymc-model.md]
     python -m benchmarks.derived rises [--problems 1000] [--seed 0] [--page docs/i-have-a-pymc-model.md]
 
-``same`` writes every comparison of the catalogue, and a simulated data set of each further form of every family, as a program: as a
-`pm.Mixture` where `comparisons.study.audits.programs` has it, else with a component for each row as in `benchmarks.programs`.
+``same`` writes every comparison of the catalogue, and a simulated data set of each further form of every family, as a program: as
+a `pm.Mixture` where `comparisons.study.audits.programs` has it, else with a component for each row as in `benchmarks.programs`.
 Both EMs search by themselves. Held against each other are the maxima, in nats; where a mixture has the family's own prior, the
 posterior modes as well; the standard errors, those of the program's parameters carried over to the family's by first
 derivatives; and `STEPS` plain steps from one random start, relative to the largest number of each kind. Each row is kept in the
@@ -53,12 +53,33 @@ NATS, ERRORS, PATH = 1e-7, 1e-5, 1e-8
 NUMBERS = ("likelihood", "posterior", "errors", "path")
 # Populations of the studies whose form the catalogue does not have.
 FORMS = (
-    "coins-three coins-labelled coins-equal-apart normals-labelled normals-line-tied normals-plane-tied normals-plane-spherical "
-    "normals-plane-tied-diagonal normals-plane-tied-spherical normals-plane-labelled normals-space-full poissons-exposed "
-    "poissons-labelled exponentials-labelled exponentials-repeated gammas-free gammas-repeated negative-binomials-exposed "
-    "negative-binomials-labelled beta-binomials-free classes-mixed classes-missing classes-labelled regressions-free "
-    "regressions-tied regressions-labelled"
-).split()
+    "coins-three",
+    "coins-labelled",
+    "coins-equal-apart",
+    "normals-labelled",
+    "normals-line-tied",
+    "normals-plane-tied",
+    "normals-plane-spherical",
+    "normals-plane-tied-diagonal",
+    "normals-plane-tied-spherical",
+    "normals-plane-labelled",
+    "normals-space-full",
+    "poissons-exposed",
+    "poissons-labelled",
+    "exponentials-labelled",
+    "exponentials-repeated",
+    "gammas-free",
+    "gammas-repeated",
+    "negative-binomials-exposed",
+    "negative-binomials-labelled",
+    "beta-binomials-free",
+    "classes-mixed",
+    "classes-missing",
+    "classes-labelled",
+    "regressions-free",
+    "regressions-tied",
+    "regressions-labelled",
+)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Mixtures as PyMC programs with a component for each row, a latent variable: what `comparisons.study.audits.programs` does not say.
+"""Mixtures as PyMC programs with a component for each row, where `comparisons.study.audits.programs` does not say them.
 
 Normals of several features stand as a chain of regressions, each feature on those before it, so that no parameter has to be a
-positive definite matrix, which is a domain that `em.derive` does not know: with a_kj, b_kji and v_kj the intercept, slopes and variance of
-feature j, the covariance is L diag(v_k) L' with L the inverse of I - B_k, and the mean L a_k. Without slopes covariances are
+positive definite matrix, a domain that `em.derive` does not know: with a_kj, b_kji and v_kj the intercept, slopes and variance
+of feature j, the covariance is L diag(v_k) L' with L the inverse of I - B_k, and the mean L a_k. Without slopes covariances are
 diagonal; what is tied has no axis of components. Source: Pourahmadi (1999), Biometrika 86, 677.
 """
 
@@ -21,7 +21,7 @@ from comparisons.pair import Values
 from comparisons.study.audits.house import House
 from models import ItemResponses, Measurements, RegressionRows
 from models.gaussians.covariances import CovarianceForm
-from models.inputs import Floats, Integers
+from models.inputs import Integers
 from models.waits import Waits
 
 
