@@ -293,10 +293,10 @@ def _audits(directory: Path, rows: list[dict[str, str]]) -> str:
     cells = [[cell.replace("|", "/") for cell in line] for line in missed]
     return f"""## Audits: is the right step named?
 
-{_made(directory, "audits")}Every family's own EM stands beside a plain program of the same model, and `comparisons.audit`
-tries its steps. One slip is planted at a time, and the step it is in has to be the first that is named. A slip that changes no step by more than
-{CHANGED:g} of its size in these data is not counted. An audit that ends with an error has named nothing. Seconds are of the
-processor, from a pair that is ready to the answer, the middle of all.
+{_made(directory, "audits")}Each family's own EM, beside a plain program of the same model, is tried by
+`comparisons.audit`. One slip is planted at a time, and the step it is in has to be the first that is named. A slip that changes
+no step by more than {CHANGED:g} of its size in these data is not counted. An audit that ends with an error has named nothing.
+Seconds are of the processor, from a pair that is ready to the answer, the middle of all.
 
 {_table(["", "right step named", "anything found"], groups)}
 
