@@ -135,6 +135,16 @@ def test_what_cannot_be_derived_is_not_compared() -> None:
         em.derive(_refused(_none_explicit), latent="z")
 
 
+def test_a_density_without_second_derivatives_is_refused() -> None:
+    with pm.Model() as model:
+        z = pm.Categorical("z", pm.Dirichlet("w", [1, 1]), shape=4)
+        wait = pm.Gamma.dist(pm.Gamma("shapes", 2, 1, shape=2)[z], 1)
+        pm.Censored("y", wait, lower=None, upper=[3, np.inf, np.inf, np.inf], observed=[3, 1, 2, 0.5])
+    start = {"w": [0.5, 0.5], "shapes": [1.0, 2.0]}
+    with pytest.raises(ValueError, match=r"no second derivatives of the log density.*comparisons.Pair"):
+        em.derive(model, compiled=False).fit(start=start, max_iterations=1)
+
+
 def test_tables_that_are_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "MOST_NUMBERS", 1000)
     with pytest.raises(ValueError, match=r"111 joint states of 112 densities are more than 1e\+03 numbers"):
