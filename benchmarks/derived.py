@@ -145,15 +145,20 @@ def compared(name: str, problem: MixtureProblem) -> Compared:
     mine, theirs = problem.fit(None), derived.fit()
     posterior = np.nan
     if not isinstance(house, Explicit):
-        log_posterior = derived.fit(prior=True).log_posterior
-        posterior = abs(float(problem.fit(problem.prior).log_posterior) - float(log_posterior))
+        # Both by the hand-written density: PyMC holds some numbers of a prior in 32 bits, which adds a constant of 1e-7.
+        ends = house.values(problem.fit(problem.prior).parameters), derived.fit(prior=True).parameters
+        one, other = (house.log_likelihood(end) + house.log_prior(end) for end in ends)
+        posterior = abs(one - other)
+    told = f"; derived: {theirs.status}" if mine.status != theirs.status else ""
+    if (lower := mine.log_likelihood - theirs.log_likelihood) > NATS:
+        told = f"; its own search ends {lower:.3g} nats lower; this is from the hand-written one's end"
+        theirs = derived.fit(start=house.values(mine.parameters))
     kind = "z" if isinstance(house, Explicit) else "mixture"
-    status = mine.status if mine.status == theirs.status else f"{mine.status}; derived: {theirs.status}"
     return Compared(
         name,
         kind,
         ", ".join(derived.closed) or "none",
-        status,
+        mine.status + told,
         abs(mine.log_likelihood - theirs.log_likelihood),
         posterior,
         errors_apart(house, mine, theirs),
