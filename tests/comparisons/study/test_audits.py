@@ -10,6 +10,7 @@ import pytest
 from comparisons.study import campaign, rates, settings, summary
 from comparisons.study.audits import row, slips, table
 
+ROOT = Path(__file__).parents[3]
 FIRST = [part.PLANTED[0].name for part in settings.PARTS.values()]
 
 
@@ -89,3 +90,13 @@ def test_the_page_tells_of_audits_what_was_named_and_what_was_not(tmp_path: Path
     assert "| em-half-the-data | s | 7 | E-step | step | step, weights: a / b |" in page
     assert "| row-dropped | s | 7 | E-step | crashed | ValueError: no |" in page
     assert "`comparisons study audits --replicates 1 --seed 7 --family coins --out docs/tables`" in page
+
+
+def test_the_page_on_the_audit_tells_the_rates_of_the_published_tables() -> None:
+    rows = [each for each in rates.read(ROOT / "docs" / "calibration", "audits") if each["changed"] != "no"]
+    planted = [each for each in rows if each["fault"]]
+    named, found = rates.Rate.counted(r["named"] == r["step"] for r in planted), table.anything(planted)
+    right = table.anything(each for each in rows if not each["fault"])
+    page = " ".join((ROOT / "docs" / "is-my-em-right.md").read_text(encoding="utf-8").split())
+    assert f"{named.count} of {named.of} were named at their step, and in {found.count} something was found" in page
+    assert f"something was found in {right.count} of {right.of} audits" in page
