@@ -49,9 +49,7 @@ class LogPosterior:
     def __init__(self, model: pm.Model, *, compiled: bool = False) -> None:
         import pytensor
         import pytensor.tensor as pt
-        from pytensor.compile.mode import Mode
-        from pytensor.graph.replace import clone_replace, vectorize_graph
-        from pytensor.link.vm import VMLinker
+        from pytensor.graph.replace import clone_replace
 
         if not hasattr(model, "free_RVs"):
             raise TypeError(
@@ -67,7 +65,7 @@ class LogPosterior:
         self._value_names = tuple(value.name for value in values)
         self._place(start)
         x = pt.vector("x", shape=(self.size,))
-        pieces = {v: part.reshape(shape) for v, part, shape in zip(values, self._split(x), self.shapes, strict=True)}
+        pieces = self._pieces(x)
         unobserved = [*model.free_RVs, *model.potentials]
         likelihood, prior, with_jacobian = clone_replace(
             [
@@ -77,30 +75,41 @@ class LogPosterior:
             ],
             pieces,
         )
-        slow_but_soon = Mode(VMLinker(use_cloop=False, c_thunks=False), "fast_compile")
         shares = pt.vector("shares", shape=(2,))
         parts = likelihood, prior, with_jacobian - prior
         self._graph = x, shares, parts
-        natural = clone_replace(model.replace_rvs_by_values(list(model.unobserved_RVs)), pieces)
-        points = pt.matrix("points", shape=(None, self.size))
         self._compiled = compiled
         # Without a C compiler nothing is compiled by the way, which on a new machine would take half a minute.
         with pytensor.config.change_flags(cxx=""):
             if not compiled:
                 outputs = [*parts, pt.grad(likelihood + shares[0] * prior, x)]
-                self._evaluate = pytensor.function([x, shares], outputs, mode=slow_but_soon, on_unused_input="ignore")
+                self._evaluate = pytensor.function(
+                    [x, shares], outputs, mode=_slow_but_soon(), on_unused_input="ignore"
+                )
             self._ranks = {v.name: v.type.ndim for v in model.unobserved_RVs}
-            self._natural = pytensor.function(
-                [points], vectorize_graph(natural, {x: points}), mode=slow_but_soon, on_unused_input="ignore"
-            )
             self._forward = pytensor.function(
                 list(model.free_RVs),
                 [
                     (v if (t := model.rvs_to_transforms[v]) is None else t.forward(v, *v.owner.inputs)).ravel()
                     for v in model.free_RVs
                 ],
-                mode=slow_but_soon,
+                mode=_slow_but_soon(),
                 on_unused_input="ignore",
+            )
+
+    @cached_property
+    def _natural(self) -> Any:
+        """All variables at points ``(m, size)``; made when first asked for, since who compares densities does not."""
+        import pytensor
+        import pytensor.tensor as pt
+        from pytensor.graph.replace import clone_replace, vectorize_graph
+
+        model, x = self.model, self._graph[0]
+        natural = clone_replace(model.replace_rvs_by_values(list(model.unobserved_RVs)), self._pieces(x))
+        points = pt.matrix("points", shape=(None, self.size))
+        with pytensor.config.change_flags(cxx=""):
+            return pytensor.function(
+                [points], vectorize_graph(natural, {x: points}), mode=_slow_but_soon(), on_unused_input="ignore"
             )
 
     @cached_property
@@ -165,6 +174,11 @@ class LogPosterior:
     def _split(self, x: Any) -> list[Any]:
         starts = [0, *self._ends[:-1]]
         return [x[a:b] for a, b in zip(starts, self._ends, strict=True)]
+
+    def _pieces(self, x: Any) -> dict[Any, Any]:
+        """Values of the free variables, cut out of the vector."""
+        values = (self.model.rvs_to_values[variable] for variable in self.model.free_RVs)
+        return {v: part.reshape(shape) for v, part, shape in zip(values, self._split(x), self.shapes, strict=True)}
 
     def spread_out_start(self, random: np.random.Generator, jitter: float = JITTER) -> Floats:
         """A start that knows no fit: PyMC's initial point and jitter, means at random rows, heads near their share."""
@@ -252,3 +266,11 @@ class LogPosterior:
         return np.asarray(
             np.concatenate(self._forward(*(np.asarray(parameters[name], dtype=float) for name in self.names)))
         )
+
+
+def _slow_but_soon() -> Any:
+    """Operation by operation."""
+    from pytensor.compile.mode import Mode
+    from pytensor.link.vm import VMLinker
+
+    return Mode(VMLinker(use_cloop=False, c_thunks=False), "fast_compile")

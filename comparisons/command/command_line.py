@@ -388,8 +388,7 @@ def study(
         click.echo(f"Interrupted; what is in {out} is kept, and the same command goes on from there.", err=True)
         sys.exit(INTERRUPTED)
     terminal.print_study(kind, out, ended, as_json=as_json)
-    if study != "audits":
-        click.echo(f"Summary: {summary.write(out)}", err=True)
+    click.echo(f"Summary: {summary.write(out)}", err=True)
     sys.exit(CRASHED if ended.crashed else 0)
 
 

@@ -104,12 +104,11 @@ def print_study(study: str, out: Path, ended: Ended, *, as_json: bool) -> None:
     from comparisons.study import rates
     from comparisons.study.audits.table import lines
     from comparisons.study.audits.table import rates as rates_of_audits
-    from comparisons.study.audits.table import read as read_audits
 
     for task, error in ended.crashed.items():
         print(f"{task.setting}, seed {task.seed}{task.fault and f', {task.fault}'}: crashed: {error}", file=sys.stderr)
     if study == "audits":
-        of_audits = rates_of_audits(read_audits(out))
+        of_audits = rates_of_audits(rates.read(out, study))
         print(
             msgspec.json.format(msgspec.json.encode(of_audits), indent=2).decode()
             if as_json

@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
 def observed(program: pm.Model) -> dict[str, Any]:
     """Observed values by the name of their variable."""
-    found = {}
-    for variable in program.observed_RVs:
-        value = program.rvs_to_values[variable]
-        found[str(variable.name)] = value.get_value() if hasattr(value, "get_value") else np.asarray(value.eval())
-    return found
+    return {str(v.name): _known(program.rvs_to_values[v]) for v in program.observed_RVs}
+
+
+def _known(value: Any) -> Any:
+    """What a constant or a data variable is, or what something made of them comes to."""
+    from pytensor.graph.basic import Constant
+
+    if isinstance(value, Constant):
+        return np.asarray(value.data)
+    return value.get_value() if hasattr(value, "get_value") else np.asarray(value.eval())
 
 
 def prior_density(program: pm.Model) -> Any:

@@ -44,6 +44,10 @@ class Rate:
         happened = list(events)
         return cls(sum(happened), len(happened), *exact_interval(sum(happened), len(happened)))
 
+    def __str__(self) -> str:
+        """In words; a dash where there is nothing to count."""
+        return f"{self.count} of {self.of} ({100 * self.low:.1f} to {100 * self.high:.1f} %)" if self.of else "–"
+
 
 @dataclass(frozen=True, slots=True)
 class CleanRates:

@@ -16,6 +16,9 @@ from typing import Any
 
 from comparisons.results.files import write_text
 from comparisons.study import faults, figures, rates
+from comparisons.study.audits import slips
+from comparisons.study.audits import table as audits
+from comparisons.study.audits.row import CHANGED
 from comparisons.study.calibration import FAULTS as CALIBRATION_FAULTS
 from comparisons.study.campaign import REPLICATES, Study, plan
 from comparisons.study.fault import SAME_HEIGHT
@@ -59,6 +62,8 @@ def write(directory: Path) -> Path:
         parts.append(_curves(directory, rates.curves(rows)))
     if rows := rates.read(directory, "calibration"):
         parts.append(_calibration(directory, rows, rates.calibration(rows)))
+    if rows := rates.read(directory, "audits"):
+        parts.append(_audits(directory, rows))
     write_text(directory / RATES, json.dumps(quoted, indent=2) + "\n")
     return write_text(directory.with_suffix(".md"), "\n".join(parts))
 
@@ -97,10 +102,6 @@ def _made(directory: Path, study: Study) -> str:
     return "\n".join(lines) + "\n\n"
 
 
-def _rate(rate: Rate) -> str:
-    return f"{rate.count} of {rate.of} ({100 * rate.low:.1f} to {100 * rate.high:.1f} %)" if rate.of else "–"
-
-
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
     return "\n".join(lines)
@@ -112,12 +113,12 @@ def _clean(directory: Path, found: list[CleanRates], not_reached: list[NotReache
     for each in found:
         why = "; ".join(f"{name}: {count}" for name, count in sorted(each.reasons.items()))
         told = SETTINGS[each.name].why if each.name in SETTINGS else "**All together.**"
-        rows.append([each.name, told, *(_rate(rate) for rate in each.verdicts.values()), why])
+        rows.append([each.name, told, *(str(rate) for rate in each.verdicts.values()), why])
     checks = sorted({name for each in found for name in each.failed})
     families = [each for each in found if each.name.startswith("all ")]
     cases = [[case.setting, str(case.seed), case.verdict, case.checks, case.reason] for case in not_reached]
     by_check = [
-        [name, *(_rate(each.failed[name]) if name in each.failed else "–" for each in families)] for name in checks
+        [name, *(str(each.failed[name]) if name in each.failed else "–" for each in families)] for name in checks
     ]
     return f"""## Clean data: false alarms
 
@@ -143,7 +144,7 @@ def _degrees(found: list[DegreeRates]) -> str:
     """Nothing where all tables are of before."""
     if not found:
         return ""
-    held = [[each.family, each.degree, _rate(each.em), _rate(each.posterior)] for each in found]
+    held = [[each.family, each.degree, str(each.em), str(each.posterior)] for each in found]
     return f"""
 ### What a degree is worth
 
@@ -162,9 +163,9 @@ def _faults(directory: Path, found: list[FaultRates], table: list[dict[str, str]
             each.name,
             each.words,
             each.kind,
-            _rate(each.changed),
-            _rate(each.detected),
-            _rate(each.named),
+            str(each.changed),
+            str(each.detected),
+            str(each.named),
             "; ".join(f"{name}: {count}" for name, count in each.by.items()),
         ]
         for each in found
@@ -172,7 +173,7 @@ def _faults(directory: Path, found: list[FaultRates], table: list[dict[str, str]
     broken = rates.found_by(table, lambda row: " or ".join(faults.FAULTS[row["fault"]].engines) or "any")
     kinds = rates.found_by(table, lambda row: faults.FAULTS[row["fault"]].kind)
     groups = [
-        [group.name, _rate(group.detected), _rate(group.named), str(group.crashed)]
+        [group.name, str(group.detected), str(group.named), str(group.crashed)]
         for group in (*kinds, *broken, *rates.found_by(table, rates.form))
     ]
     one_step = [[what, f"`{where}`", why] for what, where, why in ONE_STEP]
@@ -201,7 +202,7 @@ No output of a whole run can show these; tests of one step do:
 def _curves(directory: Path, found: list[CurvePoint]) -> str:
     figure = figures.curves(directory, found)
     words = {fault.curve: fault.words for fault in faults.SIZED}
-    rows = [[words[each.curve], each.family, f"{each.size:g}", _rate(each.detected)] for each in found]
+    rows = [[words[each.curve], each.family, f"{each.size:g}", str(each.detected)] for each in found]
     return f"""## Draws that are slightly wrong: from which size on is it seen?
 
 {_made(directory, "curves")}The log density of every draw is made right after it was moved, so that only the distribution
@@ -233,8 +234,8 @@ def _calibration(directory: Path, rows: list[dict[str, str]], found: Calibration
             if cell.separation_to
             else f"over {cell.separation_from:g}",
             str(cell.data_sets),
-            _rate(cell.held),
-            _rate(cell.withheld),
+            str(cell.held),
+            str(cell.withheld),
         ]
         for cell in found.coverage
     ]
@@ -256,6 +257,58 @@ truth, and how many it withholds. Intervals of one data set are not independent,
 {_table(["family", "rows", "separation (sd)", "data sets", "intervals that hold the truth", "withheld"], coverage)}
 
 ![Coverage and refusal of EM's intervals by rows and separation]({directory.name}/{names[1]})
+"""
+
+
+def _audits(directory: Path, rows: list[dict[str, str]]) -> str:
+    found = audits.rates(rows)
+    sound, planted = ([each for each in found if bool(each.fault) is broken] for broken in (False, True))
+    counted = [row for row in rows if row["changed"] != "no"]
+    right = [row for row in counted if not row["fault"]]
+    of_studies, subtle = (
+        [row for row in counted if row["fault"] and (row["fault"] in slips.PLANTED) is study] for study in (True, False)
+    )
+    groups = [
+        [name, str(Rate.counted(row["named"] == row["step"] for row in chosen)), str(audits.anything(chosen))]
+        for name, chosen in (
+            ("faults of the studies", of_studies),
+            ("subtle slips", subtle),
+            ("all faults", of_studies + subtle),
+        )
+    ]
+    families = sorted({row["family"] for row in rows})
+    of_family = [[name, str(audits.anything(row for row in right if row["family"] == name))] for name in families]
+    missed = [
+        [
+            row["fault"] or "none",
+            row["setting"],
+            row["seed"],
+            row["step"] or "–",
+            row["named"] or "nothing",
+            row["told"],
+        ]
+        for row in counted
+        if row["named"] != row["step"]
+    ]
+    cells = [[cell.replace("|", "/") for cell in line] for line in missed]
+    return f"""## Audits: is the right step named?
+
+{_made(directory, "audits")}Each family's own EM, beside a plain program of the same model, is tried by
+`comparisons.audit`. One slip is planted at a time, and the step it is in has to be the first that is named. A slip that changes
+no step by more than {CHANGED:g} of its size in these data is not counted. An audit that ends with an error has named nothing.
+Seconds are of the processor, from a pair that is ready to the answer, the middle of all.
+
+{_table(["", "right step named", "anything found"], groups)}
+
+Right steps, in which nothing may be found:
+
+{_table(["family", "anything found"], [*of_family, ["**all**", str(audits.anything(right))]])}
+
+{chr(10).join(audits.lines([*sound, *planted]))}
+
+Each that named another step, or nothing, or found what is not there:
+
+{_table(["fault", "setting", "seed", "step", "named", "told"], cells)}
 """
 
 

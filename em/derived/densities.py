@@ -70,21 +70,35 @@ class Densities:
 
     def at(self, values: Values, shares: Sequence[Floats], *, prior: bool) -> Expected:
         """Everything at a point, expected under responsibilities ``(K, n)``."""
+        from pymc.logprob.utils import ParameterValueError
+
         # Numba compiles anew for every other layout of the memory.
         given = [
             np.require(each, float, ["C", "W"]) for each in [*(values[name] for name in self.space.names), *shares]
         ]
-        *tables, rest, log_prior, height, gradient = self._all(*given, float(prior))
+        try:
+            *tables, rest, log_prior, height, gradient = self._all(*given, float(prior))
+        except ParameterValueError:
+            # Out where a parameter is rounded to what its distribution does not take, such as a probability above 1.
+            nowhere = [np.full(shape, -np.inf) for shape in self.shapes]
+            return Expected(nowhere, 0.0, -np.inf, -np.inf, np.zeros(sum(b.size for b in self.space.blocks)))
         return Expected(tables, float(rest), float(log_prior), float(height), gradient)
 
     @cached_property
     def _products(self) -> Any:
         import pytensor
         import pytensor.tensor as pt
+        from pytensor.graph.utils import MethodNotDefined
 
         along = pt.vector("along", dtype="float64")
         whole = self.marginal + pt.switch(pt.gt(self.weight, 0), self.program.prior, 0.0)
-        products = [self._gradient(pt.dot(self._gradient(each), along)) for each in (whole, self.expected)]
+        try:
+            products = [self._gradient(pt.dot(self._gradient(each), along)) for each in (whole, self.expected)]
+        except (MethodNotDefined, NotImplementedError) as error:
+            raise ValueError(
+                "PyTensor has no second derivatives of the log density, as of the tail of a gamma distribution by its shape, so "
+                "that a maximum could not be told from a saddle; give a comparisons.Pair with an EM by hand"
+            ) from error
         with pytensor.config.change_flags(cxx=""):
             return pytensor.function(
                 [*self.program.parameters, *self.shares, self.weight, along],

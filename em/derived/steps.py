@@ -106,11 +106,11 @@ class Steps:
         def slopes(free: Floats) -> Any:
             return minus(free)[1]
 
-        def polished(free: Floats, value: float, slope: Floats) -> Floats | None:
+        def polished(free: Floats, value: float, steepest: float) -> Floats | None:
             end: Floats = root(slopes, free, method="hybr", options={"xtol": END}).x
             reached, left = minus(end)
             higher = reached <= value + ROUNDING * max(1.0, abs(value))
-            return end if higher and np.abs(left).max() < np.abs(slope).max() else None
+            return end if higher and np.abs(left).max() < steepest else None
 
         first, slope = minus(x[kept])
         if np.isfinite(first) and not np.isfinite(slope).all():
@@ -119,10 +119,11 @@ class Steps:
                 "write that state apart, as by pm.math.switch(z, rate, 1e-10) in place of z * rate"
             )
         with np.errstate(all="ignore"):
-            if near and (end := polished(x[kept], first, slope)) is not None:
+            # The method may give up on its way, higher and less steep than at the start, which is no maximum.
+            if near and (end := polished(x[kept], first, SLOPE)) is not None:
                 return values_at(end)[0]
             found = minimize(minus, x[kept], jac=True, method="BFGS", options={"gtol": SLOPE, "maxiter": MOST_STEPS})
-            end = polished(found.x, found.fun, minus(found.x)[1])
+            end = polished(found.x, found.fun, float(np.abs(minus(found.x)[1]).max()))
         return values_at(found.x if end is None else end)[0]
 
     def _conjugate(self, shares: Sequence[Floats], start: Values, *, prior: bool) -> Values:

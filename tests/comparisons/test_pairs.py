@@ -289,7 +289,14 @@ def of_a_latent_variable(animals: Any) -> pm.Model:
     return model
 
 
+def of_no_parameter(animals: Any) -> pm.Model:
+    with pm.Model() as model:
+        pm.Normal("animals", observed=animals)
+    return model
+
+
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no parameter": ({"model": of_no_parameter}, "model has no free variables; declare the parameters as variables"),
     "a step that is missing": ({"m_step": None}, "e_step given; give em_step alone, or e_step and m_step"),
     "two kinds of step": ({"em_step": lambda theta, animals: theta}, "give em_step alone"),
     "no function": ({"log_likelihood": 3.0}, "log_likelihood is 3.0; give a function"),

@@ -11,6 +11,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
+import comparisons
 import em
 from em.derived import groups
 from tests import pymc_programs as programs
@@ -31,6 +32,10 @@ def _chain() -> None:
 def _missing() -> None:
     w, mu = pm.Dirichlet("w", [1, 1]), pm.Normal("mu", 0, 1, shape=2)
     pm.NormalMixture("y", w, mu, sigma=1, observed=np.ma.masked_invalid([0.1, np.nan, 2.0]))
+
+
+def _none_explicit() -> None:
+    pm.NormalMixture("y", pm.Dirichlet("w", [1, 1]), pm.Normal("mu", 0, 1, shape=2), sigma=1, observed=[0.1, 2.0])
 
 
 def _scan() -> None:
@@ -107,6 +112,37 @@ def test_a_density_whose_derivative_is_no_number_is_refused() -> None:
         pm.Normal("y", 0, 1 + pt.sqrt(z * rate), observed=[0, 0, 2, 3])
     with pytest.raises(ValueError, match=r"derivatives are not.*pm.math.switch"):
         em.derive(model, compiled=False).fit()
+
+
+def _never_seen() -> None:
+    pm.Mixture("y", pm.Dirichlet("w", [1, 1]), pm.Bernoulli.dist(pm.Beta("p", 1, 1, shape=2)), observed=[2, 0])
+
+
+def test_data_that_no_parameters_give_a_density_are_refused() -> None:
+    never = em.derive(_refused(_never_seen), compiled=False)
+    with pytest.raises(ValueError, match="the data have no density at any start; give start="):
+        never.fit()
+    with pytest.raises(ValueError, match="the data have no density at the start; give another one"):
+        never.fit(start={"w": [0.5, 0.5], "p": [0.2, 0.3]})
+
+
+def test_what_cannot_be_derived_is_not_compared() -> None:
+    for what in ("nothing is latent", "a chain"):
+        make, message = REFUSED[what]
+        with pytest.raises(ValueError, match=f"(?s){message}"):
+            comparisons.compare(_refused(make), name="mine")
+    with pytest.raises(ValueError, match="latent is 'z', but model has no discrete free variable; name those"):
+        em.derive(_refused(_none_explicit), latent="z")
+
+
+def test_a_density_without_second_derivatives_is_refused() -> None:
+    with pm.Model() as model:
+        z = pm.Categorical("z", pm.Dirichlet("w", [1, 1]), shape=4)
+        wait = pm.Gamma.dist(pm.Gamma("shapes", 2, 1, shape=2)[z], 1)
+        pm.Censored("y", wait, lower=None, upper=[3, np.inf, np.inf, np.inf], observed=[3, 1, 2, 0.5])
+    start = {"w": [0.5, 0.5], "shapes": [1.0, 2.0]}
+    with pytest.raises(ValueError, match=r"no second derivatives of the log density.*comparisons.Pair"):
+        em.derive(model, compiled=False).fit(start=start, max_iterations=1)
 
 
 def test_tables_that_are_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
+
+from comparisons.study.rates import Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,29 +15,19 @@ class AuditRates:
 
     Attributes
     ----------
-    audits : how many, without those in whose data the fault changes nothing
-    named : of how many the right step was named first; of right steps, in how many nothing was found
-    found : in how many anything was found
+    named : in how many the right step was named first, without those in whose data the fault changes nothing; of right steps,
+        in how many nothing was found
+    found : in how many of the same anything was found
     elsewhere : other answers and how often they were given
     seconds : of the processor's time, the middle of all, after compiling
     """
 
     fault: str
     step: str
-    audits: int
-    named: int
-    found: int
+    named: Rate
+    found: Rate
     elsewhere: dict[str, int]
     seconds: float
-
-
-def read(out: Path) -> list[dict[str, str]]:
-    """All rows of the tables of audits in ``out``."""
-    rows = []
-    for path in sorted(out.glob("*/audits.csv")):
-        with path.open(newline="", encoding="utf-8") as file:
-            rows += list(csv.DictReader(file))
-    return rows
 
 
 def rates(rows: list[dict[str, str]]) -> list[AuditRates]:
@@ -51,19 +41,23 @@ def _of(rows: list[dict[str, str]]) -> AuditRates:
     return AuditRates(
         rows[0]["fault"],
         rows[0]["step"],
-        len(rows),
-        len(rows) - len(wrong),
-        sum(bool(row["named"]) for row in rows),
+        Rate.counted(row["named"] == row["step"] for row in rows),
+        anything(rows),
         {each: wrong.count(each) for each in sorted(set(wrong))},
         median(float(row["seconds"]) for row in rows),
     )
 
 
+def anything(rows: Iterable[dict[str, str]]) -> Rate:
+    """In how many audits anything was found; an error is no finding."""
+    return Rate.counted(row["named"] not in ("", "crashed") for row in rows)
+
+
 def lines(found: list[AuditRates]) -> Iterator[str]:
     """The table in Markdown."""
-    yield "| fault | step | audits | step named | anything found | named instead | seconds |"
-    yield "|---|---|---:|---:|---:|---|---:|"
+    yield "| fault | step | step named | anything found | named instead | seconds |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     for each in found:
         instead = ", ".join(f"{name}: {number}" for name, number in each.elsewhere.items())
-        told = (each.fault or "none: right steps", each.step or "–", each.audits, each.named, each.found, instead)
+        told = (each.fault or "none: right steps", each.step or "–", each.named, each.found, instead)
         yield f"| {' | '.join(map(str, told))} | {each.seconds:.2f} |"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from comparisons.study import campaign, settings
+from comparisons.study import campaign, rates, settings, summary
 from comparisons.study.audits import row, slips, table
 
+ROOT = Path(__file__).parents[3]
 FIRST = [part.PLANTED[0].name for part in settings.PARTS.values()]
 
 
@@ -64,8 +65,38 @@ def test_rates_count_named_found_and_what_was_named_instead(tmp_path: Path) -> N
     held.path.parent.mkdir()
     for each in rows:
         held.append(each)
-    sound, planted = table.rates(table.read(tmp_path))
-    assert (sound.fault, sound.audits, sound.named, sound.found) == ("", 1, 1, 0)
-    assert (planted.audits, planted.named, planted.found) == (3, 1, 2)
+    sound, planted = table.rates(rates.read(tmp_path, "audits"))
+    assert (sound.fault, sound.named.count, sound.named.of, sound.found.count) == ("", 1, 1, 0)
+    assert (planted.named.count, planted.named.of, planted.found.count) == (1, 3, 2)
     assert planted.elsewhere == {"M-step": 1, "nothing": 1}
-    assert [*table.lines([planted])][2] == "| slip | E-step | 3 | 1 | 2 | M-step: 1, nothing: 1 | 0.20 |"
+    told = [*table.lines([planted])][2]
+    assert told == "| slip | E-step | 1 of 3 (0.8 to 90.6 %) | 2 of 3 (9.4 to 99.2 %) | M-step: 1, nothing: 1 | 0.20 |"
+
+
+def test_the_page_tells_of_audits_what_was_named_and_what_was_not(tmp_path: Path) -> None:
+    right = row.AuditRow("coins", "s", 7, "", "one function", "", "", "", "", "", 0.0, 0, 0.5, 0.2, "")
+    slip = dataclasses.replace(right, fault="row-dropped", changed="yes", step="E-step", named="E-step", findings=1)
+    of_study = dataclasses.replace(slip, fault="em-half-the-data", named="step", told="step, weights: a | b")
+    crashed = dataclasses.replace(slip, named="crashed", findings=0, told="ValueError: no")
+    directory = tmp_path / "tables"
+    held = campaign._Table(directory / "coins" / "audits.csv", row.AuditRow)
+    campaign._claim(held.path, "audits", "comparisons study audits --replicates 1 --seed 7 --family coins")
+    for each in (right, slip, of_study, crashed, dataclasses.replace(slip, changed="no", named="")):
+        held.append(each)
+    page = summary.write(directory).read_text()
+    assert "| faults of the studies | 0 of 1 (0.0 to 97.5 %) | 1 of 1 (2.5 to 100.0 %) |" in page
+    assert "| subtle slips | 1 of 2 (1.3 to 98.7 %) | 1 of 2 (1.3 to 98.7 %) |" in page
+    assert "| **all** | 0 of 1 (0.0 to 97.5 %) |" in page
+    assert "| em-half-the-data | s | 7 | E-step | step | step, weights: a / b |" in page
+    assert "| row-dropped | s | 7 | E-step | crashed | ValueError: no |" in page
+    assert "`comparisons study audits --replicates 1 --seed 7 --family coins --out docs/tables`" in page
+
+
+def test_the_page_on_the_audit_tells_the_rates_of_the_published_tables() -> None:
+    rows = [each for each in rates.read(ROOT / "docs" / "calibration", "audits") if each["changed"] != "no"]
+    planted = [each for each in rows if each["fault"]]
+    named, found = rates.Rate.counted(r["named"] == r["step"] for r in planted), table.anything(planted)
+    right = table.anything(each for each in rows if not each["fault"])
+    page = " ".join((ROOT / "docs" / "is-my-em-right.md").read_text(encoding="utf-8").split())
+    assert f"{named.count} of {named.of} were named at their step, and in {found.count} something was found" in page
+    assert f"something was found in {right.count} of {right.of} audits" in page
