@@ -33,7 +33,8 @@ def load[T](told: str, kind: type[T], word: str, also: Callable[[Any], bool] = l
         for a file that is not there or stops with an error, told with its line, or has no such thing
     """
     found = PLACE.fullmatch(told)
-    assert found is not None
+    if found is None:
+        raise ValueError(f"{word} is {told!r}, which is no place of one; give it as FILE.py:NAME")
     path, name = Path(found["file"]), found["name"] or ""
     if not path.is_file():
         raise ValueError(f"{word} is {told!r}, but there is no file {path}")

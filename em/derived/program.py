@@ -75,6 +75,8 @@ def program_of(model: pm.Model, latent: str | Sequence[str] | None) -> Program:
     free = {v: v.type(str(v.name)) for v in model.free_RVs if v not in hidden}
     if not free:
         raise ValueError("model has no continuous free variable; declare the parameters as variables of the program")
+    if not model.observed_RVs:
+        raise ValueError("model has nothing observed; give its data as observed= of a variable, or by pm.observe")
     space = Coordinates(tuple(block_of(model, v) for v in free))
     observed = {v: model.rvs_to_values[v] for v in model.observed_RVs}
     logps = conditional_logp({**free, **hidden, **observed})

@@ -303,6 +303,11 @@ def test_where_no_start_leads_to_an_end_it_is_told_what_to_give() -> None:
         assert "give start=, parameters near the data" in told
 
 
+def test_a_name_that_is_no_place_is_told_how_to_give_one() -> None:
+    with pytest.raises(ValueError, match=r"'linkage', which is no place of one; give it as FILE[.]py:NAME"):
+        comparisons.audit("linkage")
+
+
 FILE = """
 from comparisons.catalogue.linkage import *
 import dataclasses

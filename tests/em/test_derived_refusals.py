@@ -51,6 +51,10 @@ def _spike() -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "nothing is observed": (
+        lambda: (pm.Normal("a"), pm.Bernoulli("z", 0.5)),
+        "model has nothing observed; give its data as observed=",
+    ),
     "nothing is latent": (
         lambda: pm.Normal("y", pm.Normal("a"), 1, observed=[0.1]),
         "no discrete latent variable and no pm.Mixture.*comparisons.Pair",
