@@ -152,7 +152,7 @@ class ConcomitantParameters(RegressionParameters):
     @property
     def n_concomitants(self) -> int:
         """How many columns the weights depend on."""
-        return self.gating.shape[-1]
+        return int(self.gating.shape[-1])
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
