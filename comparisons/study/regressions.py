@@ -15,7 +15,7 @@ from models.inputs import Floats, Integers
 # Expected variance 1, and at a covariate of mean 0 and standard deviation 1 lines within some 4.5 of 0.
 PRIOR = RegressionPrior([0.0, 0.0], np.sqrt(0.05) * np.eye(2), 5.0, 3.0, 2.0)
 # The same with weights that depend on a concomitant of mean 0 and standard deviation 1.
-GATED = replace(PRIOR, gating=[2.0])
+GATED = replace(PRIOR, gating=np.array([2.0]))
 # Shares of ``--replicates`` of a study of sound engines and of a calibration, as of `comparisons.study.poissons`.
 SHARE = 0.4
 CALIBRATED, SHOW_LITTLE = 0.3, ()

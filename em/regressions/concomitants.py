@@ -109,7 +109,7 @@ class ConcomitantMixture(RegressionMixture):
         self.gates_in = gates or GatingUnits.of(data)
         super().__init__(data, weights, prior, tied, units)
         k = self.n_components
-        between: Floats = np.kron(np.eye(m), sum_to_zero(k))
+        between: Floats = np.kron(np.eye(m), sum_to_zero(k)).astype(float)
         widths = np.ones((k, 1)) if tied else np.eye(k)
         self.basis = block_diagonal(weight_basis(k, None), between, np.eye(self.p * k), widths)
         # From coordinates in which gating coefficients sum to 0 to those in which each has its own.
@@ -245,7 +245,8 @@ class ConcomitantMixture(RegressionMixture):
             return 0.0
         free, gates, precision = self.n_components - 1, parameters.gating, self.precision
         constant = 0.5 * free * (np.linalg.slogdet(precision)[1] - self.m * np.log(2 * np.pi))
-        return super().log_prior(parameters) + constant - 0.5 * ((gates @ precision) * gates).sum(axis=(-2, -1))
+        own = constant - 0.5 * ((gates @ precision) * gates).sum(axis=(-2, -1))
+        return np.asarray(super().log_prior(parameters) + own)
 
     def own_prior_derivatives(self, parameters: Any) -> tuple[Floats, Floats]:
         slopes, curved = super().own_prior_derivatives(parameters)

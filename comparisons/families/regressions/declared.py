@@ -27,8 +27,10 @@ class DeclaredRegressions(Family):
     """
 
     name = "regressions"
-    data, parameters, prior = RegressionRows, RegressionParameters, RegressionPrior
-    variables, prior_numbers = ("coefficients", "variances"), ("mean", "root", "degrees_of_freedom", "scale")
+    data, prior = RegressionRows, RegressionPrior
+    parameters: type[Any] = RegressionParameters
+    variables: tuple[str, ...] = ("coefficients", "variances")
+    prior_numbers: tuple[str, ...] = ("mean", "root", "degrees_of_freedom", "scale")
     scales: ClassVar[dict[str, Scale]] = {"coefficients": "identity", "standard_deviations": "log", "variances": "log"}
     options, formulas = ("covariance",), True
     of_weights = OF_WEIGHTS

@@ -62,10 +62,10 @@ class GatedRegressions(Regressions):
         units, gates = Units.plain(len(data.lines.covariates)), GatingUnits.of(data).plain
         return ConcomitantMixture(data, problem.weights, prior, shared, units, gates)
 
-    def log_densities(self, data: RegressionRows, parameters: ConcomitantParameters) -> Floats:
+    def log_densities(self, data: RegressionRows, parameters: Any) -> Floats:
         return super().log_densities(data.lines, parameters) + rows.gates(data, parameters)
 
-    def to_pymc(self, problem: Setup, parameters: ConcomitantParameters) -> dict[str, Floats]:
+    def to_pymc(self, problem: Setup, parameters: Any) -> dict[str, Floats]:
         return {**super().to_pymc(problem, parameters), "gates": parameters.gating.T}
 
     def free_numbers(self, problem: Setup, natural: dict[str, Floats]) -> Floats:
@@ -73,7 +73,7 @@ class GatedRegressions(Regressions):
         gates = natural["gates"] @ helmert(problem.comparison.n_components).T
         return np.concatenate([super().free_numbers(problem, natural), gates.ravel()])
 
-    def refuse_others(self, problem: Setup, parameters: ConcomitantParameters) -> None:
+    def refuse_others(self, problem: Setup, parameters: Any) -> None:
         super().refuse_others(problem, parameters)
         gating = parameters.gating
         if not (np.abs(gating.sum(axis=0)) <= 1e-8 * np.abs(gating).max(axis=0)).all():
@@ -85,7 +85,7 @@ class GatedRegressions(Regressions):
         gating /= Regressors.of_concomitants(problem.data).sizes[1:]
         return ConcomitantParameters(weights, p.coefficients, p.variances, gating - gating.mean(axis=0))
 
-    def rows_of_em(self, problem: Setup, mixture: ConcomitantMixture) -> tuple[DeclaredRows, DeclaredRows]:
+    def rows_of_em(self, problem: Setup, mixture: Any) -> tuple[DeclaredRows, DeclaredRows]:
         m = mixture.m
         both = zip(
             super().rows_of_em(problem, mixture),
@@ -103,14 +103,13 @@ class GatedRegressions(Regressions):
     def _log_odds(self, comparison: Comparison) -> dict[str, tuple[int, int]]:
         """Names of the effects on log odds against the first component, with component and concomitant."""
         first, *others = comparison.components
-        names = [name.removeprefix(OF_WEIGHTS) for name in comparison.features if name.startswith(OF_WEIGHTS)]
         return {
             f"log_odds[{component}, {first}, {name}]": (k, j)
             for k, component in enumerate(others, 1)
-            for j, name in enumerate(names)
+            for j, name in enumerate(_concomitants(comparison))
         }
 
-    def arrays(self, parameters: ConcomitantParameters) -> dict[str, Floats]:
+    def arrays(self, parameters: Any) -> dict[str, Floats]:
         # In the order of EM's vector.
         return {name: getattr(parameters, name) for name in ("weights", "gating", *Regressions.variables)}
 
@@ -133,8 +132,8 @@ class GatedRegressions(Regressions):
 
     def vector_names(self, problem: Setup) -> list[str]:
         c = problem.comparison
-        names = [name.removeprefix(OF_WEIGHTS) for name in c.features if name.startswith(OF_WEIGHTS)]
-        return [*(f"gating[{k}, {name}]" for name in names for k in c.components), *super().vector_names(problem)]
+        gating = [f"gating[{k}, {name}]" for name in _concomitants(c) for k in c.components]
+        return [*gating, *super().vector_names(problem)]
 
     def em_names(self, problem: Setup) -> dict[str, str]:
         own = problem.data.concomitant_names
@@ -155,23 +154,19 @@ class GatedRegressions(Regressions):
         own = super().entries(problem, values)
         return np.concatenate([own[:k], values.gating.T.ravel(), own[k:]])
 
-    def varied(
-        self, problem: Setup, parameters: ConcomitantParameters, changed: dict[str, float]
-    ) -> ConcomitantParameters:
+    def varied(self, problem: Setup, parameters: Any, changed: dict[str, float]) -> ConcomitantParameters:
         p = super().varied(problem, parameters, changed)
         return ConcomitantParameters(p.weights, p.coefficients, p.variances, parameters.gating)
 
     def hidden_told(self, problem: Setup) -> str:
-        data = problem.data
-        centres = Regressors.of_concomitants(data).centres[1:]
-        told = [
-            f"gating[{name}] ({name}[i] − {at:.6g})" for name, at in zip(data.concomitant_names, centres, strict=True)
-        ]
+        centres = Regressors.of_concomitants(problem.data).centres[1:]
+        at = zip(_concomitants(problem.comparison), centres, strict=True)
+        told = [f"gating[{name}] ({name}[i] − {centre:.6g})" for name, centre in at]
         return f"z[i] ~ Categorical(softmax({' + '.join(['log(weights)', *told])}))"
 
     def words(self, problem: Setup) -> tuple[dict[str, str], str, list[str]]:
         options, formula, told = super().words(problem)
-        names = problem.data.concomitant_names
+        names = _concomitants(problem.comparison)
         gating = [
             f"gating[k, {name}] − gating[l, {name}] ~ Normal(0, {size:.6g}), over the components summing to 0"
             for name, size in zip(names, problem.prior.gating, strict=True)
@@ -186,7 +181,7 @@ class GatedRegressions(Regressions):
 
     # A third density and a second reading
 
-    def third_density(self, rows: DeclaredRows, parameters: ConcomitantParameters, component: int) -> Floats:
+    def third_density(self, rows: DeclaredRows, parameters: Any, component: int) -> Floats:
         return third.gate(rows, parameters, component) + super().third_density(
             third.without(rows, parameters.gating.shape[1]), parameters, component
         )
@@ -194,10 +189,10 @@ class GatedRegressions(Regressions):
     def third_prior_numbers(self, problem: Setup) -> dict[str, Any]:
         return super().third_prior_numbers(self._lines_alone(problem)) | {"gating": third.gating_scales(problem)}
 
-    def third_log_prior(self, problem: Setup, parameters: ConcomitantParameters, numbers: dict[str, Any]) -> float:
+    def third_log_prior(self, problem: Setup, parameters: Any, numbers: dict[str, Any]) -> float:
         return super().third_log_prior(problem, parameters, numbers) + third.log_prior_of_gating(parameters, numbers)
 
-    def third_rounding(self, problem: Setup, parameters: ConcomitantParameters) -> float:
+    def third_rounding(self, problem: Setup, parameters: Any) -> float:
         lines = super().third_rounding(self._lines_alone(problem), parameters)
         return lines + third.rounding_of_gating(problem, parameters)
 
@@ -227,3 +222,8 @@ class GatedRegressions(Regressions):
             for word, by in (("halved", 0.5), ("doubled", 2.0))
         }
         return super().changed_priors(prior) | changed
+
+
+def _concomitants(comparison: Comparison) -> list[str]:
+    """Names of what the weights depend on."""
+    return [name.removeprefix(OF_WEIGHTS) for name in comparison.features if name.startswith(OF_WEIGHTS)]

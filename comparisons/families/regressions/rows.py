@@ -65,7 +65,7 @@ def gates(data: RegressionRows, parameters: Any) -> Floats:
 
 def weights_of_rows(data: RegressionRows, parameters: Any) -> Floats:
     """``(..., n, K)``, or ``(..., 1, K)`` where all rows have the same."""
-    weights = parameters.weights[..., None, :]
+    weights: Floats = parameters.weights[..., None, :]
     return weights * np.exp(gates(data, parameters)) if data.n_concomitants else weights
 
 

@@ -87,7 +87,7 @@ def test_simulated_rows_have_weights_of_their_own() -> None:
     shares = weights_of_rows(problem.data, p)[:, 1]
     high = shares > np.median(shares)
     found = []
-    for drawn in problem.simulation.replicates([p] * 20, random):  # type: ignore[union-attr]
+    for drawn in problem.simulation.replicates([p] * 20, random):
         own_shares = em.regression_mixture(problem.data, n_components=2, start=p).responsibilities(drawn)[:, 1]
         by_year = drawn.concomitants[:, 0] > np.median(drawn.concomitants[:, 0])
         found.append(own_shares[by_year].mean() - own_shares[~by_year].mean())
