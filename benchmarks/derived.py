@@ -44,6 +44,7 @@ from comparisons.study.audits.programs import expressed
 from comparisons.study.setting import simulate
 from comparisons.study.settings import SETTINGS
 from em.derived.derive import DerivedEM
+from models import ItemResponses
 from models.inputs import Floats
 
 # Plain steps that are compared, and the step of derivatives in standard errors.
@@ -134,7 +135,8 @@ def is_cut(data: Any) -> bool:
 def house_of(problem: MixtureProblem) -> House:
     """The EM beside a mixture that says its rows' distribution, or beside a component for each row."""
     data, whole = problem.data, problem.comparison.covariance in ("full", "own")
-    plain = whole and not is_cut(data) and not np.isnan(problem.family.columns(data)).any()
+    # Patterns of items as one outcome are products, of which PyTensor has no second derivatives.
+    plain = whole and not is_cut(data) and not isinstance(data, ItemResponses)
     return House.of(problem) if plain and expressed(problem.prior) else Explicit.of(problem)
 
 

@@ -11,6 +11,7 @@ from comparisons.auditing.record import Finding
 from comparisons.pair import Values
 from comparisons.pairs.ascent import Objective, curvature, run
 from comparisons.pairs.problem import PairProblem
+from em import ObjectiveDecreased
 from em.derived.coordinates import INSIDE
 
 # Steps along EM's path at most, of which each start has its share, so that an audit takes no longer than a slow EM's first part.
@@ -23,7 +24,16 @@ LEFT_NATS, LEFT_ERRORS, BESIDE = 1e-6, 1e-3, 0.1
 def ended(problem: PairProblem, seed: int, looked: list[str], not_looked: list[str]) -> Iterator[Finding]:
     """Where EM begins and stops: a saddle, and what the rule leaves."""
     objective = problem.objective(prior=False)
-    began = run(objective, problem.starts(seed)[0], MOST_STEPS)
+    try:
+        began = run(objective, problem.starts(seed)[0], MOST_STEPS)
+    except ObjectiveDecreased as error:
+        if np.isnan(error.after):
+            told = f"it is no number any more at step {error.step}, as where a likelihood has no bound"
+            not_looked.append(f"where EM ends: {told}")
+        else:
+            told = f"step {error.step} lowers the log-likelihood by {error.loss:.3g} nats, which no right step does"
+            yield Finding("objective", "", error.loss, told, "")
+        return
     if not began.ended:
         not_looked.append(f"where EM ends: it had not come there after {MOST_STEPS} steps")
         return

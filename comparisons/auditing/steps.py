@@ -63,7 +63,7 @@ class Expected:
         return told
 
     def exists(self, found: Any, at: Values, *, prior: float) -> bool:
-        """Whether the function is finite; False only at a bound, as where a variance is 0: nothing near it is what a step made."""
+        """Whether the function is finite; False only at a bound, as at a variance of 0, where no point near it says anything."""
         space = self.problem.space
         return bool(space.inside(space.of(at)).all() or np.isfinite(self.by(found, prior=prior)(at)))
 
@@ -215,6 +215,8 @@ def _ascent(problem: PairProblem, seed: int, prior: bool, looked: list[str]) -> 
         try:
             run(objective, start, MOST_STEPS // len(starts))
         except ObjectiveDecreased as error:
+            if np.isnan(error.loss):  # a likelihood without bound, at its end: no number, and no fall
+                continue
             told = f"step {error.step} lowers the {of} by {error.loss:.3g} nats, which no right step does"
             yield Finding("objective", "", error.loss, told, "")
             return
