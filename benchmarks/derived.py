@@ -154,7 +154,7 @@ def compared(name: str, problem: MixtureProblem) -> Compared:
     told = f"; derived: {theirs.status}" if mine.status != theirs.status else ""
     if (lower := mine.log_likelihood - theirs.log_likelihood) > NATS:
         told = f"; its own search ends {lower:.3g} nats lower; this is from the hand-written one's end"
-        theirs = derived.fit(start=house.values(mine.parameters))
+        theirs = derived.fit(start=derived.steps.off_bounds(house.values(mine.parameters)))
     kind = "z" if isinstance(house, Explicit) else "mixture"
     return Compared(
         name,
@@ -214,8 +214,8 @@ def same(names: Sequence[str], kept: Path) -> str:
     if kept.exists():
         with kept.open(newline="", encoding="utf-8") as file:
             for line in csv.DictReader(file):
-                told: dict[str, Any] = {key: float(v) if key in NUMBERS else v for key, v in line.items()}
-                rows[line["name"]] = Compared(**told)
+                cells: dict[str, Any] = {key: float(v) if key in NUMBERS else v for key, v in line.items()}
+                rows[line["name"]] = Compared(**cells)
     for name in names or found:
         problem = found[name]
         if isinstance(problem, str):
