@@ -44,6 +44,7 @@ from comparisons.study.audits.programs import expressed
 from comparisons.study.setting import simulate
 from comparisons.study.settings import SETTINGS
 from em.derived.derive import DerivedEM
+from models import ItemResponses
 from models.inputs import Floats
 
 # Plain steps that are compared, and the step of derivatives in standard errors.
@@ -134,7 +135,8 @@ def is_cut(data: Any) -> bool:
 def house_of(problem: MixtureProblem) -> House:
     """The EM beside a mixture that says its rows' distribution, or beside a component for each row."""
     data, whole = problem.data, problem.comparison.covariance in ("full", "own")
-    plain = whole and not is_cut(data) and not np.isnan(problem.family.columns(data)).any()
+    # Patterns of items as one outcome are products, of which PyTensor has no second derivatives.
+    plain = whole and not is_cut(data) and not isinstance(data, ItemResponses)
     return House.of(problem) if plain and expressed(problem.prior) else Explicit.of(problem)
 
 
@@ -152,7 +154,7 @@ def compared(name: str, problem: MixtureProblem) -> Compared:
     told = f"; derived: {theirs.status}" if mine.status != theirs.status else ""
     if (lower := mine.log_likelihood - theirs.log_likelihood) > NATS:
         told = f"; its own search ends {lower:.3g} nats lower; this is from the hand-written one's end"
-        theirs = derived.fit(start=house.values(mine.parameters))
+        theirs = derived.fit(start=derived.steps.off_bounds(house.values(mine.parameters)))
     kind = "z" if isinstance(house, Explicit) else "mixture"
     return Compared(
         name,
@@ -212,8 +214,8 @@ def same(names: Sequence[str], kept: Path) -> str:
     if kept.exists():
         with kept.open(newline="", encoding="utf-8") as file:
             for line in csv.DictReader(file):
-                told: dict[str, Any] = {key: float(v) if key in NUMBERS else v for key, v in line.items()}
-                rows[line["name"]] = Compared(**told)
+                cells: dict[str, Any] = {key: float(v) if key in NUMBERS else v for key, v in line.items()}
+                rows[line["name"]] = Compared(**cells)
     for name in names or found:
         problem = found[name]
         if isinstance(problem, str):

@@ -129,12 +129,12 @@ def _(data: Measurements, problem: MixtureProblem) -> Written:
 
     def parameters() -> Callable[[str, Integers, Any], None]:
         a = pm.Normal("intercepts", y.mean(axis=0), 2 * spread, shape=(k, d))
-        b = pm.Normal("slopes", 0, spread[after] / spread[before], shape=(*own, len(after))) if slopes else None
+        b: Any = pm.Normal("slopes", 0, spread[after] / spread[before], shape=(*own, len(after))) if slopes else None
         each = () if form.shape == "spherical" else (d,)
         v = pm.InverseGamma("variances", 2, float((spread**2).mean()), shape=(*own, *each))
 
         def rows(suffix: str, at: Integers, of: Any) -> None:
-            of_v, of_b = (each if form.tied or each is None else each[of] for each in (v, b))
+            of_v, of_b = v if form.tied else v[of], b if form.tied or b is None else b[of]
             for j in range(d):
                 mean = a[of, j]
                 for i in range(j if slopes else 0):

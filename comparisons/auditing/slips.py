@@ -56,11 +56,12 @@ def of_e_step(place: Place) -> Iterator[tuple[str, Floats]]:
         without = place.r.copy()
         without[row] = 0.0
         yield f"the {word} row is left out", without
-    for part, word in ((slice(len(place.r) // 2, None), "last"), (slice(None, len(place.r) // 2), "first")):
-        without = place.r.copy()
-        without[part] = 0.0
-        yield f"the {word} half of the rows is left out", without
-    _, alike, counts = np.unique(place.r, axis=0, return_inverse=True, return_counts=True)
+    _, first, alike, counts = np.unique(place.r, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    # An EM may count rows that are alike, and drop half of those that are not.
+    distinct = np.argsort(np.argsort(first))[alike.ravel()]
+    for of, number, total in (("", np.arange(len(place.r)), len(place.r)), ("distinct ", distinct, len(first))):
+        for part, word in ((number >= (total + 1) // 2, "last"), (number < total // 2, "first")):
+            yield f"the {word} half of the {of}rows is left out", np.where(part[:, None], 0.0, place.r)
     yield "rows that are alike count once", place.r / counts[alike.ravel(), None]
 
 

@@ -62,6 +62,11 @@ class Expected:
 
         return told
 
+    def exists(self, found: Any, at: Values, *, prior: float) -> bool:
+        """Whether the function is finite; False only at a bound, as at a variance of 0, where no point near it says anything."""
+        space = self.problem.space
+        return bool(space.inside(space.of(at)).all() or np.isfinite(self.by(found, prior=prior)(at)))
+
     def best(self, found: Any, start: Values, *, prior: float = 0.0) -> Values:
         """Where that is largest."""
         space = self.problem.space
@@ -231,8 +236,8 @@ def _ascent(problem: PairProblem, seed: int, prior: bool, looked: list[str]) -> 
 def _steps(expected: Expected, points: list[Values], prior: bool, looked: list[str]) -> list[Finding]:
     """Each step at each point, held against the exact one."""
     of = " of the log posterior" if prior else ""
-    looked.append(f"each step{of} at {len(points)} points, from the complete-data log density")
     problem = expected.problem
+    tried = len(points)
     worst: dict[tuple[str, str], tuple[float, Values, Any, Any]] = {}
     steepest: tuple[float, Values, Any, Values] | None = None
     lost: tuple[str, Values, Any] | None = None
@@ -248,6 +253,8 @@ def _steps(expected: Expected, points: list[Values], prior: bool, looked: list[s
         after = problem.step(before, prior=prior)
         if (outside := problem.space.outside(after)) is not None:
             lost = lost or (outside, before, found)
+        elif not expected.exists(found, after, prior=float(prior)):
+            tried -= 1
         elif problem.pair.generalised:
             rise = expected.by(found, prior=float(prior))
             loss = rise(before) - rise(after)
@@ -257,6 +264,7 @@ def _steps(expected: Expected, points: list[Values], prior: bool, looked: list[s
             slope = max(expected.slopes(found, after, prior=float(prior))[0].values())
             if slope > (0.0 if steepest is None else steepest[0]):
                 steepest = (slope, before, found, after)
+    looked.append(f"each step{of} at {tried} points, from the complete-data log density")
     if steepest is not None:
         _, before, found, after = steepest
         apart = expected.off(found, after, before, prior=float(prior))

@@ -88,16 +88,17 @@ class Densities:
     def _products(self) -> Any:
         import pytensor
         import pytensor.tensor as pt
+        from pytensor.gradient import NullTypeGradError
         from pytensor.graph.utils import MethodNotDefined
 
         along = pt.vector("along", dtype="float64")
         whole = self.marginal + pt.switch(pt.gt(self.weight, 0), self.program.prior, 0.0)
         try:
             products = [self._gradient(pt.dot(self._gradient(each), along)) for each in (whole, self.expected)]
-        except (MethodNotDefined, NotImplementedError) as error:
+        except (MethodNotDefined, NullTypeGradError, NotImplementedError) as error:
             raise ValueError(
-                "PyTensor has no second derivatives of the log density, as of the tail of a gamma distribution by its shape, so "
-                "that a maximum could not be told from a saddle; give a comparisons.Pair with an EM by hand"
+                "PyTensor has no second derivatives of the log density, as of a product (write a sum of logarithms) or of the "
+                "tail of a gamma distribution, so that a maximum could not be told from a saddle; else give a comparisons.Pair"
             ) from error
         with pytensor.config.change_flags(cxx=""):
             return pytensor.function(

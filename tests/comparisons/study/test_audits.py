@@ -44,6 +44,13 @@ def test_a_component_at_its_bound_is_no_finding() -> None:
     assert row.audit_of("classes-repeated", 1).right
 
 
+def test_a_step_onto_a_bound_where_the_program_has_no_density_is_no_finding() -> None:
+    # A beta-binomial whose correlation is 0 after the step.
+    assert row.audit_of("beta-binomials-one-binomial", 50_002).right
+    # A line through one row, whose likelihood has no bound and is no number at last.
+    assert row.audit_of("regressions-few", 50_002).right
+
+
 def test_the_plan_has_as_many_audits_of_right_steps_in_every_family() -> None:
     tasks = campaign.plan("audits", 90, 7)
     right = [row.setting_of(task.setting).family for task in tasks if not task.fault]
