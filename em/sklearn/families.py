@@ -207,7 +207,8 @@ class LatentClassMixture(MixtureEstimator):
     --------
     >>> import numpy as np
     >>> from em.sklearn import LatentClassMixture
-    >>> X = np.array([[0, 0, 0], [0, 0, 1], [0, 1, 0], [1, 1, 1], [1, 1, 0], [1, 0, 1]]).repeat(5, axis=0)
+    >>> kinds = np.array([[0, 0, 0], [0, 0, 1], [0, 1, 0], [1, 1, 1], [1, 1, 0], [1, 0, 1]])
+    >>> X = kinds.repeat([8, 2, 2, 6, 1, 1], axis=0)
     >>> LatentClassMixture(2, random_state=0).fit(X).predict([[0, 0, 0], [1, np.nan, 1]])
     array([0, 1])
     """

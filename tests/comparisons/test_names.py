@@ -128,7 +128,7 @@ def test_the_labels_of_a_quantity_are_read_as_they_were_written() -> None:
         (["chance_of_heads"], "chance of heads"),
         (["standard_deviations"], "standard deviations"),
         (["weights[1]", "means[1]", "weights[2]"], "weights of components 1 and 2 and mean of component 1"),
-        (["means[1, HbA1c [%]]"], "mean of HbA1c [%] in component 1"),
+        (["means[1, HbA1c [%]]"], "mean of “HbA1c [%]” in component 1"),
         (["a", "b", "c", "d"], "4 quantities, named in the table"),
     ],
 )

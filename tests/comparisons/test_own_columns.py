@@ -102,7 +102,7 @@ def test_names_may_hold_commas() -> None:
     first, second = found.comparison.components
     assert (first.split(), second) == (["a,", "b"], "c")
     assert variable_and_labels(f"covariances[{first}, {height}, {mass}]") == ("covariances", [first, height, mass])
-    assert in_prose(f"means[{first}, {height}]") == f"mean of {height} in component {first}"
+    assert in_prose(f"means[{first}, {height}]") == f"mean of “{height}” in component “{first}”"
 
 
 def test_titles_and_units_are_those_of_the_column_that_is_named() -> None:

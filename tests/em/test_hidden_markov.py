@@ -251,7 +251,9 @@ def test_accelerated_steps_come_to_the_same_maximum_in_fewer(acceleration: Any) 
     plain = em.hidden_markov(QUAKES, 2, "poisson", "stationary")
     fast = em.hidden_markov(QUAKES, 2, "poisson", "stationary", acceleration=acceleration)
     assert fast.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-10)
-    assert fast.iterations < plain.iterations
+    # To within a billionth of a nat of the maximum: what comes after is rounding, and differs from machine to machine.
+    arrived = [int(np.argmax(fit.trace > plain.log_likelihood - 1e-9)) for fit in (fast, plain)]
+    assert 0 < arrived[0] < arrived[1]
 
 
 def test_the_mode_under_a_prior_is_one_and_inside() -> None:

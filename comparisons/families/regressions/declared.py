@@ -77,9 +77,11 @@ class DeclaredRegressions(Family):
         return [name for name in problem.comparison.features if name != INTERCEPT]
 
     def told_of(self, data: RegressionRows) -> list[str]:
+        if not data.n_concomitants:
+            return []
         at = zip(data.concomitant_names, data.concomitants.T, strict=True)
         told = listed([f"{name} {np.average(values, weights=data.counts):.6g}" for name, values in at])
-        return [f"Weights are told at the average of what they depend on: {told}."] if data.n_concomitants else []
+        return [f"Weights are told at the average of what they depend on: {told}."]
 
     def from_roles(self, values: dict[str, Floats], counts: Any, labels: Any) -> RegressionRows:
         own, beside = _apart(values)
