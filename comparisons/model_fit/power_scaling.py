@@ -10,7 +10,7 @@ Source: Kallioinen, Paananen, Burkner & Vehtari (2024), Statistics and Computing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,14 +58,15 @@ def prior_sensitivity(
 
 def sensitivities(values: dict[str, Floats], log_density: Floats) -> dict[str, float]:
     """ArviZ's sensitivity of every quantity to the power of one part of the posterior, ``log_density`` at each draw."""
+    import arviz_stats
     import xarray as xr
     from arviz_base import from_dict
-    from arviz_stats import psense
 
     # By numbers: xarray takes a slash in a name for a path.
     draws = from_dict({"posterior": {f"x{j}": v / unit_of(v) for j, v in enumerate(values.values())}})
     draws["log_prior"] = xr.DataTree(xr.Dataset({"part": (("chain", "draw"), log_density)}))
-    found: xr.Dataset = psense(draws, group="prior")
+    stats: Any = arviz_stats
+    found: xr.Dataset = stats.psense(draws, group="prior")
     return {name: float(found[f"x{j}"]) for j, name in enumerate(values)}
 
 

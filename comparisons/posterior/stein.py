@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtri, softmax
@@ -87,13 +87,14 @@ def worst(
     target: Unconstrained, home: Callable[[Floats], Floats], x: Floats, names: Sequence[str]
 ) -> Identities | None:
     """The worst of the identities at the points ``(chains, draws, f)``; None where one of them has no gradient."""
-    from arviz_stats import mcse
+    import arviz_stats
 
     f = x.shape[-1]
     terms = stein_terms(target, home, x.reshape(-1, f)).reshape(*x.shape[:2], -1)
     if not np.isfinite(terms).all():
         return None
-    departures = np.array([_departure(t, float(mcse(t, method="mean"))) for t in np.moveaxis(terms, -1, 0)])
+    stats: Any = arviz_stats
+    departures = np.array([_departure(t, float(stats.mcse(t, method="mean"))) for t in np.moveaxis(terms, -1, 0)])
     at = int(np.argmax(np.where(np.isfinite(departures), np.abs(departures), np.inf)))
     centre = x.reshape(-1, f).mean(axis=0)
     moved = np.abs(target.moves(centre)[:, at % f])

@@ -123,7 +123,8 @@ def test_a_noun_of_models_is_taken_as_it_is() -> None:
     tosses = CoinTosses([1, 2], [3, 4])
     assert own.declared(tosses, n_components=1).command == "comparisons.compare(CoinTosses, n_components=1)"
     with pytest.raises(
-        ValueError, match=r"columns, formula, labels, counts and concomitants are in models.CoinTosses; leave the arguments out"
+        ValueError,
+        match=r"columns, formula, labels, counts and concomitants are in models.CoinTosses; leave the arguments out",
     ):
         own.declared(tosses, n_components=1, columns="heads")
     with pytest.raises(ValueError, match=r"family is poissons but data is models.CoinTosses; leave the family out"):
