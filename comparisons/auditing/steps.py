@@ -154,7 +154,7 @@ def audited(problem: PairProblem, seed: int) -> Audit:
     for prior in (False, True) if problem.pair.knows_prior else (False,):
         if exact:
             findings += _steps(expected, _points(problem, seed, prior), prior, looked)
-        findings += _ascent(problem, seed, prior, looked)
+        findings += _ascent(problem, seed, prior, looked, right=exact and not findings)
     if not findings:
         findings += ended(problem, seed, looked, not_looked)
     if not problem.pair.knows_prior:
@@ -209,8 +209,8 @@ def _points(problem: PairProblem, seed: int, prior: bool) -> list[Values]:
     return [*_random(problem, seed), *own]
 
 
-def _ascent(problem: PairProblem, seed: int, prior: bool, looked: list[str]) -> Iterator[Finding]:
-    """A right step never lowers the objective."""
+def _ascent(problem: PairProblem, seed: int, prior: bool, looked: list[str], *, right: bool) -> Iterator[Finding]:
+    """A right step never lowers the objective; where every step was seen to be ``right`` none that is lost was wrong."""
     of = "log posterior" if prior else "log-likelihood"
     looked.append(f"that the {of} rises along EM's path")
     objective = problem.objective(prior=prior)
@@ -224,7 +224,7 @@ def _ascent(problem: PairProblem, seed: int, prior: bool, looked: list[str]) -> 
             yield Finding("objective", "", error.loss, told, "")
             return
     astray = [each for each in runs if each.lost]
-    if astray and len(astray) == len(runs):
+    if astray and len(astray) == len(runs) and not right:
         yield Finding("objective", "", float("nan"), lost(astray), "")
     elif astray:
         looked.append(
