@@ -61,6 +61,8 @@ def in_prose(name: str) -> str:
     ('mean of component 2', 'variance of waiting in component short', 'chance of heads')
     >>> in_prose("coefficients[1, intercept]"), in_prose("coefficients[2, x]")
     ('intercept of component 1', 'slope of x in component 2')
+    >>> in_prose("transitions[1, 2]")
+    'transition from 1 to 2'
     """
     return named([name])
 
@@ -87,6 +89,8 @@ def grouped(names: Sequence[str]) -> list[str]:
         features = tuple(labels if component is None else labels[1:])
         if variable == "covariances" and len(set(features)) == 1:
             variable, features = "variances", features[:1]
+        if variable == "transitions" and len(labels) == 2:
+            component, features = labels[1], (labels[0],)
         if variable == "coefficients":
             variable, features = ("intercepts", ()) if features == ("intercept",) else ("slopes", features)
         together.setdefault((variable, features), []).extend([] if component is None else [component])
@@ -109,6 +113,8 @@ def _told(variable: str, features: tuple[str, ...], components: list[str]) -> st
     words = variable.replace("_", " ")
     if len(components) == 1 or (features and not components):
         words = f"{words[:-3]}y" if words.endswith("ies") else words.removesuffix("s")
+    if variable == "transitions" and features:
+        return f"{words} from {listed(features)} to {listed(components)}"
     if features:
         words += f" of {listed(features)}"
     if components:

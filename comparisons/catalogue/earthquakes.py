@@ -22,9 +22,9 @@ def findings(fitted: Fitted) -> list[Finding]:
     return [
         Finding(
             "What the order of the years tells",
-            f"A quiet state lasts {quiet:.1f} years on average, a lively one {lively:.1f}. A mixture of two Poisson distributions, "
-            f"whose years have no order, has a log-likelihood of {mixture.log_likelihood:.2f}; the chain, with one parameter more, "
-            f"has {gain:.2f} nats more.",
+            f"A quiet state lasts {quiet:.1f} years on average, a lively one {lively:.1f}. A mixture of two Poisson "
+            f"distributions, whose years have no order, has a log-likelihood of {mixture.log_likelihood:.2f}; the chain, with "
+            f"one parameter more, has {gain:.2f} nats more.",
         )
     ]
 
@@ -39,8 +39,8 @@ COMPARISON = PairDeclaration(
     "distribution of the two hidden states",
     unit="earthquakes a year",
     data=lambda dataset: Sequences(dataset.columns["count"]),
-    prior_reason="Read off the data: gamma about the mean of the counts, worth two events, as of a Poisson mixture of these years; and "
-    "one move more for each transition, so that the mode leaves none at 0.",
+    prior_reason="Read off the data: gamma about the mean of the counts, worth two events, as of a Poisson mixture of these "
+    "years; and one move more for each transition, so that the mode leaves none at 0.",
     findings=findings,
 )
 
