@@ -15,19 +15,17 @@ from comparisons.checks.same_density import same_density
 from comparisons.declaration import Fitted
 from comparisons.hidden_markov_chains import pair_of
 from comparisons.judgement import Clock, judge
-from comparisons.pair import Pair, PairDeclaration
 from comparisons.pairs.making import problem_of
 from comparisons.pairs.problem import PairProblem
 from em.hidden_markov_steps import Expected
 from models import LogPosterior, Sequences
 
-DECLARED = catalogue.declared("earthquakes")
+DECLARED: Any = catalogue.declared("earthquakes")
 YEARS = DECLARED.data(datasets.load("earthquakes"))
 
 
 @pytest.fixture(scope="module")
 def problem() -> PairProblem:
-    assert isinstance(DECLARED, PairDeclaration)
     return problem_of(DECLARED, YEARS)
 
 
@@ -72,22 +70,21 @@ def test_the_audit_finds_nothing_in_right_steps(emissions: Any, initial: Any) ->
 
 
 def test_the_audit_names_a_move_too_many() -> None:
-    assert isinstance(DECLARED, PairDeclaration)
     right = DECLARED.pair.e_step
-    assert right is not None
 
     def one_too_many(transitions: Any, rates: Any, y: Sequences) -> Expected:
-        found = right(y=y, transitions=transitions, rates=rates)
+        found: Expected = right(y=y, transitions=transitions, rates=rates)
         return dataclasses.replace(found, moves=found.moves + np.array([[0.0, 1.0], [0.0, 0.0]]))
 
-    wrong: Pair = dataclasses.replace(DECLARED.pair, e_step=one_too_many)
+    wrong = dataclasses.replace(DECLARED.pair, e_step=one_too_many)
     found = comparisons.audit(wrong, YEARS)
     assert not found.sound
     assert {each.parameter for each in found.findings} <= {"transitions", ""}
 
 
 def test_findings_tell_what_the_order_is_worth(problem: PairProblem) -> None:
-    fitted: Any = Fitted(datasets.load("earthquakes"), YEARS, problem.fit(None), {}, {})
+    fit: Any = problem.fit(None)
+    fitted = Fitted(datasets.load("earthquakes"), YEARS, fit, {}, {})
     (told,) = DECLARED.findings(fitted)
     # 1 / .06596 and 1 / .12851; the mixture's -360.3690436 is of two routes as well.
     assert "lasts 15.2 years on average, a lively one 7.8" in told.text
