@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -118,3 +118,10 @@ class PairDeclaration(Declaration):
     """A declared pair; of its data see `comparisons.declaration.Declaration`."""
 
     pair: Pair
+
+
+def taking(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
+    """A function that says that it takes arguments of these names."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    function.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
+    return function

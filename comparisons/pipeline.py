@@ -47,7 +47,7 @@ from models import LogPosterior
 from models.inputs import Floats
 
 LONGEST_TRACE = 300
-NO_COMPONENTS = "Not applicable. The model has no components whose labels could be switched."
+NO_COMPONENTS = "Not applicable. The model is no mixture of rows, whose memberships could be compared."
 NOT_JUDGED = "Not applicable. An engine stopped with an error, so there are no two fits to look at."
 
 

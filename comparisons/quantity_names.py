@@ -65,6 +65,8 @@ def in_prose(name: str) -> str:
     'effect of “age” on the log odds of component 2 against component 1'
     >>> in_prose("log_odds[2, 1, intercept]")
     'intercept of the log odds of component 2 against component 1'
+    >>> in_prose("transitions[1, 2]")
+    'transition from 1 to 2'
     """
     return named([name])
 
@@ -91,6 +93,8 @@ def grouped(names: Sequence[str]) -> list[str]:
         features = tuple(labels if component is None else labels[1:])
         if variable == "covariances" and len(set(features)) == 1:
             variable, features = "variances", features[:1]
+        if variable == "transitions" and len(labels) == 2:
+            component, features = labels[1], (labels[0],)
         if variable == "coefficients":
             variable, features = ("intercepts", ()) if features == ("intercept",) else ("slopes", features)
         together.setdefault((variable, features), []).extend([] if component is None else [component])
@@ -118,6 +122,8 @@ def _told(variable: str, features: tuple[str, ...], components: list[str]) -> st
     words = variable.replace("_", " ")
     if len(components) == 1 or (features and not components):
         words = f"{words[:-3]}y" if words.endswith("ies") else words.removesuffix("s")
+    if variable == "transitions" and features:
+        return f"{words} from {listed(features)} to {listed(components)}"
     if features:
         words += f" {'for' if words.startswith('slope') else 'of'} {listed([*map(quoted, features)])}"
     if components:

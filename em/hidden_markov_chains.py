@@ -94,7 +94,7 @@ def climb(chain: Chain, start: HiddenMarkovParameters, acceleration: Acceleratio
         guess = ahead.beyond(points[-1], following)
         if guess is not None:
             if chain.exists(guess):
-                at = chain.parameters(guess)
+                at = chain.parameters(chain.summing_to_1(guess))
                 jump = (at, *evaluated(at))
                 jump = jump if jump[-1] >= trace[-1] else None
             ahead.learn(taken=jump is not None)

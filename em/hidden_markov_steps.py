@@ -130,6 +130,15 @@ class Chain:
         object.__setattr__(found, "initial", read_only(first))
         return found
 
+    def summing_to_1(self, vector: Floats) -> Floats:
+        """A full vector whose distributions do: an extrapolated one is off by rounding, and each time multiplies that."""
+        found, k = vector.copy(), self.k
+        if self.held is None:
+            found[:k] /= found[:k].sum()
+        rows = found[k : k + k * k].reshape(k, k)
+        rows /= rows.sum(axis=1, keepdims=True)
+        return found
+
     def by_name(self, p: HiddenMarkovParameters) -> dict[str, Floats]:
         """Values of the free variables of `models.hidden_markov`."""
         first = {"initial": p.initial} if self.initial == "free" else {}

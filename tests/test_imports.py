@@ -196,6 +196,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("comparisons.declaration",),
     ("comparisons.pair",),
+    ("comparisons.hidden_markov_chains",),
     ("comparisons.components.record",),
     ("comparisons.report", "comparisons.paper"),
     ("comparisons.archive",),

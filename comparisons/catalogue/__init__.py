@@ -39,6 +39,7 @@ NAMES = (
     "galaxies",
     "simulated-mixture",
     "linkage",
+    "earthquakes",
 )
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
-from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import em
-from comparisons.pair import PRIOR, Pair, Values
+from comparisons.pair import PRIOR, Pair, Values, taking
 from comparisons.pairs.program import observed
 from em.derived.marginal import marginal_of
 
@@ -60,9 +58,9 @@ def pair_of(model: pm.Model, name: str = "model", *, compiled: bool = True) -> P
 
     return Pair(
         model=lambda: program,
-        log_likelihood=_taking(likelihood, derived.parameters),
-        e_step=_taking(e_step, derived.parameters),
-        m_step=_taking(m_step, ("shares", PRIOR, *derived.parameters)),
+        log_likelihood=taking(likelihood, derived.parameters),
+        e_step=taking(e_step, derived.parameters),
+        m_step=taking(m_step, ("shares", PRIOR, *derived.parameters)),
         start=starts,
         exchangeable=derived.exchangeable,
         data=observed(model),
@@ -80,10 +78,3 @@ def fingerprint(pair: Pair) -> str:
         values = space.values(random.normal(size=space.size))
         told += [pair.derived.log_likelihood(values), pair.derived.log_prior(values)]
     return hashlib.sha256(" ".join(f"{each:.{DIGITS}g}" for each in told).encode()).hexdigest()
-
-
-def _taking(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
-    """A function that says that it takes arguments of these names."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    function.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
-    return function

@@ -109,7 +109,7 @@ class PairProblem(Setup, Problem):
         lines = [line.replace("  ", " ").strip() for line in program.str_repr().splitlines() if line.strip()]
         prior = [line for line in lines if line.split(" ~")[0].strip() in free]
         read = "EM's log prior is read off the program, so it is one density, not two."
-        shared = ONE_DENSITY if derived is not None else "" if self.pair.log_prior else read
+        reason = self.comparison.prior_reason if self.pair.log_prior else read
         return Model(
             "own program",
             1,
@@ -117,7 +117,7 @@ class PairProblem(Setup, Problem):
             {},
             [line for line in lines if line not in prior],
             prior,
-            shared,
+            ONE_DENSITY if derived is not None else reason,
             {},
             dict.fromkeys(NOTES, ""),
         )
@@ -253,7 +253,7 @@ class PairProblem(Setup, Problem):
         return curvature(self.objective(prior=bool(prior)), parameters)
 
     def profile_interval(self, fit: PairFit, name: str, probability: float) -> Interval:
-        return Interval(name, np.nan, np.nan, probability, "a pair has no profile likelihood")
+        return Interval(name, np.nan, np.nan, probability, "no ends: pairs are not profiled")
 
     # PyMC's side
 

@@ -30,8 +30,8 @@ def problem_of(name: str) -> MixtureProblem:
 def test_there_is_one_file_for_each_comparison() -> None:
     files = {path.stem.replace("_", "-") for path in FOLDER.glob("*.py")} - {"--init--"}
     assert files == set(catalogue.names())
-    assert len(files) == 26
-    assert set(catalogue.names()) - set(MIXTURES) == {"linkage"}
+    assert len(files) == 27
+    assert set(catalogue.names()) - set(MIXTURES) == {"linkage", "earthquakes"}
 
 
 def test_questions_are_those_of_the_declarations() -> None:

@@ -243,7 +243,7 @@ def test_its_report_is_written(tmp_path: Path) -> None:
     page = (tmp_path / "linkage" / "report.html").read_text(encoding="utf-8")
     for told in (
         "0.627",
-        "The model has no components whose labels could be switched",
+        "The model is no mixture of rows, whose memberships could be compared",
         "This model cannot simulate data",
     ):
         assert told in page
