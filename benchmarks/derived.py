@@ -252,7 +252,8 @@ def rises(number: int, seed: int, page: Path | None) -> str:
 def told(done: dict[str, Climbed]) -> str:
     """A table of random problems by program, and of all."""
     of = list(done.values())
-    every = Climbed(*(sum(getattr(c, n) for c in of) for n in ("problems", "runs", "steps")), max(c.fall for c in of))
+    problems, runs, steps = (sum(getattr(c, what) for c in of) for what in ("problems", "runs", "steps"))
+    every = Climbed(problems, runs, steps, max(c.fall for c in of))
     lines = [
         [name, str(c.problems), str(c.runs), str(c.steps), f"{c.fall:.0e}"]
         for name, c in (done | {f"all of {len(done)}": every}).items()
