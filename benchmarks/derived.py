@@ -231,6 +231,8 @@ def same(names: Sequence[str], kept: Path) -> str:
     alike = sum(row.same for row in rows.values())
     left = "; ".join(f"`{name}` ({why})" for name, why in found.items() if isinstance(why, str))
     told = f"{alike} of {len(rows)} within {NATS:g} nats, {ERRORS:g} and {PATH:g}."
+    lower = sum(" lower;" in row.status for row in rows.values())
+    told += f" In {lower} of them its own search ended lower." if lower else ""
     later = ", ".join(
         f"`{name}`" for name, problem in found.items() if name not in rows and not isinstance(problem, str)
     )
