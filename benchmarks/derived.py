@@ -33,7 +33,7 @@ import numpy as np
 
 import em
 from benchmarks.programs import Explicit
-from benchmarks.random_problems import PROGRAMS, climbed
+from benchmarks.random_problems import PROGRAMS, Climbed, climbed
 from benchmarks.report import table, write_between
 from comparisons import catalogue, datasets, families
 from comparisons.declaration import Comparison
@@ -231,22 +231,38 @@ def same(names: Sequence[str], kept: Path) -> str:
     alike = sum(row.same for row in rows.values())
     left = "; ".join(f"`{name}` ({why})" for name, why in found.items() if isinstance(why, str))
     told = f"{alike} of {len(rows)} within {NATS:g} nats, {ERRORS:g} and {PATH:g}."
+    lower = sum(" lower;" in row.status for row in rows.values())
+    told += f" In {lower} of them its own search ended lower." if lower else ""
+    later = ", ".join(
+        f"`{name}`" for name, problem in found.items() if name not in rows and not isinstance(problem, str)
+    )
+    told += f" Not run yet: {later}." if later else ""
     return f"{table(head, lines)}\n\n{told} Not in the table: {left}."
 
 
-def rises(number: int, seed: int) -> str:
-    """The table of ``rises``."""
-    random = np.random.default_rng(seed)
-    share, lines, total = -(-number // len(PROGRAMS)), [], np.zeros(3, dtype=int)
-    worst = 0.0
-    for name, make in PROGRAMS.items():
-        told = climbed(make, share, random)
-        print(name, told, file=sys.stderr, flush=True)
-        total += (told.problems, told.runs, told.steps)
-        worst = max(worst, told.fall)
-        lines.append([name, *map(str, (told.problems, told.runs, told.steps)), f"{told.fall:.0e}"])
-    lines.append(["all", *map(str, total), f"{worst:.0e}"])
-    return table(["program", "problems", "runs", "steps", "largest fall, relative"], lines)
+def rises(number: int, seed: int, page: Path | None) -> str:
+    """The table of ``rises``, kept in the page as it comes."""
+    share, done = -(-number // len(PROGRAMS)), dict[str, Climbed]()
+    for at, (name, make) in enumerate(PROGRAMS.items()):
+        done[name] = climbed(make, share, np.random.default_rng([seed, at]))
+        print(name, done[name], file=sys.stderr, flush=True)
+        if page is not None:
+            write_between(page, "derived, rises", told(done))
+    return told(done)
+
+
+def told(done: dict[str, Climbed]) -> str:
+    """A table of random problems by program, and of all."""
+    of = list(done.values())
+    problems, runs, steps = (sum(getattr(c, what) for c in of) for what in ("problems", "runs", "steps"))
+    every = Climbed(problems, runs, steps, max(c.fall for c in of))
+    lines = [
+        [name, str(c.problems), str(c.runs), str(c.steps), f"{c.fall:.0e}"]
+        for name, c in (done | {f"all of {len(done)}": every}).items()
+    ]
+    left = [name for name in PROGRAMS if name not in done]
+    later = f"\n\nNot run yet: {', '.join(left)}." if left else ""
+    return table(["program", "problems", "runs", "steps", "largest fall, relative"], lines) + later
 
 
 def main() -> None:
@@ -258,9 +274,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--page", type=Path, help="whose part between the marks of this name is written")
     options = parser.parse_args()
-    text = same(options.name, options.rows) if options.what == "same" else rises(options.problems, options.seed)
+    if options.what == "rises":
+        print(rises(options.problems, options.seed, options.page))
+        return
+    text = same(options.name, options.rows)
     if options.page is not None:
-        write_between(options.page, f"derived, {options.what}", text)
+        write_between(options.page, "derived, same", text)
     print(text)
 
 
