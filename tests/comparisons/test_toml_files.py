@@ -91,7 +91,9 @@ def test_every_comment_that_is_taken_off_is_read(family: str, tmp_path: Path) ->
     )
     path = tmp_path / "study.toml"
     text = toml_files.template(asked, asked.asked | {"data": f"{family}.csv"})
-    path.write_text(re.sub(r"^# (?=\[|\w+ = )(?!separator|decimal|name|labels|counts|concomitants)", "", text, flags=re.MULTILINE))
+    path.write_text(
+        re.sub(r"^# (?=\[|\w+ = )(?!separator|decimal|name|labels|counts|concomitants)", "", text, flags=re.MULTILINE)
+    )
     told = toml_files.read(path)
     assert {"prior", "weights", "title", "seed"} <= set(told)
     prior = own.declared(**{key: value for key, value in told.items() if key not in toml_files.OF_RUN}).prior
