@@ -277,7 +277,7 @@ def audit(pair: Pair | str, data: Any = None, *, seed: int = DEFAULT_SEED) -> Au
     from comparisons.pairs import own
 
     # Nothing is stored, so that any name will do.
-    return audited(own.declared(pair, data, name="audit").problem, seed)
+    return audited(own.declared(pair, data, audited=True, name="audit").problem, seed)
 
 
 def __getattr__(name: str) -> Any:

@@ -25,7 +25,10 @@ def ended(problem: PairProblem, seed: int, looked: list[str], not_looked: list[s
     objective = problem.objective(prior=False)
     runs = (run(objective, start, MOST_STEPS) for start in problem.starts(seed))
     began = next((each for each in runs if not each.lost), None)
-    if began is None or not began.ended:
+    if began is None:
+        not_looked.append("where EM ends: from every start it comes to where its objective is no number")
+        return
+    if not began.ended:
         not_looked.append(f"where EM ends: it had not come there after {MOST_STEPS} steps")
         return
     looked.append("where EM begins and what its rule leaves")

@@ -3,129 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from comparisons.auditing import slips
 from comparisons.auditing.ending import MOST_STEPS, ended
-from comparisons.auditing.latent import Latent, latent_of
+from comparisons.auditing.expected import SAME_STEP, Expected, objective_of
+from comparisons.auditing.latent import latent_of
 from comparisons.auditing.record import Audit, Finding
 from comparisons.pair import Values
-from comparisons.pairs.ascent import Objective, Run, lost, run
+from comparisons.pairs.ascent import Run, run, where_lost
 from comparisons.pairs.problem import PairProblem
 from em import ObjectiveDecreased
 from em.derived.coordinates import INSIDE
-from em.differences import along_axes, maximised, right_steps
+from em.differences import along_axes
 from models.inputs import Floats
 
 # Random points, and points of EM's own path, at which steps are tried.
 RANDOM, OF_PATH, STEPS = 5, 4, 20
-# Complete-data standard errors by which a step may miss the maximum: differences are right to a hundredth of that.
-SAME_STEP = 1e-5
 # Of probabilities; of densities relative to their size, as PyMC holds what fits of a program into 32 bits; and of gradients.
 SAME_CHANCE, SAME_DENSITY, SAME_GRADIENT = 1e-8, float(np.finfo(np.float32).eps), 1e-6
-# Steps of differences, in complete-data standard errors, and where they are sought from.
-STEP, SOUGHT_FROM = 0.01, 0.05
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Expected:
-    """What an M-step maximises: the expected complete-data log density at parameters, given what the E-step found.
-
-    Attributes
-    ----------
-    problem : the pair with its data
-    latent : the components of its rows; None where ``complete`` of the pair is used, or nothing
-    """
-
-    problem: PairProblem
-    latent: Latent | None
-
-    def height(self, values: Values, found: Any) -> float:
-        """Of parameters, given responsibilities or what the pair's own E-step returned."""
-        if "complete" in self.problem.functions:
-            return float(self.problem.functions["complete"](values, found))
-        assert self.latent is not None
-        return self.latent.expected(values, found)
-
-    def by(self, found: Any, *, prior: float = 0.0, jacobian: float = 0.0) -> Callable[[Values], float]:
-        """The function of the parameters, with so many log priors and log Jacobians added."""
-        space = self.problem.space
-
-        def told(values: Values) -> float:
-            height = self.height(values, found)
-            if prior:
-                height += prior * self.problem.log_prior(values)
-            return height + (jacobian * float(space.log_jacobian(space.of(values))) if jacobian else 0.0)
-
-        return told
-
-    def exists(self, found: Any, at: Values, *, prior: float) -> bool:
-        """Whether the function is finite; False only at a bound, as at a variance of 0, where no point near it says anything."""
-        space = self.problem.space
-        return bool(space.inside(space.of(at)).all() or np.isfinite(self.by(found, prior=prior)(at)))
-
-    def best(self, found: Any, start: Values, *, prior: float = 0.0) -> Values:
-        """Where that is largest."""
-        space = self.problem.space
-        x = space.off_bounds(space.of(start), INSIDE)
-        of = _objective(self.problem, self.by(found, prior=prior)).of(x)
-        rows, steps = np.array([float(self.problem.n)]), SOUGHT_FROM * self.problem.units[:, None]
-        return space.values(maximised(lambda _: of, x[:, None], rows, steps)[:, 0])
-
-    def slopes(
-        self, found: Any, at: Values, steps: Floats | None = None, *, prior: float = 0.0, jacobian: float = 0.0
-    ) -> tuple[dict[str, float], Floats]:
-        """By parameter how far the function is from level at a point, in complete-data standard errors, and the steps taken."""
-        slopes, curved, steps = self._second_order(self.by(found, prior=prior, jacobian=jacobian), at, steps)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            apart = np.where(np.abs(slopes) > SAME_STEP * np.sqrt(curved), np.abs(slopes) / np.sqrt(curved), 0.0)
-        return self._by_name(apart), steps
-
-    def off(self, found: Any, at: Values, start: Values, *, prior: float) -> dict[str, float]:
-        """By parameter how far a point is from where the function is largest, sought from ``start``, in the same unit.
-
-        A parameter that stands right beside others that do not has no slope there, or no way to go.
-        """
-        space = self.problem.space
-        sloping = self.slopes(found, at, prior=prior)[0]
-        right = self.best(found, start, prior=prior)
-        curved = self._second_order(self.by(found, prior=prior), right)[1]
-        apart = self._by_name(np.abs(space.of(at) - space.of(right)) * np.sqrt(curved))
-        return {name: distance if sloping[name] else 0.0 for name, distance in apart.items()}
-
-    def _by_name(self, apart: Floats) -> dict[str, float]:
-        """The largest of each parameter's coordinates."""
-        space = self.problem.space
-        parts = np.split(np.nan_to_num(apart, nan=np.inf), np.cumsum([block.free for block in space.blocks])[:-1])
-        return {name: float(part.max(initial=0.0)) for name, part in zip(space.names, parts, strict=True)}
-
-    def _second_order(
-        self, of: Callable[[Values], float], at: Values, steps: Floats | None = None
-    ) -> tuple[Floats, Floats, Floats]:
-        """Slopes and curvatures ``(f,)`` along the coordinates, 0 along those at a bound, and the steps of differences."""
-        space = self.problem.space
-        x = space.of(at)
-        inside = np.flatnonzero(space.inside(x))
-        x = space.off_bounds(x)
-        heights = _objective(self.problem, of).of(x, inside)
-        where = x[inside][:, None]
-        if steps is None:
-            steps = right_steps(heights, where, np.ones(1), SOUGHT_FROM * self.problem.units[inside, None], STEP)
-        height, first, second = along_axes(heights, where, steps)
-        slopes, curved = np.zeros(len(x)), np.zeros(len(x))
-        slopes[inside] = first[:, 0] / steps[:, 0]
-        # What is level but for rounding has a slope and a curvature of rounding, whose ratio says nothing.
-        rounded = np.finfo(float).eps * max(1.0, abs(float(height[0])))
-        curved[inside] = (np.abs(second[:, 0]) + rounded) / steps[:, 0] ** 2
-        return slopes, curved, steps
-
-
-def _objective(problem: PairProblem, of: Callable[[Values], float]) -> Objective:
-    """A function of the parameters, which no step of EM's maximises."""
-    return replace(problem.objective(prior=False), height=of, step=None, stop=None)
 
 
 # Far from the data functions under- and overflow, and a slip may be no number.
@@ -225,7 +124,7 @@ def _ascent(problem: PairProblem, seed: int, prior: bool, looked: list[str], *, 
             return
     astray = [each for each in runs if each.lost]
     if astray and len(astray) == len(runs) and not right:
-        yield Finding("objective", "", float("nan"), lost(astray), "")
+        yield Finding("objective", "", float("nan"), where_lost(astray), "")
     elif astray:
         looked.append(
             f"{len(astray)} of {len(runs)} starts are left out: EM comes to where the {of} is no number, at "
@@ -339,7 +238,7 @@ def _as_chances(given: Any) -> Floats | None:
 
 def _gradient(problem: PairProblem, of: Callable[[Values], float], at: Values) -> Floats:
     """By the coordinates, in steps of their own unit."""
-    objective = _objective(problem, of)
+    objective = objective_of(problem, of)
     x = problem.space.off_bounds(problem.space.of(at))
     steps = 1e-3 * problem.units[:, None]
     return np.asarray(along_axes(objective.of(x), x[:, None], steps)[1][:, 0] / steps[:, 0])

@@ -141,7 +141,7 @@ def run(objective: Objective, start: Values, most: int = MOST_STEPS) -> Run:
     return Run(path, trace, ended=False)
 
 
-def lost(runs: Sequence[Run]) -> str:
+def where_lost(runs: Sequence[Run]) -> str:
     """Where runs from every start end at what is no number."""
     last = max(runs, key=lambda each: each.trace[-1])
     at = ", ".join(f"{name} = {shown(np.asarray(value))}" for name, value in last.path[-1].items())

@@ -14,8 +14,10 @@ from em.derived.coordinates import INSIDE, coordinates_of
 from models.inputs import shown
 
 
-def problem_of(comparison: PairDeclaration, data: Any) -> PairProblem:
+def problem_of(comparison: PairDeclaration, data: Any, *, audited: bool = False) -> PairProblem:
     """Check a declared pair with its data, and make a problem of them; nothing long runs.
+
+    Where it is ``audited`` a step may leave the parameters' domains, which is for the audit to tell.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def problem_of(comparison: PairDeclaration, data: Any) -> PairProblem:
         if callable(function := getattr(pair, of))
     }
     problem = PairProblem(comparison, program, coordinates, functions)
-    start = _tried(problem)
+    start = _tried(problem, audited=audited)
     return replace(problem, constants=_constants(problem, start))
 
 
@@ -68,15 +70,19 @@ def _constants(problem: PairProblem, start: Values) -> tuple[float, float]:
     return likelihood, prior
 
 
-def _tried(problem: PairProblem) -> Values:
-    """See once that every function returns what it has to; where EM begins."""
+def _tried(problem: PairProblem, *, audited: bool) -> Values:
+    """See once that every function returns what it has to; where EM begins. Where a step leaves its domain an audit says why."""
     start = problem.starts(0)[0]
     problem.refuse_others(start)
     height = problem.functions["log_likelihood"](start)
     if np.ndim(height) or np.isnan(float(height)):
         raise ValueError(f"log_likelihood returned {shown(height)} at the start; return one number, in nats")
     after = problem.step(start)
-    problem.refuse_others(after)
+    if not audited and (name := problem.space.outside(after)) is not None:
+        raise ValueError(
+            f"one step from the start makes {name} {shown(after[name])}, which is outside its domain in the program; "
+            "mend the step: comparisons.audit says where it is wrong"
+        )
     told = problem.log_prior(start)
     if np.isnan(told):
         raise ValueError(f"log_prior returned {shown(told)} at the start; return one number, in nats")

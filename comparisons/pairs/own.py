@@ -58,13 +58,14 @@ def pair_told(told: Any) -> Pair:
     return pair_of(told, told.name or name) if is_program(told) else told
 
 
-def declared(told: Pair | pm.Model | str, data: Any = None, **others: Any) -> OwnPair:
+def declared(told: Pair | pm.Model | str, data: Any = None, *, audited: bool = False, **others: Any) -> OwnPair:
     """Check a pair with its data, and say what is compared.
 
     Parameters
     ----------
     told : the pair, or a program of which one is made, or the place of either as ``"FILE.py:NAME"``
     data : its data; those of the pair where None
+    audited : whether a step that leaves the parameters' domains is for an audit to tell
     others : ``name``, ``title`` and ``question`` in place of the pair's
 
     Raises
@@ -95,7 +96,7 @@ def declared(told: Pair | pm.Model | str, data: Any = None, **others: Any) -> Ow
         data=Given(data),
         prior_reason="As the program says.",
     )
-    problem = problem_of(comparison, data)
+    problem = problem_of(comparison, data, audited=audited)
     dataset = Dataset(name, "Data given with the pair.", {}, hashlib.sha256(pickle.dumps(data)).hexdigest())
     functions = [getattr(pair, each) for each in FUNCTIONS]
     decides = {"family": "own program", "code": code_of(functions), "texts": texts}

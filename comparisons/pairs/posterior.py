@@ -55,7 +55,10 @@ class PairPosterior(Unconstrained):
         return np.stack(
             [
                 np.stack(
-                    [self.c.of(self.problem._permuted(self.c.values(e), np.array(order, dtype=int))) for e in unit],
+                    [
+                        self.c.of(self.problem.order.permuted(self.c.values(e), np.array(order, dtype=int)))
+                        for e in unit
+                    ],
                     axis=1,
                 )
                 if k

@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from comparisons.pair import Pair, PairDeclaration, Values
-from comparisons.pairs.ascent import Objective, PairFit, Run, curvature, errors, lost, run, status_of
+from comparisons.pairs.ascent import Objective, PairFit, Run, curvature, errors, run, status_of, where_lost
 from comparisons.pairs.calling import Called, values_of
 from comparisons.pairs.derived import NOT_FOUND, ONE_DENSITY
+from comparisons.pairs.order import Order
 from comparisons.pairs.posterior import PairPosterior
 from comparisons.pairs.program import observed, prior_density
 from comparisons.problem import Problem
@@ -175,7 +177,7 @@ class PairProblem(Setup, Problem):
     def _fitted(self, objective: Objective, runs: Sequence[Run], *, in_order: bool) -> PairFit:
         kept = [each for each in runs if not each.lost]
         if not kept:
-            raise ValueError(lost(runs))
+            raise ValueError(where_lost(runs))
         judged = [curvature(objective, each.path[-1]) for each in kept]
         status = [status_of(j, each.ended) for j, each in zip(judged, kept, strict=True)]
         regular = [told in ("converged", "boundary", "ridge") for told in status]
@@ -301,43 +303,27 @@ class PairProblem(Setup, Problem):
     def in_order(self, parameters: Values) -> Values:
         if not self.pair.exchangeable:
             return parameters
-        return self._permuted(parameters, self._order(parameters))
+        return self.order.permuted(parameters, self.order.of(parameters))
 
-    def _order(self, parameters: Values) -> Integers:
-        """``(..., K)`` places of the components, ascending in the first number of the first exchangeable parameter."""
-        first = self.pair.exchangeable[0]
-        key = np.asarray(parameters[first])
-        lead = key.ndim - len(self.space.shapes[first])
-        return np.argsort(key.reshape(*key.shape[: lead + 1], -1)[..., 0], axis=-1, kind="stable")
-
-    def _permuted(self, values: Mapping[str, Any], order: Integers) -> Values:
-        """Components of every exchangeable parameter in this order ``(..., K)``, or ``(K,)`` for all."""
-        found = {name: np.asarray(each) for name, each in values.items()}
-        for name in self.pair.exchangeable:
-            lead = found[name].ndim - len(self.space.shapes[name])
-            index = order if order.ndim == lead + 1 else np.broadcast_to(order, (*found[name].shape[:lead], len(order)))
-            index = index.reshape(*index.shape, *[1] * (found[name].ndim - index.ndim))
-            found[name] = np.take_along_axis(found[name], index, axis=lead)
-            if name in self.pair.moves:
-                found[name] = np.take_along_axis(found[name], index.swapaxes(lead, lead + 1), axis=lead + 1)
-        return found
+    @property
+    def order(self) -> Order:
+        """The order of the components that can be exchanged, where there are any."""
+        return Order(self.space.shapes, self.pair.exchangeable, self.pair.moves)
 
     def relabelled(self, fit: PairFit) -> PairFit:
         if not self.pair.exchangeable:
             return fit
-        c = self.space
-        order = np.argsort(
-            np.asarray(fit.parameters[self.pair.exchangeable[0]]).reshape(self.components, -1)[:, 0], kind="stable"
-        )
-        places = c.vector(self._permuted(c.by_name(np.arange(float(len(self.names)))), order)).astype(int)
+        c, order = self.space, self.order.of(fit.parameters)
+        permuted = partial(self.order.permuted, order=order)
+        places = c.vector(permuted(c.by_name(np.arange(float(len(self.names)))))).astype(int)
         told = fit.standard_errors
         return replace(
             fit,
-            parameters=self._permuted(fit.parameters, order),
-            path=tuple(self._permuted(each, order) for each in fit.path),
+            parameters=permuted(fit.parameters),
+            path=tuple(permuted(each) for each in fit.path),
             modes=tuple(replace(m, parameters=self.in_order(m.parameters)) for m in fit.modes),
             standard_errors=Errors(
-                self._permuted(told.values, order), told.covariance[np.ix_(places, places)], told.names, told.reason
+                permuted(told.values), told.covariance[np.ix_(places, places)], told.names, told.reason
             ),
         )
 

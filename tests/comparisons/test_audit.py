@@ -303,6 +303,20 @@ def test_where_no_start_leads_to_an_end_it_is_told_what_to_give() -> None:
         assert "give start=, parameters near the data" in told
 
 
+def test_a_step_that_leaves_its_domain_is_named_and_a_comparison_refuses_it() -> None:
+    def unnormalised(w: Floats, mu: Floats, sigma: Floats, y: Floats) -> Floats:
+        return joint(w, mu, sigma, y)
+
+    def weights(r: Floats, y: Floats) -> Values:
+        return m_step(r, y) | {"w": r.sum(axis=0) / len(r) / 2}
+
+    assert audit(e_step=unnormalised, m_step=weights).findings[0].step == "E-step"
+    found = audit(m_step=weights).findings[0]
+    assert (found.step, found.parameter) == ("M-step", "w")
+    with pytest.raises(ValueError, match=r"one step from the start makes w .* outside its domain"):
+        own.declared(dataclasses.replace(NORMALS, m_step=weights), Y)
+
+
 def test_a_name_that_is_no_place_is_told_how_to_give_one() -> None:
     with pytest.raises(ValueError, match=r"'linkage', which is no place of one; give it as FILE[.]py:NAME"):
         comparisons.audit("linkage")

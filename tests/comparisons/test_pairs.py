@@ -311,7 +311,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"m_step": lambda made, animals: [0.1, 0.2]},
         r"m_step returned theta of shape \(2,\); the program has \(\)",
     ),
-    "outside the domain": ({"m_step": lambda made, animals: 1.5}, "theta is .*1.5.*, which is outside its domain"),
+    "outside the domain": (
+        {"m_step": lambda made, animals: 1.5},
+        "one step from the start makes theta .*1.5.*, which is outside its domain",
+    ),
     "two data arguments": (
         {"log_likelihood": lambda theta, animals, plants: 0.0},
         "log_likelihood has the arguments animals, plants beside the parameters theta",

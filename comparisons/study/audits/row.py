@@ -124,7 +124,7 @@ def _found(pair: Pair, seed: int) -> tuple[tuple[str, str, str, float, int], str
     began = time.process_time()
     ready = began
     try:
-        problem = own.declared(pair, name="audit").problem
+        problem = own.declared(pair, audited=True, name="audit").problem
         ready = time.process_time()
         found = audited(problem, seed).findings
     except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
