@@ -11,7 +11,6 @@ import click
 
 from comparisons.command.endings import DIFFERENT
 from comparisons.command.own_data import RESULTS
-from comparisons.report.explanations import told as verdict_told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,6 +104,8 @@ def diff(first: str, second: str, out: Path, as_json: bool) -> None:
         told = {"same": not compared.found, "first": compared.first, "n": compared.n, "differences": compared.found}
         click.echo(msgspec.json.format(msgspec.json.encode(told), indent=1))
     else:
+        from comparisons.report.explanations import told as verdict_told
+
         for result, name in ((one, first), (other, second)):
             click.echo(f"{name}: {verdict_told(result.verdict, result.degree)} – {result.summary}")
         click.echo(_told(compared))

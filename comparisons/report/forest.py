@@ -50,13 +50,17 @@ def marked(quantity: Quantity) -> str:
 def illustration_of(result: Result, posterior: xarray.DataTree) -> Illustration:
     """Return the figure as the first of a report."""
     probability = percent(result.quantities[0].posterior.hdi_prob, 0) if result.quantities else ""
+    profile = any(q.profile_low is not None or q.profile_high is not None for q in result.quantities)
+    below, intervals = "point and line", f"its {probability} Wald interval"
+    if profile:
+        below, intervals = "point, line and dashes", f"its {probability} Wald and its {probability} profile interval"
     return Illustration(
         name=FIRST,
         title="EM beside the posterior",
         caption=(
             "A line for each quantity, in posterior standard deviations from the posterior mean. Curve, thick line and square: "
-            f"density of the draws, their {probability} highest-density interval and the mean. Below, point, line and dashes: "
-            f"EM’s estimate, its {probability} Wald and its {probability} profile interval; an arrow says that it goes on. "
+            f"density of the draws, their {probability} highest-density interval and the mean. Below, {below}: "
+            f"EM’s estimate and {intervals}; an arrow says that it goes on. "
             "Where EM serves as a summary, its lines are as long as the thick one and lie under it."
         ),
         alt=_alt(result),
