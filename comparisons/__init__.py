@@ -177,8 +177,14 @@ def compare(
     from comparisons.pairs import own as own_pair
 
     if own_pair.is_pair(data):
-        options = {"n_components": n_components, "columns": columns, "labels": labels, "counts": counts, "prior": prior}
-        others = {
+        options: dict[str, Any] = {
+            "n_components": n_components,
+            "columns": columns,
+            "labels": labels,
+            "counts": counts,
+            "prior": prior,
+        }
+        others: dict[str, Any] = {
             "weights": None if isinstance(weights, str) and weights == "free" else weights,
             "covariance": None if covariance == "full" else covariance,
             "formula": formula,
