@@ -9,7 +9,7 @@ import em
 from comparisons.datasets import load
 from comparisons.results.result import Check
 from comparisons.summary import verdict
-from em.search.doubts import MINIMUM_RATIO, RIVAL
+from em.search.doubts import MINIMUM_RATIO, RIVAL, Doubt
 from models import CoinTosses, Measurements
 from tests.declared import declare
 
@@ -35,6 +35,13 @@ def test_a_narrow_component_is_doubted_with_its_numbers() -> None:
         assert doubt.below_at_ratio == pytest.approx(fit.log_likelihood - held.log_likelihood, abs=1e-3)
         assert f"{doubt.rows:.3g} rows" in doubt.told()
         assert f"Component {'abcd'[doubt.component]} has" in doubt.told("abcd")
+
+
+def test_many_rows_that_could_as_well_be_wider_are_not_called_chance() -> None:
+    told = {below: Doubt("narrow component", 0, 0.2, 40, 9.0, below).told() for below in (0.8, 6.0)}
+    assert "The data hardly say that it is so narrow" in told[0.8]
+    assert "chance" not in told[0.8]
+    assert "So narrow it may be by chance" in told[6.0]
 
 
 def test_an_almost_equal_maximum_is_a_rival() -> None:
