@@ -67,7 +67,11 @@ class Doubt:
         if self.ground == "few rows":
             return f"Component {component} has {rows}, at no more values than its parameters fit whatever these are."
         # Many rows that could as well be somewhat wider are no accident of a few that lie together.
-        why = "The data hardly say that it is so narrow" if self.below_at_ratio < RIVAL else "So narrow it may be by chance"
+        why = (
+            "The data hardly say that it is so narrow"
+            if self.below_at_ratio < RIVAL
+            else "So narrow it may be by chance"
+        )
         return (
             f"Component {component} has a standard deviation {self.spread_ratio:.2g} of the largest and {rows}. {why}: with no "
             f"ratio below {MINIMUM_RATIO:g} the maximum is {self.below_at_ratio:.2g} lower on the log scale."
