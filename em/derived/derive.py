@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import logsumexp
 
 from em.ascent.climb import MAX_ITERATIONS
-from em.derived.ascent import climb
+from em.derived.ascent import Climb, climb, collapsed
 from em.derived.densities import Densities, Values
-from em.derived.fit import DerivedFit, fitted
-from em.derived.program import program_of
-from em.derived.steps import Steps, steps_of
+from em.derived.fit import SAME_MODE, DerivedFit, fitted
+from em.derived.program import columns_of, program_of
+from em.derived.steps import Point, Steps, steps_of
 from em.derived.symmetry import exchangeable
 from models.display import displayed
 from models.inputs import Floats, shown, some_of, whole_number
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # Starts from draws of the prior, and as many from the data. From the data responsibilities are mostly one state's.
 STARTS, CERTAIN = 6, 0.9
+# Rounds in which the best end is left by moving entries between states, of groups with so many entries a state.
+ROUNDS, MOVED = 3, 5
 # States up to which groups are cut into runs of similar data; beyond, states are drawn.
 FEW_STATES = 8
 
@@ -140,13 +143,13 @@ class DerivedEM:
     def _of_data(self, base: Values, random: np.random.Generator) -> Values | None:
         """An M-step from groups that are put into one state each, those of similar data into the same where states are few."""
         densities, shares = self.steps.densities, []
-        known = densities.at(base, [np.zeros(shape) for shape in densities.shapes], prior=False)
-        for (k, n), table in zip(densities.shapes, known.tables, strict=True):
+        for (k, n), table in zip(densities.shapes, self.steps.tables(base), strict=True):
             state = random.integers(k, size=n)
-            key = self._keys(n)
-            if key is not None and k <= FEW_STATES:
+            columns = columns_of(self.model, n)
+            if columns.size and k <= FEW_STATES:
                 cuts = np.sort(random.uniform(size=k - 1))
-                ranks = (np.argsort(np.argsort(key + 1e-9 * random.normal(size=n))) + 0.5) / n
+                key = columns @ random.normal(size=columns.shape[1]) + 1e-9 * random.normal(size=n)
+                ranks = (np.argsort(np.argsort(key)) + 0.5) / n
                 state = random.permutation(k)[np.searchsorted(cuts, ranks)]
             share = np.where(np.arange(k)[:, None] == state, CERTAIN, 0.0) + (1 - CERTAIN) / k
             share = np.where(np.isfinite(table), share, 0.0)
@@ -155,14 +158,30 @@ class DerivedEM:
             shares.append(share / share.sum(axis=0))
         return self.steps.m_step(shares, base, prior=False)
 
-    def _keys(self, n: int) -> Floats | None:
-        """``(n,)`` of each group a number of its data, where the first observed variable has one for each."""
-        model = self.model
-        value = model.rvs_to_values[model.observed_RVs[0]]
-        data = np.asarray(value.get_value() if hasattr(value, "get_value") else value.eval(), dtype=float)
-        if data.size == n:
-            return np.ravel(data)
-        return data.reshape(n, -1).mean(axis=1) if data.ndim and data.shape[0] == n > 1 else None
+    def _moved(self, at: Point) -> list[Values]:
+        """M-steps from an end where one state gives up entries: all but the half that fits it best, or all for the worst fitted.
+
+        So a state that was too wide for what it holds is narrowed, and one that is not needed is sent where one is missing.
+        """
+        tables, found = self.steps.tables(at.values), []
+        for g, (table, share) in enumerate(zip(tables, at.shares, strict=True)):
+            k, n = table.shape
+            if not 1 < k <= FEW_STATES or n < MOVED * k:
+                continue
+            fitted_by = logsumexp(table, axis=0)
+            for state in range(k):
+                own = share[state] > 0.5
+                narrowed = own & (table[state] >= np.median(table[state][own])) if own.any() else own
+                for taken in (narrowed, fitted_by <= np.quantile(fitted_by, 0.5 / k)):
+                    others = np.where(np.arange(k)[:, None] == state, 0.0, share)
+                    left = others.sum(axis=0)
+                    others = np.divide(others, left, out=share.copy(), where=left > 0)
+                    taken = taken & np.isfinite(table[state])
+                    alone = np.where(np.arange(k)[:, None] == state, 1.0, 0.0)
+                    made = np.where(taken, CERTAIN * alone + (1 - CERTAIN) * others, others)
+                    shares = [made if j == g else each for j, each in enumerate(at.shares)]
+                    found.append(self.steps.m_step(shares, at.values, prior=False))
+        return [each for each in found if np.isfinite(self.steps.at(each).log_likelihood)]
 
     def fit(
         self,
@@ -200,10 +219,22 @@ class DerivedEM:
         starts = self.starts(seed) if start is None else [self._values(start)]
         if not starts:
             raise ValueError("the data have no density at any start; give start=, parameters near the data")
-        runs = [
-            climb(self.steps, each, prior=prior, accelerated=accelerated, max_iterations=max_iterations)
-            for each in starts
-        ]
+
+        def climbed(several: Sequence[Values]) -> list[Climb]:
+            return [
+                climb(self.steps, each, prior=prior, accelerated=accelerated, max_iterations=max_iterations)
+                for each in several
+            ]
+
+        runs = climbed(starts)
+        for _ in range(ROUNDS if start is None else 0):
+            bounded = [run for run in runs if not collapsed(self.steps, run.end, prior=prior)]
+            best = max(bounded, key=lambda run: run.trace[-1], default=None)
+            if best is None:
+                break
+            runs += (more := climbed(self._moved(best.end)))
+            if not any(run.trace[-1] > best.trace[-1] + SAME_MODE for run in more):
+                break
         return fitted(self, runs, prior=prior, in_order=start is None, accelerated=accelerated)
 
     def _values(self, parameters: Mapping[str, Any]) -> Values:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from em.derived.coordinates import Coordinates, block_of
-from models.inputs import Integers, shown, some_of
+from models.inputs import Floats, Integers, shown, some_of
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -191,6 +191,25 @@ def _hangs_on(graphs: Iterable[Any], on: Iterable[Any]) -> bool:
     from pytensor.graph.traversal import ancestors
 
     return not {id(v) for v in on}.isdisjoint(id(each) for each in ancestors(list(graphs)))
+
+
+def columns_of(model: pm.Model, n: int) -> Floats:
+    """``(n, c)`` standardised numbers that the program has for each of ``n`` entries: what was observed, and what explains it."""
+    from pytensor.compile.sharedvalue import SharedVariable
+    from pytensor.graph.basic import Constant
+    from pytensor.graph.traversal import ancestors
+
+    observed = [model.rvs_to_values[v] for v in model.observed_RVs]
+    found = []
+    for each in ancestors([*model.observed_RVs, *observed]):
+        if isinstance(each, Constant | SharedVariable):
+            data = np.asarray(each.data if isinstance(each, Constant) else each.get_value())
+            if data.ndim and n > 1 and n in (data.size, len(data)) and data.dtype.kind in "biuf":
+                found.append(data.reshape(n, -1).astype(float))
+    columns = np.concatenate(found, axis=1) if found else np.zeros((n, 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns = (columns - columns.mean(axis=0)) / columns.std(axis=0)
+    return columns[:, np.isfinite(columns).all(axis=0)]
 
 
 def _is_discrete(variable: Any) -> bool:

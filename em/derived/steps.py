@@ -63,13 +63,20 @@ class Steps:
 
     def at(self, values: Values) -> Point:
         """E-step: exact, by enumeration. Where the data have no density the log-likelihood is -inf, or NaN."""
-        empty = [np.zeros(shape) for shape in self.densities.shapes]
-        known = self.densities.at(values, empty, prior=True)
+        known = self._known(values)
         with np.errstate(invalid="ignore", divide="ignore"):
             totals = [logsumexp(table, axis=0) for table in known.tables]
             shares = [np.exp(table - total) for table, total in zip(known.tables, totals, strict=True)]
         likelihood = float(sum(total.sum() for total in totals)) + known.rest
         return Point(values, shares, likelihood, known.prior)
+
+    def tables(self, values: Values) -> list[Floats]:
+        """Joint log densities ``(K, n)`` of the states and entries of each group."""
+        tables: list[Floats] = self._known(values).tables
+        return tables
+
+    def _known(self, values: Values) -> Any:
+        return self.densities.at(values, [np.zeros(shape) for shape in self.densities.shapes], prior=True)
 
     def m_step(self, shares: Sequence[Floats], start: Values, *, prior: bool, near: bool = False) -> Values:
         """Maximise Q from ``start``, where it never ends lower; ``near`` whether the start is near the maximum, as in a run."""
