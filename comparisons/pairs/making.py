@@ -58,12 +58,11 @@ def problem_of(comparison: PairDeclaration, data: Any, *, audited: bool = False)
 
 def _constants(problem: PairProblem, start: Values) -> tuple[float, float]:
     """What the program's log-likelihood and log prior are more than EM's everywhere; 0 where that is not the same everywhere."""
-    density, random, off = problem.density, np.random.default_rng(0), []
+    random, off = np.random.default_rng(0), []
     x = problem.space.off_bounds(problem.space.of(start), INSIDE)
     for _ in range(POINTS):
         point = problem.space.values(x + 0.3 * problem.units * random.normal(size=len(x)))
-        by_program = np.array(density.parts(density.unconstrained(problem.to_pymc(point)))[:2])
-        off.append(by_program - [problem.log_likelihood(point), problem.log_prior(point)])
+        off.append(np.subtract(problem.of_program(point), [problem.log_likelihood(point), problem.log_prior(point)]))
     middle = np.median(off, axis=0)
     same = (np.abs(np.array(off) - middle) <= SAME_CONSTANT * np.maximum(1.0, np.abs(middle))).all(axis=0)
     likelihood, prior = np.where(same & (np.abs(middle) > SAME_CONSTANT), middle, 0.0).tolist()

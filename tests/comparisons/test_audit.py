@@ -104,6 +104,8 @@ def without_last(w: Floats, mu: Floats, sigma: Floats, y: Floats) -> Floats:
     return r
 
 
+# Of a standard deviation the same number as n_k - 1.
+UNBOUNDED = "the mode is that on an unbounded scale, or a count of the prior is one too many"
 WHOLE: dict[str, Any] = {"e_step": None, "m_step": None}
 PLANTED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "weights forgotten": ({"e_step": unweighted}, "E-step", "", "the weights are forgotten in the E-step"),
@@ -115,7 +117,7 @@ PLANTED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "n_k - 1": (
         {"m_step": changed(sigma=lambda r, y, right: right["sigma"] * np.sqrt(r.sum(0) / (r.sum(0) - 1)))},
-        "M-step", "sigma", "it is divided by n_k - 1 in place of n_k, under the root",
+        "M-step", "sigma", f"it is divided by n_k - 1 in place of n_k, under the root; or {UNBOUNDED}",
     ),
     "a variance for a deviation": (
         {"m_step": changed(sigma=lambda r, y, right: right["sigma"] ** 2)},
@@ -129,7 +131,7 @@ PLANTED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "a count too many": (
         {"m_step": changed(w=lambda r, y, right: (r.sum(0) + 1) / (len(y) + 2))},
-        "M-step", "w", "the mode is that on an unbounded scale, or a count of the prior is one too many",
+        "M-step", "w", UNBOUNDED,
     ),
     "one percent": ({"m_step": changed(mu=lambda r, y, right: right["mu"] * 1.01)}, "M-step", "mu", ""),
 }  # fmt: skip
