@@ -195,6 +195,8 @@ def compare(
             "separator": separator,
             "decimal": decimal,
         }
+        if own_pair.is_program(data):
+            progress("deriving EM")
         pair = own_pair.declared(data, family, name=name, title=title, question=question, **options, **others)
         return compare_declared(pair, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
     asked = own.declared(
@@ -281,7 +283,9 @@ def audit(pair: Pair | str, data: Any = None, *, seed: int = DEFAULT_SEED) -> Au
     # The package cannot be called audit: importing it would put it in this function's place.
     from comparisons.auditing.steps import audited
     from comparisons.pairs import own
+    from models.inputs import whole_number
 
+    whole_number("seed", seed, least=0)
     # Nothing is stored, so that any name will do.
     return audited(own.declared(pair, data, audited=True, name="audit").problem, seed)
 
