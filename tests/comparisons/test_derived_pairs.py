@@ -133,3 +133,12 @@ def test_a_change_point_is_compared_and_says_what_nothing_can_find(tmp_path: Pat
     for quantity, sums, n in zip(result.quantities, (before, after), (years, rest), strict=True):
         exact = float(chances @ ((sums + 1) / (n + 1)))
         assert abs(quantity.posterior.mean - exact) < 4 * quantity.posterior.mcse
+
+
+def test_a_comparison_of_a_program_says_first_that_an_em_is_derived() -> None:
+    with pm.Model() as nothing_hidden:
+        pm.Normal("y", pm.Normal("mu"), observed=[1.0, 2.0])
+    told: list[str] = []
+    with pytest.raises(ValueError, match="no discrete latent variable"):
+        comparisons.compare(nothing_hidden, progress=told.append)
+    assert told == ["deriving EM"]
