@@ -175,6 +175,7 @@ def compare(
     """
     from comparisons import own
     from comparisons.pairs import own as own_pair
+    from comparisons.pairs.derived import is_program
 
     if own_pair.is_pair(data):
         options: dict[str, Any] = {
@@ -195,7 +196,7 @@ def compare(
             "separator": separator,
             "decimal": decimal,
         }
-        if own_pair.is_program(data):
+        if is_program(data):
             progress("deriving EM")
         pair = own_pair.declared(data, family, name=name, title=title, question=question, **options, **others)
         return compare_declared(pair, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)

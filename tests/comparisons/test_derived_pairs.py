@@ -21,6 +21,7 @@ from comparisons.pairs import own
 from comparisons.pairs.derived import NOT_FOUND, ONE_DENSITY, fingerprint, pair_of
 from comparisons.pairs.own import OwnPair
 from em.derived import derive
+from models import LogPosterior
 from tests import pymc_programs as programs
 
 MAKE: dict[str, Callable[[], pm.Model]] = {
@@ -67,7 +68,7 @@ def test_a_program_alone_is_a_pair_of_one_density(name: str) -> None:
             np.testing.assert_allclose(
                 problem.entries(fit.standard_errors), problem.entries(mine.standard_errors.values), rtol=1e-5
             )
-    check = same_density(problem, problem.density, fits, np.random.default_rng(0))
+    check = same_density(problem, LogPosterior(problem.program), fits, np.random.default_rng(0))
     assert check.outcome == "pass"
     assert check.explanation.endswith("it was read right, and no more.")
     assert problem.in_words().prior_reason == ONE_DENSITY
