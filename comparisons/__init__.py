@@ -270,7 +270,8 @@ def audit(pair: Pair | str, data: Any = None, *, seed: int = DEFAULT_SEED) -> Au
     Returns
     -------
     Audit
-        Its findings name the step, the parameter, the size and the likely slip; it says what could not be looked at.
+        Its findings name the step, the parameter, the size, and the likely slip where one of a list gives the same; it says what
+        could not be looked at.
 
     Raises
     ------

@@ -467,7 +467,7 @@ NAN = float("nan")
             {}, np.array([1.0, NAN, 3.0]), "heads has missing values, which PyMC makes latent variables of",
             marks=pytest.mark.filterwarnings("ignore"),
         ),
-        ({"model": lambda heads: {"heads": heads}["n"]}, HEADS, r"model raised KeyError: 'n' in line \d+\nIt was called with heads nd"),
+        ({"model": lambda heads: {"y": heads}["n"]}, HEADS, r"model raised KeyError: 'n' in line \d+\nIt was called with h"),
         (
             {**APART, "e_step": _rows_missing}, HEADS,
             r"m_step raised ValueError: matmul.* in line \d+\nIt was called with its first argument ndarray of shape \(4, 2\); "
