@@ -175,6 +175,7 @@ def compare(
     """
     from comparisons import own
     from comparisons.pairs import own as own_pair
+    from comparisons.pairs.derived import is_program
 
     if own_pair.is_pair(data):
         options: dict[str, Any] = {
@@ -195,6 +196,8 @@ def compare(
             "separator": separator,
             "decimal": decimal,
         }
+        if is_program(data):
+            progress("deriving EM")
         pair = own_pair.declared(data, family, name=name, title=title, question=question, **options, **others)
         return compare_declared(pair, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
     asked = own.declared(
@@ -267,7 +270,8 @@ def audit(pair: Pair | str, data: Any = None, *, seed: int = DEFAULT_SEED) -> Au
     Returns
     -------
     Audit
-        Its findings name the step, the parameter, the size and the likely slip; it says what could not be looked at.
+        Its findings name the step, the parameter, the size, and the likely slip where one of a list gives the same; it says what
+        could not be looked at.
 
     Raises
     ------
@@ -281,7 +285,9 @@ def audit(pair: Pair | str, data: Any = None, *, seed: int = DEFAULT_SEED) -> Au
     # The package cannot be called audit: importing it would put it in this function's place.
     from comparisons.auditing.steps import audited
     from comparisons.pairs import own
+    from models.inputs import whole_number
 
+    whole_number("seed", seed, least=0)
     # Nothing is stored, so that any name will do.
     return audited(own.declared(pair, data, audited=True, name="audit").problem, seed)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from comparisons.declaration import Declaration
 from comparisons.names import readable_text
-from models.inputs import Floats, shown
+from models.inputs import Floats, shown, yes_or_no
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -59,12 +59,12 @@ class Pair:
     moves : names of those among them whose components are along their first two axes, as transitions from state to state
     data : those that ``compare`` takes where it is given none, as for ``comparisons run FILE.py:NAME``
     derived : the EM that `em.derive` made of the program, of whose functions the pair is then; its density is the program's own
-    name, title, question : for the directory and the report
+    name, title, question : for the directory and the report; what a path cannot hold of a name, as "/", is escaped there
 
     Raises
     ------
     TypeError, ValueError
-        for what is no function, for steps that are missing or double, and a name that no directory can bear
+        for what is no function, for steps that are missing or double, names of parameters twice, and a name that is empty
     """
 
     model: Callable[..., pm.Model]
@@ -91,7 +91,12 @@ class Pair:
             needed = argument in ("model", "log_likelihood")
             may_be_given = (value is None and not needed) or (argument == "start" and isinstance(value, Mapping))
             if not callable(value) and not may_be_given:
-                raise TypeError(f"{argument} is {shown(value)}; give a function")
+                also = (
+                    ", or parameters by name; several are a list that the function returns"
+                    if argument == "start"
+                    else ""
+                )
+                raise TypeError(f"{argument} is {shown(value)}; give a function{also}")
         given = tuple(each for each in ("em_step", "e_step", "m_step") if getattr(self, each) is not None)
         if given not in (("em_step",), ("e_step", "m_step")):
             has = " and ".join(given) or "none"
@@ -99,9 +104,14 @@ class Pair:
         for argument in ("name", "title", "question"):
             readable_text(argument, getattr(self, argument))
         if not self.name.strip():
-            raise ValueError("name is empty; give one that a directory can bear")
+            raise ValueError("name is empty; give one, which the directory of the result will have")
         for argument in ("exchangeable", "moves"):
-            object.__setattr__(self, argument, tuple(getattr(self, argument)))
+            object.__setattr__(self, argument, _names(argument, getattr(self, argument)))
+        yes_or_no("generalised", self.generalised)
+        if self.derived is not None and not hasattr(self.derived, "steps"):
+            raise TypeError(
+                f"derived is {shown(self.derived)}; leave it out: comparisons.compare(model) gives what em.derive made"
+            )
         if further := [each for each in self.moves if each not in self.exchangeable]:
             raise ValueError(f"moves names {further[0]!r}, which is not among exchangeable; name it there too")
 
@@ -111,6 +121,15 @@ class Pair:
         step = self.em_step or self.m_step
         assert step is not None
         return PRIOR in inspect.signature(step).parameters
+
+
+def _names(argument: str, told: Any) -> tuple[str, ...]:
+    """Names of parameters, each once."""
+    if isinstance(told, str) or not isinstance(told, Sequence) or not all(isinstance(each, str) for each in told):
+        raise TypeError(f"{argument} is {shown(told)}; give a list of parameters' names")
+    if double := [each for each in told if told.count(each) > 1]:
+        raise ValueError(f"{argument} has {double[0]!r} {told.count(double[0])} times; name each parameter once")
+    return tuple(told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -54,3 +57,15 @@ class Progress:
         if self.line is not None:
             self.line.stop()
         self.next = self.line = None
+
+
+@contextmanager
+def waiting(told: str) -> Iterator[None]:
+    """Tell once on standard error what is worked at, where it takes longer than `LONG` seconds and has no steps to tell of."""
+    timer = threading.Timer(LONG, lambda: print(told, file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

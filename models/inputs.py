@@ -221,6 +221,13 @@ def whole_number(name: str, value: Any, *, least: int) -> int:
     return int(value)
 
 
+def yes_or_no(name: str, value: Any) -> bool:
+    """Return True or False, or raise TypeError naming the argument."""
+    if not isinstance(value, bool | np.bool):
+        raise TypeError(f"{name} is {shown(value)}; give True or False")
+    return bool(value)
+
+
 def component_number(n_components: int) -> int:
     """Return the number of components as an int of at least 1."""
     if isinstance(n_components, bool) or not isinstance(n_components, int | np.integer):

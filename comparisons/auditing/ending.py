@@ -20,9 +20,26 @@ MOST_STEPS = 1000
 LEFT_NATS, LEFT_ERRORS, BESIDE = 1e-6, 1e-3, 0.1
 
 
+def in_domain(problem: PairProblem, *, prior: bool) -> Objective:
+    """What EM maximises, which is no number where a step left the parameters' domains: no function is asked for it there."""
+    objective = problem.objective(prior=prior)
+
+    def height(values: Values) -> float:
+        if problem.space.outside(values) is not None:
+            return float("nan")
+        if problem.interior(values):
+            return objective.height(values)
+        try:
+            return objective.height(values)
+        except (ValueError, ArithmeticError):  # at a bound, as of a logarithm that refuses 0
+            return float("nan")
+
+    return replace(objective, height=height)
+
+
 def ended(problem: PairProblem, seed: int, looked: list[str], not_looked: list[str]) -> Iterator[Finding]:
     """Where EM begins and stops: a saddle, and what the rule leaves."""
-    objective = problem.objective(prior=False)
+    objective = in_domain(problem, prior=False)
     runs = (run(objective, start, MOST_STEPS) for start in problem.starts(seed))
     began = next((each for each in runs if not each.lost), None)
     if began is None:

@@ -20,6 +20,8 @@ from models.inputs import Floats
 SAME_STEP = 1e-5
 # Steps of differences, in complete-data standard errors, and where they are sought from.
 STEP, SOUGHT_FROM = 0.01, 0.05
+# Share of the information on a parameter below which a function knows next to nothing of it.
+KNOWS = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +77,20 @@ class Expected:
         with np.errstate(divide="ignore", invalid="ignore"):
             apart = np.where(np.abs(slopes) > SAME_STEP * np.sqrt(curved), np.abs(slopes) / np.sqrt(curved), 0.0)
         return self._by_name(apart), steps
+
+    def missed(
+        self, found: Any, right: Any, at: Values, *, prior: float = 0.0, jacobian: float = 0.0, asked: float = 0.0
+    ) -> dict[str, float]:
+        """By parameter how far a point is from where the function is largest, in the unit of what is ``right`` there.
+
+        By its own curvature: what knows next to nothing of a parameter is level in it everywhere. Infinite where it does so.
+        """
+        slopes, curved, steps = self._second_order(self.by(right, prior=asked), at)
+        slope, curve, _ = self._second_order(self.by(found, prior=prior, jacobian=jacobian), at, steps)
+        level = (np.abs(slopes) <= SAME_STEP * np.sqrt(curved)) & (np.abs(slope) <= SAME_STEP * np.sqrt(curve))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            apart = np.where(curve > KNOWS * curved, np.abs(slope) / curve * np.sqrt(curved), np.inf)
+        return self._by_name(np.where(level, 0.0, apart))
 
     def off(self, found: Any, at: Values, start: Values, *, prior: float) -> dict[str, float]:
         """By parameter how far a point is from where the function is largest, sought from ``start``, in the same unit.

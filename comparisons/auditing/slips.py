@@ -1,27 +1,38 @@
-"""Slips that people make in an M-step or E-step, each with what it would return: the one that a step did return is named."""
+"""Slips that people make in an M-step or E-step, each with what it would return.
+
+A slip is named only where it returns what the step did return at every point that was tried, far closer than what is right.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
-from models.inputs import Floats
+from models.inputs import Floats, Integers
 
-# Share of its own size by which a slip may miss what the step returned.
+# Share of what a step is off by which a slip may miss what it returned.
 NAMED = 1e-3
+# Components of which every order is tried; of more only those that exchange two.
+FEW = 4
 
 type Values = dict[str, Floats]
+type Chances = tuple[str, Callable[[Place], Floats]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Place:
     """One step from one point.
 
     Attributes
     ----------
-    before, right : parameters before the step, and after it if it is right
+    before, given : parameters before the step, and as the step returned them
+    off : names of those that are not where they should be
+    best : gives the parameters after the step if it is right
     r : ``(n, K)`` responsibilities; None where the complete-data log density is the pair's own
     unweighted : the same as if all weights were equal
     rests : of responsibilities ``(n, K)``, whether each parameter that the step returned, by name, is where the expected
@@ -32,81 +43,198 @@ class Place:
     """
 
     before: Values
-    right: Values
+    given: Values
+    off: set[str]
+    best: Callable[[], Values]
     r: Floats | None
     unweighted: Floats | None
     rests: Callable[..., set[str]]
     kinds: dict[str, str]
     prior: bool
 
+    @cached_property
+    def right(self) -> Values:
+        """The parameters after the step if it is right."""
+        return self.best()
 
-def of_e_step(place: Place) -> Iterator[tuple[str, Floats]]:
-    """Wrong responsibilities, each with the slip that makes them."""
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """One slip: the step that it is in, in words, and the parameters that it would have returned as the step did."""
+
+    step: str
+    told: str
+    explains: Callable[[Place], set[str]]
+
+
+def guesses(places: Sequence[Place], names: set[str]) -> dict[str, list[Slip]]:
+    """By parameter the slips that return it as the step did at every place, at one of which at least it is off."""
+    found: dict[str, list[Slip]] = {name: [] for name in names}
+    names = names & set().union(*(place.off for place in places))
+    for slip in of_parameters(places[0]) if names else ():
+        left = set(names)
+        for place in places:
+            left &= slip.explains(place)
+            if not left:
+                break
+        for name in left:
+            found[name].append(slip)
+    return found
+
+
+def orders(k: int) -> list[Integers]:
+    """Other orders ``(k,)`` of so many components."""
+    if k <= FEW:
+        return [np.array(order) for order in itertools.permutations(range(k))][1:]
+    exchanged = [np.arange(k) for _ in range(k * (k - 1) // 2)]
+    for order, pair in zip(exchanged, itertools.combinations(range(k), 2), strict=True):
+        order[list(pair)] = pair[::-1]
+    return exchanged
+
+
+def of_e_step(place: Place) -> Iterator[Chances]:
+    """Slips of an E-step, each with the responsibilities that it makes at a place."""
     if place.r is None or place.unweighted is None:
         return
-    yield "the weights are forgotten in the E-step", place.unweighted
-    yield (
-        "hard assignment: each row goes whole to its likeliest component",
-        np.eye(place.r.shape[1])[place.r.argmax(axis=1)],
-    )
-    yield "responsibilities belong to another row", np.roll(place.r, 1, axis=0)
-    yield "responsibilities belong to another row", np.roll(place.r, -1, axis=0)
-    yield "components are exchanged", place.r[:, ::-1]
+    k = place.r.shape[1]
+    yield "the weights are forgotten in the E-step", lambda at: _known(at.unweighted)
+    yield "hard assignment: each row goes whole to its likeliest component", _hard
+    for by in (1, -1):
+        yield "responsibilities belong to another row", partial(_rolled, by=by)
+    for order in orders(k):
+        yield "components are exchanged, or one gets what is another's", partial(_ordered, order=order)
     for row, word in ((0, "first"), (-1, "last")):
-        without = place.r.copy()
-        without[row] = 0.0
-        yield f"the {word} row is left out", without
-    _, first, alike, counts = np.unique(place.r, axis=0, return_index=True, return_inverse=True, return_counts=True)
-    # An EM may count rows that are alike, and drop half of those that are not.
-    distinct = np.argsort(np.argsort(first))[alike.ravel()]
-    for of, number, total in (("", np.arange(len(place.r)), len(place.r)), ("distinct ", distinct, len(first))):
-        for part, word in ((number >= (total + 1) // 2, "last"), (number < total // 2, "first")):
-            yield f"the {word} half of the {of}rows is left out", np.where(part[:, None], 0.0, place.r)
-    yield "rows that are alike count once", place.r / counts[alike.ravel(), None]
+        yield f"the {word} row is left out", partial(_without, row=row)
+    for of in ("", "distinct "):
+        for word in ("last", "first"):
+            yield f"the {word} half of the {of}rows is left out", partial(_without_half, which=word, distinct=bool(of))
+    yield "rows that are alike count once", lambda at: _known(at.r) / _distinct(at)[1][:, None]
 
 
-def of_parameters(place: Place, given: Values) -> Iterator[tuple[str, str, set[str]]]:
-    """The step, the slip, and the parameters that it would have returned as ``given``."""
-    for slip, r in of_e_step(place):
-        yield "E-step", slip, place.rests(r)
-    if place.prior:
-        yield "M-step", "the prior is left out", place.rests(place.r, prior=0.0)
-        yield "M-step", "the prior is counted twice", place.rests(place.r, prior=2.0)
+def of_parameters(first: Place) -> Iterator[Slip]:
+    """Every slip that can be made where such a step is made."""
+    for told, chances in of_e_step(first):
+        yield Slip("E-step", told, partial(_rests, chances=chances))
+    if first.prior:
+        yield Slip("M-step", "the prior is left out", lambda at: at.rests(at.r, prior=0.0))
+        yield Slip("M-step", "the prior is counted twice", lambda at: at.rests(at.r, prior=2.0))
     else:
         told = "the prior is counted, though the step is to maximise the likelihood"
-        yield "M-step", told, place.rests(place.r, prior=1.0)
-    for slip, values in (*_rescaled(place), ("it is not updated", place.before)):
-        yield "M-step", slip, {name for name, value in values.items() if alike(value, given[name], place.right[name])}
+        yield Slip("M-step", told, lambda at: at.rests(at.r, prior=1.0))
+    for told, values in _changed(first):
+        yield Slip("M-step", told, partial(_alike, values=values))
     told = "the mode is that on an unbounded scale, or a count of the prior is one too many"
-    yield "M-step", told, place.rests(place.r, jacobian=1.0)
-    yield "M-step", "a count of the prior is one too few", place.rests(place.r, jacobian=-1.0)
-    if len(place.right) > 1:
-        yield "M-step", "old values of the other parameters are used", place.rests(place.r, before=True)
+    yield Slip("M-step", told, lambda at: at.rests(at.r, jacobian=1.0))
+    yield Slip("M-step", "a count of the prior is one too few", lambda at: at.rests(at.r, jacobian=-1.0))
+    if len(first.given) > 1:
+        yield Slip("M-step", "old values of the other parameters are used", lambda at: at.rests(at.r, before=True))
 
 
-def alike(told: Floats, returned: Floats, right: Floats) -> bool:
-    """Whether a slip misses what was returned by no more than a share of how far that is off."""
-    return np.shape(told) == np.shape(returned) and bool(
-        np.abs(told - returned).max() <= NAMED * np.abs(returned - right).max()
+def same(told: Floats, returned: Floats, right: Floats, least: float = 0.0) -> bool:
+    """Whether a slip misses what was returned by no more than a share of how far that is off, or than ``least``."""
+    if np.shape(told) != np.shape(returned):
+        return False
+    miss, off = np.abs(told - returned).max(initial=0.0), np.abs(returned - right).max(initial=0.0)
+    return bool(miss <= max(NAMED * off, least))
+
+
+def _rests(place: Place, chances: Callable[[Place], Floats]) -> set[str]:
+    """Parameters that the step returned as an M-step does that is right but for its responsibilities."""
+    return place.rests(chances(place))
+
+
+def _alike(place: Place, values: Callable[[Place], Values]) -> set[str]:
+    """Parameters that the step returned so."""
+    given, right = place.given, place.right
+    # What is not off says little: a slip may not be seen there either.
+    least = {name: 0.0 if name in place.off else 1e-6 * float(np.abs(v).max(initial=0.0)) for name, v in given.items()}
+    return {name for name, value in values(place).items() if same(value, given[name], right[name], least[name])}
+
+
+def _changed(first: Place) -> Iterator[tuple[str, Callable[[Place], Values]]]:
+    """Parameters that are right but for their order, a power or a factor."""
+
+    def above(at: Place) -> Values:
+        return {n: np.abs(v) for n, v in at.right.items() if at.kinds[n] in ("log", "logit", "identity")}
+
+    yield (
+        "the root is taken, such as a standard deviation for a variance",
+        lambda at: {n: np.sqrt(v) for n, v in above(at).items()},
     )
-
-
-def _rescaled(place: Place) -> Iterator[tuple[str, Values]]:
-    """Parameters that are right but for a power or a factor."""
-    positive = {name: v for name, v in place.right.items() if place.kinds[name] in ("log", "logit", "identity")}
-    above = {name: np.abs(v) for name, v in positive.items()}
-    yield "the root is taken, such as a standard deviation for a variance", {n: np.sqrt(v) for n, v in above.items()}
-    yield "the root is forgotten, such as a variance for a standard deviation", {n: v**2 for n, v in above.items()}
-    if place.r is None:
+    yield (
+        "the root is forgotten, such as a variance for a standard deviation",
+        lambda at: {n: v**2 for n, v in above(at).items()},
+    )
+    yield "it is not updated", lambda at: at.before
+    if first.r is None:
         return
-    sizes, n = place.r.sum(axis=0), len(place.r)
-    fitting = {name: v for name, v in positive.items() if v.shape and v.shape[0] == len(sizes)}
-
-    def scaled(factors: Floats) -> Values:
-        return {name: v * factors.reshape(-1, *[1] * (v.ndim - 1)) for name, v in fitting.items()}
-
+    n, k = first.r.shape
+    for order in orders(k):
+        yield "its components are exchanged, or one gets what is another's", partial(_by_component, order=order)
+    factors: dict[str, Callable[[Floats], Floats]] = {
+        "it is divided by n in place of n_k": lambda sizes: sizes / n,
+        "it is divided by n_k - 1 in place of n_k": lambda sizes: sizes / (sizes - 1),
+        "it is divided by n_k + 1 in place of n_k": lambda sizes: sizes / (sizes + 1),
+    }
     for power, of in ((1.0, ""), (0.5, ", under the root")):
-        yield f"it is divided by n in place of n_k{of}", scaled((sizes / n) ** power)
-        yield f"it is divided by n_k - 1 in place of n_k{of}", scaled((sizes / (sizes - 1)) ** power)
-        yield f"it is divided by n_k + 1 in place of n_k{of}", scaled((sizes / (sizes + 1)) ** power)
-    yield "it is not divided by n_k", scaled(sizes)
+        for told, factor in factors.items():
+            yield told + of, partial(_scaled, factors=factor, power=power)
+    yield "it is not divided by n_k", partial(_scaled, factors=lambda sizes: sizes)
+
+
+def _by_component(place: Place, order: Any = slice(None)) -> Values:
+    """Right parameters that have a value for each component, in an order of these."""
+    k = _known(place.r).shape[1]
+    return {name: v[order] for name, v in place.right.items() if v.shape[:1] == (k,)}
+
+
+def _scaled(place: Place, factors: Callable[[Floats], Floats], power: float = 1.0) -> Values:
+    """Those that are no shares, times a factor by the components' sizes."""
+    by = factors(_known(place.r).sum(axis=0)) ** power
+    fitting = {name: v for name, v in _by_component(place).items() if place.kinds[name] != "simplex"}
+    return {name: v * by.reshape(-1, *[1] * (v.ndim - 1)) for name, v in fitting.items()}
+
+
+def _known(r: Floats | None) -> Floats:
+    """Responsibilities, where such slips are tried."""
+    assert r is not None
+    return r
+
+
+def _hard(place: Place) -> Floats:
+    r = _known(place.r)
+    return np.eye(r.shape[1])[r.argmax(axis=1)]
+
+
+def _rolled(place: Place, by: int) -> Floats:
+    return np.roll(_known(place.r), by, axis=0)
+
+
+def _ordered(place: Place, order: Integers) -> Floats:
+    return _known(place.r)[:, order]
+
+
+def _without(place: Place, row: int) -> Floats:
+    left = np.array(_known(place.r))
+    left[row] = 0.0
+    return left
+
+
+def _without_half(place: Place, which: str, distinct: bool) -> Floats:
+    r = _known(place.r)
+    numbers, total = (
+        (np.arange(len(r)), len(r)) if not distinct else (_distinct(place)[0], _distinct(place)[0].max() + 1)
+    )
+    left_out = numbers >= (total + 1) // 2 if which == "last" else numbers < total // 2
+    return np.where(left_out[:, None], 0.0, r)
+
+
+def _distinct(place: Place) -> tuple[Integers, Integers]:
+    """``(n,)`` number of each row among those that differ, in their order, and how often it is there.
+
+    An EM may count rows that are alike, and drop half of those that are not.
+    """
+    _, first, alike, counts = np.unique(
+        _known(place.r), axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    return np.argsort(np.argsort(first))[alike.ravel()], counts[alike.ravel()]

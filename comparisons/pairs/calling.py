@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.pair import PRIOR, Values
-from models.inputs import shown
+from models.inputs import shown, some_of
 
 
 def arguments(
@@ -26,13 +26,17 @@ def arguments(
         for an argument that is neither, where the data are no mapping, and one without a name
     """
     told: dict[str, str] = {}
-    wanted = list(inspect.signature(function).parameters.values())[skip:]
+    wanted = list(inspect.signature(function).parameters.values())
+    if len(wanted) < skip:
+        raise ValueError(f"{of} takes no argument; its first one gets what e_step returned")
+    wanted = wanted[skip:]
+    beside = f" beside the parameters {', '.join(names)}" if names else ""
     others = [a.name for a in wanted if a.name not in (*names, PRIOR) and a.default is a.empty]
     entries = isinstance(data, Mapping)
     for argument in wanted:
         if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD, argument.POSITIONAL_ONLY):
             raise ValueError(
-                f"{of} takes {argument}; name its arguments: parameters as {', '.join(names)}, and the data"
+                f"{of} takes {argument}; name its arguments: {f'parameters as {", ".join(names)}, and ' if names else ''}the data"
             )
         if argument.name in names or argument.name == PRIOR:
             told[argument.name] = argument.name
@@ -40,11 +44,14 @@ def arguments(
             told[argument.name] = f"data:{argument.name}" if entries and argument.name in data else "data:"
     if not entries and len(others) > 1:
         raise ValueError(
-            f"{of} has the arguments {', '.join(others)} beside the parameters {', '.join(names)}, but the data are one value; "
+            f"{of} has the arguments {', '.join(others)}{beside}, but the data are one value; "
             "give the data as a mapping with these names, or name parameters as the program does"
         )
     if entries and (unknown := [each for each in others if each not in data]) and len(others) > 1:
-        raise ValueError(f"{of} has the argument {unknown[0]}, which is no parameter and no entry of the data")
+        raise ValueError(
+            f"{of} has the argument {unknown[0]}, which is no parameter and no entry of the data; "
+            f"name it as one of these: {some_of([*names, *data])}"
+        )
     return told
 
 
@@ -82,16 +89,24 @@ def values_of(returned: Any, of: str, shapes: Mapping[str, tuple[int, ...]]) -> 
     ValueError
         where names or shapes are others; the message says which and what to return
     """
+    gave = "has" if of == "start" else "returned"
     if not isinstance(returned, Mapping):
         if len(shapes) > 1:
-            raise ValueError(f"{of} returned {shown(returned)}; return a mapping with {', '.join(shapes)}")
+            raise ValueError(f"{of} {gave} {shown(returned)}; give a mapping with {', '.join(shapes)}")
         returned = dict.fromkeys(shapes, returned)
     if set(returned) != set(shapes):
-        raise ValueError(
-            f"{of} returned values for {', '.join(map(str, returned))}; the program has {', '.join(shapes)}"
-        )
-    found = {name: np.asarray(returned[name], dtype=float) for name in shapes}
+        has = some_of(returned) if returned else "nothing"
+        raise ValueError(f"{of} {gave} values for {has}; the program has {', '.join(shapes)}: give one for each")
+    found = {}
+    for name in shapes:
+        try:
+            found[name] = np.asarray(returned[name], dtype=float)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{of} {gave} {name} = {shown(returned[name])}, of which no array of numbers can be made; "
+                f"give numbers of shape {shapes[name]}"
+            ) from error
     for name, shape in shapes.items():
         if found[name].shape != shape:
-            raise ValueError(f"{of} returned {name} of shape {found[name].shape}; the program has {shape}")
+            raise ValueError(f"{of} {gave} {name} of shape {found[name].shape}; the program has {shape}")
     return found

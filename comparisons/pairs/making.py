@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from comparisons.pair import PairDeclaration, Values
 from comparisons.pairs.calling import called
 from comparisons.pairs.problem import POINTS, SAME_CONSTANT, PairProblem
+from comparisons.pairs.program import observed
+from comparisons.pairs.trial import once, tried
 from em.derived.coordinates import INSIDE, coordinates_of
 from models.inputs import shown
 
@@ -25,9 +28,11 @@ def problem_of(comparison: PairDeclaration, data: Any, *, audited: bool = False)
         where a function and the program do not fit together; the message names the function, what it gave, and what to return
     """
     pair = comparison.pair
-    program = called(pair.model, "model", (), data)({})
+    _refuse_empty(data)
+    program = once(called(pair.model, "model", (), data), "model", {})
     if not hasattr(program, "free_RVs"):
         raise TypeError(f"model returned {shown(program)}; return the pymc.Model")
+    _refuse_unseen(program)
     if program.potentials and pair.log_prior is None:
         raise ValueError(
             "the program has a potential; give log_prior=, EM's side of the prior, with what the potential counts"
@@ -52,38 +57,37 @@ def problem_of(comparison: PairDeclaration, data: Any, *, audited: bool = False)
         if callable(function := getattr(pair, of))
     }
     problem = PairProblem(comparison, program, coordinates, functions)
-    start = _tried(problem, audited=audited)
+    start = tried(problem, audited=audited)
     return replace(problem, constants=_constants(problem, start))
+
+
+def _refuse_empty(data: Any) -> None:
+    """Data of which there are none."""
+    if np.size(data) == 0 or (isinstance(data, Mapping) and not data):
+        raise ValueError(f"data is {shown(data)}, which holds nothing; give the rows, or a mapping of them by name")
+
+
+def _refuse_unseen(program: Any) -> None:
+    """What PyMC would take for missing, or for a number where it is none."""
+    for variable in program.free_RVs:
+        name = str(variable.name).removesuffix("_unobserved")
+        if name != variable.name:
+            raise ValueError(f"{name} has missing values, which PyMC makes latent variables of; leave these rows out")
+    for name, values in observed(program).items():
+        wrong = np.argwhere(~np.isfinite(np.asarray(values, dtype=float)))
+        if len(wrong):
+            place = f"[{', '.join(map(str, wrong[0]))}]" if np.ndim(values) else ""
+            raise ValueError(f"{name}{place}, which is observed, is {values[tuple(wrong[0])]}; leave such rows out")
 
 
 def _constants(problem: PairProblem, start: Values) -> tuple[float, float]:
     """What the program's log-likelihood and log prior are more than EM's everywhere; 0 where that is not the same everywhere."""
-    density, random, off = problem.density, np.random.default_rng(0), []
+    random, off = np.random.default_rng(0), []
     x = problem.space.off_bounds(problem.space.of(start), INSIDE)
     for _ in range(POINTS):
         point = problem.space.values(x + 0.3 * problem.units * random.normal(size=len(x)))
-        by_program = np.array(density.parts(density.unconstrained(problem.to_pymc(point)))[:2])
-        off.append(by_program - [problem.log_likelihood(point), problem.log_prior(point)])
+        off.append(np.subtract(problem.of_program(point), [problem.log_likelihood(point), problem.log_prior(point)]))
     middle = np.median(off, axis=0)
     same = (np.abs(np.array(off) - middle) <= SAME_CONSTANT * np.maximum(1.0, np.abs(middle))).all(axis=0)
     likelihood, prior = np.where(same & (np.abs(middle) > SAME_CONSTANT), middle, 0.0).tolist()
     return likelihood, prior
-
-
-def _tried(problem: PairProblem, *, audited: bool) -> Values:
-    """See once that every function returns what it has to; where EM begins. Where a step leaves its domain an audit says why."""
-    start = problem.starts(0)[0]
-    problem.refuse_others(start)
-    height = problem.functions["log_likelihood"](start)
-    if np.ndim(height) or np.isnan(float(height)):
-        raise ValueError(f"log_likelihood returned {shown(height)} at the start; return one number, in nats")
-    after = problem.step(start)
-    if not audited and (name := problem.space.outside(after)) is not None:
-        raise ValueError(
-            f"one step from the start makes {name} {shown(after[name])}, which is outside its domain in the program; "
-            "mend the step: comparisons.audit says where it is wrong"
-        )
-    told = problem.log_prior(start)
-    if np.isnan(told):
-        raise ValueError(f"log_prior returned {shown(told)} at the start; return one number, in nats")
-    return start

@@ -51,10 +51,12 @@ def pair_told(told: Any) -> Pair:
     if isinstance(told, str):
         name = told.rpartition(":")[2]
         told = from_file.load(told, Pair, "comparisons.Pair or PyMC program", _makes_program)
-    if inspect.isfunction(told):
+    if inspect.isfunction(told) and _makes_program(told):
         told = told()
         if not is_program(told):
             raise ValueError(f"{name} returned {shown(told)}; return the pymc.Model")
+    if not (is_program(told) or isinstance(told, Pair)):
+        raise TypeError(f"pair is {shown(told)}; give a comparisons.Pair, or its place as FILE.py:NAME")
     return pair_of(told, told.name or name) if is_program(told) else told
 
 

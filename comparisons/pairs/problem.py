@@ -16,7 +16,8 @@ from comparisons.pairs.calling import Called, values_of
 from comparisons.pairs.derived import NOT_FOUND, ONE_DENSITY
 from comparisons.pairs.order import Order
 from comparisons.pairs.posterior import PairPosterior
-from comparisons.pairs.program import observed, prior_density
+from comparisons.pairs.program import densities_of, observed
+from comparisons.pairs.words import lines_of
 from comparisons.problem import Problem
 from comparisons.results.result import NOTES, Model
 from comparisons.results.strict_json import number
@@ -26,7 +27,6 @@ from em.derived.fit import Errors
 from em.mixture import Scale
 from em.search.optima import Mode
 from em.uncertainty.curvature import Curvature
-from models import LogPosterior
 from models.inputs import Floats, Integers, shown
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class Setup:
     prior: bool = True
     _number: int = field(default_factory=lambda: next(_numbers))
     _fits: dict[Any, PairFit] = field(default_factory=dict)
-    _prior_density: list[Any] = field(default_factory=list)
-    _density: list[LogPosterior] = field(default_factory=list)
+    _starts: dict[int, list[Values]] = field(default_factory=dict)
+    _densities: list[Any] = field(default_factory=list)
 
 
 class PairProblem(Setup, Problem):
@@ -86,12 +86,12 @@ class PairProblem(Setup, Problem):
         real = np.array(self.space.kinds()) == "identity"
         return np.where(real, spread if np.isfinite(spread) and spread > 0 else 1.0, 1.0)
 
-    @property
-    def density(self) -> LogPosterior:
-        """The program's log posterior."""
-        if not self._density:
-            self._density.append(LogPosterior(self.program))
-        return self._density[0]
+    def of_program(self, values: Values) -> tuple[float, float]:
+        """The program's own log-likelihood and log prior."""
+        if not self._densities:
+            self._densities.append(densities_of(self.program))
+        likelihood, prior = self._densities[0](*(values[name] for name in self.space.names))
+        return float(likelihood), float(prior)
 
     # The declaration
 
@@ -108,7 +108,7 @@ class PairProblem(Setup, Problem):
         free = {variable.name for variable in self.program.free_RVs}
         derived = self.pair.derived
         program = self.program if derived is None else derived.model
-        lines = [line.replace("  ", " ").strip() for line in program.str_repr().splitlines() if line.strip()]
+        lines = lines_of(program)
         prior = [line for line in lines if line.split(" ~")[0].strip() in free]
         read = "EM's log prior is read off the program, so it is one density, not two."
         reason = self.comparison.prior_reason if self.pair.log_prior else read
@@ -165,6 +165,11 @@ class PairProblem(Setup, Problem):
 
     def starts(self, seed: int) -> list[Values]:
         """Where EM begins: as given, else draws of the program's prior."""
+        if seed not in self._starts:
+            self._starts[seed] = self._begun(seed)
+        return self._starts[seed]
+
+    def _begun(self, seed: int) -> list[Values]:
         given, shapes = self.pair.start, self.space.shapes
         if given is not None:
             told = given if isinstance(given, Mapping) else self.functions["start"]({})
@@ -218,9 +223,7 @@ class PairProblem(Setup, Problem):
     def log_prior(self, parameters: Values) -> float:
         if "log_prior" in self.functions:
             return float(self.functions["log_prior"](parameters)) + self.constants[1]
-        if not self._prior_density:
-            self._prior_density.append(prior_density(self.program))
-        return float(self._prior_density[0](*(parameters[name] for name in self.space.names)))
+        return self.of_program(parameters)[1]
 
     @property
     def names(self) -> tuple[str, ...]:

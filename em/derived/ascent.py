@@ -12,6 +12,7 @@ from em.ascent.climb import MAX_ITERATIONS, ObjectiveDecreased, next_gain
 from em.derived.coordinates import Coordinates
 from em.derived.densities import Values
 from em.derived.steps import NEAREST, Point, Steps
+from em.progress import Progress
 from em.search.optima import Status
 from em.uncertainty.curvature import CREEPING, FLAT, Curvature
 from models.inputs import Floats
@@ -61,9 +62,15 @@ def height(point: Point, *, prior: bool) -> float:
 
 
 def climb(
-    steps: Steps, start: Values, *, prior: bool, accelerated: bool, max_iterations: int = MAX_ITERATIONS
+    steps: Steps,
+    start: Values,
+    *,
+    prior: bool,
+    accelerated: bool,
+    max_iterations: int = MAX_ITERATIONS,
+    progress: Progress | None = None,
 ) -> Climb:
-    """Step until the objective rises no more.
+    """Step until the objective rises no more, and tell ``progress`` of each step.
 
     Raises
     ------
@@ -101,6 +108,8 @@ def climb(
         quiet = quiet + 1 if reached - trace[-1] <= max(ARRIVED, np.finfo(float).eps * size) else 0
         path.append(point.values)
         trace.append(reached)
+        if progress is not None:
+            progress.step(sum(n for _, n in steps.densities.shapes), point.log_likelihood)
         if quiet == TIMES:
             return Climb(path, trace, point, True, len(trace) + refused, taken, refused)
     return Climb(path, trace, steps.at(path[-1]), False, len(trace) + refused, taken, refused)

@@ -11,14 +11,15 @@ import numpy as np
 from scipy.special import logsumexp
 
 from em.ascent.climb import MAX_ITERATIONS
-from em.derived.ascent import Climb, climb, collapsed
+from em.derived.ascent import climb, collapsed
 from em.derived.densities import Densities, Values
 from em.derived.fit import SAME_MODE, DerivedFit, fitted
 from em.derived.program import columns_of, program_of
 from em.derived.steps import Point, Steps, steps_of
 from em.derived.symmetry import exchangeable
+from em.progress import Progress, waiting
 from models.display import displayed
-from models.inputs import Floats, shown, some_of, whole_number
+from models.inputs import Floats, shown, some_of, whole_number, yes_or_no
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -86,7 +87,19 @@ class DerivedEM:
         return self.steps.at(self._values(parameters)).shares
 
     def m_step(self, shares: Sequence[Floats], start: Mapping[str, Any], *, prior: bool = False) -> Values:
-        """Parameters that maximise the expected complete-data log density, and the log prior with it; sought from ``start``."""
+        """Parameters that maximise the expected complete-data log density, and the log prior with it; sought from ``start``.
+
+        ``shares`` as of `e_step`; ValueError where they are of other shapes, negative or no numbers.
+        """
+        yes_or_no("prior", prior)
+        asked = self.steps.densities.shapes
+        if not isinstance(shares, Sequence) or [np.shape(each) for each in shares] != [*asked]:
+            has = some_of(np.shape(each) for each in shares) if isinstance(shares, Sequence) else type(shares).__name__
+            raise ValueError(
+                f"shares are {has or 'none'}; give a list of arrays of the shapes {some_of(asked)}, as e_step does"
+            )
+        if not all((np.asarray(each) >= 0).all() and np.isfinite(each).all() for each in shares):
+            raise ValueError("shares have entries that are negative or no numbers; give chances, as e_step does")
         return self.steps.m_step(shares, self._values(start), prior=prior)
 
     def responsibilities(self, parameters: Mapping[str, Any], latent: str | None = None) -> Floats:
@@ -191,6 +204,7 @@ class DerivedEM:
         seed: int = 0,
         accelerated: bool = True,
         max_iterations: int = MAX_ITERATIONS,
+        progress: bool = True,
     ) -> DerivedFit:
         """Fit from several starts, or from one.
 
@@ -201,6 +215,7 @@ class DerivedEM:
         seed : of the starts
         accelerated : extrapolate by Anderson's method and end by Newton's; else plain steps, for their path
         max_iterations : of each run
+        progress : whether a fit of more than 5 s says on standard error how far it is
 
         Returns
         -------
@@ -214,36 +229,45 @@ class DerivedEM:
         ObjectiveDecreased
             where a step lowers the objective beyond rounding
         """
+        yes_or_no("prior", prior)
+        yes_or_no("accelerated", accelerated)
+        yes_or_no("progress", progress)
         whole_number("seed", seed, least=0)
         whole_number("max_iterations", max_iterations, least=1)
         starts = self.starts(seed) if start is None else [self._values(start)]
         if not starts:
             raise ValueError("the data have no density at any start; give start=, parameters near the data")
-
-        def climbed(several: Sequence[Values]) -> list[Climb]:
-            return [
-                climb(self.steps, each, prior=prior, accelerated=accelerated, max_iterations=max_iterations)
-                for each in several
-            ]
-
-        runs = climbed(starts)
-        for _ in range(ROUNDS if start is None else 0):
-            bounded = [run for run in runs if not collapsed(self.steps, run.end, prior=prior)]
-            best = max(bounded, key=lambda run: run.trace[-1], default=None)
-            if best is None:
-                break
-            runs += (more := climbed(self._moved(best.end)))
-            if not any(run.trace[-1] > best.trace[-1] + SAME_MODE for run in more):
-                break
+        line = Progress()
+        how: dict[str, Any] = {"accelerated": accelerated, "max_iterations": max_iterations}
+        how["progress"] = line if progress else None
+        try:
+            runs = [climb(self.steps, each, prior=prior, **how) for each in starts]
+            for _ in range(ROUNDS if start is None else 0):
+                bounded = [run for run in runs if not collapsed(self.steps, run.end, prior=prior)]
+                best = max(bounded, key=lambda run: run.trace[-1], default=None)
+                if best is None:
+                    break
+                more = [climb(self.steps, each, prior=prior, **how) for each in self._moved(best.end)]
+                runs += more
+                if not any(run.trace[-1] > best.trace[-1] + SAME_MODE for run in more):
+                    break
+        finally:
+            line.end()
         return fitted(self, runs, prior=prior, in_order=start is None, accelerated=accelerated)
 
     def _values(self, parameters: Mapping[str, Any]) -> Values:
         """Parameters of the right names, shapes and domains."""
         space = self.steps.densities.space
+        if not isinstance(parameters, Mapping):
+            raise TypeError(f"parameters are {shown(parameters)}; give a mapping with {some_of(space.names)}")
         if set(parameters) != set(space.names):
-            raise ValueError(f"parameters are {some_of(parameters)}; the program has {some_of(space.names)}")
-        values = {name: np.asarray(parameters[name], dtype=float) for name in space.names}
+            raise ValueError(f"parameters are {some_of(parameters) or 'none'}; the program has {some_of(space.names)}")
+        values = {}
         for name, shape in space.shapes.items():
+            try:
+                values[name] = np.asarray(parameters[name], dtype=float)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name} is {shown(parameters[name])}; give numbers of shape {shape}") from error
             if values[name].shape != shape:
                 raise ValueError(f"{name} has the shape {values[name].shape}; the program has {shape}")
         if (name_outside := space.outside(values)) is not None:
@@ -281,7 +305,10 @@ def derive(model: pm.Model, latent: str | Sequence[str] | None = None, *, compil
     >>> fit = em.derive(model).fit()  # doctest: +SKIP
     >>> fit.parameters, fit.standard_errors.values, fit.responsibilities()  # doctest: +SKIP
     """
-    steps = steps_of(Densities(program_of(model, latent), compiled=compiled))
+    yes_or_no("compiled", compiled)
+    program = program_of(model, latent)
+    with waiting("em.derive: the densities of the program are being compiled, which may take half a minute"):
+        steps = steps_of(Densities(program, compiled=compiled))
     names = tuple(
         block.name + (f"[{', '.join(str(j + 1) for j in place)}]" if place else "")
         for block in steps.densities.space.blocks

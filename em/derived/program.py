@@ -110,7 +110,7 @@ def program_of(model: pm.Model, latent: str | Sequence[str] | None) -> Program:
 def _latent_variables(model: pm.Model, latent: str | Sequence[str] | None) -> list[Any]:
     """The discrete free variables, which are all that is named, where something is; refused where there are none."""
     discrete = [v for v in model.free_RVs if _is_discrete(v)]
-    named = [latent] if isinstance(latent, str) else list(latent or ())
+    named = _names(latent)
     names = {str(v.name) for v in discrete}
     for name in named:
         if name in names or any(str(v.name) == name and _sums_out(v) for v in model.observed_RVs):
@@ -136,6 +136,17 @@ def _latent_variables(model: pm.Model, latent: str | Sequence[str] | None) -> li
     return discrete
 
 
+def _names(latent: Any) -> list[str]:
+    """Those that are given, each once; none where None."""
+    if latent is None or isinstance(latent, str):
+        return [] if latent is None else [latent]
+    if not isinstance(latent, Sequence) or not latent or not all(isinstance(each, str) for each in latent):
+        raise TypeError(f"latent is {shown(latent)}; give the name of a variable, a list of names, or None for all")
+    if len(set(latent)) < len(latent):
+        raise ValueError(f"latent is {shown(latent)}, which has a name twice; name each variable once")
+    return list(latent)
+
+
 def _refuse_rows(model: pm.Model) -> None:
     """What EM has no use for, or cannot see through."""
     if model.potentials:
@@ -148,6 +159,13 @@ def _refuse_rows(model: pm.Model) -> None:
         if name != variable.name and not _is_discrete(variable):
             raise ValueError(
                 f"{name} has missing values, which PyMC makes continuous latent variables; leave these rows out"
+            )
+    for variable in model.observed_RVs:
+        value = model.rvs_to_values[variable]
+        known = getattr(value, "data", None) if not hasattr(value, "get_value") else value.get_value()
+        if known is not None and not np.isfinite(np.asarray(known, dtype=float)).all():
+            raise ValueError(
+                f"{variable.name} is observed with values that are no finite numbers; leave these rows out"
             )
     for name, kind, _ in _nodes(model):
         if kind in ("MinibatchOp", "MinibatchRandomVariable"):

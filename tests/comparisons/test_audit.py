@@ -21,60 +21,21 @@ from comparisons.command.command_line import main
 from comparisons.pair import Pair
 from comparisons.pairs import own
 from models.inputs import Floats
+from tests.normals_by_hand import (
+    NORMALS,
+    START,
+    WHOLE,
+    Values,
+    Y,
+    audit,
+    changed,
+    e_step,
+    joint,
+    log_likelihood,
+    m_step,
+)
 
 ANIMALS = np.array([125.0, 18.0, 20.0, 34.0])
-Y = np.concatenate(
-    [stats.norm(0, 1).ppf((np.arange(15) + 0.5) / 15), stats.norm(3, 0.7).ppf((np.arange(25) + 0.5) / 25)]
-)
-START = {"w": [0.45, 0.55], "mu": [0.5, 2.5], "sigma": [1.2, 0.9]}
-Values = dict[str, Any]
-
-
-def program(y: Floats) -> pm.Model:
-    with pm.Model() as model:
-        w = pm.Dirichlet("w", np.full(2, 3.0))
-        mu = pm.Normal("mu", np.float64(1), np.float64(2), shape=2)
-        sigma = pm.Gamma("sigma", np.float64(2), np.float64(1), shape=2)
-        pm.NormalMixture("y", w=w, mu=mu, sigma=sigma, observed=y)
-    return model
-
-
-def joint(w: Floats, mu: Floats, sigma: Floats, y: Floats) -> Floats:
-    return np.asarray(w * stats.norm.pdf(y[:, None], mu, sigma))
-
-
-def e_step(w: Floats, mu: Floats, sigma: Floats, y: Floats) -> Floats:
-    p = joint(w, mu, sigma, y)
-    return np.asarray(p / p.sum(axis=1, keepdims=True))
-
-
-def m_step(r: Floats, y: Floats) -> Values:
-    n = r.sum(axis=0)
-    mu = y @ r / n
-    return {"w": n / n.sum(), "mu": mu, "sigma": np.sqrt((r * (y[:, None] - mu) ** 2).sum(axis=0) / n)}
-
-
-def log_likelihood(w: Floats, mu: Floats, sigma: Floats, y: Floats) -> float:
-    return float(np.log(joint(w, mu, sigma, y).sum(axis=1)).sum())
-
-
-NORMALS = Pair(
-    model=program, log_likelihood=log_likelihood, e_step=e_step, m_step=m_step, start=START, data=Y, name="normals"
-)
-
-
-def audit(pair: Pair = NORMALS, **parts: Any) -> Audit:
-    return comparisons.audit(dataclasses.replace(pair, **parts))
-
-
-def changed(**new: Callable[[Floats, Floats, Values], Any]) -> Callable[[Floats, Floats], Values]:
-    """The M-step with some parameters by another formula, of responsibilities, rows and what is right."""
-
-    def step(r: Floats, y: Floats) -> Values:
-        right = m_step(r, y)
-        return right | {name: formula(r, y, right) for name, formula in new.items()}
-
-    return step
 
 
 def of_old_mean(w: Floats, mu: Floats, sigma: Floats, y: Floats) -> Values:
@@ -104,7 +65,8 @@ def without_last(w: Floats, mu: Floats, sigma: Floats, y: Floats) -> Floats:
     return r
 
 
-WHOLE: dict[str, Any] = {"e_step": None, "m_step": None}
+# Of a standard deviation the same number as n_k - 1.
+UNBOUNDED = "the mode is that on an unbounded scale, or a count of the prior is one too many"
 PLANTED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "weights forgotten": ({"e_step": unweighted}, "E-step", "", "the weights are forgotten in the E-step"),
     "hard assignment": ({"e_step": hard}, "E-step", "", "hard assignment: each row goes whole to its likeliest component"),
@@ -115,7 +77,7 @@ PLANTED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "n_k - 1": (
         {"m_step": changed(sigma=lambda r, y, right: right["sigma"] * np.sqrt(r.sum(0) / (r.sum(0) - 1)))},
-        "M-step", "sigma", "it is divided by n_k - 1 in place of n_k, under the root",
+        "M-step", "sigma", f"it is divided by n_k - 1 in place of n_k, under the root; or {UNBOUNDED}",
     ),
     "a variance for a deviation": (
         {"m_step": changed(sigma=lambda r, y, right: right["sigma"] ** 2)},
@@ -129,7 +91,7 @@ PLANTED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "a count too many": (
         {"m_step": changed(w=lambda r, y, right: (r.sum(0) + 1) / (len(y) + 2))},
-        "M-step", "w", "the mode is that on an unbounded scale, or a count of the prior is one too many",
+        "M-step", "w", UNBOUNDED,
     ),
     "one percent": ({"m_step": changed(mu=lambda r, y, right: right["mu"] * 1.01)}, "M-step", "mu", ""),
 }  # fmt: skip

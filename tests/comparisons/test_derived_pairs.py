@@ -21,6 +21,7 @@ from comparisons.pairs import own
 from comparisons.pairs.derived import NOT_FOUND, ONE_DENSITY, fingerprint, pair_of
 from comparisons.pairs.own import OwnPair
 from em.derived import derive
+from models import LogPosterior
 from tests import pymc_programs as programs
 
 MAKE: dict[str, Callable[[], pm.Model]] = {
@@ -67,7 +68,7 @@ def test_a_program_alone_is_a_pair_of_one_density(name: str) -> None:
             np.testing.assert_allclose(
                 problem.entries(fit.standard_errors), problem.entries(mine.standard_errors.values), rtol=1e-5
             )
-    check = same_density(problem, problem.density, fits, np.random.default_rng(0))
+    check = same_density(problem, LogPosterior(problem.program), fits, np.random.default_rng(0))
     assert check.outcome == "pass"
     assert check.explanation.endswith("it was read right, and no more.")
     assert problem.in_words().prior_reason == ONE_DENSITY
@@ -133,3 +134,12 @@ def test_a_change_point_is_compared_and_says_what_nothing_can_find(tmp_path: Pat
     for quantity, sums, n in zip(result.quantities, (before, after), (years, rest), strict=True):
         exact = float(chances @ ((sums + 1) / (n + 1)))
         assert abs(quantity.posterior.mean - exact) < 4 * quantity.posterior.mcse
+
+
+def test_a_comparison_of_a_program_says_first_that_an_em_is_derived() -> None:
+    with pm.Model() as nothing_hidden:
+        pm.Normal("y", pm.Normal("mu"), observed=[1.0, 2.0])
+    told: list[str] = []
+    with pytest.raises(ValueError, match="no discrete latent variable"):
+        comparisons.compare(nothing_hidden, progress=told.append)
+    assert told == ["deriving EM"]

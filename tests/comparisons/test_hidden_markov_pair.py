@@ -45,10 +45,14 @@ def test_earthquakes_have_the_digits_of_their_references(problem: PairProblem) -
 
 def test_both_engines_have_the_same_density_with_nothing_left_out(problem: PairProblem) -> None:
     assert problem.constants == (0.0, 0.0)
-    check = same_density(problem, problem.density, (problem.fit(None), problem.fit(True)), np.random.default_rng(1))
+    check = same_density(
+        problem, LogPosterior(problem.program), (problem.fit(None), problem.fit(True)), np.random.default_rng(1)
+    )
     assert check.outcome == "pass", check.explanation
     one_year_less = problem_of(DECLARED, Sequences(YEARS.y[:-1]))
-    check = same_density(one_year_less, problem.density, (one_year_less.fit(None),), np.random.default_rng(1))
+    check = same_density(
+        one_year_less, LogPosterior(problem.program), (one_year_less.fit(None),), np.random.default_rng(1)
+    )
     assert check.outcome == "fail"
 
 

@@ -166,3 +166,52 @@ def test_groups_that_miss_what_hangs_together_are_found_out(monkeypatch: pytest.
     monkeypatch.setattr(groups, "_decoded", blind)
     with pytest.raises(ValueError, match="hangs on latent variables in a way that their changes do not show"):
         em.derive(programs.outliers(*programs.line()))
+
+
+def _two_means(rows: Any = (0, 0.3, 0.1, 3, 3.3, 2.9)) -> pm.Model:
+    with pm.Model() as model:
+        mu = pm.Normal("mu", [0, 3], 2.0, shape=2)
+        z = pm.Bernoulli("z", 0.4, shape=len(rows))
+        pm.Normal("y", mu[z], 1.0, observed=np.array(rows, dtype=float))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"latent": 3}, "latent is 3; give the name of a variable, a list of names, or None for all"),
+        ({"latent": []}, r"latent is \[\]; give the name"),
+        ({"latent": ["z", "z"]}, "has a name twice; name each variable once"),
+        ({"compiled": "no"}, "compiled is 'no'; give True or False"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told(asked: dict[str, Any], told: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=told):
+        em.derive(_two_means(), **asked)
+
+
+def test_data_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="y is observed with values that are no finite numbers; leave these rows out"):
+        em.derive(_two_means((0, np.inf, 3)), compiled=False)
+
+
+def test_a_fit_and_a_step_name_what_they_were_given_wrongly() -> None:
+    derived = em.derive(_two_means(), compiled=False)
+    refused = pytest.raises((TypeError, ValueError), match=r"prior is 'no'; give True or False")
+    with refused:
+        derived.fit(prior="no")  # type: ignore[arg-type]
+    for start, told in (
+        (3, "parameters are 3; give a mapping with mu"),
+        ({}, "parameters are none; the program has mu"),
+        ({"mu": ["a", "b"]}, r"mu is \['a', 'b'\]; give numbers of shape \(2,\)"),
+        ({"mu": [[1], [1, 2]]}, r"mu is \[\[1\], \[1, 2\]\]; give numbers of shape \(2,\)"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=told):
+            derived.fit(start=start)  # type: ignore[arg-type]
+    for shares, told in (
+        (None, "shares are NoneType; give a list of arrays of the shapes"),
+        ([np.ones((2, 5)) / 2], r"shares are \(2, 5\); give a list of arrays of the shapes \(2, 6\)"),
+        ([np.full((2, 6), np.nan)], "negative or no numbers"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            derived.m_step(shares, {"mu": [0, 3]})  # type: ignore[arg-type]
