@@ -74,8 +74,11 @@ def setting_of(name: str) -> Setting:
 def expressed(name: str) -> bool:
     """Whether a plain program says the model of the population."""
     setting = setting_of(name)
-    whole = setting.covariance in ("full", "own") and not getattr(setting, "missing", 0)
-    return whole and programs.expressed(simulate(setting, 0).problem.prior)
+    if setting.covariance not in ("full", "own") or getattr(setting, "missing", 0):
+        return False
+    problem = simulate(setting, 0).problem
+    # The program's weights are the same for all rows.
+    return programs.expressed(problem.prior) and not getattr(problem.data, "n_concomitants", 0)
 
 
 def planned(replicates: int) -> list[tuple[str, str, int]]:
