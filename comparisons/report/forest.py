@@ -60,8 +60,8 @@ def illustration_of(result: Result, posterior: xarray.DataTree) -> Illustration:
         caption=(
             "A line for each quantity, in posterior standard deviations from the posterior mean. Curve, thick line and square: "
             f"density of the draws, their {probability} highest-density interval and the mean. Below, {below}: "
-            f"EM’s estimate and {intervals}; an arrow says that it goes on. "
-            "Where EM serves as a summary, its lines are as long as the thick one and lie under it."
+            f"EM’s estimate and {intervals}; an arrow means that an interval goes on beyond the figure. "
+            "Where EM's numbers can stand for the posterior, its lines are as long as the thick one and right below it."
         ),
         alt=_alt(result),
         figure=chart_of(result, posterior),

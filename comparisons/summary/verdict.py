@@ -80,7 +80,7 @@ def reach(
         of = _of(quantities, quantities)
         return (
             "agree",
-            f"EM's estimates and intervals may be reported: for {of} they agree with the posterior.",
+            f"EM's estimates and intervals may be reported: they agree with the posterior for {of}.",
             [f"{WITHIN} Monte Carlo error is allowed for.", *doubted],
         )
     status = STATUS.get(fit.status, "")
@@ -197,7 +197,7 @@ def advice(
     off = f" Slightly off: {named(slight)}." if slight else ""
     if not profile and not others:
         return f"Yes, its estimates with Wald intervals.{off}"
-    also = f" EM's profile interval will do as well for the {named(profile)}." if profile else ""
+    also = f" Of the {named(profile)} EM's profile interval may be reported in place of the latter." if profile else ""
     if unlabelled is not None:
         of = f" and the {named([q.name for q in unlabelled])}" if unlabelled else ""
         return (
@@ -253,8 +253,8 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
         told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places}")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
-        f"Part of the difference may be label switching: two rules name the components differently in {share} of the draws. "
-        f"Compared without labels: {'; '.join(told)}."
+        f"Part of the difference may be label switching: in {share} of the draws components have other labels by their order than "
+        f"by an alignment of the draws. Compared without labels: {'; '.join(told)}."
     )
 
 
