@@ -139,6 +139,12 @@ class Chain:
         rows /= rows.sum(axis=1, keepdims=True)
         return found
 
+    def at_bounds(self, vector: Floats, places: tuple[int, ...]) -> Floats:
+        """A full vector with what is next to a bound at these places put there: EM comes to it in the limit alone."""
+        found, held = vector.copy(), list(places)
+        found[held] = np.round(found[held])
+        return self.summing_to_1(found)
+
     def by_name(self, p: HiddenMarkovParameters) -> dict[str, Floats]:
         """Values of the free variables of `models.hidden_markov`."""
         first = {"initial": p.initial} if self.initial == "free" else {}
