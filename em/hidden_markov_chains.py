@@ -271,7 +271,7 @@ def hidden_markov(
     judged = None if best.judged is None else best.judged.permuted(places)
     vector = best.points[-1][places]
     final = chain.parameters(vector if judged is None else chain.at_bounds(vector, judged.at_bounds))
-    reason = withheld_reason(best.status, judged, chain.names(), given_bounds=True)
+    reason = withheld_reason(best.status, judged, chain.names(), given_bounds=True, part="state")
     covariance = covariance_of(judged, reason, len(places))
     errors = chain_errors(chain, judged, covariance, reason)
     prior_there = chain.log_prior(final)

@@ -18,6 +18,7 @@ from comparisons.pairs.order import Order
 from comparisons.pairs.posterior import PairPosterior
 from comparisons.pairs.program import observed, prior_density
 from comparisons.problem import Problem
+from comparisons.quantity_names import along
 from comparisons.results.result import NOTES, Model
 from comparisons.results.strict_json import number
 from em import Interval
@@ -228,8 +229,8 @@ class PairProblem(Setup, Problem):
 
     def _labels(self, name: str, shape: tuple[int, ...]) -> list[str]:
         """A name for each number: the parameter's, and in brackets what the program calls its place, or its number from 1."""
-        along = self.coordinates
-        labels = itertools.product(*(along[dim] for dim in self._dims(name, shape)))
+        places = self.coordinates
+        labels = itertools.product(*([along(dim, each) for each in places[dim]] for dim in self._dims(name, shape)))
         return [f"{name}[{', '.join(each)}]" if each else name for each in labels]
 
     def _dims(self, name: str, shape: tuple[int, ...]) -> list[str]:

@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import comparisons
 from comparisons import catalogue, datasets
 from comparisons.checks.same_density import same_density
 from comparisons.declaration import Fitted
+from comparisons.draws_by_name import draws_of
 from comparisons.hidden_markov_chains import pair_of
 from comparisons.judgement import Clock, judge
 from comparisons.pairs.making import problem_of
 from comparisons.pairs.problem import PairProblem
+from comparisons.quantity_names import in_prose, named
 from em.hidden_markov_steps import Expected
 from models import LogPosterior, Sequences
 
@@ -58,6 +61,18 @@ def test_states_are_ordered_by_rate_with_their_moves_along_both_axes(problem: Pa
     np.testing.assert_array_equal(ordered["rates"], [15.0, 26.0])
     np.testing.assert_array_equal(ordered["transitions"], [[0.9, 0.1], [0.2, 0.8]])
     assert problem.log_likelihood(ordered) == pytest.approx(problem.log_likelihood(swapped), rel=1e-12)
+
+
+def test_a_state_is_told_as_one_in_names_prose_and_draws(problem: PairProblem) -> None:
+    assert problem.names[1] == "transitions[state 1, state 2]"
+    assert problem.names[-1] == "rates[state 2]"
+    told = named(problem.names[:2]), in_prose(problem.names[-1])
+    assert told == ("transitions from state 1 to states 1 and 2", "rate of state 2")
+    of = {"state": ["1", "2"], "next_state": ["1", "2"]}
+    drawn = np.arange(8.0).reshape(1, 2, 2, 2)
+    data = xr.Dataset({"transitions": (("chain", "draw", *of), drawn)}, coords=of)
+    found = draws_of(xr.DataTree.from_dict({"posterior": data}), "transitions[state 1, state 2]")
+    np.testing.assert_array_equal(found, [[1.0, 5.0]])
 
 
 @pytest.mark.parametrize(

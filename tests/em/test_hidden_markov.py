@@ -296,7 +296,7 @@ def test_a_normal_state_that_closes_in_on_one_value_is_no_optimum() -> None:
     fit = em.hidden_markov(y, 2, "normal", start=start)
     assert fit.status == "collapsed"
     assert not fit.modes[0].regular
-    assert "grows without limit" in str(fit.standard_errors.reason)
+    assert str(fit.standard_errors.reason).startswith("a state has collapsed onto rows")
 
 
 def test_score_is_that_of_hmmlearn() -> None:
