@@ -240,8 +240,18 @@ def hidden_markov(
     if acceleration not in (None, "auto", "squarem", "anderson"):
         raise ValueError(f'acceleration is {shown(acceleration)}; give None, "auto", "squarem" or "anderson"')
     if start is not None:
+        if not isinstance(start, HiddenMarkovParameters):
+            raise TypeError(
+                f"start is {shown(start)}; give models.HiddenMarkovParameters(initial, transitions, emissions)"
+            )
         if start.transitions.shape != (n_states, n_states) or tuple(start.emissions) != chain.state.names:
             raise ValueError(f"start has other states than {n_states} with {', '.join(chain.state.names)}; give these")
+        if not chain.exists(chain.vector(start)):
+            ends = {"normal": "variances above 0", "poisson": "rates from 0"}.get(
+                emissions, "probabilities from 0 to 1"
+            )
+            told = ", ".join(f"{name} {shown(each)}" for name, each in start.emissions.items())
+            raise ValueError(f"start.emissions has {told}; give {ends}")
         start = start if chain.held is None else replace_initial(start, chain.held)
         runs = [climb(chain, start, acceleration)]
     else:
