@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from comparisons.own import Own
     from comparisons.pair import Pair
     from comparisons.pairs.own import OwnPair
+    from comparisons.pairs.own_chains import OwnChain
     from comparisons.results.result import Result
     from comparisons.sampled import SampledResult
 
@@ -135,8 +136,8 @@ def compare(
         ``(n,)`` or ``(n, d)``, or a noun of `models`; or a `Pair`, whose data are the second argument then; or a
         `pymc.Model` with discrete latent variables, from which an EM is derived; or the place of either as ``"FILE.py:NAME"``
     family : one of ``comparisons families``, or a `models.family.Family` of your own, which may be told as ``"FILE.py:NAME"``; by
-        the names of the columns where None, else measurements
-    n_components : number of components; where None as many as there are labels. Call once for each of several.
+        the names of the columns where None, else measurements. Of ``"hidden-markov"`` rows are in the order of time
+    n_components : number of components, or of states; where None as many as there are labels. Call once for each of several.
     columns : names of the columns, in the order of the family's, or by what each is of, as ``{"heads": "h", "tosses": "n"}``, or
         by titles with units, as ``{"height (cm)": "h1"}``; by their names where None, and of measurements all that hold numbers.
         A header's unit may be left out.
@@ -173,8 +174,8 @@ def compare(
     >>> result = comparisons.compare(pair, [125, 18, 20, 34])  # doctest: +SKIP
     >>> result = comparisons.compare(model)  # a pymc.Model  # doctest: +SKIP
     """
-    from comparisons import own
     from comparisons.pairs import own as own_pair
+    from comparisons.pairs import own_chains
 
     if own_pair.is_pair(data):
         options: dict[str, Any] = {
@@ -197,7 +198,7 @@ def compare(
         }
         pair = own_pair.declared(data, family, name=name, title=title, question=question, **options, **others)
         return compare_declared(pair, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
-    asked = own.declared(
+    asked = own_chains.declared(
         data,
         family,
         n_components,
@@ -222,7 +223,7 @@ def compare(
 
 
 def compare_declared(
-    asked: Own | OwnPair,
+    asked: Own | OwnChain | OwnPair,
     out: Path | str | None,
     *,
     seed: int,
