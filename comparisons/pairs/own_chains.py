@@ -161,8 +161,8 @@ def _described(table: Table, taken: Chosen) -> str:
     return " ".join(
         [
             f"{table.n} rows of {table.source}, in the order of time.",
-            *taken.notes,
             f"{begin} the stationary distribution of the states.",
+            *taken.notes,
         ]
     )
 

@@ -244,6 +244,8 @@ def test_own_sequences_come_to_a_verdict_with_a_report(tmp_path: Path) -> None:
     assert "2 of 120 values are missing, and kept with density 1" in report
     method = (tmp_path / "visits" / "paper" / "methods.md").read_text(encoding="utf-8")
     assert "a model of the family hidden-markov with 2 states" in method
+    list_of_reporting = (tmp_path / "visits" / "paper" / "grolts.md").read_text(encoding="utf-8")
+    assert "comparisons components" not in list_of_reporting
     reused: list[str] = []
     comparisons.compare(data, "hidden-markov", 2, name="visits", out=tmp_path, draws=500, progress=reused.append)
     assert reused == [REUSED]
