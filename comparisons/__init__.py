@@ -140,7 +140,8 @@ def compare(
     n_components : number of components, or of states; where None as many as there are labels. Call once for each of several.
     columns : names of the columns, in the order of the family's, or by what each is of, as ``{"heads": "h", "tosses": "n"}``, or
         by titles with units, as ``{"height (cm)": "h1"}``; by their names where None, and of measurements all that hold numbers.
-        A header's unit may be left out.
+        A header's unit may be left out. Of a hidden Markov chain ``events`` are counts, ``heads`` (with ``tosses``) are of coins,
+        any other name is of measurements, and ``sequence`` tells the sequence of a row
     formula : of regressions, in place of columns: ``"y ~ x + C(group)"``, read by formulaic; columns of words are categories
     labels : the column that tells the component of some rows, or a value for each row: words, empty where unknown, or whole
         numbers from 0, -1 where unknown
@@ -151,7 +152,7 @@ def compare(
     name, title, question, unit : for the directory, the report and the axes; made from the data where None
     missing : ``"refuse"`` rows of which a cell is missing, or ``"drop"`` them and say how many; of gaussians and latent classes
         also ``"marginal"``: keep them by the density of what was seen, right where cells are missing at random. Left out,
-        latent classes keep them and all others refuse
+        latent classes and hidden Markov chains keep them and all others refuse
     separator, decimal : of a text file; recognised where None
     out, seed, draws, chains, fresh, progress : as in `run`
 
