@@ -11,10 +11,13 @@ import numpy as np
 
 from comparisons import catalogue, own
 from comparisons.datasets import Dataset
+from comparisons.declaration import Fitted
 from comparisons.families.columns import Missing
 from comparisons.hidden_markov_chains import NAME, REASONS, pair_of, words_of
 from comparisons.pair import PairDeclaration
 from comparisons.pairs.chain_columns import Chosen, chosen
+from comparisons.quantity_names import listed
+from comparisons.results.report_data import Finding
 from comparisons.tables import Table, read
 from em.hidden_markov_steps import chain_of
 from models.hidden_markov_chains import Initial, Sequences, default_prior
@@ -22,6 +25,8 @@ from models.inputs import component_number, shown
 
 # Where a sequence begins.
 INITIAL: Initial = "stationary"
+# Rows beyond which a state is never left.
+FOREVER = 1e6
 # Options of mixtures, and why a chain has none.
 LEFT_OUT = {
     "formula": "columns are named",
@@ -103,6 +108,10 @@ def _chain(
             f"n_components is {shown(n_components)}; compare one number at a time, each under a name of its own"
         )
     k = component_number(n_components)
+    if k < 2:
+        raise ValueError(
+            f"n_components is {k}, but a chain of one state has no order; give 2 or more, or take a family of mixtures"
+        )
     if isinstance(data, Sequences):
         raise TypeError(
             "data is models.Sequences, which does not say what states emit; give columns, such as {'events': [4, 0, 7]}"
@@ -128,6 +137,7 @@ def _chain(
         unit=taken.unit if unit is None else unit,
         data=own.Given(y),
         prior_reason=REASONS[emissions] if prior is None else "Given with the data.",
+        findings=findings,
     )
     headers = list(taken.roles)
     asked = {
@@ -149,6 +159,14 @@ def _chain(
     kept = {key: np.asarray(each) for key, each in words_of(y, k, emissions, INITIAL, used).columns.items()}
     dataset = Dataset(stem, table.source, kept, table.sha256)
     return OwnChain(comparison, dataset, told, used, tuple(taken.notes), asked)
+
+
+def findings(fitted: Fitted) -> list[Finding]:
+    """How long the states last."""
+    with np.errstate(divide="ignore"):
+        rows = 1 / (1 - np.diag(fitted.maximum_likelihood.parameters["transitions"]))
+    told = [f"state {j} {f'{n:.3g} rows' if n < FOREVER else 'for good'}" for j, n in enumerate(rows, 1)]
+    return [Finding("How long states last", f"By EM, on average: {listed(told)}.")]
 
 
 def _asked(**options: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from comparisons import toml_files
 from comparisons.checks.same_density import same_density
 from comparisons.command import own_data
 from comparisons.command.command_line import main
+from comparisons.datasets import Dataset
+from comparisons.declaration import Fitted
 from comparisons.own import Own
+from comparisons.pairs import own_chains
 from comparisons.pairs.making import problem_of
 from comparisons.pairs.own_chains import LEFT_OUT, OwnChain, declared
 from comparisons.results.result import Model
@@ -122,6 +126,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "rows left out": ({"missing": "drop"}, "without a row others would follow each other in time"),
     "cells that are refused": ({"missing": "refuse"}, r"column 'seizures' has 2 missing values, the first in line 5"),
     "no number of states": ({"n_components": None}, "say how many states there are"),
+    "one state": ({"n_components": 1}, "a chain of one state has no order"),
     "several numbers": ({"n_components": [2, 3]}, "compare one number at a time"),
     "more states than values": (
         {"n_components": 7},
@@ -166,6 +171,13 @@ def test_what_does_not_fit_is_refused_by_column_and_line(what: str, visits: Path
 def test_data_that_say_nothing_are_refused(data: Any, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         declared(data, "hidden-markov", 2)
+
+
+def test_it_is_told_how_long_states_last() -> None:
+    moves = np.array([[0.9, 0.1, 0.0], [0.25, 0.75, 0.0], [0.0, 0.0, 1.0]])
+    fit: Any = SimpleNamespace(parameters={"transitions": moves})
+    (told,) = own_chains.findings(Fitted(Dataset("", "", {}, ""), None, fit, {}, {}))
+    assert told.text == "By EM, on average: state 1 10 rows, state 2 4 rows and state 3 for good."
 
 
 def test_numbers_of_states_are_not_compared(visits: Path) -> None:
