@@ -46,6 +46,17 @@ def test_earthquakes_have_the_digits_of_their_references(problem: PairProblem) -
     np.testing.assert_allclose(errors, [0.702560863283, 1.36011996254, 0.035422292246, 0.0637730543184], rtol=1e-4)
 
 
+def test_three_states_of_earthquakes_end_at_a_boundary_of_one_transition() -> None:
+    # Height and rates as in tests/em/test_hidden_markov.py; beside the empty transition the others of its row are free.
+    three = dataclasses.replace(DECLARED, pair=pair_of(3, "poisson"))
+    fit = problem_of(three, YEARS).fit(None)
+    assert fit.status == "boundary"
+    assert fit.log_likelihood == pytest.approx(-329.4602762645099, abs=1e-8)
+    np.testing.assert_allclose(fit.parameters["rates"], [13.145744385621, 19.721054252385, 29.714447716294], rtol=1e-5)
+    reason = str(fit.standard_errors.reason)
+    assert reason.endswith("not quadratic: transitions[state 3, state 1]"), reason
+
+
 def test_both_engines_have_the_same_density_with_nothing_left_out(problem: PairProblem) -> None:
     assert problem.constants == (0.0, 0.0)
     check = same_density(problem, problem.density, (problem.fit(None), problem.fit(True)), np.random.default_rng(1))
