@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from comparisons.own import Own
     from comparisons.pair import Pair
     from comparisons.pairs.own import OwnPair
+    from comparisons.pairs.own_chains import OwnChain
     from comparisons.results.result import Result
     from comparisons.sampled import SampledResult
 
@@ -135,11 +136,12 @@ def compare(
         ``(n,)`` or ``(n, d)``, or a noun of `models`; or a `Pair`, whose data are the second argument then; or a
         `pymc.Model` with discrete latent variables, from which an EM is derived; or the place of either as ``"FILE.py:NAME"``
     family : one of ``comparisons families``, or a `models.family.Family` of your own, which may be told as ``"FILE.py:NAME"``; by
-        the names of the columns where None, else measurements
-    n_components : number of components; where None as many as there are labels. Call once for each of several.
+        the names of the columns where None, else measurements. Of ``"hidden-markov"`` rows are in the order of time
+    n_components : number of components, or of states; where None as many as there are labels. Call once for each of several.
     columns : names of the columns, in the order of the family's, or by what each is of, as ``{"heads": "h", "tosses": "n"}``, or
         by titles with units, as ``{"height (cm)": "h1"}``; by their names where None, and of measurements all that hold numbers.
-        A header's unit may be left out.
+        A header's unit may be left out. Of a hidden Markov chain ``events`` are counts, ``heads`` (with ``tosses``) are of coins,
+        any other name is of measurements, and ``sequence`` tells the sequence of a row
     formula : of regressions, in place of columns: ``"y ~ x + C(group)"``, read by formulaic; columns of words are categories
     labels : the column that tells the component of some rows, or a value for each row: words, empty where unknown, or whole
         numbers from 0, -1 where unknown
@@ -150,7 +152,7 @@ def compare(
     name, title, question, unit : for the directory, the report and the axes; made from the data where None
     missing : ``"refuse"`` rows of which a cell is missing, or ``"drop"`` them and say how many; of gaussians and latent classes
         also ``"marginal"``: keep them by the density of what was seen, right where cells are missing at random. Left out,
-        latent classes keep them and all others refuse
+        latent classes and hidden Markov chains keep them and all others refuse
     separator, decimal : of a text file; recognised where None
     out, seed, draws, chains, fresh, progress : as in `run`
 
@@ -173,8 +175,8 @@ def compare(
     >>> result = comparisons.compare(pair, [125, 18, 20, 34])  # doctest: +SKIP
     >>> result = comparisons.compare(model)  # a pymc.Model  # doctest: +SKIP
     """
-    from comparisons import own
     from comparisons.pairs import own as own_pair
+    from comparisons.pairs import own_chains
     from comparisons.pairs.derived import is_program
 
     if own_pair.is_pair(data):
@@ -200,7 +202,7 @@ def compare(
             progress("deriving EM")
         pair = own_pair.declared(data, family, name=name, title=title, question=question, **options, **others)
         return compare_declared(pair, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)
-    asked = own.declared(
+    asked = own_chains.declared(
         data,
         family,
         n_components,
@@ -225,7 +227,7 @@ def compare(
 
 
 def compare_declared(
-    asked: Own | OwnPair,
+    asked: Own | OwnChain | OwnPair,
     out: Path | str | None,
     *,
     seed: int,

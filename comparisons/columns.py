@@ -163,7 +163,7 @@ def chosen(
         labelled = table.header(labels) if isinstance(labels, str) else None
         # A noun of one column may call it y.
         places = {"y": next(iter(roles.values())), **roles, "counts": counted, "labels": labelled, "formula": ""}
-        raise ValueError(_by_line(str(error), places, table, kept)) from error
+        raise ValueError(by_line(str(error), places, table, kept)) from error
     features, units = _titles_and_units(roles if kind.measures and formula is None else {})
     outcome = ""
     if formula is not None:
@@ -184,7 +184,7 @@ def chosen(
     return Chosen(kind, rows, table.source, table.sha256, features, units, named_roles, words, left_out, told, outcome)
 
 
-def _by_line(message: str, headers: Mapping[str, str | None], table: Table, kept: Integers) -> str:
+def by_line(message: str, headers: Mapping[str, str | None], table: Table, kept: Integers) -> str:
     """What a noun says of one of its rows, by the header and the line that it came from."""
     found = OF_ROW.match(message)
     header = headers.get(found[1]) if found else None
@@ -253,7 +253,7 @@ def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tu
     why_not = {header: None if kind.categorical else table.why_not_numeric(header) for header in there}
     headers = [header for header in there if why_not[header] is None]
     several = len(headers) > 1 and not kind.categorical
-    numbering = [header for header in headers if several and _numbers_rows(table, header)]
+    numbering = [header for header in headers if several and numbers_rows(table, header)]
     headers = [header for header in headers if header not in numbering] or headers
     counting = [header for header in headers if header.lower() in COUNTING]
     if len(headers) > 1 and counting:
@@ -282,7 +282,7 @@ def _by_their_names(table: Table, family: Family | None, others: set[str]) -> tu
     return kind, kind.complete(kind.in_order(headers), table.source), notes if family else [*notes, _guessed(kind)]
 
 
-def _numbers_rows(table: Table, header: str) -> bool:
+def numbers_rows(table: Table, header: str) -> bool:
     """Whether a column only numbers the rows: in their order, or as an identifier by its name, each row by another number."""
     values = table.numbers(header)
     in_order = np.array_equal(values, np.arange(table.n) + values[0]) and values[0] in (0, 1)

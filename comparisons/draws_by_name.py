@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from comparisons.quantity_names import component_of, variable_and_labels
+from comparisons.quantity_names import along, component_of, variable_and_labels
 
 if TYPE_CHECKING:
     import xarray
@@ -35,11 +35,12 @@ def draws_of(posterior: xarray.DataTree, name: str) -> Floats | None:
     shared = component_of(name) is None
     for label in labels:
         eligible = [dim for dim in free if not (shared and dim == "component")]
-        dim = next((dim for dim in eligible if label in [str(value) for value in values.coords[dim].values]), None)
+        called = {dim: [along(dim, str(value)) for value in values.coords[dim].values] for dim in eligible}
+        dim = next((dim for dim in eligible if label in called[dim]), None)
         if dim is None:
             return None
         free.remove(dim)
-        values = values.isel({dim: [str(value) for value in values.coords[dim].values].index(label)})
+        values = values.isel({dim: called[dim].index(label)})
     for dim in free:
         first = values.isel({dim: 0})
         if not bool((values == first).all()):

@@ -22,6 +22,7 @@ from comparisons.declaration import Comparison
 from comparisons.families import from_file
 from comparisons.families.columns import Missing
 from comparisons.families.family import Family as Kind
+from comparisons.hidden_markov_chains import NAME as CHAINS
 from comparisons.quantity_names import as_label
 from comparisons.tables import read
 from models.family import Family
@@ -69,16 +70,26 @@ class Own:
 
     @property
     def command(self) -> str:
-        """What asks for the same again: on the command line where that has words for it, else in Python."""
-        path = isinstance(self.asked["data"], str | Path)
-        words = all(isinstance(self.asked.get(key, ""), str) for key in ("family", "labels", "counts", "weights"))
-        if path and words and set(self.asked) <= set(ON_COMMAND_LINE):
-            return command_line(self.asked)
-        # What was in memory there is no text of.
-        in_memory = {key for key in ("labels", "counts") if not isinstance(self.asked.get(key, ""), str)}
-        told = {key: key if key in in_memory else _in_python(self.asked[key]) for key in self.asked if key != "data"}
-        data = _in_python(self.asked["data"]) if path else self.dataset.source.replace("models.", "").replace(" ", "_")
-        return f"comparisons.compare({', '.join([data, *(f'{key}={value}' for key, value in told.items())])})"
+        """What asks for the same again."""
+        return command_of(self.asked, self.dataset.source)
+
+
+def command_of(asked: Mapping[str, Any], source: str) -> str:
+    """What asks for the same again: on the command line where that has words for it, else in Python."""
+    path = isinstance(asked["data"], str | Path)
+    words = all(isinstance(asked.get(key, ""), str) for key in ("family", "labels", "counts", "weights"))
+    if path and words and set(asked) <= set(ON_COMMAND_LINE):
+        return command_line(asked)
+    # What was in memory there is no text of.
+    in_memory = {key for key in ("labels", "counts") if not isinstance(asked.get(key, ""), str)}
+    told = {key: key if key in in_memory else _in_python(asked[key]) for key in asked if key != "data"}
+    data = _in_python(asked["data"]) if path else source.replace("models.", "").replace(" ", "_")
+    return f"comparisons.compare({', '.join([data, *(f'{key}={value}' for key, value in told.items())])})"
+
+
+def is_default(option: str, value: Any) -> bool:
+    """Whether an option asks for nothing that is not done anyhow."""
+    return value is None or (isinstance(value, str) and DEFAULTS.get(option) == value)
 
 
 def declared(
@@ -104,7 +115,7 @@ def declared(
     decimal: str | None = None,
 ) -> Own:
     """Read own data and say what is compared; see `comparisons.compare`."""
-    asked = {k: v for k, v in locals().items() if v is not None and not (isinstance(v, str) and DEFAULTS.get(k) == v)}
+    asked = {option: value for option, value in locals().items() if not is_default(option, value)}
     if missing is not None and missing not in get_args(Missing.__value__):
         raise ValueError(f'missing is {shown(missing)}; give "refuse", "drop" or "marginal"')
     if name in catalogue.names():
@@ -207,8 +218,9 @@ def _family(told: Any) -> tuple[Family | None, Kind | None]:
     if told is None:
         return None, None
     if told not in families.FAMILIES:
-        near = difflib.get_close_matches(str(told), list(families.FAMILIES), n=1, cutoff=0.4)
-        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(families.FAMILIES)}, and FILE.py:NAME"
+        known = [*families.FAMILIES, CHAINS]
+        near = difflib.get_close_matches(str(told), known, n=1, cutoff=0.4)
+        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}, and FILE.py:NAME"
         raise ValueError(f"family is {shown(told)}; {meant}")
     return None, families.FAMILIES[told]
 

@@ -23,6 +23,25 @@ PRIOR = "prior"
 FUNCTIONS = ("model", "log_likelihood", "em_step", "e_step", "m_step", "log_prior", "start", "stop", "complete")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a report says of a pair's model and data, where the lines of the program say it badly.
+
+    Attributes
+    ----------
+    family : what the model is called
+    options : by name
+    formula, prior : lines of mathematics
+    columns : the data as fitted, ``(n,)`` each, NaN where missing
+    """
+
+    family: str
+    options: Mapping[str, str]
+    formula: Sequence[str]
+    prior: Sequence[str]
+    columns: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pair:
     """Your own EM and your own PyMC program of the same model.
@@ -59,6 +78,7 @@ class Pair:
     moves : names of those among them whose components are along their first two axes, as transitions from state to state
     data : those that ``compare`` takes where it is given none, as for ``comparisons run FILE.py:NAME``
     derived : the EM that `em.derive` made of the program, of whose functions the pair is then; its density is the program's own
+    words : of the data, what the report says of model and data; where left out the lines of the program
     name, title, question : for the directory and the report; what a path cannot hold of a name, as "/", is escaped there
 
     Raises
@@ -80,6 +100,7 @@ class Pair:
     exchangeable: tuple[str, ...] = ()
     derived: DerivedEM | None = None
     moves: tuple[str, ...] = ()
+    words: Callable[[Any], Words] | None = None
     data: Any = None
     name: str = "pair"
     title: str = ""

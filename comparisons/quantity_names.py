@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 # Kinds of quantities named in one sentence.
 MOST_NAMED = 3
 # Between the labels of a quantity, as in ``means[short, eruptions]``.
 SEPARATOR = ", "
+# Dimensions of programs along which there are states, and the label of one, as in ``rates[state 1]``.
+STATES, STATE = ("state", "next_state"), re.compile(r"state (\S+)")
 
 
 def as_label(name: str) -> str:
@@ -19,6 +22,17 @@ def as_label(name: str) -> str:
     True
     """
     return name.replace(SEPARATOR, ",\u00a0")
+
+
+def along(dimension: str, label: str) -> str:
+    """Return what a place along a dimension is called in the name of a quantity: of states that it is one.
+
+    Examples
+    --------
+    >>> along("next_state", "1"), along("component", "1")
+    ('state 1', '1')
+    """
+    return f"state {label}" if dimension in STATES else label
 
 
 def variable_and_labels(name: str) -> tuple[str, list[str]]:
@@ -65,6 +79,8 @@ def in_prose(name: str) -> str:
     'effect of “age” on the log odds of component 2 against component 1'
     >>> in_prose("log_odds[2, 1, intercept]")
     'intercept of the log odds of component 2 against component 1'
+    >>> in_prose("rates[state 1]"), in_prose("transitions[state 1, state 2]"), in_prose("initial[state 2]")
+    ('rate of state 1', 'transition from state 1 to state 2', 'initial probability of state 2')
     >>> in_prose("transitions[1, 2]")
     'transition from 1 to 2'
     """
@@ -78,6 +94,8 @@ def named(names: Sequence[str]) -> str:
     --------
     >>> named(["weights[1]", "weights[2]", "means[1, height]"])
     'weights of components 1 and 2 and mean of “height” in component 1'
+    >>> named(["transitions[state 1, state 1]", "transitions[state 1, state 2]"])
+    'transitions from state 1 to states 1 and 2'
     >>> named(["a", "b", "c", "d"])
     '4 quantities, named in the table'
     """
@@ -119,17 +137,23 @@ def _told(variable: str, features: tuple[str, ...], components: list[str]) -> st
         of = f"component{'s' if len(components) > 1 else ''} {listed([*map(quoted, components)])}"
         effect = "intercept of" if concomitant == "intercept" else f"effect of {quoted(concomitant)} on"
         return f"{effect} the log odds of {of} against component {quoted(against)}"
-    words = variable.replace("_", " ")
+    words = "initial probabilities" if variable == "initial" else variable.replace("_", " ")
     if len(components) == 1 or (features and not components):
         words = f"{words[:-3]}y" if words.endswith("ies") else words.removesuffix("s")
     if variable == "transitions" and features:
-        return f"{words} from {listed(features)} to {listed(components)}"
+        return f"{words} from {_places([*features], '')} to {_places(components, '')}"
     if features:
         words += f" {'for' if words.startswith('slope') else 'of'} {listed([*map(quoted, features)])}"
     if components:
-        plural = "s" if len(components) > 1 else ""
-        words += f" {'in' if features else 'of'} component{plural} {listed([*map(quoted, components)])}"
+        words += f" {'in' if features else 'of'} {_places(components)}"
     return words
+
+
+def _places(labels: list[str], called: str = "component") -> str:
+    """Components, or states, as a sentence lists them."""
+    states = [found[1] for label in labels if (found := STATE.fullmatch(label))]
+    called, told = ("state", states) if len(states) == len(labels) else (called, labels)
+    return f"{called}{'s' * (called != '' and len(labels) > 1)} {listed([*map(quoted, told)])}".strip()
 
 
 def quoted(label: str) -> str:

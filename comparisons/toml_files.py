@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from comparisons import families
+from comparisons.declaration import Comparison
 from comparisons.families import from_file
+from comparisons.hidden_markov_chains import NAME as CHAINS
 from comparisons.own import Own, declared, plain
+from comparisons.pairs.own_chains import LEFT_OUT, OwnChain
 from comparisons.settings import checked_settings
 from models.family import Family
 from models.inputs import shown, some_of
@@ -31,6 +34,7 @@ OTHER_KINDS = {
     "n_components": (int, str, list),
     **dict.fromkeys(OF_RUN, (int,)),
 }
+SEVERAL = 'how many; or "2:4", for each of these and how many there are'
 WORDS = {str: "a text", list: "a list", dict: "a table", int: "a whole number"}
 
 
@@ -98,6 +102,10 @@ def telling(path: Path) -> Iterator[None]:
 
 def _prior(found: dict[str, Any]) -> Any:
     """The prior of the family that the file names, from a table of its numbers."""
+    if found.get("family") == CHAINS:
+        raise ValueError(
+            f"prior of {CHAINS} is told in Python alone, as comparisons.compare(..., prior=models.PoissonPrior(...))"
+        )
     family = families.FAMILIES.get(found.get("family", ""))
     if family is None:
         raise ValueError(f"prior needs one of {', '.join(families.FAMILIES)} as family beside it, whose numbers it has")
@@ -122,22 +130,35 @@ def _place(path: Path, text: str, key: str) -> str:
     return path.name
 
 
-def template(own: Own, asked: Mapping[str, Any]) -> str:
+def template(own: Own | OwnChain, asked: Mapping[str, Any]) -> str:
     """A commented file that asks for this comparison, in these words; what it leaves to the defaults is there as a comment."""
     c = own.comparison
-    own_family = isinstance(c.family, Family)
-    family = families.of_family(c.family) if own_family else families.FAMILIES[own.told["family"]]
+    mixture = c if isinstance(c, Comparison) else None
+    own_family = mixture is not None and isinstance(mixture.family, Family)
+    none: list[str] = []
+    if mixture is None:
+        none = [*LEFT_OUT, "missing"]
+    else:
+        family = families.of_family(mixture.family) if own_family else families.FAMILIES[own.told["family"]]
+        none = [
+            *(["covariance"] if "covariance" not in family.options else []),
+            *([] if family.of_weights else ["concomitants"]),
+        ]
     # A key, what stands there as a comment where it is not asked for, and what it is.
     lines: list[tuple[str, Any, str]] = [
         ("data", "", "beside this file"),
         ("family", "", "of: comparisons families; or FILE.py:NAME"),
         ("columns", "", 'or { "NAME (UNIT)" = "COLUMN" }, or of families with names for them { heads = "COLUMN" }'),
         ("formula", "", "in place of columns; words are categories"),
-        ("n_components", 2, 'how many; or "2:4", for each of these and how many there are'),
+        (
+            "n_components",
+            2,
+            "how many states" if mixture is None else 'how many; or "2:4", for each of these and how many there are',
+        ),
         ("labels", "group", "column that tells the component of some rows"),
         ("counts", "n", "column that says how often each row was seen"),
         ("concomitants", ["age"], "columns that the weights depend on"),
-        ("components", list(c.components), "what they are called"),
+        ("components", [] if mixture is None else list(mixture.components), "what they are called"),
         ("weights", "free", 'or "equal", or numbers that are held'),
         ("covariance", "full", 'or "tied", "diagonal", "spherical", "tied-diagonal", "tied-spherical"'),
         (
@@ -158,14 +179,14 @@ def template(own: Own, asked: Mapping[str, Any]) -> str:
         *(f"# {' '.join(n.split())}" for n in own.notes),
     ]
     for key, value, comment in lines:
-        if (key == "covariance" and key not in family.options) or (key == "concomitants" and not family.of_weights):
+        if key in none:
             continue
         # One of the two is asked for.
         if (key == "columns" and "formula" in asked) or (key == "formula" and key not in asked):
             continue
         line = f"{'' if key in asked else '# '}{key} = {_toml(asked.get(key, value))}"
         told.append(f"{line:<42}  # {comment}")
-    prior = {} if own_family else plain(own.prior)
+    prior = {} if own_family or mixture is None else plain(own.prior)
     if prior:
         off = "" if "prior" in asked else "# "
         told += ["", f"{off}[prior]", *(f"{off}{key} = {_toml(value)}" for key, value in prior.items())]

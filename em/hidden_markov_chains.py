@@ -47,6 +47,8 @@ CHANGE, DISTANCE = 1e-12, 1e-8
 ROUNDING = 64.0
 # A state narrower than this share of the spread of what was seen has collapsed, and one that so few hold, narrower than that.
 SPIKE, NARROW, FEW = 1e-6, 0.05, 3.0
+# Derivatives of a parameter by all that is free below which it stays where it is.
+STILL = 1e-12
 
 type Acceleration = Literal["auto", "squarem", "anderson"] | None
 
@@ -133,7 +135,10 @@ def starts(chain: Chain, random: np.random.Generator) -> Iterator[HiddenMarkovPa
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChainErrors:
-    """Standard errors, as the parameters; NaN where withheld, for the ``reason``. What is at a bound is given, with 0."""
+    """Standard errors, as the parameters; NaN where withheld, for the ``reason``.
+
+    What is at a bound has none, and the reason names it; the others are given that it stays there. What is held fixed has 0.
+    """
 
     initial: Floats
     transitions: Floats
@@ -152,7 +157,7 @@ class HiddenMarkovFit:
     Attributes
     ----------
     parameters : states ascend in their first parameter where they can change places; with ``start=`` as there
-    standard_errors : from the exact observed information, given what is at a bound
+    standard_errors : from the exact observed information; none of what is at a bound, the others given that
     decrement : distance to the maximum in standard errors
     """
 
@@ -235,8 +240,18 @@ def hidden_markov(
     if acceleration not in (None, "auto", "squarem", "anderson"):
         raise ValueError(f'acceleration is {shown(acceleration)}; give None, "auto", "squarem" or "anderson"')
     if start is not None:
+        if not isinstance(start, HiddenMarkovParameters):
+            raise TypeError(
+                f"start is {shown(start)}; give models.HiddenMarkovParameters(initial, transitions, emissions)"
+            )
         if start.transitions.shape != (n_states, n_states) or tuple(start.emissions) != chain.state.names:
             raise ValueError(f"start has other states than {n_states} with {', '.join(chain.state.names)}; give these")
+        if not chain.exists(chain.vector(start)):
+            ends = {"normal": "variances above 0", "poisson": "rates from 0"}.get(
+                emissions, "probabilities from 0 to 1"
+            )
+            told = ", ".join(f"{name} {shown(each)}" for name, each in start.emissions.items())
+            raise ValueError(f"start.emissions has {told}; give {ends}")
         start = start if chain.held is None else replace_initial(start, chain.held)
         runs = [climb(chain, start, acceleration)]
     else:
@@ -264,10 +279,11 @@ def hidden_markov(
     if start is None:
         places = _places(chain, chain.parameters(best.points[-1]))
     judged = None if best.judged is None else best.judged.permuted(places)
-    final = chain.parameters(best.points[-1][places])
-    reason = withheld_reason(best.status, judged, chain.names(), given_bounds=True)
+    vector = best.points[-1][places]
+    final = chain.parameters(vector if judged is None else chain.at_bounds(vector, judged.at_bounds))
+    reason = withheld_reason(best.status, judged, chain.names(), given_bounds=True, part="state")
     covariance = covariance_of(judged, reason, len(places))
-    errors = chain_errors(chain, covariance, reason)
+    errors = chain_errors(chain, judged, covariance, reason)
     prior_there = chain.log_prior(final)
     return HiddenMarkovFit(
         final,
@@ -288,9 +304,15 @@ def replace_initial(p: HiddenMarkovParameters, initial: Floats) -> HiddenMarkovP
     return HiddenMarkovParameters(initial, p.transitions, p.emissions)
 
 
-def chain_errors(chain: Chain, covariance: Floats, reason: str | None) -> ChainErrors:
-    """Standard errors in the shape of the parameters."""
+def chain_errors(chain: Chain, judged: Curvature | None, covariance: Floats, reason: str | None) -> ChainErrors:
+    """Standard errors in the shape of the parameters, without any of what is at a bound."""
     k = chain.k
+    if judged is not None and reason is None:
+        still = np.abs(judged.basis).max(axis=1, initial=0.0) <= STILL
+        still[:k] &= chain.held is None
+        if still.any():
+            reason = f"at a bound: {', '.join(np.array(chain.names())[still])}; the errors of the others are given that"
+            covariance = np.where(still | still[:, None], np.nan, covariance)
     with np.errstate(invalid="ignore"):
         told = np.sqrt(np.diag(covariance))
     own = told[k + k * k :].reshape(-1, k)

@@ -27,6 +27,8 @@ from models.inputs import Floats, Integers, read_only
 
 # Steps of the M-step of stationary transitions at most, and halvings of one.
 MOST, HALVINGS = 200, 40
+# Information on a chance that is rounding of none: of one move that is seen it is at least 1.
+NOTHING = 1e-10
 
 
 def stationary(transitions: Floats) -> Floats:
@@ -138,6 +140,12 @@ class Chain:
         rows = found[k : k + k * k].reshape(k, k)
         rows /= rows.sum(axis=1, keepdims=True)
         return found
+
+    def at_bounds(self, vector: Floats, places: tuple[int, ...]) -> Floats:
+        """A full vector with what is next to a bound at these places put there: EM comes to it in the limit alone."""
+        found, held = vector.copy(), list(places)
+        found[held] = np.round(found[held])
+        return self.summing_to_1(found)
 
     def by_name(self, p: HiddenMarkovParameters) -> dict[str, Floats]:
         """Values of the free variables of `models.hidden_markov`."""
@@ -255,12 +263,16 @@ class Chain:
         if self.initial == "stationary":
             basis = basis.copy()
             basis[:k] = first
-        return _judged(gradient, information, basis, stuck, tuple(sorted(bounds)))
+        return _judged(gradient, information, basis, stuck, tuple(sorted(bounds)), n_shares)
 
 
-def _judged(gradient: Floats, information: Floats, basis: Floats, stuck: Floats, bounds: tuple[int, ...]) -> Curvature:
-    """What a point is by these derivatives, each coordinate in its own standard error."""
-    unit = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
+def _judged(
+    gradient: Floats, information: Floats, basis: Floats, stuck: Floats, bounds: tuple[int, ...], n_shares: int
+) -> Curvature:
+    """What a point is by these derivatives, each coordinate in its own standard error, chances before states' own."""
+    of_shares = ~basis[n_shares:].any(axis=0)
+    sizes = np.abs(np.diag(information))
+    unit = 1 / np.sqrt(np.where(sizes > np.where(of_shares, NOTHING, np.finfo(float).tiny), sizes, 1.0))
     values, vectors = np.linalg.eigh(information * unit * unit[:, None])
     ways = basis @ (unit[:, None] * vectors)
     size, least = max(len(values), 1), values.min(initial=1.0)
@@ -283,8 +295,8 @@ def chain_of(
     y: ArrayLike | Sequences, n_states: int, emissions: Emissions, initial: Initial, prior: ChainPrior | None
 ) -> Chain:
     """Check data, options and prior; see `hidden_markov`."""
-    data = (y if isinstance(y, Sequences) else Sequences(y)).checked(emissions)
     held = held_initial(initial, n_states)
+    data = (y if isinstance(y, Sequences) else Sequences(y)).checked(emissions, n_states, prior)
     if prior is not None:
         checked_prior(prior, emissions)
         has_mode("concentration", prior.concentration)

@@ -74,19 +74,34 @@ class Sequences:
         """``(n,)`` whether a sequence begins here."""
         return np.isin(np.arange(len(self.y)), np.cumsum(self.lengths) - self.lengths)
 
-    def checked(self, emissions: Emissions) -> Sequences:
-        """Refuse values that such states cannot emit, and data without any; ValueError."""
+    def checked(self, emissions: Emissions, n_states: int, prior: ChainPrior | None) -> Sequences:
+        """Refuse values that such states cannot emit, and data that say nothing of so many; ValueError."""
         if not isinstance(emissions, str) or emissions not in OWN:
             raise ValueError(f'emissions is {shown(emissions)}; give "normal", "poisson" or "binomial"')
         seen = ~np.isnan(self.y)
         if not seen.any():
-            raise ValueError("y has no value that was seen; give some")
+            raise ValueError("y has no value that was seen, all are NaN; give some")
         if emissions != "normal":
             most = self.tosses if emissions == "binomial" else np.inf
             wrong = seen & ((self.y < 0) | (self.y > most) | (self.y != np.floor(np.where(seen, self.y, 0))))
             if wrong.any():
                 at, upto = int(np.argmax(wrong)), " to tosses" if emissions == "binomial" else ""
-                raise ValueError(f"y[{at}] is {self.y[at]:g}; {emissions} states emit whole numbers from 0{upto}")
+                further = "tosses of Sequences where these are more" if upto else 'emissions="normal" for measurements'
+                raise ValueError(
+                    f"y[{at}] is {self.y[at]:g}; {emissions} states emit whole numbers from 0{upto}: correct it, make it NaN "
+                    f"where it is not known, or give {further}"
+                )
+        if seen.sum() < n_states:
+            were = "value that was" if seen.sum() == 1 else "values that were"
+            raise ValueError(
+                f"n_states is {n_states} but y has {seen.sum()} {were} seen; ask for fewer states, or give more values"
+            )
+        if emissions == "normal" and prior is None and np.ptp(self.y[seen]) == 0:
+            at = int(np.argmax(seen))
+            raise ValueError(
+                f"y is {self.y[at]:g} wherever it was seen, from y[{at}] on, and has no spread to model; give values that "
+                "differ, or a prior: models.GaussianPrior"
+            )
         return self
 
 
@@ -132,6 +147,11 @@ def default_prior(data: Sequences, emissions: Emissions, n_states: int) -> Chain
 
     seen = data.y[~np.isnan(data.y)]
     if emissions == "poisson":
+        if not seen.any():
+            raise ValueError(
+                "y is 0 wherever it was seen, so there is no rate for the default prior to be about; give "
+                "prior=models.PoissonPrior(shape=..., rate=...)"
+            )
         return PoissonPrior.weakly_informative(EventCounts(seen))
     return CoinPrior() if emissions == "binomial" else GaussianPrior.weakly_informative(seen, n_states)
 
@@ -143,6 +163,8 @@ def held_initial(initial: Initial, n_states: int) -> Floats | None:
         if initial not in ("free", "stationary"):
             raise ValueError(f'initial is {shown(initial)}; give "free", "stationary" or {n_states} numbers')
         return None
+    if initial is None:
+        raise TypeError(f'initial is None; give "free", "stationary" or {n_states} numbers')
     held = weight_vector("initial", initial)
     if len(held) != n_states:
         raise ValueError(f"initial has {len(held)} values but n_states is {n_states}; give one each")
@@ -192,8 +214,8 @@ def hidden_markov(
     import pytensor
     import pytensor.tensor as pt
 
-    data = (y if isinstance(y, Sequences) else Sequences(y)).checked(emissions)
     held, k = held_initial(initial, n_states), n_states
+    data = (y if isinstance(y, Sequences) else Sequences(y)).checked(emissions, k, prior)
     prior = default_prior(data, emissions, k) if prior is None else prior
     checked_prior(prior, emissions)
     states = [str(j + 1) for j in range(k)]

@@ -22,6 +22,7 @@ from click.testing import CliRunner
 import comparisons
 from comparisons import own
 from comparisons.command.command_line import main
+from comparisons.pairs import own_chains
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
@@ -175,6 +176,27 @@ def test_the_pairs_of_the_page_on_pymc_models_are_sound(monkeypatch: pytest.Monk
     both = comparisons.audit(dataclasses.replace(scope["linkage"], em_step=scope["em_step_for_both"]))
     assert both.sound, str(both)
     assert not any("prior" in told for told in both.not_looked_at)
+
+
+def test_the_sequences_of_the_page_on_own_data_are_as_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
+    section = page[page.index("## Sequences") : page.index("## From Python")]
+    (table,), scope = blocks(section, "csv"), dict[str, Any]()
+    (tmp_path / "visits.csv").write_text(table)
+    assert sum(told_of(block, scope) for block in blocks(section, "python")) == 3
+    # The command, the call and the arrays are of the same rows, and so is the pair.
+    monkeypatch.chdir(tmp_path)
+    (command,) = blocks(section, "")
+    words = shlex.split(command)
+    roles = {"events": "seizures", "sequence": "patient"}
+    asked = own_chains.declared(words[words.index("--data") + 1], "hidden-markov", 2, columns=roles)
+    assert asked.command == command.strip()
+    assert f"columns={json.dumps(roles)}" in section
+    for name in ("y", "lengths"):
+        told = getattr(asked.comparison.data(asked.dataset), name)
+        np.testing.assert_array_equal(told, getattr(scope["visits"], name))
+    found = comparisons.audit(scope["pair"])
+    assert found.sound, str(found)
 
 
 def test_the_table_of_families_is_that_of_the_code() -> None:

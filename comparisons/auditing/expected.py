@@ -118,7 +118,7 @@ class Expected:
         x = space.of(at)
         inside = np.flatnonzero(space.inside(x))
         x = space.off_bounds(x)
-        heights = objective_of(self.problem, of).of(x, inside)
+        heights = objective_of(self.problem, of).of(x, np.eye(len(x))[:, inside])
         where = x[inside][:, None]
         if steps is None:
             steps = right_steps(heights, where, np.ones(1), SOUGHT_FROM * self.problem.units[inside, None], STEP)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from comparisons.command.processes import Task
     from comparisons.components.record import Components
     from comparisons.own import Own
+    from comparisons.pairs.own_chains import OwnChain
 
 FILE = click.Path(exists=True, dir_okay=True, path_type=Path)
 SETTINGS = ("seed", "draws", "chains")
@@ -103,7 +104,7 @@ class Asked:
     among : the comparison with the most components, where several numbers of these are asked for: it has the table of all
     """
 
-    own: Own
+    own: Own | OwnChain
     options: dict[str, Any]
     settings: dict[str, Any]
     command: str
@@ -211,19 +212,20 @@ def _each(options: dict[str, Any], settings: dict[str, Any], of_file: tuple[str,
     """The comparison for each number of components, in the words of the command line, or of a file and what goes before it."""
     from comparisons import own
     from comparisons.components import comparing
+    from comparisons.pairs import own_chains
 
     several = numbers(options["n_components"]) if "n_components" in options else []
     if len(several) < 2:
         options = options | ({"n_components": several[0]} if several else {})
         among, each_options = None, [options]
     else:
-        among = own.declared(**options | {"n_components": several[-1]})
+        among = own_chains.of_components(own_chains.declared(**options | {"n_components": several[-1]}))
         comparing.refuse(among.comparison, among.dataset, several[-1])
         name = among.comparison.name
         each_options = [options | {"n_components": k, "name": f"{name}-{k}"} for k in several]
     found = []
     for each in each_options:
-        declared = own.declared(**each)
+        declared = own_chains.declared(**each)
         if of_file is None:
             command = declared.command
         else:
@@ -251,7 +253,10 @@ def one_asked(
     for name in names:
         _refuse_changed(context, name, last, out)
     command = last.command.replace("comparisons run", "comparisons components", 1)
-    return last.own, command, last.settings.get("seed", seed)
+    from comparisons.pairs.own_chains import of_components
+
+    with refused(context):
+        return of_components(last.own), command, last.settings.get("seed", seed)
 
 
 def _refuse_changed(context: click.Context, name: str, each: Asked, out: Path) -> None:
@@ -341,7 +346,7 @@ def write_toml(context: click.Context, /, file: Path, **own: Any) -> None:
     """Write FILE, a commented TOML file that asks for a comparison of your own data; run it with: comparisons run FILE."""
     from comparisons import toml_files
     from comparisons.missing_rows import MissingCells
-    from comparisons.own import declared
+    from comparisons.pairs.own_chains import declared
 
     given = _given(own)
     if file.suffix != ".toml":
@@ -371,8 +376,9 @@ def write_toml(context: click.Context, /, file: Path, **own: Any) -> None:
 @click.command("families")
 @click.option("--markdown", is_flag=True, help="All that is told of them, as a table in Markdown.")
 def list_families(markdown: bool) -> None:
-    """List the families of mixtures, with their columns and options."""
+    """List the families of mixtures, and hidden Markov chains, with their columns and options."""
     from comparisons import families
+    from comparisons.hidden_markov_chains import COLUMNS_TOLD, NAME, REASONS
 
     if markdown:
         from comparisons.families import table
@@ -381,4 +387,5 @@ def list_families(markdown: bool) -> None:
         return
     for family in families.FAMILIES.values():
         click.echo(f"{family.name}\n    columns: {family.columns_told}\n    default prior: {family.default_reason}\n")
+    click.echo(f"{NAME}\n    columns: {COLUMNS_TOLD}\n    default prior: {REASONS['poisson']}\n")
     click.echo("FILE.py:NAME\n    columns: one, as the models.family.Family of this name in your file calls its data")

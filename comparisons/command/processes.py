@@ -251,12 +251,11 @@ def run_task(task: Task, progress: Callable[[str], None]) -> tuple[Verdict, str]
     if task.own is None:
         result = comparisons.run(task.name, **settings, progress=progress)
     else:
-        from comparisons import own
         from comparisons.pairs import own as own_pair
+        from comparisons.pairs import own_chains
 
         told = task.own.get("data")
-        asked = (
-            own_pair.declared(told) if isinstance(told, str) and own_pair.is_pair(told) else own.declared(**task.own)
-        )
+        pair = isinstance(told, str) and own_pair.is_pair(told)
+        asked = own_pair.declared(told) if pair else own_chains.declared(**task.own)
         result = comparisons.compare_declared(asked, **settings, progress=progress, command=task.command)
     return result.verdict, result.summary

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comparisons.families.family import Family
 from comparisons.families.own_family import OwnFamily
+from comparisons.hidden_markov_chains import COLUMNS_TOLD, NAME
 
 HEADINGS = (
     "family",
@@ -14,12 +15,21 @@ HEADINGS = (
     "rules of identifiability",
     "exact posterior",
 )
+CHAIN = (
+    f"`{NAME}`",
+    COLUMNS_TOLD,
+    "closed form; Newton's method for transitions that are stationary",
+    "As of the mixture of what states emit; one move more for each transition, but of coins",
+    "none: what EM and PyMC share is not looked at",
+    "numerical only",
+    "no",
+)
 OWN = "a file of yours, `FILE.py:NAME`"
 
 
 def told(families: list[Family]) -> str:
-    """As a table in Markdown, of these families and one of one's own."""
-    rows = [HEADINGS, ("---",) * len(HEADINGS), *map(_row, families), _own()]
+    """As a table in Markdown, of these families, of hidden Markov chains, and one of one's own."""
+    rows = [HEADINGS, ("---",) * len(HEADINGS), *map(_row, families), CHAIN, _own()]
     return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in rows)
 
 

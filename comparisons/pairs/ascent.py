@@ -74,14 +74,14 @@ class Objective:
     step: Callable[[Values], Values] | None
     stop: Callable[[Values, Values], bool] | None
 
-    def of(self, x: Floats, kept: Any = slice(None)) -> Function:
-        """The objective by the ``kept`` coordinates, the others held where ``x`` ``(f,)`` has them, at points ``(m, q, 1)``."""
+    def of(self, x: Floats, ways: Floats | None = None) -> Function:
+        """The objective about ``x`` ``(f,)`` at points ``(m, q, 1)``, told along ``ways`` ``(f, q)``, else in all coordinates."""
+        held = x if ways is None else x - ways @ (ways.T @ x)
 
         def heights(points: Floats) -> Floats:
             told = []
             for point in points[..., 0]:
-                moved = x.copy()
-                moved[kept] = point
+                moved = point if ways is None else held + ways @ point
                 told.append(self.height(self.coordinates.values(moved)))
             return np.array(told)[:, None]
 
@@ -156,18 +156,18 @@ def curvature(objective: Objective, at: Values) -> Curvature:
     """Second-order picture at a point: in the coordinates that are not at a bound, each number's place told by ``basis``."""
     c = objective.coordinates
     x = c.of(at)
-    inside = c.inside(x)
-    x, kept = c.off_bounds(x), np.flatnonzero(inside)
-    moves = c.moves(x)
-    bound = tuple(int(j) for j in np.flatnonzero(np.abs(moves[:, ~inside]).max(axis=1, initial=0.0) > 0))
-    of, where = objective.of(x, kept), x[kept][:, None]
-    steps = right_steps(of, where, np.ones(1), SOUGHT_FROM * objective.units[kept, None], STEP)
+    ways, bound = c.ways(x), tuple(int(j) for j in np.flatnonzero(c.at_bounds(x)))
+    x = c.off_bounds(x)
+    moves = c.moves(x) @ ways
+    of, where = objective.of(x, ways), (ways.T @ x)[:, None]
+    units = np.sqrt((ways**2).T @ objective.units**2)
+    steps = right_steps(of, where, np.ones(1), SOUGHT_FROM * units[:, None], STEP)
     _, first, second = expanded(of, where, steps)
     gradient = first[:, 0] / steps[:, 0]
     information = -second[..., 0] / steps[:, 0] / steps[:, 0, None]
     unit = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
     values, vectors = np.linalg.eigh(information * unit * unit[:, None])
-    along = moves[:, kept] @ (unit[:, None] * vectors)
+    along = moves @ (unit[:, None] * vectors)
     decrement = float("nan")
     if (values > 0).all():
         decrement = float(np.sqrt(((vectors.T @ (unit * gradient)) ** 2 / values).sum()))
@@ -178,12 +178,12 @@ def curvature(objective: Objective, at: Values) -> Curvature:
     elif values[0] < FLAT:
         kind, direction, flat = "ridge", along[:, 0], along[:, values < FLAT]
     # Without a step of EM the next one is Newton's, which leaves nothing.
-    rate, short = (0.0, decrement) if objective.step is None else _of_step(objective, x, kept, gradient, steps[:, 0])
+    rate, short = (0.0, decrement) if objective.step is None else _of_step(objective, x, ways, gradient, steps[:, 0])
     return Curvature(
         kind,
         gradient,
         information,
-        moves[:, kept],
+        moves,
         decrement,
         decrement,
         short,
@@ -195,7 +195,7 @@ def curvature(objective: Objective, at: Values) -> Curvature:
     )
 
 
-def _of_step(objective: Objective, x: Floats, kept: Any, gradient: Floats, steps: Floats) -> tuple[float, float]:
+def _of_step(objective: Objective, x: Floats, ways: Floats, gradient: Floats, steps: Floats) -> tuple[float, float]:
     """Linear rate of plain EM, and the length of its next step in complete-data standard errors.
 
     The derivative of a step is the share of the information that is missing (Dempster, Laird & Rubin 1977, JRSS B 39, 1).
@@ -204,15 +204,12 @@ def _of_step(objective: Objective, x: Floats, kept: Any, gradient: Floats, steps
     assert step is not None
 
     def moved(by: Floats) -> Floats:
-        point = x.copy()
-        point[kept] += by
-        after: Floats = c.off_bounds(c.of(step(c.values(point))))[kept]
-        return after
+        return np.asarray(ways.T @ c.off_bounds(c.of(step(c.values(x + ways @ by)))))
 
-    shift = moved(np.zeros(len(kept))) - x[kept]
-    columns = [(moved(h * e) - moved(-h * e)) / (2 * h) for h, e in zip(steps, np.eye(len(kept)), strict=True)]
+    shift = moved(np.zeros(len(steps))) - ways.T @ x
+    columns = [(moved(h * e) - moved(-h * e)) / (2 * h) for h, e in zip(steps, np.eye(len(steps)), strict=True)]
     rate = np.linalg.eigvals(np.stack(columns, axis=1)).real.max(initial=0.0)
-    return float(min(rate, 1.0)), float(np.sqrt(max(gradient @ shift, 0.0)))
+    return float(min(rate, 1.0)), float(np.sqrt(max(float(gradient @ shift), 0.0)))
 
 
 def errors(objective: Objective, judged: Curvature, status: str, at: Values) -> Errors:

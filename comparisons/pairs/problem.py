@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from comparisons.pair import Pair, PairDeclaration, Values
+from comparisons.pair import Pair, PairDeclaration, Values, Words
 from comparisons.pairs.ascent import Objective, PairFit, Run, curvature, errors, run, status_of, where_lost
 from comparisons.pairs.calling import Called, values_of
 from comparisons.pairs.derived import NOT_FOUND, ONE_DENSITY
@@ -19,6 +19,7 @@ from comparisons.pairs.posterior import PairPosterior
 from comparisons.pairs.program import densities_of, observed
 from comparisons.pairs.words import lines_of
 from comparisons.problem import Problem
+from comparisons.quantity_names import along
 from comparisons.results.result import NOTES, Model
 from comparisons.results.strict_json import number
 from em import Interval
@@ -104,7 +105,15 @@ class PairProblem(Setup, Problem):
         # Data may be constants of the program, so that no other shares what is compiled of it.
         return ("pair", self._number)
 
+    @property
+    def words(self) -> Words | None:
+        """What the pair says of model and data."""
+        return None if self.pair.words is None else self.pair.words(self.functions["log_likelihood"].data)
+
     def in_words(self) -> Model:
+        if (own := self.words) is not None:
+            told = [*own.formula], [*own.prior], self.comparison.prior_reason
+            return Model(own.family, 1, [], dict(own.options), *told, {}, dict.fromkeys(NOTES, ""))
         free = {variable.name for variable in self.program.free_RVs}
         derived = self.pair.derived
         program = self.program if derived is None else derived.model
@@ -131,7 +140,7 @@ class PairProblem(Setup, Problem):
     def observed(self) -> dict[str, list[Any]]:
         return {
             name: [number(float(v)) for v in np.ravel(values)]
-            for name, values in observed(self.program).items()
+            for name, values in (observed(self.program) if self.words is None else self.words.columns).items()
             if np.ndim(values) <= 1
         }
 
@@ -231,8 +240,8 @@ class PairProblem(Setup, Problem):
 
     def _labels(self, name: str, shape: tuple[int, ...]) -> list[str]:
         """A name for each number: the parameter's, and in brackets what the program calls its place, or its number from 1."""
-        along = self.coordinates
-        labels = itertools.product(*(along[dim] for dim in self._dims(name, shape)))
+        places = self.coordinates
+        labels = itertools.product(*([along(dim, each) for each in places[dim]] for dim in self._dims(name, shape)))
         return [f"{name}[{', '.join(each)}]" if each else name for each in labels]
 
     def _dims(self, name: str, shape: tuple[int, ...]) -> list[str]:

@@ -33,6 +33,8 @@ def items(result: Result) -> list[Item]:
     """Return all items, ticked by what the result holds."""
     fitted = any(q.em_se is not None for q in result.quantities)
     curves = bool(result.curves)
+    # Which compares mixtures alone.
+    numbers = "comparisons components" if result.model.component_names else ""
     return [
         Item("1", "Metric of time", "repeated measures only"),
         Item("2", "Mean and variance of time within a wave", "repeated measures only"),
@@ -50,10 +52,10 @@ def items(result: Result) -> list[Item]:
         Item("7", "Other shapes of the trajectories", "repeated measures only"),
         Item("8", "Covariates, told so that the analysis can be repeated", "to add", "where there are any"),
         Item("9", "Numbers of random starts and of iterations", "reported" if result.em.modes else "to add", "Methods"),
-        Item("10", "By what the models were compared and one was selected", "to add", "comparisons components"),
-        Item("11", "Number of models fitted, one class among them", "to add", "comparisons components"),
+        Item("10", "By what the models were compared and one was selected", "to add", numbers),
+        Item("11", "Number of models fitted, one class among them", "to add", numbers),
         Item("12", "Cases in each class, for every model", "to add"),
-        Item("13", "Entropy, where cases are to be classified", "to add", "comparisons components"),
+        Item("13", "Entropy, where cases are to be classified", "to add", numbers),
         Item("14a", "Plot of the final solution", "reported" if curves else "to add", "figure of data and fits"),
         Item("14b", "Plots of the other models", "to add"),
         Item("14c", "Plot of observed individual trajectories with the means, by class", "repeated measures only"),

@@ -48,12 +48,11 @@ def results(result: Result) -> list[Paragraph]:
 def _model(result: Result) -> Paragraph:
     model = result.model
     names = f" ({listed([short(name) for name in model.component_names])})" if model.component_names else ""
-    options = [f"{key.replace('_', ' ')} {value}" for key, value in model.options.items() if key != "n_components"]
+    options = [f"{key.replace('_', ' ')} {value}" for key, value in model.further_options.items()]
     return [
         f"The data: {short(result.data.description, LONGEST_STATEMENT)} (n = {result.data.n})",
         cite(result, "data"),
-        f". We fitted a model of the family {model.family} with {model.n_components} "
-        f"component{'s' * (model.n_components != 1)}{names}: ",
+        f". We fitted a model of the family {model.family} with {model.parts}{names}: ",
         *_statements(model.formula),
         f". Options: {prose(listed(options or ['none']))}. The prior was ",
         *_statements(model.prior),

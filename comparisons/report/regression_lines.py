@@ -28,10 +28,10 @@ def lines(result: Result, posterior: xarray.DataTree) -> list[Illustration]:
     values = {q.name: q.em for q in result.quantities if q.name.startswith("coefficients[")}
     columns = [name for name in result.data.columns if name not in ("counts", "labels")]
     names = result.model.component_names
+    if not (values and names):
+        return []
     # Other columns are what weights depend on.
     covariates = [x for x in columns[1:] if f"coefficients[{names[0]}, {x}]" in values]
-    if not values:
-        return []
     data = {name: np.array(result.data.columns[name], dtype=np.float64) for name in columns}
     terms = [x for x in (INTERCEPT, *covariates) if f"coefficients[{names[0]}, {x}]" in values]
 

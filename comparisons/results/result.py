@@ -14,6 +14,8 @@ from comparisons.results.report_data import Curves, Finding, Labels, ModelChecks
 from comparisons.results.strict_json import Number
 
 SCHEMA_VERSION = 8
+# Option of a model whose rows have states, which are no components.
+N_STATES = "n_states"
 # What a report may have to say of one model alone; see `comparisons.families.family.Family.notes`.
 NOTES = ("unbounded", "profile", "distribution", "irregular", "distances", "replicates", "prior", "average", "averaged")
 
@@ -65,6 +67,22 @@ class Model:
     prior_reason: str
     unit_powers: dict[str, int]
     notes: dict[str, str]
+
+    @property
+    def has_states(self) -> bool:
+        """Whether rows follow each other, each in a state."""
+        return N_STATES in self.options
+
+    @property
+    def parts(self) -> str:
+        """How many components there are, or states, in words."""
+        n, word = (int(self.options[N_STATES]), "state") if self.has_states else (self.n_components, "component")
+        return f"{n} {word}{'s' * (n != 1)}"
+
+    @property
+    def further_options(self) -> dict[str, str]:
+        """Options beside how many there are."""
+        return {name: told for name, told in self.options.items() if name not in ("n_components", N_STATES)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,8 +253,8 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
         told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places}")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
-        f"Part of the difference may be label switching: in {share} of the draws components have other labels by their order than "
-        f"by an alignment of the draws. Compared without labels: {'; '.join(told)}."
+        f"Part of the difference may be label switching: in {share} of the draws components have other labels by their order "
+        f"than by an alignment of the draws. Compared without labels: {'; '.join(told)}."
     )
 
 

@@ -52,6 +52,12 @@ class Block:
         """Its coordinates."""
         return self.size // self.shape[-1] * (self.shape[-1] - 1) if self.kind == "simplex" else self.size
 
+    def logs(self, x: Floats, farthest: float) -> tuple[Floats, Any]:
+        """Of a simplex logarithms ``(..., rows, K)``, but for a constant, and which are no farther from the largest."""
+        logs = x.reshape(*x.shape[:-1], -1, self.shape[-1] - 1) @ self.contrasts().T
+        # Of two shares the one coordinate is this difference over the root of 2.
+        return logs, logs >= logs.max(axis=-1, keepdims=True) - np.sqrt(2) * farthest * (1 + 4 * np.finfo(float).eps)
+
     def contrasts(self) -> Floats:
         """``(K, K - 1)`` orthonormal and of sum 0: log ratios by them are permuted by a rotation."""
         return contrasts(self.shape[-1])
@@ -146,14 +152,54 @@ class Coordinates:
         return [block.kind for block in self.blocks for _ in range(block.free)]
 
     def off_bounds(self, x: Floats, farthest: float = FARTHEST) -> Floats:
-        """Coordinates ``(..., f)`` no farther out than this towards a bound; real numbers have none."""
-        kinds = np.array(self.kinds())
-        low = np.where(kinds == "identity", -np.inf, -farthest)
-        return np.clip(x, low, np.where(np.isin(kinds, ("identity", "log")), np.inf, farthest))
+        """Coordinates ``(..., f)`` no farther out than this towards a bound; real numbers have none.
+
+        A share that is raised leaves the others to each other as they are.
+        """
+        parts = []
+        for block, part in zip(self.blocks, self._parts(x), strict=True):
+            if block.kind == "simplex":
+                logs, kept = block.logs(part, farthest)
+                raised = (
+                    np.where(kept, logs, logs.max(axis=-1, keepdims=True) - np.sqrt(2) * farthest) @ block.contrasts()
+                )
+                rows = part.reshape(raised.shape)
+                parts.append(np.where(kept.all(axis=-1, keepdims=True), rows, raised).reshape(part.shape))
+            else:
+                low = -np.inf if block.kind == "identity" else -farthest
+                parts.append(np.clip(part, low, farthest if block.kind == "logit" else np.inf))
+        return np.concatenate(parts, axis=-1)
 
     def inside(self, x: Floats) -> Any:
         """``(f,)`` whether a coordinate is off its bounds."""
         return np.asarray(self.off_bounds(x) == x) & np.isfinite(x)
+
+    def ways(self, x: Floats) -> Floats:
+        """``(f, m)`` orthonormal ways from ``x`` ``(f,)`` along which nothing comes to a bound, nor off one."""
+        from scipy.linalg import block_diag
+
+        found = []
+        for block, part in zip(self.blocks, self._parts(x), strict=True):
+            if block.kind == "simplex":
+                for kept in block.logs(part, FARTHEST)[1]:
+                    among = np.zeros((len(kept), max(int(kept.sum()) - 1, 0)))
+                    among[kept] = contrasts(int(kept.sum()))
+                    found.append(np.eye(len(kept) - 1) if kept.all() else block.contrasts().T @ among)
+            else:
+                found.append(np.eye(block.size)[:, Coordinates((block,)).inside(part)])
+        return np.asarray(block_diag(*found))
+
+    def at_bounds(self, x: Floats) -> Any:
+        """``(p,)`` which of all numbers are at a bound at ``x`` ``(f,)``."""
+        found = []
+        for block, part in zip(self.blocks, self._parts(x), strict=True):
+            if block.kind == "simplex":
+                kept = block.logs(part, FARTHEST)[1]
+                # The only share that is left is at its bound too.
+                found.append(np.ravel(~kept | (kept.sum(axis=-1, keepdims=True) < min(2, kept.shape[-1]))))
+            else:
+                found.append(~Coordinates((block,)).inside(part))
+        return np.concatenate(found)
 
     def _parts(self, x: Floats) -> list[Floats]:
         return np.split(x, np.cumsum([block.free for block in self.blocks])[:-1], axis=-1)

@@ -35,8 +35,12 @@ def withheld_reason(
     *,
     given_bounds: bool = False,
     held_by: str = MINIMUM_RATIO,
+    part: str = "component",
 ) -> str | None:
-    """Why a point of this status and curvature has no standard errors; None where it has, also ``given_bounds``."""
+    """Why a point of this status and curvature has no standard errors; None where it has, also ``given_bounds``.
+
+    Where rows have no components ``part`` says what they have.
+    """
     if status == "iteration limit":
         return "stopped short of the maximum, by the limit of iterations or where no step moves, as beside a kink of the density"
     if judged is None and status == "converged":
@@ -44,7 +48,7 @@ def withheld_reason(
     if judged is None and status == "boundary":
         return f"{held_by}, where the objective is not at rest"
     if judged is None or status == "collapsed":
-        return "a component has collapsed onto rows that (almost) coincide: the likelihood grows without limit there"
+        return f"a {part} has collapsed onto rows that (almost) coincide: the likelihood grows without limit there"
     if judged.kind == "saddle":
         return f"a saddle, not a maximum: the objective rises along {describe(judged.direction, names)}"
     if judged.kind == "ridge":

@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import comparisons
 from comparisons import catalogue, datasets
 from comparisons.checks.same_density import same_density
 from comparisons.declaration import Fitted
+from comparisons.draws_by_name import draws_of
 from comparisons.hidden_markov_chains import pair_of
 from comparisons.judgement import Clock, judge
 from comparisons.pairs.making import problem_of
 from comparisons.pairs.problem import PairProblem
+from comparisons.quantity_names import in_prose, named
 from em.hidden_markov_steps import Expected
 from models import LogPosterior, Sequences
 
@@ -43,6 +46,17 @@ def test_earthquakes_have_the_digits_of_their_references(problem: PairProblem) -
     np.testing.assert_allclose(errors, [0.702560863283, 1.36011996254, 0.035422292246, 0.0637730543184], rtol=1e-4)
 
 
+def test_three_states_of_earthquakes_end_at_a_boundary_of_one_transition() -> None:
+    # Height and rates as in tests/em/test_hidden_markov.py; beside the empty transition the others of its row are free.
+    three = dataclasses.replace(DECLARED, pair=pair_of(3, "poisson"))
+    fit = problem_of(three, YEARS).fit(None)
+    assert fit.status == "boundary"
+    assert fit.log_likelihood == pytest.approx(-329.4602762645099, abs=1e-8)
+    np.testing.assert_allclose(fit.parameters["rates"], [13.145744385621, 19.721054252385, 29.714447716294], rtol=1e-5)
+    reason = str(fit.standard_errors.reason)
+    assert reason.endswith("not quadratic: transitions[state 3, state 1]"), reason
+
+
 def test_both_engines_have_the_same_density_with_nothing_left_out(problem: PairProblem) -> None:
     assert problem.constants == (0.0, 0.0)
     check = same_density(
@@ -62,6 +76,18 @@ def test_states_are_ordered_by_rate_with_their_moves_along_both_axes(problem: Pa
     np.testing.assert_array_equal(ordered["rates"], [15.0, 26.0])
     np.testing.assert_array_equal(ordered["transitions"], [[0.9, 0.1], [0.2, 0.8]])
     assert problem.log_likelihood(ordered) == pytest.approx(problem.log_likelihood(swapped), rel=1e-12)
+
+
+def test_a_state_is_told_as_one_in_names_prose_and_draws(problem: PairProblem) -> None:
+    assert problem.names[1] == "transitions[state 1, state 2]"
+    assert problem.names[-1] == "rates[state 2]"
+    told = named(problem.names[:2]), in_prose(problem.names[-1])
+    assert told == ("transitions from state 1 to states 1 and 2", "rate of state 2")
+    of = {"state": ["1", "2"], "next_state": ["1", "2"]}
+    drawn = np.arange(8.0).reshape(1, 2, 2, 2)
+    data = xr.Dataset({"transitions": (("chain", "draw", *of), drawn)}, coords=of)
+    found = draws_of(xr.DataTree.from_dict({"posterior": data}), "transitions[state 1, state 2]")
+    np.testing.assert_array_equal(found, [[1.0, 5.0]])
 
 
 @pytest.mark.parametrize(

@@ -61,3 +61,9 @@ def test_other_models_have_none() -> None:
     other = result(["x"])
     other.quantities = [SimpleNamespace(name="means[a]", em=1.0)]
     assert lines(other, drawn(xr.Dataset())) == []
+
+
+def test_a_program_with_coefficients_and_no_components_has_none_either() -> None:
+    of_a_program = result(["x"])
+    of_a_program.model.component_names = []
+    assert lines(of_a_program, drawn(xr.Dataset())) == []
