@@ -199,6 +199,8 @@ class ConcomitantMixture(RegressionMixture):
             return np.where(least < LEAST, -np.inf, value)
 
         at = height(gating)
+        # Where components are apart the way may end at a weight that is next to none, and goes on no more.
+        ended = np.zeros(at.shape, dtype=bool)
         for _ in range(STEPS):
             odds = gating @ z.T
             shares = np.exp(odds - _log_sum(odds)[..., None, :])
@@ -210,18 +212,20 @@ class ConcomitantMixture(RegressionMixture):
             # In a direction that no row tells of it stays where it is.
             inverse = np.linalg.pinv(apart.T @ curved @ apart, rcond=NOTHING, hermitian=True)
             step = apart @ (inverse @ (apart.T @ slope))
-            if not (0.5 * (step * slope).sum(axis=(-2, -1)) > LEFT * self.n).any():
+            if not (~ended & (0.5 * (step * slope).sum(axis=(-2, -1)) > LEFT * self.n)).any():
                 break
             step = step.reshape(gating.shape)
             # Where components are apart there is no end to it.
             length = np.minimum(1.0, FARTHEST / np.maximum(np.abs(step @ z.T).max(axis=(-2, -1)), FARTHEST))
+            length = np.where(ended, 0.0, length)
             for _ in range(HALVINGS):
                 tried = height(gating + length[..., None, None] * step)
                 if (tried >= at).all():
                     break
                 length = np.where(tried >= at, length, length / 2)
             else:
-                length, tried = np.where(tried >= at, length, 0.0), np.maximum(tried, at)
+                ended |= ~(tried >= at)
+                length, tried = np.where(ended, 0.0, length), np.maximum(tried, at)
             gating, at = gating + length[..., None, None] * step, tried
         return gating
 

@@ -25,6 +25,7 @@ from comparisons.pairs.making import problem_of
 from comparisons.pairs.own_chains import LEFT_OUT, OwnChain, declared
 from comparisons.results.result import Model
 from comparisons.settings import REUSED
+from models import LogPosterior
 
 # Two patients, one day without a visit each, their rows not all together.
 VISITS = "patient,day,seizures,score (mm)\n" + "".join(
@@ -227,7 +228,7 @@ def test_both_engines_have_the_same_density_of_own_sequences(data: dict[str, Any
     problem = problem_of(found.comparison, sequences(found))
     assert problem.constants == (0.0, 0.0)
     fits = (problem.fit(None), problem.fit(True))
-    check = same_density(problem, problem.density, fits, np.random.default_rng(1))
+    check = same_density(problem, LogPosterior(problem.program), fits, np.random.default_rng(1))
     assert check.outcome == "pass", check.explanation
     told: Model = problem.in_words()
     assert (told.family, told.parts) == ("hidden-markov", "2 states")

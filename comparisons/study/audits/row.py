@@ -78,7 +78,8 @@ def expressed(name: str) -> bool:
         return False
     problem = simulate(setting, 0).problem
     # The program's weights are the same for all rows.
-    return programs.expressed(problem.prior) and not getattr(problem.data, "n_concomitants", 0)
+    gated = int(getattr(problem.data, "n_concomitants", 0)) > 0
+    return programs.expressed(problem.prior) and not gated
 
 
 def planned(replicates: int) -> list[tuple[str, str, int]]:
