@@ -21,7 +21,7 @@ compare: $(INSTALLED) ## run the comparisons and write their reports
 	@.venv/bin/comparisons run --out "$(RESULTS)" $(ARGS); status=$$?; \
 	[ $$status -eq $(INCONCLUSIVE) ] || exit $$status
 
-test: $(INSTALLED) ## run the tests
+test: $(INSTALLED) ## run the tests; the long ones, which continuous integration leaves out, with ARGS="-m long"
 	.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(INSTALLED) ## check style and formatting

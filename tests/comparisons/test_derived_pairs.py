@@ -116,6 +116,7 @@ def test_a_derived_em_has_nothing_to_be_audited_by() -> None:
 
 
 @pytest.mark.sampling
+@pytest.mark.long
 def test_a_change_point_is_compared_and_says_what_nothing_can_find(tmp_path: Path) -> None:
     result: Any = comparisons.compare(MAKE["change-point"](), name="disasters", out=tmp_path)
     assert result.verdict == "agree"

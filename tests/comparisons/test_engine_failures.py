@@ -84,7 +84,9 @@ def test_the_guard_of_em_tells_step_and_loss_and_travels_between_processes() -> 
     assert error.loss == 2.5
 
 
-@pytest.mark.parametrize(("mixture", "name"), [(CoinMixture, "two-coin"), (GaussianMixture, "faithful")])
+@pytest.mark.parametrize(
+    ("mixture", "name"), [(CoinMixture, "two-coin"), pytest.param(GaussianMixture, "faithful", marks=pytest.mark.long)]
+)
 def test_a_step_of_em_that_lowers_its_objective_is_a_finding_with_step_and_loss(
     mixture: Any, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

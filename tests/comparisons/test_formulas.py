@@ -94,6 +94,7 @@ def test_families_that_have_formulas_are_those_that_take_them() -> None:
 
 
 @pytest.mark.sampling
+@pytest.mark.long
 def test_regressions_are_compared_with_a_report(tmp_path: Path) -> None:
     columns = load("tone_perception").columns
     half = {name: np.asarray(columns[name])[::2] for name in ("tuned", "stretchratio")}

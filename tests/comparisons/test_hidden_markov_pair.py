@@ -122,6 +122,7 @@ def test_findings_tell_what_the_order_is_worth(problem: PairProblem) -> None:
 
 
 @pytest.mark.sampling
+@pytest.mark.long
 def test_earthquakes_are_judged_by_every_check(problem: PairProblem) -> None:
     compiled = partial(LogPosterior, compiled=True)
     found = judge(problem, seed=1, draws=1000, chains=4, clock=Clock(lambda stage: None), density=compiled)

@@ -122,6 +122,7 @@ def test_distances_are_placed_among_replicates_with_the_same_cells_missing() -> 
 
 
 @pytest.mark.sampling
+@pytest.mark.long
 def test_a_comparison_of_rows_with_missing_cells_finds_both_engines_right(tmp_path: Path) -> None:
     y = two_clusters(np.random.default_rng(6), n=150, d=2).round(2)
     result = comparisons.compare(y, n_components=2, missing="marginal", name="gaps", out=tmp_path, draws=500)

@@ -13,6 +13,7 @@ WEIBULLS = from_file.load(f"{Path(__file__).parents[2] / 'examples' / 'weibulls.
 
 
 @pytest.mark.sampling
+@pytest.mark.long
 def test_it_is_compared_with_a_report(tmp_path: Path) -> None:
     waits = load("faithful").columns["waiting"]
     result = comparisons.compare(waits, family=WEIBULLS, n_components=2, out=tmp_path, name="waits", draws=500)

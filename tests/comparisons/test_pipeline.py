@@ -67,7 +67,7 @@ def test_standard_deviations_of_the_draws_are_those_of_the_exact_posterior(name:
         ("two-coin", "differ"),
         ("faithful", "agree"),
         ("three-coin-single-toss", "differ"),
-        ("faithful-2d-diagonal", "differ"),
+        pytest.param("faithful-2d-diagonal", "differ", marks=pytest.mark.long),
     ],
 )
 def test_every_check_passes_or_says_why_it_does_not_apply(name: str, verdict: str) -> None:

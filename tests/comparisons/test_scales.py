@@ -229,6 +229,7 @@ def judged(y: Floats, density: list[LogPosterior]) -> judgement.Judgement:
 
 
 @pytest.mark.sampling
+@pytest.mark.long
 def test_a_whole_judgement_is_the_same_in_other_units_and_elsewhere() -> None:
     """Draws in other units are other draws, so the data are such that no limit of adequacy is near."""
     y = rows(1, 400)

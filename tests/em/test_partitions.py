@@ -51,7 +51,7 @@ def test_the_kurtosis_shows_the_short_side(d: int, second: float, which: int) ->
     assert abs(along @ side) / np.linalg.norm(along) > 0.97
 
 
-@pytest.mark.parametrize("number", [4, 6, 8, 16, 24, 28])
+@pytest.mark.parametrize("number", [4, 6, 8, 16, 24, pytest.param(28, marks=pytest.mark.long)])
 def test_the_default_search_finds_what_the_true_clusters_lead_to(number: int) -> None:
     drawn = hard_set_of_many_features(number)
     fit = em.gaussian_mixture(drawn.y, drawn.k, drawn.covariance, acceleration="squarem")
@@ -59,6 +59,7 @@ def test_the_default_search_finds_what_the_true_clusters_lead_to(number: int) ->
     assert fit.log_likelihood > true_value(drawn) - SAME
 
 
+@pytest.mark.long
 def test_an_optimum_a_few_rows_below_another_is_left_when_it_is_shaken() -> None:
     drawn = hard_set_of_many_features(105)
     fit = em.gaussian_mixture(drawn.y, drawn.k, drawn.covariance, acceleration="squarem")

@@ -243,7 +243,11 @@ def judged(problem: MixtureProblem) -> tuple[MixtureProblem, Judgement]:
 @pytest.mark.parametrize(
     ("made", "told"),
     [
-        (clusters, "Components are ordered by the mean of 2, which separates them better than that of 1."),
+        pytest.param(
+            clusters,
+            "Components are ordered by the mean of 2, which separates them better than that of 1.",
+            marks=pytest.mark.long,
+        ),
         (one_mean, "Components are ordered by variance, which separates them better than their means."),
     ],
 )

@@ -198,7 +198,9 @@ OF_DRAWS = ("draws", "second route", "table of draws", "posterior judged")
 
 # NumPy and ArviZ warn of NaN, which is put there on purpose.
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize(("make", "names"), [(coins, tuple(STAGES)), (normals, OF_DRAWS)])
+@pytest.mark.parametrize(
+    ("make", "names"), [(coins, tuple(STAGES)), pytest.param(normals, OF_DRAWS, marks=pytest.mark.long)]
+)
 def test_nan_in_any_number_decides_nothing(make: Callable[[], MixtureProblem], names: tuple[str, ...]) -> None:
     stages = Stages(make)
     with pytest.MonkeyPatch.context() as patch:

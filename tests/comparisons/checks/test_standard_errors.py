@@ -134,7 +134,7 @@ def test_a_correlation_that_is_lost_is_found_though_every_error_is_right() -> No
     assert (check.outcome, check.engine) == ("fail", "em")
 
 
-@pytest.mark.parametrize("case", [COIN_CASE, TIED, PLANE], ids=str)
+@pytest.mark.parametrize("case", [COIN_CASE, TIED, pytest.param(PLANE, marks=pytest.mark.long)], ids=str)
 def test_a_table_that_prints_other_numbers_than_the_fit_is_found(case: Case) -> None:
     problem, fit, map_fit = sound(case)
     right = table_of(problem, fit, curvature_of(problem, None, fit))

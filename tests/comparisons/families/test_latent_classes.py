@@ -184,6 +184,7 @@ MOMENTS = {
 
 
 @pytest.mark.sampling
+@pytest.mark.long
 def test_the_posterior_of_role_conflict_has_the_moments_of_another_sampler() -> None:
     asked = problem("role-conflict")
     asked = asked.ordered_by(asked.fit(None).parameters)
