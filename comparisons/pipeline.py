@@ -202,6 +202,7 @@ def compared(
                 free_in_advice = free if verdict.mixes(told_apart) else None
                 if free_in_advice is not None and any(q.degree in ("marked", "no interval") for q in table):
                     _, summary, reasons = verdict.reach(reached.checks, table, fit, problem, known_modes, mixed=True)
+                    table = verdict.without_numbers(table, free_in_advice)
                     reached = dataclasses.replace(reached, summary=summary, reasons=reasons)
                 labels_told = verdict.of_labels(free, told_apart)
                 reached = dataclasses.replace(reached, reasons=[*reached.reasons, labels_told])

@@ -10,8 +10,12 @@ from comparisons.report.digits import percent
 from comparisons.report.reservations import NOT_CONVERGED, converged
 from comparisons.results.result import Degree, Limits, Quantity, Result
 
+# What a reader who divides the columns of a table by each other has to know.
+SCALES = (
+    "A probability is judged by its logit and a positive number by its log, so these do not follow from the columns."
+)
 # What to report of a quantity, by what it is that EM's interval is replaced by, or by how far it is off.
-INSTEAD = {"posterior": "posterior", "profile": "posterior or profile"}
+INSTEAD = {"posterior": "posterior", "profile": "posterior or profile", "nothing": "no number: not kept apart"}
 # How the outcome of a check is told in a row of them.
 OUTCOMES = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not applicable": "–"}
 KEY_MARKS = "✓✗–"
@@ -95,7 +99,7 @@ def key(result: Result) -> str:
         f"M, mean: the posterior mean within {asked.shift:g} SD of EM's estimate. "
         f"S, spread: SE from {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} SD. "
         f"T, tails: from {percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior beyond each end of EM's "
-        "Wald interval."
+        f"Wald interval. {SCALES}"
     )
 
 

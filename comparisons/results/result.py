@@ -141,7 +141,7 @@ class Quantity:
     posterior exists; always with a reason. ``degree`` of one that differs: "slight" where EM's interval holds 90 to 98 % of the
     posterior and the mean is within half a posterior sd, "marked" beyond, "no interval" where EM has none; None
     else. ``missed``: the limits that it misses beyond Monte Carlo error. ``instead``: what to report in place of EM's interval
-    where the difference is more than slight.
+    where the difference is more than slight; "nothing" of a component that the posterior does not keep apart from the others.
     """
 
     __repr__ = displayed
@@ -167,7 +167,7 @@ class Quantity:
     verdict: Literal["agree", "differ", "inconclusive"]
     reason: str
     degree: Degree | None = None
-    instead: Literal["profile", "posterior"] | None = None
+    instead: Literal["profile", "posterior", "nothing"] | None = None
     missed: list[Limit] = field(default_factory=list)
 
     @property

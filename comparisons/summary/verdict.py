@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from comparisons.problem import Fit, Problem
 from comparisons.quantity_names import component_of, in_prose, named
@@ -35,7 +36,7 @@ AVERAGING = {
 }
 OFF, OTHER_SHAPE = (
     "the posterior mean lies off the estimate",
-    "the posterior differs from EM's interval in width or shape",
+    "the posterior's width or shape is not that of EM's interval",
 )
 # What says no more than that there is a difference is no reason for it in a sentence.
 NO_REASON = (OFF, OTHER_SHAPE)
@@ -202,7 +203,7 @@ def advice(
         of = f" and the {named([q.name for q in unlabelled])}" if unlabelled else ""
         return (
             "Not for single components: the posterior does not keep them apart, so that numbers of one are partly "
-            f"those of another. Report the posterior of what they share: the distribution of the data{of}."
+            f"those of another. Report the posterior of the fitted distribution as a whole{of}."
         )
     if len(profile) + len(others) == len(quantities):
         return f"No. Report posterior means and highest-density intervals.{also}"
@@ -232,6 +233,12 @@ def label_free(components: Sequence[str], quantities: list[Quantity], labels: La
     free = [q for q in quantities if component_of(q.name) not in components]
     differing = any(q.verdict == "differ" and q not in free for q in quantities)
     return free if switched(labels) and differing else None
+
+
+def without_numbers(quantities: list[Quantity], unlabelled: list[Quantity]) -> list[Quantity]:
+    """The quantities, of which those of single components have no number to be reported."""
+    shared = {q.name for q in unlabelled}
+    return [q if q.name in shared else replace(q, instead="nothing") for q in quantities]
 
 
 def _unlabelled(*, unidentified: bool) -> str:

@@ -15,6 +15,7 @@ from comparisons.families.mixtures import MixtureProblem
 from comparisons.labels import label_free
 from comparisons.labels import relabelling as labels
 from comparisons.labels.memberships import Memberships
+from comparisons.report.explanations import to_report
 from comparisons.results.report_data import Labels
 from comparisons.summary import verdict
 from models import CoinTosses, GaussianParameters, Measurements
@@ -207,6 +208,9 @@ def test_what_all_components_share_has_no_labels() -> None:
     assert free == quantities[1:]
     assert verdict.of_labels(free, mixed).endswith("; standard deviations: agree.")
     assert verdict.advice("differ", [replace(quantities[0], instead="posterior"), quantities[1]], [], free).endswith(
-        "what they share: the distribution of the data and the standard deviations."
+        "the fitted distribution as a whole and the standard deviations."
     )
+    told = verdict.without_numbers(quantities, free)
+    assert [q.instead for q in told] == ["nothing", quantities[1].instead]
+    assert to_report(told[0]) == "no number: not kept apart"
     assert verdict.label_free(components, [replace(quantities[1], verdict="differ")], mixed) is None
