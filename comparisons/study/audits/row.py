@@ -74,7 +74,7 @@ def setting_of(name: str) -> Setting:
 def expressed(name: str) -> bool:
     """Whether a plain program says the model of the population."""
     setting = setting_of(name)
-    if setting.covariance not in ("full", "own") or getattr(setting, "missing", 0):
+    if setting.covariance not in ("full", "own") or getattr(setting, "missing", False):
         return False
     problem = simulate(setting, 0).problem
     # The program's weights are the same for all rows.
