@@ -91,7 +91,11 @@ def test_a_state_is_told_as_one_in_names_prose_and_draws(problem: PairProblem) -
 
 
 @pytest.mark.parametrize(
-    ("emissions", "initial"), [("poisson", "stationary"), ("normal", "free"), ("binomial", [0.5, 0.5])]
+    ("emissions", "initial"),
+    [
+        ("poisson", "stationary"),
+        *(pytest.param(*each, marks=pytest.mark.long) for each in (("normal", "free"), ("binomial", [0.5, 0.5]))),
+    ],
 )
 def test_the_audit_finds_nothing_in_right_steps(emissions: Any, initial: Any) -> None:
     y = YEARS.y if emissions != "binomial" else (YEARS.y > 18).astype(float)

@@ -256,7 +256,7 @@ def test_a_whole_judgement_is_the_same_in_other_units_and_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(("d", "covariance"), FORMS, ids=str)
-@pytest.mark.parametrize("power", [-500, 500])
+@pytest.mark.parametrize("power", [-500, pytest.param(500, marks=pytest.mark.long)])
 def test_densities_of_pymc_and_their_slopes_are_the_same_in_other_units(
     d: int, covariance: Covariance, power: int
 ) -> None:

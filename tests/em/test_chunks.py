@@ -69,7 +69,8 @@ def _columns(options: dict[str, Any]) -> dict[str, str]:
     return {name: {"counts": "n", "labels": "z"}[name] for name in options}
 
 
-PLACES = [in_memory_map, in_files, in_dataset, in_dask_array, in_dask_frame]
+LONG = [pytest.param(place, marks=pytest.mark.long) for place in (in_files, in_dataset, in_dask_frame)]
+PLACES: list[Any] = [in_memory_map, in_dask_array, *LONG]
 
 
 def same(one: Any, other: Any) -> None:

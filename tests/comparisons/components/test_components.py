@@ -183,6 +183,7 @@ def test_what_cannot_be_relied_on_is_no_number() -> None:
 
 
 @pytest.mark.sampling
+@pytest.mark.long
 def test_evidence_agrees_with_sequential_monte_carlo() -> None:
     import pymc as pm
 
