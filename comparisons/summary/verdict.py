@@ -198,7 +198,9 @@ def advice(
     off = f" Slightly off: {named(slight)}." if slight else ""
     if not profile and not others:
         return f"Yes, its estimates with Wald intervals.{off}"
-    also = f" Of the {named(profile)} EM's profile interval may be reported in place of the latter." if profile else ""
+    also = (
+        f" For the {named(profile)} you may report EM's estimate with its profile interval instead." if profile else ""
+    )
     if unlabelled is not None:
         of = f" and the {named([q.name for q in unlabelled])}" if unlabelled else ""
         return (

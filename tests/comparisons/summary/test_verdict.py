@@ -222,8 +222,8 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     posterior = dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior")
     assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior], PASSED) == (
         "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3; for the rest EM's "
-        "estimates with Wald intervals will do. Of the mean of component 3 EM's profile interval may be reported in place of the "
-        "latter. Slightly off: mean of component 2."
+        "estimates with Wald intervals will do. For the mean of component 3 you may report EM's estimate with its profile "
+        "interval instead. Slightly off: mean of component 2."
     )
     assert verdict.advice("differ", [slight, quantity("agree")], PASSED) == (
         "Yes, its estimates with Wald intervals. Slightly off: mean of component 2."
