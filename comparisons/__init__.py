@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from comparisons.auditing.record import Audit
+    from comparisons.declaration import Comparison
     from comparisons.own import Own
     from comparisons.pair import Pair
     from comparisons.pairs.own import OwnPair
@@ -227,7 +228,7 @@ def compare(
 
 
 def compare_declared(
-    asked: Own | OwnChain | OwnPair,
+    asked: Own[Comparison] | OwnChain | OwnPair,
     out: Path | str | None,
     *,
     seed: int,

@@ -18,7 +18,7 @@ import numpy as np
 from comparisons import catalogue, families
 from comparisons import columns as table_columns
 from comparisons.datasets import Dataset
-from comparisons.declaration import Comparison
+from comparisons.declaration import Comparison, Declaration
 from comparisons.families import from_file
 from comparisons.families.columns import Missing
 from comparisons.families.family import Family as Kind
@@ -49,19 +49,20 @@ DEFAULTS = {"weights": "free", "covariance": "full"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Own:
+class Own[C: Declaration]:
     """A comparison of own data, ready to run.
 
     Attributes
     ----------
-    comparison, dataset : as of one in the catalogue
+    comparison : of a mixture, or of a pair that was made of the data
+    dataset : as of one in the catalogue
     told : what decides it beside the data, for the key under which a result is used again
     prior : in numbers, whether they were given or are the default
     notes : what was recognised, a sentence each
     asked : options of `comparisons.compare` that ask for the same again, family and columns named, defaults left out
     """
 
-    comparison: Comparison
+    comparison: C
     dataset: Dataset
     told: dict[str, Any]
     prior: Any
@@ -113,7 +114,7 @@ def declared(
     missing: Missing | None = None,
     separator: str | None = None,
     decimal: str | None = None,
-) -> Own:
+) -> Own[Comparison]:
     """Read own data and say what is compared; see `comparisons.compare`."""
     asked = {option: value for option, value in locals().items() if not is_default(option, value)}
     if missing is not None and missing not in get_args(Missing.__value__):

@@ -130,7 +130,7 @@ def _place(path: Path, text: str, key: str) -> str:
     return path.name
 
 
-def template(own: Own | OwnChain, asked: Mapping[str, Any]) -> str:
+def template(own: Own[Comparison] | OwnChain, asked: Mapping[str, Any]) -> str:
     """A commented file that asks for this comparison, in these words; what it leaves to the defaults is there as a comment."""
     c = own.comparison
     mixture = c if isinstance(c, Comparison) else None
@@ -153,7 +153,7 @@ def template(own: Own | OwnChain, asked: Mapping[str, Any]) -> str:
         (
             "n_components",
             2,
-            "how many states" if mixture is None else 'how many; or "2:4", for each of these and how many there are',
+            "how many states" if mixture is None else SEVERAL,
         ),
         ("labels", "group", "column that tells the component of some rows"),
         ("counts", "n", "column that says how often each row was seen"),

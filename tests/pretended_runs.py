@@ -14,6 +14,11 @@ from comparisons.results.result import Verdict
 from comparisons.settings import REUSED
 
 
+def task(name: str, out: Path) -> Task:
+    """A comparison as it is handed to a process."""
+    return Task(name, out, seed=1, draws=100, chains=2, fresh=False)
+
+
 def pretend(task: Task, progress: Callable[[str], None]) -> tuple[Verdict, str]:
     """Do what the task's name says."""
     progress("starting")

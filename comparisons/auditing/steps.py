@@ -120,7 +120,7 @@ def _ascent(
     astray = [each for each in runs if each.lost]
     if astray and len(astray) == len(runs) and not right:
         # Where steps could not be tried one by one.
-        left = None if exact else tried.left_at(problem, astray[0].path[-1], prior)
+        left = None if exact else tried.stepped(problem, astray[0].path[-1], prior)[0]
         step, name = left or ("objective", "")
         yield Finding(step, name, float("nan"), where_lost(astray), "")
     elif astray:

@@ -65,7 +65,7 @@ def findings(expected: Expected, points: list[Values], prior: bool, looked: list
     at_bound: list[Finding] = []
     lost: tuple[str, str, Values, Any] | None = None
     for before in points:
-        left = left_at(problem, before, prior)
+        left, after = stepped(problem, before, prior)
         if left and left[0] == "E-step":
             lost = lost or (*left, before, None)
             continue
@@ -74,7 +74,6 @@ def findings(expected: Expected, points: list[Values], prior: bool, looked: list
         e_steps.append((before, expectation))
         if expectation.off > SAME_CHANCE:
             continue
-        after = problem.step(before, prior=prior)
         if left:
             lost = lost or (*left, before, found)
         elif not expected.exists(found, after, prior=float(prior)):
@@ -98,13 +97,14 @@ def findings(expected: Expected, points: list[Values], prior: bool, looked: list
     return found_here or ([_lost(expected, prior, *lost)] if lost else [])
 
 
-def left_at(problem: PairProblem, before: Values, prior: bool) -> tuple[str, str] | None:
-    """The step that is no number or leaves its domain from a point, and the parameter that does; None where none does."""
+def stepped(problem: PairProblem, before: Values, prior: bool) -> tuple[tuple[str, str] | None, Values]:
+    """The step that is no number or leaves its domain from a point and the parameter that does, or None; where EM comes to."""
     given = problem.functions["e_step"](before, prior=prior) if "e_step" in problem.functions else ()
     if any(np.isnan(each).any() for each in _numbers(given)):
-        return "E-step", ""
-    outside = problem.space.outside(problem.step(before, prior=prior))
-    return None if outside is None else ("M-step" if "m_step" in problem.functions else "step", outside)
+        return ("E-step", ""), before
+    after = problem.step(before, prior=prior)
+    outside = problem.space.outside(after)
+    return None if outside is None else ("M-step" if "m_step" in problem.functions else "step", outside), after
 
 
 def _at_bound(expected: Expected, before: Values, found: Any, after: Values, prior: bool) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from comparisons.command.endings import refused
 if TYPE_CHECKING:
     from comparisons.command.processes import Task
     from comparisons.components.record import Components
+    from comparisons.declaration import Comparison
     from comparisons.own import Own
     from comparisons.pairs.own_chains import OwnChain
 
@@ -104,11 +105,11 @@ class Asked:
     among : the comparison with the most components, where several numbers of these are asked for: it has the table of all
     """
 
-    own: Own | OwnChain
+    own: Own[Comparison] | OwnChain
     options: dict[str, Any]
     settings: dict[str, Any]
     command: str
-    among: Own | None = None
+    among: Own[Comparison] | None = None
 
     @property
     def name(self) -> str:
@@ -240,7 +241,7 @@ def _each(options: dict[str, Any], settings: dict[str, Any], of_file: tuple[str,
 
 def one_asked(
     context: click.Context, names: Sequence[str], own: Mapping[str, Any], out: Path, seed: int
-) -> tuple[Own | str, str, int]:
+) -> tuple[Own[Comparison] | str, str, int]:
     """The comparison whose number of components is asked for, or its name in the catalogue; the command for it, and the seed."""
     if not names and own["data"] is None:
         raise click.UsageError("there is no NAME, and no --data; give one of them", context)

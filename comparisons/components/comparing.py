@@ -43,7 +43,7 @@ class NoQuestion(ValueError):
 
 
 def compare(
-    asked: str | Own,
+    asked: str | Own[Comparison],
     most: int | None = None,
     *,
     seed: int = DEFAULT_SEED,
@@ -122,7 +122,7 @@ def compare(
 
 
 def compare_once(
-    own: Own,
+    own: Own[Comparison],
     places: Sequence[Path],
     *,
     seed: int,
@@ -143,7 +143,7 @@ def compare_once(
     return found
 
 
-def _key(asked: str | Own, sha256: str, most: int, seed: int) -> str:
+def _key(asked: str | Own[Comparison], sha256: str, most: int, seed: int) -> str:
     own = {} if isinstance(asked, str) else {"told": key_of(asked)}
     name = asked if isinstance(asked, str) else asked.comparison.name
     return provenance.key(name, sha256, {"components": most, "seed": seed, **own})

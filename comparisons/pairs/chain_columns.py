@@ -54,15 +54,16 @@ class Chosen:
     order: Integers
     notes: list[str]
 
-    def in_words_of(self, table: Table, message: str) -> str:
-        """What is wrong with the sequences, by column and line."""
-        value = next(header for role, header in self.roles.items() if role not in (TOSSES, SEQUENCE))
-        told = by_line(message, {"y": value, TOSSES: self.roles.get(TOSSES)}, table, self.order)
-        told = re.sub(r"\by (is|has)\b", rf"column {value!r} of {table.source} \1", told)
-        told = re.sub(r"y\[(\d+)\]", lambda at: table.place(int(self.order[int(at[1])])), told)
-        for of_em, here in SAID:
-            told = told.replace(of_em, here)
-        return told
+
+def in_words_of(message: str, table: Table, roles: Mapping[str, str], order: Integers) -> str:
+    """What is wrong with sequences of columns by ``roles``, of the rows in this ``order``, by column and line."""
+    value = next(header for role, header in roles.items() if role not in (TOSSES, SEQUENCE))
+    told = by_line(message, {"y": value, TOSSES: roles.get(TOSSES)}, table, order)
+    told = re.sub(r"\by (is|has)\b", rf"column {value!r} of {table.source} \1", told)
+    told = re.sub(r"y\[(\d+)\]", lambda at: table.place(int(order[int(at[1])])), told)
+    for of_em, here in SAID:
+        told = told.replace(of_em, here)
+    return told
 
 
 def chosen(table: Table, columns: Any, missing: Missing | None) -> Chosen:
@@ -106,18 +107,18 @@ def chosen(table: Table, columns: Any, missing: Missing | None) -> Chosen:
         tosses = np.where(gone, 1, tosses)
     title, unit = name_and_unit(value if emissions == "normal" else header)
     unit = unit or name_and_unit(header)[1]
-    told = Chosen(Sequences(np.zeros(1)), emissions, roles, title, unit, order, [*table.notes, *notes])
+    notes = [*table.notes, *notes]
     try:
         sequences = Sequences(seen, lengths, tosses)
     except ValueError as error:
-        raise ValueError(told.in_words_of(table, str(error))) from error
+        raise ValueError(in_words_of(str(error), table, roles, order)) from error
     other = "" if emissions != "normal" else "; counts are named --column events=NAME, heads --column heads=NAME"
-    told.notes.append(f"States emit {WORDS[emissions]}, in column {header!r}{other}.")
-    told.notes.extend(of_sequences)
+    notes.append(f"States emit {WORDS[emissions]}, in column {header!r}{other}.")
+    notes += of_sequences
     if gone.any():
         are = "is" if gone.sum() == 1 else "are"
-        told.notes.append(f"{gone.sum()} of {len(seen)} values {are} missing, and kept with density 1.")
-    return Chosen(sequences, emissions, roles, title, unit, order, told.notes)
+        notes.append(f"{gone.sum()} of {len(seen)} values {are} missing, and kept with density 1.")
+    return Chosen(sequences, emissions, roles, title, unit, order, notes)
 
 
 def _counted(n: int, what: str) -> str:

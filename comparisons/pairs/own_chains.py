@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,11 +10,11 @@ import numpy as np
 
 from comparisons import catalogue, own
 from comparisons.datasets import Dataset
-from comparisons.declaration import Fitted
+from comparisons.declaration import Comparison, Fitted
 from comparisons.families.columns import Missing
 from comparisons.hidden_markov_chains import NAME, REASONS, pair_of, words_of
 from comparisons.pair import PairDeclaration
-from comparisons.pairs.chain_columns import Chosen, chosen
+from comparisons.pairs.chain_columns import Chosen, chosen, in_words_of
 from comparisons.quantity_names import listed
 from comparisons.results.report_data import Finding
 from comparisons.tables import Table, read
@@ -39,31 +38,22 @@ LEFT_OUT = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OwnChain:
-    """A comparison of own sequences, ready to run; attributes as of `comparisons.own.Own`."""
+class OwnChain(own.Own[PairDeclaration]):
+    """A comparison of own sequences, ready to run."""
 
-    comparison: PairDeclaration
-    dataset: Dataset
-    told: dict[str, Any]
-    prior: Any
-    notes: tuple[str, ...]
-    asked: dict[str, Any]
-
-    @property
-    def command(self) -> str:
-        """What asks for the same again."""
-        return own.command_of(self.asked, self.dataset.source)
+    __slots__ = ()
 
 
-def declared(data: Any, family: Any = None, n_components: int | None = None, **options: Any) -> own.Own | OwnChain:
+def declared(
+    data: Any, family: Any = None, n_components: int | None = None, **options: Any
+) -> own.Own[Comparison] | OwnChain:
     """Read own data and say what is compared, of a chain or of a mixture; see `comparisons.compare`."""
     if family == NAME and isinstance(family, str):
         return _chain(data, n_components, **options)
     return own.declared(data, family, n_components, **options)
 
 
-def of_components(asked: own.Own | OwnChain) -> own.Own:
+def of_components(asked: own.Own[Comparison] | OwnChain) -> own.Own[Comparison]:
     """A comparison of a mixture, whose number of components may be asked for; ValueError for another."""
     if isinstance(asked, OwnChain):
         raise ValueError(
@@ -124,7 +114,7 @@ def _chain(
         chain_of(y, k, emissions, INITIAL, used)
         chain_of(y, k, emissions, INITIAL, None)
     except ValueError as error:
-        raise ValueError(taken.in_words_of(table, str(error))) from error
+        raise ValueError(in_words_of(str(error), table, taken.roles, taken.order)) from error
     stem = Path(data).stem if isinstance(data, str | Path) else "own-data"
     comparison = PairDeclaration(
         pair=pair_of(k, emissions, INITIAL, prior),
@@ -140,13 +130,14 @@ def _chain(
         findings=findings,
     )
     headers = list(taken.roles)
+    further = {"prior": prior, "name": name, "title": title, "question": question, "unit": unit, "missing": missing}
+    further |= {"separator": separator, "decimal": decimal}
     asked = {
         "data": data,
         "family": NAME,
         "columns": headers if headers == list(taken.roles.values()) else taken.roles,
         "n_components": k,
-        **_asked(prior=prior, name=name, title=title, question=question, unit=unit, missing=missing),
-        **_asked(separator=separator, decimal=decimal),
+        **{key: value for key, value in further.items() if value is not None},
     }
     told = {
         "family": NAME,
@@ -167,10 +158,6 @@ def findings(fitted: Fitted) -> list[Finding]:
         rows = 1 / (1 - np.diag(fitted.maximum_likelihood.parameters["transitions"]))
     told = [f"state {j} {f'{n:.3g} rows' if n < FOREVER else 'for good'}" for j, n in enumerate(rows, 1)]
     return [Finding("How long states last", f"By EM, on average: {listed(told)}.")]
-
-
-def _asked(**options: Any) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if value is not None}
 
 
 def _described(table: Table, taken: Chosen) -> str:

@@ -17,7 +17,7 @@ from comparisons.pairs.derived import NOT_FOUND, ONE_DENSITY
 from comparisons.pairs.order import Order
 from comparisons.pairs.posterior import PairPosterior
 from comparisons.pairs.program import densities_of, observed
-from comparisons.pairs.words import lines_of
+from comparisons.pairs.words import words_of
 from comparisons.problem import Problem
 from comparisons.quantity_names import along
 from comparisons.results.result import NOTES, Model
@@ -106,32 +106,20 @@ class PairProblem(Setup, Problem):
         return ("pair", self._number)
 
     @property
-    def words(self) -> Words | None:
-        """What the pair says of model and data."""
-        return None if self.pair.words is None else self.pair.words(self.functions["log_likelihood"].data)
+    def words(self) -> Words:
+        """What is said of model and data: what the pair says, else the lines of the program."""
+        if self.pair.words is not None:
+            return self.pair.words(self.functions["log_likelihood"].data)
+        return words_of(self.program if self.pair.derived is None else self.pair.derived.model, observed(self.program))
 
     def in_words(self) -> Model:
-        if (own := self.words) is not None:
-            told = [*own.formula], [*own.prior], self.comparison.prior_reason
-            return Model(own.family, 1, [], dict(own.options), *told, {}, dict.fromkeys(NOTES, ""))
-        free = {variable.name for variable in self.program.free_RVs}
-        derived = self.pair.derived
-        program = self.program if derived is None else derived.model
-        lines = lines_of(program)
-        prior = [line for line in lines if line.split(" ~")[0].strip() in free]
-        read = "EM's log prior is read off the program, so it is one density, not two."
-        reason = self.comparison.prior_reason if self.pair.log_prior else read
-        return Model(
-            "own program",
-            1,
-            [],
-            {},
-            [line for line in lines if line not in prior],
-            prior,
-            ONE_DENSITY if derived is not None else reason,
-            {},
-            dict.fromkeys(NOTES, ""),
-        )
+        own, reason = self.words, self.comparison.prior_reason
+        if self.pair.derived is not None:
+            reason = ONE_DENSITY
+        elif self.pair.log_prior is None:
+            reason = "EM's log prior is read off the program, so it is one density, not two."
+        told = [*own.formula], [*own.prior], reason
+        return Model(own.family, 1, [], dict(own.options), *told, {}, dict.fromkeys(NOTES, ""))
 
     @property
     def one_density(self) -> str:
@@ -140,7 +128,7 @@ class PairProblem(Setup, Problem):
     def observed(self) -> dict[str, list[Any]]:
         return {
             name: [number(float(v)) for v in np.ravel(values)]
-            for name, values in (observed(self.program) if self.words is None else self.words.columns).items()
+            for name, values in self.words.columns.items()
             if np.ndim(values) <= 1
         }
 

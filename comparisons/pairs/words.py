@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from comparisons.pair import Words
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -15,6 +17,19 @@ if TYPE_CHECKING:
 HIDDEN, FEW = re.compile(r"<(?:constant|shared)>"), 12
 # Distributions whose last parameter is a scale, though their users give a rate.
 BY_SCALE = ("gamma", "exponential")
+
+
+def words_of(program: pm.Model, columns: Mapping[str, Any]) -> Words:
+    """What a report says of a program and of what was observed."""
+    lines, free = lines_of(program), {variable.name for variable in program.free_RVs}
+    prior = [line for line in lines if line.split(" ~")[0].strip() in free]
+    return Words(
+        family="own program",
+        options={},
+        formula=[line for line in lines if line not in prior],
+        prior=prior,
+        columns=columns,
+    )
 
 
 def lines_of(program: pm.Model) -> list[str]:

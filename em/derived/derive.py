@@ -138,6 +138,7 @@ class DerivedEM:
 
         random = np.random.default_rng(seed)
         space, model = self.steps.densities.space, self.model
+        columns = {n: columns_of(model, n) for _, n in self.steps.densities.shapes}
         variables = [v for v in model.free_RVs if str(v.name) in space.names]
         found: list[Values] = []
         try:
@@ -149,19 +150,19 @@ class DerivedEM:
             found = [self.steps.off_bounds({name: by_name[name][j] for name in space.names}) for j in range(STARTS)]
         for j in range(STARTS):
             base = found[j] if j < len(found) else space.values(0.5 * random.normal(size=space.size))
-            made = self._of_data(base, random)
+            made = self._of_data(base, columns, random)
             found += [] if made is None else [made]
         return [each for each in found if np.isfinite(self.steps.at(each).log_likelihood)]
 
-    def _of_data(self, base: Values, random: np.random.Generator) -> Values | None:
+    def _of_data(self, base: Values, columns: Mapping[int, Floats], random: np.random.Generator) -> Values | None:
         """An M-step from groups that are put into one state each, those of similar data into the same where states are few."""
         densities, shares = self.steps.densities, []
         for (k, n), table in zip(densities.shapes, self.steps.tables(base), strict=True):
             state = random.integers(k, size=n)
-            columns = columns_of(self.model, n)
-            if columns.size and k <= FEW_STATES:
+            of_entries = columns[n]
+            if of_entries.size and k <= FEW_STATES:
                 cuts = np.sort(random.uniform(size=k - 1))
-                key = columns @ random.normal(size=columns.shape[1]) + 1e-9 * random.normal(size=n)
+                key = of_entries @ random.normal(size=of_entries.shape[1]) + 1e-9 * random.normal(size=n)
                 ranks = (np.argsort(np.argsort(key)) + 0.5) / n
                 state = random.permutation(k)[np.searchsorted(cuts, ranks)]
             share = np.where(np.arange(k)[:, None] == state, CERTAIN, 0.0) + (1 - CERTAIN) / k
@@ -185,13 +186,13 @@ class DerivedEM:
             for state in range(k):
                 own = share[state] > 0.5
                 narrowed = own & (table[state] >= np.median(table[state][own])) if own.any() else own
+                alone = np.arange(k)[:, None] == state
+                others = np.where(alone, 0.0, share)
+                left = others.sum(axis=0)
+                others = np.divide(others, left, out=share.copy(), where=left > 0)
+                mostly = CERTAIN * alone + (1 - CERTAIN) * others
                 for taken in (narrowed, fitted_by <= np.quantile(fitted_by, 0.5 / k)):
-                    others = np.where(np.arange(k)[:, None] == state, 0.0, share)
-                    left = others.sum(axis=0)
-                    others = np.divide(others, left, out=share.copy(), where=left > 0)
-                    taken = taken & np.isfinite(table[state])
-                    alone = np.where(np.arange(k)[:, None] == state, 1.0, 0.0)
-                    made = np.where(taken, CERTAIN * alone + (1 - CERTAIN) * others, others)
+                    made = np.where(taken & np.isfinite(table[state]), mostly, others)
                     shares = [made if j == g else each for j, each in enumerate(at.shares)]
                     found.append(self.steps.m_step(shares, at.values, prior=False))
         return [each for each in found if np.isfinite(self.steps.at(each).log_likelihood)]

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 import comparisons
 from comparisons import own, toml_files
 from comparisons.command.command_line import main
+from comparisons.declaration import Comparison
 from comparisons.families import FAMILIES
 from comparisons.model_fit.goodness_of_fit import goodness_of_fit
 from comparisons.pipeline import _data
@@ -39,7 +40,7 @@ def people(tmp_path: Path) -> Path:
     return path
 
 
-def marginal(people: Path, **changed: Any) -> own.Own:
+def marginal(people: Path, **changed: Any) -> own.Own[Comparison]:
     options: dict[str, Any] = {"columns": ["height", "weight"], "labels": "sex", "counts": "n", "missing": "marginal"}
     return own.declared(people, **(options | changed))
 

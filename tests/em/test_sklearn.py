@@ -22,6 +22,7 @@ import em
 import em.sklearn.estimator
 import em.sklearn.families
 from comparisons import own
+from comparisons.declaration import Comparison
 from em.sklearn import (
     BetaBinomialMixture,
     BinomialMixture,
@@ -238,7 +239,7 @@ def test_a_comparison_is_of_the_same_rows_and_settings(
 ) -> None:
     asked: list[dict[str, Any]] = []
 
-    def declared(data: Any, seed: int, draws: int, **options: Any) -> own.Own:
+    def declared(data: Any, seed: int, draws: int, **options: Any) -> own.Own[Comparison]:
         asked.append({"seed": seed, "draws": draws})
         return own.declared(data, **options)
 

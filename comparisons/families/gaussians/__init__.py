@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from scipy.special import ndtr
 
 import em
 import models
@@ -34,8 +33,6 @@ from models.inputs import Floats, Integers, instance_of, shown
 if TYPE_CHECKING:
     import pymc as pm
 
-# Points of a density.
-GRID = 200
 # Of the data's spread: the standard deviation of a component below which a fused likelihood loses a tenth digit.
 NARROWEST = 1e-3
 
@@ -354,36 +351,7 @@ class Gaussians(Family):
         return [rows.distribution(problem, drawn, j, curve) for j in range(problem.data.d)]
 
     def margins(self, problem: Setup) -> list[Margin]:
-        return [self._margin(problem, j, feature) for j, feature in enumerate(problem.comparison.features)]
-
-    def _margin(self, problem: Setup, j: int, feature: str) -> Margin:
-        """Where labels are known the weights are the labelled shares."""
-        y = problem.data.y[:, j]
-        low, high = np.fmin.reduce(y), np.fmax.reduce(y)
-        margin = 0.08 * (high - low)
-        grid = np.linspace(low - margin, high + margin, GRID)
-
-        def density(arrays: dict[str, Floats]) -> Floats:
-            means, variances = arrays["means"][..., j, None], arrays["covariances"][..., j, j, None]
-            z = (grid - means) ** 2 / variances
-            return arrays["weights"][..., None] * np.exp(-0.5 * z) / np.sqrt(2 * np.pi * variances)
-
-        def below(at: float, arrays: dict[str, Floats]) -> Floats:
-            means, variances = arrays["means"][..., j], arrays["covariances"][..., j, j]
-            return np.asarray((arrays["weights"] * ndtr((at - means) / np.sqrt(variances))).sum(axis=-1))
-
-        return Margin(
-            kind="density",
-            name=feature,
-            unit=feature,
-            values=y,
-            ties=0.5,
-            most=np.inf,
-            grid=grid,
-            observed=None,
-            expected=density,
-            below=below,
-        )
+        return [rows.margin(problem, j, feature) for j, feature in enumerate(problem.comparison.features)]
 
 
 def _features(comparison: Comparison, data: Measurements) -> tuple[str, ...]:

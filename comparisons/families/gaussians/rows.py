@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
+from comparisons.capabilities import Margin
 from comparisons.families.family import Setup
 from comparisons.families.rounding import rounding_step
 from comparisons.families.shares import component_shares
@@ -22,6 +23,8 @@ BAND = 0.95
 MOST_POINTS = 150
 # Points at which the distribution of a feature is compared.
 GRID = 120
+# Points of a density.
+DENSITY_GRID = 200
 
 
 def prior_draws(
@@ -173,3 +176,33 @@ def distribution(problem: Setup, drawn: Sequence[Any], j: int, curve: Any) -> Pr
         "distribution", problem.comparison.features[j], grid, shares(problem.data), np.array([shares(d) for d in drawn])
     )
     return found
+
+
+def margin(problem: Setup, j: int, feature: str) -> Margin:
+    """A feature by itself. Where labels are known the weights are the labelled shares."""
+    y = problem.data.y[:, j]
+    low, high = np.fmin.reduce(y), np.fmax.reduce(y)
+    beside = 0.08 * (high - low)
+    grid = np.linspace(low - beside, high + beside, DENSITY_GRID)
+
+    def density(arrays: dict[str, Floats]) -> Floats:
+        means, variances = arrays["means"][..., j, None], arrays["covariances"][..., j, j, None]
+        z = (grid - means) ** 2 / variances
+        return arrays["weights"][..., None] * np.exp(-0.5 * z) / np.sqrt(2 * np.pi * variances)
+
+    def below(at: float, arrays: dict[str, Floats]) -> Floats:
+        means, variances = arrays["means"][..., j], arrays["covariances"][..., j, j]
+        return np.asarray((arrays["weights"] * ndtr((at - means) / np.sqrt(variances))).sum(axis=-1))
+
+    return Margin(
+        kind="density",
+        name=feature,
+        unit=feature,
+        values=y,
+        ties=0.5,
+        most=np.inf,
+        grid=grid,
+        observed=None,
+        expected=density,
+        below=below,
+    )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from comparisons import own
+from comparisons.declaration import Comparison
 from comparisons.families import from_file
 from models.family import Family
 
@@ -38,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def declared(**options: Any) -> own.Own:
+def declared(**options: Any) -> own.Own[Comparison]:
     asked: dict[str, Any] = {"family": "mine.py:exponentials", "n_components": 2}
     return own.declared("waits.csv", **(asked | options))
 
