@@ -176,32 +176,35 @@ class LatentClassMixture(ExponentialMixture):
     def from_published(self, published: LatentClassParameters) -> LatentClassParameters:
         return self.from_vector(self.to_vector(published))
 
-    def _by_item(self, x: Floats, less: int) -> list[Floats]:
-        """``(..., K, C)`` of each item, from its ``C`` times K numbers, or so many ``less``."""
-        ends = np.cumsum((self.sizes - less) * self.n_components)[:-1]
-        parts = np.split(x, ends, axis=-1)
-        return [np.moveaxis(v.reshape(*v.shape[:-1], -1, self.n_components), -1, -2) for v in parts]
-
     def coordinates(self, parameters: Any, *, unbounded: bool) -> Floats:
         weights = weight_coordinates(parameters.weights, self.weights.fixed, unbounded=unbounded)
-        every = self._by_item(self.to_vector(parameters)[..., self.n_components :], 0)
-        own = [np.moveaxis(weight_coordinates(p, None, unbounded=unbounded), -1, -2) for p in every]
-        return np.concatenate([weights, *(v.reshape(*v.shape[:-2], -1) for v in own)], axis=-1)
+        p = np.moveaxis(self.side_by_side(parameters), -1, -2)
+        last = np.cumsum(self.sizes) - 1
+        own = np.log(p / p[..., last[self.cells[0]], :]) if unbounded else p
+        own = np.delete(own, last, axis=-2)
+        return np.concatenate([weights, own.reshape(*own.shape[:-2], -1)], axis=-1)
 
     def from_coordinates(self, x: Floats, *, unbounded: bool) -> tuple[Floats, Floats]:
-        k, many = self.n_components, x.shape[:-1]
-        free = x.shape[-1] - int((self.sizes - 1).sum()) * k
+        k, item, many = self.n_components, self.cells[0], x.shape[:-1]
+        ends = np.cumsum(self.sizes)
+        kept = np.delete(np.arange(len(item)), ends - 1)
+        free = x.shape[-1] - len(kept) * k
         w, by_w = from_weight_coordinates(x[..., :free], self.weights.fixed, unbounded=unbounded)
-        values, slopes = [w], [by_w]
-        for y in self._by_item(x[..., free:], 1):
-            p, by_y = from_weight_coordinates(y, None, unbounded=unbounded)
-            c = p.shape[-1]
-            slope = np.zeros((*many, c, k, c - 1, k))
-            for j in range(k):
-                slope[..., :, j, :, j] = by_y[..., j, :, :]
-            values.append(np.moveaxis(p, -1, -2).reshape(*many, -1))
-            slopes.append(slope.reshape(*many, c * k, (c - 1) * k))
-        return np.concatenate(values, axis=-1), block_diagonal(*slopes)
+        own = np.zeros((*many, len(item), k))
+        own[..., kept, :] = x[..., free:].reshape(*many, len(kept), k)
+        # As of weights, for all items at once.
+        unit, alike = (m[:, kept, None] for m in (np.eye(len(item)), self.of_item))
+        if unbounded:
+            ratios = np.exp(own - np.maximum.reduceat(own, ends - self.sizes, axis=-2)[..., item, :])
+            p = ratios / (self.of_item @ ratios)
+            slopes = p[..., :, None, :] * (unit - alike * p[..., None, kept, :])
+        else:
+            own[..., ends - 1, :] = 1 - np.add.reduceat(own, ends - self.sizes, axis=-2)
+            last = np.isin(np.arange(len(item)), ends - 1)[:, None, None]
+            p, slopes = own, np.broadcast_to(np.where(last, -alike, unit), (*many, *alike.shape[:2], k))
+        by_own = np.moveaxis(slopes, -1, -2)[..., None] * np.eye(k)[:, None, :]
+        sized = by_own.reshape(*many, len(item) * k, len(kept) * k)
+        return np.concatenate([w, p.reshape(*many, -1)], axis=-1), block_diagonal(by_w, sized)
 
     def standard_errors(self, _: Any, covariance: Floats, reason: str | None) -> LatentClassStandardErrors:
         errors = self.made(*self._split(np.sqrt(np.diag(covariance))))

@@ -86,12 +86,12 @@ def from_weight_coordinates(x: Floats, fixed: Floats | None, *, unbounded: bool)
     many = x.shape[:-1]
     if fixed is not None:
         return np.broadcast_to(fixed, (*many, len(fixed))), np.zeros((*many, len(fixed), 0))
-    basis = weight_basis(x.shape[-1] + 1, None)
     if not unbounded:
+        basis = weight_basis(x.shape[-1] + 1, None)
         return np.concatenate([x, 1 - x.sum(axis=-1, keepdims=True)], axis=-1), np.broadcast_to(
             basis, (*many, *basis.shape)
         )
     logs = np.concatenate([x, np.zeros((*many, 1))], axis=-1)
     ratios = np.exp(logs - logs.max(axis=-1, keepdims=True))
     weights = ratios / ratios.sum(axis=-1, keepdims=True)
-    return weights, (weights[..., None] * (np.eye(len(basis)) - weights[..., None, :]))[..., :-1]
+    return weights, (weights[..., None] * (np.eye(x.shape[-1] + 1) - weights[..., None, :]))[..., :-1]

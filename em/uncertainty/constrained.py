@@ -38,8 +38,9 @@ FLAT = 1e-8
 ASLEEP, KNOWN, AWAKE = 1e-5, 1.0, 12.0
 # Rounding of the logit of a probability that is 1e-10 from 1, and at most that of one nearer to it.
 ROUNDED, COARSEST = 1e-5, 1.0
-# Relative step of the differences of an analytic Jacobian.
+# Relative step of the differences of an analytic Jacobian, and how many numbers of such Jacobians are held at once.
 DIFFERENCE = 1e-6
+AT_ONCE = 2**22
 
 # Value of a quantity on a scale without bounds, and its gradient ``(p,)`` there, by the full vector.
 type Held = Callable[[Floats], tuple[float, Floats]]
@@ -169,16 +170,16 @@ class ConstrainedMaximum:
 
     def _bend(self, x: Floats, equal: frozenset[tuple[int, int]], gradient: Floats, multipliers: Floats) -> Floats:
         """Second derivatives that coordinates and constraints bring in, ``(f, f)``: analytic first ones, differenced."""
-
-        def first(x: Floats) -> Floats:
-            vector, jacobian = self.mixture.from_coordinates(x, unbounded=True)
-            return jacobian.T @ gradient - self._rows(vector, jacobian, equal)[1].T @ multipliers
-
-        here, bend = first(x), np.empty((len(x), len(x)))
-        for j in range(len(x)):
-            moved = x.copy()
-            moved[j] += DIFFERENCE * max(1.0, abs(x[j]))
-            bend[j] = (first(moved) - here) / (moved[j] - x[j])
+        f, p = len(x), len(gradient)
+        points = np.vstack([x, x + np.diag(DIFFERENCE * np.maximum(1.0, np.abs(x)))])
+        first = np.empty((f + 1, f))
+        for some in np.array_split(np.arange(f + 1), -(-(f + 1) * p * f // AT_ONCE)):
+            vectors, jacobians = self.mixture.from_coordinates(points[some], unbounded=True)
+            first[some] = gradient @ jacobians
+            if len(multipliers):
+                for j, vector, jacobian in zip(some, vectors, jacobians, strict=True):
+                    first[j] -= multipliers @ self._rows(vector, jacobian, equal)[1]
+        bend = (first[1:] - first[0]) / np.diag(points[1:] - x)[:, None]
         return 0.5 * (bend + bend.T)
 
     def _rows(self, vector: Floats, jacobian: Floats, equal: frozenset[tuple[int, int]]) -> tuple[Floats, Floats]:

@@ -256,20 +256,29 @@ def test_a_whole_judgement_is_the_same_in_other_units_and_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(("d", "covariance"), FORMS, ids=str)
-@pytest.mark.parametrize("power", [-500, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("power", [-500, 500])
 def test_densities_of_pymc_and_their_slopes_are_the_same_in_other_units(
     d: int, covariance: Covariance, power: int
 ) -> None:
-    """As the sampler computes them: with the log density simplified before it is differentiated."""
+    """As the sampler computes them: simplified before it is differentiated, and rewritten as for machine code.
+
+    One form is compiled by numba; the others are evaluated operation by operation, in a tenth of the time.
+    """
     import pytensor
+    from pytensor.compile.mode import Mode, get_mode
     from pytensor.graph import rewrite_graph
+    from pytensor.link.basic import PerformLinker
+
+    compiled = get_mode("NUMBA")
+    mode = compiled if (d, covariance, power) == (1, "full", -500) else Mode(PerformLinker(), compiled.optimizer)
 
     def slopes(p: MixtureProblem) -> Floats:
         model = p.model()
         simple = rewrite_graph(model.logp(), include=["canonicalize", "stabilize", "local_remove_check_parameter"])
-        gradient = pytensor.function(
-            model.value_vars, pytensor.grad(simple, model.value_vars), mode="NUMBA", on_unused_input="ignore"
-        )
+        with pytensor.config.change_flags(cxx=""):
+            gradient = pytensor.function(
+                model.value_vars, pytensor.grad(simple, model.value_vars), mode=mode, on_unused_input="ignore"
+            )
         start = model.initial_point()
         moved = [
             start[v.name] + 0.3 * np.cos(np.arange(start[v.name].size)).reshape(start[v.name].shape)
