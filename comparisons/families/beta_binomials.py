@@ -28,6 +28,7 @@ class BetaBinomials(ElementwiseFamily):
 
     name = "beta-binomials"
     m_step_told = "Newton's method, for both parameters of a component"
+    acceleration = "newton"
     data, parameters, prior, mixtures = CoinTosses, BetaBinomialParameters, BetaBinomialPrior, BetaBinomialMixture
     fitted, built = staticmethod(em.beta_binomial_mixture), staticmethod(models.beta_binomial_mixture)
     variables, design = ("head_probabilities", "correlations"), ("tosses",)

@@ -17,6 +17,7 @@ from comparisons.families.columns import FromColumns
 from comparisons.problem import Prior
 from comparisons.quantity_names import variable_and_labels
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from em.ascent.acceleration import Acceleration
 from em.mixture import Scale, trusted
 from models.inputs import Floats, Integers
 from models.mixture_distribution import Likelihood
@@ -84,6 +85,7 @@ class Family(FromColumns):
     options : what a declaration may set beside components, weights and prior
     default_reason : a sentence that defends the default prior
     m_step_told : how EM's M-step is made, in words
+    acceleration : of EM, where it is not its path that is asked for; "newton" where an M-step costs more than the information
     """
 
     data: type[Any]
@@ -97,6 +99,7 @@ class Family(FromColumns):
     options: tuple[str, ...] = ()
     default_reason: str = ""
     m_step_told: str = "closed form"
+    acceleration: Acceleration = "squarem"
 
     # The declaration and its data
 

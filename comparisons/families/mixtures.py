@@ -75,7 +75,7 @@ class MixtureProblem(Setup, Problem):
     def fit(
         self, prior: Prior | None, start: Parameters | None = None, seed: int = 0, *, path: bool = False
     ) -> em.Fit[Any, Any]:
-        acceleration = None if path else "squarem"
+        acceleration = None if path else self.family.acceleration
         fit = self.family.fit(self, prior=prior, start=start, seed=seed, acceleration=acceleration)
         return fit if start is not None else self.relabelled(fit)
 

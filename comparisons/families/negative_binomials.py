@@ -24,6 +24,7 @@ class NegativeBinomials(Poissons):
 
     name = "negative-binomials"
     m_step_told = "Newton's method, for both parameters of a component"
+    acceleration = "newton"
     parameters, prior, mixtures = NegativeBinomialParameters, NegativeBinomialPrior, NegativeBinomialMixture
     fitted, built = staticmethod(em.negative_binomial_mixture), staticmethod(models.negative_binomial_mixture)
     variables, bounds_told = ("rates", "dispersions"), "rate or dispersion"

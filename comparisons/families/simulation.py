@@ -40,17 +40,26 @@ class MixtureSimulation(Simulation):
         mixture = family.mixture(setup, None, standardise=True)
         inside = [mixture.from_published(family.inside(start, free=free)) for start in starts]
 
+        def climbed(start: Any) -> Climb | None:
+            """Climb some steps; None where a component is left with so little that derivatives no longer exist."""
+            with failing("em"):
+                try:
+                    with np.errstate(invalid="raise"):
+                        return climb(mixture, start, family.acceleration, STEPS, settled=True)
+                except (FloatingPointError, np.linalg.LinAlgError):
+                    return None
+
         def height(run: Climb | None) -> float:
             """Objective, -inf where a component has collapsed."""
             if run is None or run.ending == "collapsed":
                 return -np.inf
             return -np.inf if collapsed(mixture, mixture.from_vector(run.points[-1])) else run.trace[-1]
 
-        best = max((_climbed(mixture, start) for start in inside), key=height)
+        best = max((climbed(start) for start in inside), key=height)
         for _ in range(MOST_RUNS):
             if best is None or best.ending != "iteration limit":
                 break
-            before, best = height(best), _climbed(mixture, mixture.from_vector(best.points[-1]))
+            before, best = height(best), climbed(mixture.from_vector(best.points[-1]))
             if not height(best) - before >= GAIN:
                 break
         if best is None or np.isneginf(height(best)):
@@ -73,13 +82,3 @@ class MixtureSimulation(Simulation):
 
     def predictive_curves(self, drawn: Sequence[Data], curve: Any) -> list[PredictiveCurve]:
         return self.setup.family.predictive_curves(self.setup, drawn, curve)
-
-
-def _climbed(mixture: Any, start: Any) -> Climb | None:
-    """Climb some steps; None where a component is left with so little that derivatives no longer exist."""
-    with failing("em"):
-        try:
-            with np.errstate(invalid="raise"):
-                return climb(mixture, start, "squarem", STEPS)
-        except (FloatingPointError, np.linalg.LinAlgError):
-            return None

@@ -180,7 +180,7 @@ class ConstrainedMaximum:
                 for j, vector, jacobian in zip(some, vectors, jacobians, strict=True):
                     first[j] -= multipliers @ self._rows(vector, jacobian, equal)[1]
         bend = (first[1:] - first[0]) / np.diag(points[1:] - x)[:, None]
-        return 0.5 * (bend + bend.T)
+        return np.asarray(0.5 * (bend + bend.T))
 
     def _rows(self, vector: Floats, jacobian: Floats, equal: frozenset[tuple[int, int]]) -> tuple[Floats, Floats]:
         """What is held, ``(m,)``, and its gradients ``(m, f)``: the quantity first, then differences held at 0."""
