@@ -86,18 +86,19 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
     n = len(result.quantities)
     if not n:
         return styled([chart([{"told": NOTHING}]).mark_text().encode(text="told:N")], NOTHING)
-    limits, tall = _limits(result), min(TALLEST, max(LOWEST, TOGETHER // n))
+    limits, names = _limits(result), [_label(quantity.name) for quantity in result.quantities]
+    # Names of several lines do not run into each other.
+    tall = max(min(TALLEST, max(LOWEST, TOGETHER // n)), LINE * max(map(len, names)) + 4)
     probability = percent(result.quantities[0].posterior.hdi_prob, 0)
     left_out = "" if converged(result) else ", chains not converged"
     kinds = [f"posterior, {probability} HDI{left_out}", f"EM, {probability} Wald", f"EM, {probability} profile"]
     densities, intervals, points, told = [], [], [], []
-    for place, quantity in enumerate(result.quantities):
+    for place, (quantity, name) in enumerate(zip(result.quantities, names, strict=True)):
         draws = draws_of(posterior, quantity.name)
         densities += _density(place, quantity, draws, limits)
         lines, marks = _line(place, drawable(result, quantity), limits)
         intervals += [{**line, "kind": kinds[line["kind"]]} for line in lines]
         points += marks
-        name = _label(quantity.name)
         # The first of several lines is as far above the middle as the last is below.
         at = round(place - (len(name) - 1) / 2 * LINE / tall, 4)
         told.append({"place": place, "at": at, "name": name, "mark": marked(quantity), **_numbers(quantity)})

@@ -116,6 +116,9 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
         but = f" for {len(without)}, a misleading one for {len(marked)}" if marked else " there"
         why = UNIDENTIFIED if unidentified else status or "it has no standard error"
         if _at_ends(without) == without and not unidentified:
+            if marked:
+                at, off = f"{len(without)} at {_ends(without)}", len(marked)
+                return f"{report}: EM puts {at}, where it has no Wald interval, and has a misleading one for {off}."
             why = f"it puts {'it' if len(without) == 1 else 'them'} at {_ends(without)}"
         return f"{report}: EM has no Wald interval{but}, because {why}."
     if marked:
@@ -136,7 +139,7 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
 def _point(status: str, differing: list[Quantity]) -> str:
     """What kind of point EM ended at, with the quantities that are at the end of their range."""
     at = _at_ends(differing)
-    told = f": {named([q.name for q in at])} at {_ends(at)}" if status == STATUS["boundary"] and at else ""
+    told = f", {_ends(at)}: {named([q.name for q in at])}" if status == STATUS["boundary"] and at else ""
     return f"{status[0].upper()}{status[1:]}{told}."
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from comparisons.report.appearance import EM, POSTERIOR
 from comparisons.report.digits import decimals_for, rounded
-from comparisons.report.forest import MOST, chart_of, illustration_of
+from comparisons.report.forest import LINE, MOST, chart_of, illustration_of
 from comparisons.sampled import SampledResult
 from tests.report_pages import RESULTS
 from tests.stored_results import two_coins
@@ -72,6 +72,15 @@ def test_every_quantity_has_its_name_in_prose_and_its_mark() -> None:
             "head probability of component A",
         ]
         assert [row["place"] for row in told] == [0, 1]
+
+
+def test_long_names_of_many_quantities_do_not_run_into_each_other() -> None:
+    result = two_coins()
+    many = [replace(result.quantities[0], name=f"head_probabilities[the coin of the {k}th bag]") for k in range(12)]
+    chart = chart_of(replace(result, quantities=many), result.posterior).to_dict()
+    longest = max(len(row["name"]) for data in chart["datasets"].values() for row in data if "mark" in row)
+    assert longest == 3
+    assert chart["height"] / len(many) > longest * LINE
 
 
 @pytest.mark.parametrize("name", RESULTS)

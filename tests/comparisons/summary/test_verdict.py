@@ -249,7 +249,12 @@ def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
     assert sentence == (
         "Report the posterior for both quantities: EM has no Wald interval there, because it puts them at 0 or 1."
     )
-    assert reasons[0] == "The maximum lies at the end of a range: weights of components 0 and 1 at 0 or 1."
+    assert reasons[0] == "The maximum lies at the end of a range, 0 or 1: weights of components 0 and 1."
+    misled = [*at, dataclasses.replace(quantity("differ", name="means[1]"), degree="marked")]
+    assert verdict.reach(PASSED, misled, fit, COINS, modes="one")[1] == (
+        "Report the posterior for all 3 quantities: EM puts 2 at 0 or 1, where it has no Wald interval, and has a misleading "
+        "one for 1."
+    )
 
 
 def test_where_components_mix_the_sentence_speaks_of_the_whole_and_the_causes_are_told() -> None:
