@@ -150,8 +150,8 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
 
 
 def _label(name: str) -> list[str]:
-    """The name in prose, broken where it is long and cut where it is very long."""
-    first, *others = textwrap.wrap(in_prose(name), LONGEST) or [""]
+    """The name in prose, shorter where a component has a name of its own, broken where long and cut where very long."""
+    first, *others = textwrap.wrap(in_prose(name).replace(" in component “", ", “"), LONGEST) or [""]
     last = [f"... {others[-1]}"] if len(others) >= MOST_LINES else others
     return [short(line) for line in [first, *last]]
 

@@ -83,6 +83,14 @@ def test_long_names_of_many_quantities_do_not_run_into_each_other() -> None:
     assert chart["height"] / len(many) > longest * LINE
 
 
+def test_names_of_two_features_and_a_component_are_not_cut() -> None:
+    result = two_coins()
+    name = "covariances[short, eruptions, waiting]"
+    one = replace(result, quantities=[replace(result.quantities[0], name=name)])
+    (told,) = [row["name"] for row in rows(one) if "mark" in row]
+    assert " ".join(told) == "covariance of “eruptions” and “waiting”, “short”"
+
+
 @pytest.mark.parametrize("name", RESULTS)
 def test_who_cannot_see_the_figure_is_told_its_numbers(name: str) -> None:
     result = RESULTS[name]()
