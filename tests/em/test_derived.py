@@ -97,7 +97,7 @@ def numbers(name: str, parameters: Any) -> dict[str, Floats]:
 SAME = ["coins", "poissons", "exponentials", "normals", "latent_classes"]
 
 
-@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize("name", [*SAME[:-1], pytest.param("latent_classes", marks=pytest.mark.long)])
 def test_maximum_and_standard_errors_are_those_of_the_em_by_hand(name: str) -> None:
     mine, fit = by_hand(name), fitted(name)
     assert fit.status == mine.status == "converged"

@@ -45,7 +45,7 @@ def test_one_normal_in_many_features_takes_the_memory_of_few_covariances(covaria
     assert fit.standard_errors.reason is not None
 
 
-@pytest.mark.parametrize("covariance", ["diagonal", "tied-spherical"])
+@pytest.mark.parametrize("covariance", ["diagonal", pytest.param("tied-spherical", marks=pytest.mark.long)])
 def test_two_groups_in_three_hundred_features_are_found(covariance: Covariance) -> None:
     y = two_groups(400, 300)
     y[:200] -= 2.0  # one sd apart in every feature
