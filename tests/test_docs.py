@@ -181,7 +181,7 @@ def test_the_pairs_of_the_page_on_pymc_models_are_sound(monkeypatch: pytest.Monk
 def test_the_sequences_of_the_page_on_own_data_are_as_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     page = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
     section = page[page.index("## Sequences") : page.index("## From Python")]
-    (table,), scope = blocks(section, "csv"), dict[str, Any]()
+    (table,), scope = blocks(section, "text"), dict[str, Any]()
     (tmp_path / "visits.csv").write_text(table)
     assert sum(told_of(block, scope) for block in blocks(section, "python")) == 3
     # The command, the call and the arrays are of the same rows, and so is the pair.
