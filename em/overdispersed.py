@@ -214,7 +214,7 @@ class OverdispersedMixture(ElementwiseMixture):
             second = second * turned * turned[:, None]
             for j, (d, v) in enumerate(zip(domains, at, strict=True)):
                 second[j, j] += first[j] * d.bend(v)
-        return value, first * turned, second
+            return value, first * turned, second
 
     def _climbed(self, r: Floats, start: Floats) -> tuple[Floats, Floats]:
         """Where Newton's method leads from ``(2, F)``, and the values ``(F,)`` there."""

@@ -136,6 +136,13 @@ def test_no_step_lowers_the_objective_and_the_last_one_is_stationary(prior: Beta
     assert (gradient[at_bound] <= 0).all()
 
 
+@pytest.mark.parametrize("logit", [-800.0, 40.0, 800.0])
+def test_a_step_to_where_a_probability_is_0_or_1_by_rounding_is_refused_without_a_warning(logit: float) -> None:
+    one = mixture(4, None, labelled=False)
+    value, _, _ = one._by_scale(one.counts[:, None], np.array([[logit], [0.0]]))
+    assert np.isneginf(value)
+
+
 @pytest.mark.parametrize(
     ("heads", "rho", "told"),
     [([3, 3, 4, 3, 4, 3], 0.0, "a binomial component"), ([0, 7, 7, 0, 7], 1.0, "all tosses of a bag alike")],
