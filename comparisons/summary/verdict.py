@@ -201,11 +201,9 @@ def advice(
     off = f" Slightly off: {named(slight)}." if slight else ""
     if not profile and not others:
         return f"Yes, its estimates with Wald intervals.{off}"
-    also = (
-        f" For the {named(profile)} you may report EM's estimate with its profile interval instead." if profile else ""
-    )
+    also = f" For {_the(profile)} you may report EM's estimate with its profile interval instead." if profile else ""
     if unlabelled is not None:
-        of = f" and the {named([q.name for q in unlabelled])}" if unlabelled else ""
+        of = f" and {_the([q.name for q in unlabelled])}" if unlabelled else ""
         return (
             "Not for single components: the posterior does not keep them apart, so that numbers of one are partly "
             f"those of another. Report the posterior of the fitted distribution as a whole{of}."
@@ -213,9 +211,15 @@ def advice(
     if len(profile) + len(others) == len(quantities):
         return f"No. Report posterior means and highest-density intervals.{also}"
     return (
-        f"Only in part. Report posterior mean and highest-density interval of the {named([*others, *profile])}; for the rest "
+        f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *profile])}; for the rest "
         f"EM's estimates with Wald intervals will do.{also}{off}"
     )
+
+
+def _the(names: list[str]) -> str:
+    """Quantities as a sentence has them, with their article; of many how many there are."""
+    told = named(names)
+    return told if told[0].isdigit() else f"the {told}"
 
 
 # Share of the draws with components in another order from which on single components have no numbers of their own: as many as

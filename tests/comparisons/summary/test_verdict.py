@@ -225,6 +225,10 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
         "estimates with Wald intervals will do. For the mean of component 3 you may report EM's estimate with its profile "
         "interval instead. Slightly off: mean of component 2."
     )
+    many = [dataclasses.replace(posterior, name=f"{name}[1]") for name in ("weights", "rates", "means", "sizes")]
+    assert verdict.advice("differ", [*many, quantity("agree")], PASSED).startswith(
+        "Only in part. Report posterior mean and highest-density interval of 4 quantities, named in the table; for the rest"
+    )
     assert verdict.advice("differ", [slight, quantity("agree")], PASSED) == (
         "Yes, its estimates with Wald intervals. Slightly off: mean of component 2."
     )
