@@ -173,7 +173,7 @@ class ConstrainedMaximum:
         f, p = len(x), len(gradient)
         points = np.vstack([x, x + np.diag(DIFFERENCE * np.maximum(1.0, np.abs(x)))])
         first = np.empty((f + 1, f))
-        for some in np.array_split(np.arange(f + 1), -(-(f + 1) * p * f // AT_ONCE)):
+        for some in np.array_split(np.arange(f + 1), (f + 1) * p * f // AT_ONCE + 1):
             vectors, jacobians = self.mixture.from_coordinates(points[some], unbounded=True)
             first[some] = gradient @ jacobians
             if len(multipliers):
