@@ -109,13 +109,20 @@ class Compared:
         return [self.name, self.program, self.closed, self.status, *numbers]
 
 
+# What is latent in comparisons that are no mixtures.
+PAIRS = {
+    "linkage": "what is latent is a count without a state for each row",
+    "earthquakes": "each state depends on the one before, which is more than can be enumerated",
+}
+
+
 def problems() -> dict[str, MixtureProblem | str]:
     """By name the mixture and its data, or why no EM can be derived for it."""
     found: dict[str, MixtureProblem | str] = {}
     for name in catalogue.names():
         declared = catalogue.declared(name)
         if not isinstance(declared, Comparison):
-            found[name] = "no mixture: what is latent is a count without a state for each row, so it is a pair"
+            found[name] = f"no mixture but a pair: {PAIRS[name]}"
             continue
         problem = families.problem(declared, declared.data(datasets.load(declared.dataset)))
         found[name] = problem
