@@ -239,6 +239,7 @@ def test_both_engines_have_the_same_density_of_own_sequences(data: dict[str, Any
 
 
 @pytest.mark.sampling
+@pytest.mark.long
 def test_own_sequences_come_to_a_verdict_with_a_report(tmp_path: Path) -> None:
     random, states = np.random.default_rng(3), [0]
     for _ in range(119):

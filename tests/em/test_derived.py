@@ -47,7 +47,7 @@ def roles() -> Any:
 
 @cache
 def derived(name: str) -> DerivedEM:
-    """Each program compiled once."""
+    """Each program once; as machine code, which takes half a minute to make, where M-steps are sought in many calls."""
     data: dict[str, tuple[Any, ...]] = {
         "coins": (HEADS, 10),
         "poissons": (notices(),),
@@ -59,7 +59,7 @@ def derived(name: str) -> DerivedEM:
         "raters": programs.rated(),
         "change_point": (programs.DISASTERS,),
     }
-    return em.derive(getattr(programs, name)(*data[name]))
+    return em.derive(getattr(programs, name)(*data[name]), compiled=name in ("normals", "outliers"))
 
 
 @cache

@@ -153,17 +153,20 @@ def test_what_it_cannot_do_is_refused() -> None:
         models.gaussian_mixture(y, 2, missing="marginal", likelihood="fused")
 
 
+# One coin with a uniform prior, whose posterior is Beta(361, 241).
+TOSSES = models.CoinTosses(np.repeat([3, 6, 9], 20), 10)
+
+
 @pytest.mark.sampling
-@pytest.mark.parametrize("sampler", ["nutpie", pytest.param("pymc", marks=pytest.mark.long)])
-def test_samplers_mode_and_loo_take_it(sampler: Literal["nutpie", "pymc"]) -> None:
-    """Held against a posterior in closed form."""
+@pytest.mark.long
+@pytest.mark.parametrize("sampler", ["nutpie", "pymc"])
+def test_samplers_take_it(sampler: Literal["nutpie", "pymc"]) -> None:
+    """Held against a posterior in closed form; a comparison's own way to the sampler has a test that is not long."""
     import arviz
     import pymc
 
-    # One coin with a uniform prior: Beta(361, 241).
-    tosses = models.CoinTosses(np.repeat([3, 6, 9], 20), 10)
     mean, sd = 361 / 602, np.sqrt(361 * 241 / 602**2 / 603)
-    with models.coin_mixture(tosses, 1, likelihood="fused") as model:
+    with models.coin_mixture(TOSSES, 1, likelihood="fused"):
         tree = pymc.sample(
             500,
             tune=500,
@@ -174,14 +177,27 @@ def test_samplers_mode_and_loo_take_it(sampler: Literal["nutpie", "pymc"]) -> No
             progressbar=False,
             quiet=True,
         )
-        p = tree["posterior"]["head_probabilities"]
-        effective = float(arviz.ess(tree["posterior"].to_dataset())["head_probabilities"].squeeze())
-        assert abs(float(p.mean()) - mean) < 4 * sd / np.sqrt(effective)
-        pymc.compute_log_likelihood(tree, progressbar=False)
-        with pytest.warns(FutureWarning, match="InferenceData"):
-            mode = pymc.find_MAP(progressbar=False, jitter=False, model=model)
+    p = tree["posterior"]["head_probabilities"]
+    effective = float(arviz.ess(tree["posterior"].to_dataset())["head_probabilities"].squeeze())
+    assert abs(float(p.mean()) - mean) < 4 * sd / np.sqrt(effective)
+
+
+def test_its_mode_and_the_densities_of_its_rows_are_pymcs_own() -> None:
+    import arviz
+    import pymc
+    import pytensor
+
+    random = np.random.default_rng(5)
+    # Without a sampler: what it gives is draws of the posterior.
+    drawn = {"head_probabilities": random.beta(361, 241, size=(2, 200, 1))}
+    tree = arviz.from_dict({"posterior": drawn})
+    with pytensor.config.change_flags(mode="FAST_COMPILE", cxx=""):
+        with models.coin_mixture(TOSSES, 1, likelihood="fused"):
+            pymc.compute_log_likelihood(tree, progressbar=False)
+            with pytest.warns(FutureWarning, match="InferenceData"):
+                mode = pymc.find_MAP(progressbar=False, jitter=False)
+        with models.coin_mixture(TOSSES, 1):
+            rows = pymc.compute_log_likelihood(tree, extend_inferencedata=False, progressbar=False)
     assert mode["head_probabilities"] == pytest.approx([0.6], abs=1e-3)
-    with models.coin_mixture(tosses, 1):
-        rows = pymc.compute_log_likelihood(tree, extend_inferencedata=False, progressbar=False)
     np.testing.assert_allclose(tree["log_likelihood"]["heads"], rows["heads"], rtol=SAME)
     assert np.isfinite(arviz.loo(tree).elpd)

@@ -37,7 +37,7 @@ def rows(n: int = 80, k: int = 2) -> RegressionRows:
     return data.with_concomitants(np.column_stack([w, x]), ["year", "x"])
 
 
-@pytest.mark.parametrize(("k", "covariance"), [(2, "own"), (3, "tied")])
+@pytest.mark.parametrize(("k", "covariance"), [(2, "own"), pytest.param(3, "tied", marks=pytest.mark.long)])
 def test_em_pymc_and_the_third_density_are_one(k: int, covariance: Any) -> None:
     problem = declare(rows(k=k), k, covariance=covariance)
     density = LogPosterior(problem.model())
