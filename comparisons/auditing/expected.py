@@ -73,7 +73,12 @@ class Expected:
         self, found: Any, at: Values, steps: Floats | None = None, *, prior: float = 0.0, jacobian: float = 0.0
     ) -> tuple[dict[str, float], Floats]:
         """By parameter how far the function is from level at a point, in complete-data standard errors, and the steps taken."""
-        slopes, curved, steps = self._second_order(self.by(found, prior=prior, jacobian=jacobian), at, steps)
+        of = self.by(found, prior=prior, jacobian=jacobian)
+        slopes, curved, steps = self._second_order(of, at, steps)
+        if (np.abs(slopes) > SAME_STEP * np.sqrt(curved)).any():
+            # Of steps half as long a slope is the same, and what bends beyond their order leaves a small part of itself.
+            again = self._second_order(of, at, steps / 2)[0]
+            slopes = np.where(np.abs(again) < np.abs(slopes), again, slopes)
         with np.errstate(divide="ignore", invalid="ignore"):
             apart = np.where(np.abs(slopes) > SAME_STEP * np.sqrt(curved), np.abs(slopes) / np.sqrt(curved), 0.0)
         return self._by_name(apart), steps

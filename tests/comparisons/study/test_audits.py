@@ -51,6 +51,11 @@ def test_a_step_onto_a_bound_where_the_program_has_no_density_is_no_finding() ->
     assert row.audit_of("regressions-few", 50_002).right
 
 
+def test_what_bends_more_than_differences_follow_is_no_finding() -> None:
+    """A dispersion near 0, on whose logarithm the density is far from a parabola."""
+    assert row.audit_of("negative-binomials-labelled", 52_005).right
+
+
 def test_the_plan_has_as_many_audits_of_right_steps_in_every_family() -> None:
     tasks = campaign.plan("audits", 90, 7)
     right = [row.setting_of(task.setting).family for task in tasks if not task.fault]
