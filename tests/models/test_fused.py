@@ -158,10 +158,9 @@ TOSSES = models.CoinTosses(np.repeat([3, 6, 9], 20), 10)
 
 
 @pytest.mark.sampling
-@pytest.mark.long
-@pytest.mark.parametrize("sampler", ["nutpie", "pymc"])
+@pytest.mark.parametrize("sampler", ["nutpie", pytest.param("pymc", marks=pytest.mark.long)])
 def test_samplers_take_it(sampler: Literal["nutpie", "pymc"]) -> None:
-    """Held against a posterior in closed form; a comparison's own way to the sampler has a test that is not long."""
+    """Held against a posterior in closed form."""
     import arviz
     import pymc
 
