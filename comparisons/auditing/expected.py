@@ -75,10 +75,6 @@ class Expected:
         """By parameter how far the function is from level at a point, in complete-data standard errors, and the steps taken."""
         of = self.by(found, prior=prior, jacobian=jacobian)
         slopes, curved, steps = self._second_order(of, at, steps)
-        if (np.abs(slopes) > SAME_STEP * np.sqrt(curved)).any():
-            # Of steps half as long a slope is the same, and what bends beyond their order leaves a small part of itself.
-            again = self._second_order(of, at, steps / 2)[0]
-            slopes = np.where(np.abs(again) < np.abs(slopes), again, slopes)
         with np.errstate(divide="ignore", invalid="ignore"):
             apart = np.where(np.abs(slopes) > SAME_STEP * np.sqrt(curved), np.abs(slopes) / np.sqrt(curved), 0.0)
         return self._by_name(apart), steps
@@ -129,7 +125,12 @@ class Expected:
             steps = right_steps(heights, where, np.ones(1), SOUGHT_FROM * self.problem.units[inside, None], STEP)
         height, first, second = along_axes(heights, where, steps)
         slopes, curved = np.zeros(len(x)), np.zeros(len(x))
-        slopes[inside] = first[:, 0] / steps[:, 0]
+        slope = first / steps
+        if (np.abs(first) > SAME_STEP * np.sqrt(np.abs(second))).any():
+            # Of steps half as long a slope is the same, and what bends beyond their order leaves a small part of itself.
+            again = along_axes(heights, where, steps / 2)[1] / (steps / 2)
+            slope = np.where(np.abs(again) < np.abs(slope), again, slope)
+        slopes[inside] = slope[:, 0]
         # What is level but for rounding has a slope and a curvature of rounding, whose ratio says nothing.
         rounded = np.finfo(float).eps * max(1.0, abs(float(height[0])))
         curved[inside] = (np.abs(second[:, 0]) + rounded) / steps[:, 0] ** 2

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from comparisons.auditing.expected import Expected
 from comparisons.study import campaign, rates, settings, summary
 from comparisons.study.audits import row, slips, table
 
@@ -51,9 +53,21 @@ def test_a_step_onto_a_bound_where_the_program_has_no_density_is_no_finding() ->
     assert row.audit_of("regressions-few", 50_002).right
 
 
-def test_what_bends_more_than_differences_follow_is_no_finding() -> None:
-    """A dispersion near 0, on whose logarithm the density is far from a parabola."""
+def test_what_bends_more_than_differences_follow_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dispersion near 0, on whose logarithm the density is far from a parabola; and no slip is named by it."""
+    slopes, seen = Expected.slopes, []
+
+    def kept(expected: Expected, found: Any, at: Any, *given: Any, **options: Any) -> Any:
+        told = slopes(expected, found, at, *given, **options)
+        prior = options.get("prior", 0.0)
+        seen.append((told[0], expected.missed(found, found, at, prior=prior, asked=prior)))
+        return told
+
+    monkeypatch.setattr(Expected, "slopes", kept)
     assert row.audit_of("negative-binomials-labelled", 52_005).right
+    level = [(slope, missed) for slope, missed in seen if not any(slope.values())]
+    assert level
+    assert all(slope == missed for slope, missed in level)
 
 
 def test_the_plan_has_as_many_audits_of_right_steps_in_every_family() -> None:
