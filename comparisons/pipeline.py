@@ -194,15 +194,14 @@ def compared(
         except EngineFailure as failure:
             reached = reached.with_failure(failure.check)
     with clock.stage("labels"):
-        told_apart, free_in_advice = label_free.not_compared(NO_COMPONENTS), None
+        told_apart = label_free.not_compared(NO_COMPONENTS)
         if isinstance(problem, MixtureProblem):
             told_apart = label_free.compare(problem, fit, posterior, np.random.default_rng(seed))
             free = verdict.label_free(problem.comparison.components, table, told_apart)
             if free is not None and reached.verdict == "differ":
-                free_in_advice = free if verdict.mixes(told_apart) else None
-                if free_in_advice is not None and any(q.degree in ("marked", "no interval") for q in table):
+                if verdict.mixes(told_apart) and any(q.degree in ("marked", "no interval") for q in table):
                     _, summary, reasons = verdict.reach(reached.checks, table, fit, problem, known_modes, mixed=True)
-                    table = verdict.without_numbers(table, free_in_advice)
+                    table = verdict.without_numbers(table, free)
                     reached = dataclasses.replace(reached, summary=summary, reasons=reasons)
                 labels_told = verdict.of_labels(free, told_apart)
                 reached = dataclasses.replace(reached, reasons=[*reached.reasons, labels_told])
@@ -220,7 +219,7 @@ def compared(
         begun,
         verdict=reached.verdict,
         summary=reached.summary,
-        advice=verdict.advice(reached.verdict, table, reached.checks, free_in_advice),
+        advice=verdict.advice(reached.verdict, table, reached.checks),
         reasons=reached.reasons,
         quantities=table,
         checks=reached.checks,

@@ -184,32 +184,29 @@ def _off(marked: list[Quantity]) -> str:
     return f"{subject} up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off the posterior mean"
 
 
-def advice(
-    verdict: Verdict, quantities: list[Quantity], checks: list[Check], unlabelled: list[Quantity] | None = None
-) -> str:
-    """Whether EM's numbers may be reported, with which interval, and what in place of them.
-
-    ``unlabelled``: the quantities without labels where no order tells the components apart in the draws; None where one does.
-    """
+def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) -> str:
+    """Whether EM's numbers may be reported, with which interval, and what in place of them."""
     if verdict in ("wrong", "inconclusive"):
         outcome = "fail" if verdict == "wrong" else "inconclusive"
         remedies = [c.remedy for c in checks if c.outcome == outcome and c.remedy]
         return " ".join(["Not yet.", *dict.fromkeys(remedies)])
-    slight, profile, others = (
-        [q.name for q in quantities if degree in (q.degree, q.instead)] for degree in ("slight", "profile", "posterior")
-    )
-    off = f" Slightly off: {named(slight)}." if slight else ""
-    if not profile and not others:
-        return f"Yes, its estimates with Wald intervals.{off}"
-    also = f" For {_the(profile)} you may report EM's estimate with its profile interval instead." if profile else ""
-    if unlabelled is not None:
-        of = f" and {_the([q.name for q in unlabelled])}" if unlabelled else ""
+    shared = [q.name for q in quantities if q.instead != "nothing"]
+    if len(shared) < len(quantities):
+        of = f" and {_the(shared)}" if shared else ""
         return (
             "Not for single components: the posterior does not keep them apart, so that numbers of one are partly "
             f"those of another. Report the posterior of the fitted distribution as a whole{of}."
         )
-    if len(profile) + len(others) == len(quantities):
+    slight = [q.name for q in quantities if q.degree == "slight"]
+    off = f" Slightly off: {named(slight)}." if slight else ""
+    mislead = [q for q in quantities if q.degree not in (None, "slight")]
+    if not mislead:
+        return f"Yes, its estimates with Wald intervals.{off}"
+    profile = [q.name for q in mislead if q.instead == "profile"]
+    also = f" For {_the(profile)} you may report EM's estimate with its profile interval instead." if profile else ""
+    if len(mislead) == len(quantities):
         return f"No. Report posterior means and highest-density intervals.{also}"
+    others = [q.name for q in mislead if q.instead != "profile"]
     return (
         f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *profile])}; for the rest "
         f"EM's estimates with Wald intervals will do.{also}{off}"

@@ -236,9 +236,33 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
         "No. Report posterior means and highest-density intervals."
     )
     assert verdict.advice("agree", [quantity("agree")], PASSED) == "Yes, its estimates with Wald intervals."
+    mixed = verdict.without_numbers([slight, posterior, quantity("agree")], [])
+    whole = "Report the posterior of the fitted distribution as a whole"
+    assert verdict.advice("differ", mixed, PASSED).startswith("Not for single components: ")
+    assert verdict.advice("differ", mixed, PASSED).endswith(f"{whole}.")
+    assert verdict.advice("differ", [*mixed, quantity("agree", name="mean")], PASSED).endswith(f"{whole} and the mean.")
     to_do = dataclasses.replace(FAILED, remedy="Mend it.")
     assert verdict.advice("wrong", [posterior], [*PASSED, to_do, UNDECIDED]) == "Not yet. Mend it."
     assert verdict.advice("inconclusive", [posterior], [*PASSED, UNDECIDED]) == "Not yet."
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_the_first_sentence_and_the_advice_say_the_same(mixed: bool) -> None:
+    degrees: list[Any] = [None, "slight", "marked", "no interval"]
+    for checks, *of_each in itertools.product([PASSED, [*PASSED[:2], UNIDENTIFIED]], degrees, degrees):
+        table = [
+            dataclasses.replace(quantity("differ" if degree else "agree", name=f"means[{k}]"), degree=degree)
+            for k, degree in enumerate(of_each)
+        ]
+        apart = not mixed or not {"marked", "no interval"} & set(of_each)
+        reached, summary, _ = verdict.reach(checks, table, FIT, COINS, modes="one", mixed=not apart)
+        advice = verdict.advice(reached, table if apart else verdict.without_numbers(table, []), checks)
+        assert ("may be reported" in summary) == advice.startswith("Yes"), (summary, advice)
+        assert ("no numbers of single components" in summary) == advice.startswith("Not for single"), (summary, advice)
+        assert summary.startswith("Report the posterior for") == advice.startswith(("No.", "Only in part.")), (
+            summary,
+            advice,
+        )
 
 
 def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
