@@ -171,7 +171,14 @@ def compared(
         findings=[],
         seed=seed,
         provenance=_provenance(comparison, command, key, clock, started, seed=seed, draws=draws, chains=chains),
-        limits=Limits(adequacy.SHIFT, adequacy.RATIO, adequacy.TAILS, adequacy.BEYOND),
+        limits=Limits(
+            adequacy.SHIFT,
+            adequacy.RATIO,
+            adequacy.TAILS,
+            adequacy.BEYOND,
+            adequacy.SLIGHT_SHARE,
+            adequacy.SLIGHT_SHIFT,
+        ),
         posterior=nothing_drawn(),
     )
     fit, map_fit, posterior, drawn = judged.fit, judged.map_fit, judged.posterior, judged.drawn

@@ -11,7 +11,7 @@ from comparisons.command.progress import COLOURS
 from comparisons.components.record import Components
 from comparisons.quantity_names import in_prose
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, ratio, rounded, significant
-from comparisons.report.explanations import KEY_MARKS, OUTCOMES, key, ticks, to_report
+from comparisons.report.explanations import KEY_MARKS, OUTCOMES, check_in_words, key, ticks, to_report
 from comparisons.report.explanations import told as verdict_told
 from comparisons.report.reservations import (
     MARK,
@@ -84,11 +84,11 @@ def print_result(result: Result, later: LaterRun | None = None) -> None:
     for mark, sentence in {KEY_MARKS: key(result), **footnotes(result)}.items():
         console.print(f"  {mark} {sentence}")
     console.print()
-    marks = [Text(f"{OUTCOMES[c.outcome]} {c.name}", style=_colour(c.outcome)) for c in result.checks]
-    console.print(Text("   ").join([Text("Checks:"), *marks]))
+    marks = [Text(f"{OUTCOMES[c.outcome]} {check_in_words(c.name)}", style=_colour(c.outcome)) for c in result.checks]
+    console.print(Text("   ").join([Text("Integrity checks:"), *marks]))
     for check in result.checks:
         if check.engine:
-            console.print(f"  At fault in {check.name}: {check.engine}.")
+            console.print(f"  At fault in “{check_in_words(check.name)}”: {check.engine}.")
     console.print(f"Model: {'; '.join(result.model.formula)}")
     console.print(f"Prior: {'; '.join(result.model.prior)}")
     console.print(

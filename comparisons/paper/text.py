@@ -10,7 +10,7 @@ from comparisons.paper.tables import probability, row
 from comparisons.quantity_names import listed
 from comparisons.report.digits import percent, prose, rounded, significant
 from comparisons.report.error_rates import sentences as rates_told
-from comparisons.report.explanations import sentences, told
+from comparisons.report.explanations import check_in_words, sentences, told
 from comparisons.report.reservations import NOT_CONVERGED, converged
 from comparisons.results.result import Outcome, Quantity, Result
 
@@ -148,7 +148,7 @@ def _posterior(result: Result) -> Paragraph:
 def _judgement(result: Result) -> Paragraph:
     outcomes: dict[Outcome, list[str]] = {}
     for check in result.checks:
-        outcomes.setdefault(check.outcome, []).append(check.name.replace("-", " "))
+        outcomes.setdefault(check.outcome, []).append(check_in_words(check.name))
     words: dict[Outcome, str] = {
         "pass": "passed", "fail": "failed", "inconclusive": "undecided", "not applicable": "not applicable",
     }  # fmt: skip
@@ -163,7 +163,9 @@ def _judgement(result: Result) -> Paragraph:
             f"posterior standard deviations of the estimate, the standard error is {low:g} to {high:g} posterior standard "
             f"deviations, and each tail beyond the Wald interval holds {percent(limits.tail[0], 0)} to "
             f"{percent(limits.tail[1], 0)} of the posterior; a limit is missed only beyond {limits.monte_carlo_errors:g} "
-            "Monte Carlo errors. These limits are conventions."
+            f"Monte Carlo errors. A difference is slight where that interval holds {percent(limits.slight_share[0], 0)} to "
+            f"{percent(limits.slight_share[1], 0)} of the posterior, whose mean lies within {limits.slight_shift:g} posterior "
+            "standard deviations. These limits are conventions."
         )
     rates = rates_told(result)
     return [f"{text} {' '.join(rates[:-1] if len(rates) > 1 else rates)}"]

@@ -7,7 +7,7 @@ import io
 
 from comparisons.quantity_names import in_prose
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, rounded
-from comparisons.report.explanations import KEY_MARKS, OUTCOMES, key, ticks, to_report
+from comparisons.report.explanations import KEY_MARKS, OUTCOMES, check_in_words, key, ticks, to_report
 from comparisons.report.explanations import told as verdict_told
 from comparisons.report.reservations import (
     MARK,
@@ -105,9 +105,8 @@ def html_table(result: Result) -> str:
     sentences = [prose(result.summary), f"May I report EM's numbers? {prose(result.advice)}"]
     sentences += [] if converged(result) else [NOT_CONVERGED]
     sentences += [f"{mark} {sentence}" for mark, sentence in footnotes(result).items() if mark == MARK]
-    sentences += (
-        [f"Checks: {', '.join(f'{OUTCOMES[c.outcome]} {c.name}' for c in result.checks)}"] if result.checks else []
-    )
+    checks = ", ".join(f"{OUTCOMES[c.outcome]} {check_in_words(c.name)}" for c in result.checks)
+    sentences += [f"Integrity checks: {checks}"] if checks else []
     sentences += [f"{KEY_MARKS} {key(result)}"] if rows else []
     head = ["", "EM", "SE", f"Wald {probability}", "Posterior mean", "SD", f"HDI {probability}", "MST", "Report"]
     return as_html(f"{result.title}: {verdict_told(result.verdict, result.degree)}", sentences, head, rows, ".table")

@@ -12,10 +12,20 @@ from comparisons.results.result import Degree, Limits, Quantity, Result
 
 # What a reader who divides the columns of a table by each other has to know.
 SCALES = (
-    "A probability is judged by its logit and a positive number by its log, so these do not follow from the columns."
+    "Probabilities are judged by their logit and positive numbers by their log, where EM's Wald interval is made too. "
+    "So it is not the estimate ± 2 SE, and a mark may differ from what the columns suggest."
 )
 # What to report of a quantity, by what it is that EM's interval is replaced by, or by how far it is off.
-INSTEAD = {"posterior": "posterior", "profile": "posterior or profile", "nothing": "no number: not kept apart"}
+INSTEAD = {"posterior": "posterior", "profile": "posterior or profile", "nothing": "no number: components mix"}
+# Names of checks as a reader has them, who knows neither this suite nor what they look at.
+CHECKS = {
+    "stationary": "EM at a maximum",
+    "map-agrees": "PyMC finds the mode",
+    "draws-belong": "draws fit the model",
+    "posterior-agrees": "second route to the posterior",
+}
+# What a row of checks is, and is not.
+ENGINES_ASKED = "Integrity checks ask whether EM, PyMC's model and the sampler did their work, not whether they agree."
 # How the outcome of a check is told in a row of them.
 OUTCOMES = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not applicable": "–"}
 KEY_MARKS = "✓✗–"
@@ -95,12 +105,33 @@ def key(result: Result) -> str:
     """Return what the marks of a table say."""
     asked = limits(result)
     return (
-        "Within the limit, beyond it by more than Monte Carlo error, not judged. "
+        "Within the limit, Monte Carlo error allowed for; beyond it; not judged. "
         f"M, mean: the posterior mean within {asked.shift:g} SD of EM's estimate. "
         f"S, spread: SE from {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} SD. "
         f"T, tails: from {percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior beyond each end of EM's "
-        f"Wald interval. {SCALES}"
+        f"Wald interval. {slightly(result)}{SCALES}"
     )
+
+
+def slightly(result: Result) -> str:
+    """Return what "slightly off" means, where that is said of a quantity or denied; else nothing."""
+    asked, degrees = limits(result), {quantity.degree for quantity in result.quantities}
+    if degrees <= {None}:
+        return ""
+    low, high = (percent(share, 0) for share in asked.slight_share)
+    shift = f"{asked.slight_shift:g} SD"
+    return f"Slightly off: EM's interval holds {low} to {high} of the posterior and the mean is within {shift}. "
+
+
+def check_in_words(name: str) -> str:
+    """Return the name of a check as a reader has it.
+
+    Examples
+    --------
+    >>> check_in_words("posterior-agrees"), check_in_words("same-density")
+    ('second route to the posterior', 'same density')
+    """
+    return CHECKS.get(name, name.replace("-", " "))
 
 
 def ticks(quantity: Quantity) -> list[str]:
@@ -114,7 +145,9 @@ def to_report(quantity: Quantity) -> str:
     """Return what may be reported of a quantity, in a few words."""
     if quantity.verdict == "inconclusive":
         return "nothing yet"
-    return INSTEAD.get(quantity.instead or "", "EM, slightly off" if quantity.degree == "slight" else "EM")
+    return INSTEAD.get(
+        quantity.instead or "", "EM (Wald), slightly off" if quantity.degree == "slight" else "EM (Wald)"
+    )
 
 
 def _each(names: tuple[str, ...]) -> str:

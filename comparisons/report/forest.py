@@ -61,7 +61,7 @@ def illustration_of(result: Result, posterior: xarray.DataTree) -> Illustration:
             "A line for each quantity, in posterior standard deviations from the posterior mean. Curve, thick line and square: "
             f"density of the draws, their {probability} highest-density interval and the mean. Below, {below}: "
             f"EM’s estimate and {intervals}; an arrow means that an interval goes on beyond the figure. "
-            "Where EM's numbers can stand for the posterior, its lines are as long as the thick one and right below it."
+            "The nearer EM's lines are to the posterior's in place and length, the better EM's numbers stand for it."
         ),
         alt=_alt(result),
         figure=chart_of(result, posterior),

@@ -268,7 +268,8 @@ class Limits:
     """What EM's numbers have to keep to as a summary of a quantity, as `comparisons.summary.adequacy` has it.
 
     ``shift`` is in posterior sds, ``se_ratio`` of standard error to posterior sd, ``tail`` the share of the posterior beyond
-    either end of EM's interval; a limit is missed beyond so many Monte Carlo errors.
+    either end of EM's interval; a limit is missed beyond so many Monte Carlo errors. A difference is slight where EM's interval
+    holds ``slight_share`` of the posterior and its mean is within ``slight_shift`` posterior sds.
     """
 
     __repr__ = displayed
@@ -277,6 +278,8 @@ class Limits:
     se_ratio: tuple[float, float]
     tail: tuple[float, float]
     monte_carlo_errors: float
+    slight_share: tuple[float, float] = (0.90, 0.98)
+    slight_shift: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from comparisons.problem import Fit, Problem
-from comparisons.quantity_names import component_of, in_prose, named
+from comparisons.quantity_names import MOST_NAMED, component_of, grouped, in_prose, named
 from comparisons.results.report_data import Labels
 from comparisons.results.result import Check, Quantity, Verdict
-from comparisons.summary.adequacy import RATIO, SHIFT, SLIGHT_SHARE, TAILS, Modes
+from comparisons.summary.adequacy import RATIO, SHIFT, SLIGHT_SHARE, SLIGHT_SHIFT, TAILS, Modes
 
 # What decides whether the engines are right; "identified" decides only whether a point can be a summary.
 NOT_INTEGRITY = ("identified",)
@@ -100,7 +100,9 @@ def reach(
     with_interval = [q for q in differing if q.degree != "no interval"]
     for cause in dict.fromkeys(cause for q in with_interval for cause in _causes(q, modes)):
         moved = [q.name for q in with_interval if cause in _causes(q, modes)]
-        of = "" if len(moved) == len(quantities) else f": {named(moved)}"
+        # The table names no causes.
+        few = len(grouped(moved)) <= MOST_NAMED
+        of = "" if len(moved) == len(quantities) else f": {named(moved) if few else f'{len(moved)} quantities'}"
         if of or cause not in summary:
             reasons.append(f"{cause[0].upper()}{cause[1:]}{of}.")
     return "differ", summary, [*reasons, *doubted]
@@ -162,14 +164,15 @@ def _of(some: list[Quantity], quantities: list[Quantity]) -> str:
 
 
 def _off(marked: list[Quantity]) -> str:
-    """By how much intervals mislead: the share of the posterior that they hold, if that of most is off, or how far they are."""
+    """By how much intervals mislead: the share of the posterior that they hold, or how far they are, whichever of more is off."""
     one = len(marked) == 1
     subject, they = ("EM's interval there", "it") if one else ("EM's intervals", "they")
     tails = [(q.tail_below, q.tail_above) for q in marked]
     both = [(below, above) for below, above in tails if below is not None and above is not None]
     shares = [1 - below - above for below, above in both]
     low, high = SLIGHT_SHARE
-    if 2 * sum(not low <= share <= high for share in shares) >= len(marked):
+    held_otherwise = sum(not low <= share <= high for share in shares)
+    if 2 * held_otherwise >= len(marked) and held_otherwise >= sum(abs(q.shift or 0.0) > SLIGHT_SHIFT for q in marked):
         ends = dict.fromkeys(
             "nearly 100" if share >= 0.995 else f"{100 * share:.0f}" for share in (min(shares), max(shares))
         )
@@ -195,7 +198,8 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
         of = f" and {_the(shared)}" if shared else ""
         return (
             "Not for single components: the posterior does not keep them apart, so that numbers of one are partly "
-            f"those of another. Report the posterior of the fitted distribution as a whole{of}."
+            f"those of another. Report the posterior of the fitted distribution as a whole{of}: the report has it under "
+            "“Label switching”."
         )
     slight = [q.name for q in quantities if q.degree == "slight"]
     off = f" Slightly off: {named(slight)}." if slight else ""
@@ -203,13 +207,20 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     if not mislead:
         return f"Yes, its estimates with Wald intervals.{off}"
     profile = [q.name for q in mislead if q.instead == "profile"]
-    also = f" For {_the(profile)} you may report EM's estimate with its profile interval instead." if profile else ""
+    of_these = f" Of these, EM's estimate with its profile interval serves too for {_the(profile)}." if profile else ""
     if len(mislead) == len(quantities):
-        return f"No. Report posterior means and highest-density intervals.{also}"
+        return f"No. Report posterior means and highest-density intervals.{of_these}"
+    rest = [q.name for q in quantities if q not in mislead]
+    if len(rest) < len(mislead) and len(grouped(rest)) <= MOST_NAMED:
+        numbers = "estimate with its Wald interval" if len(rest) == 1 else "estimates with Wald intervals"
+        return (
+            f"Only in part. EM's {numbers} will do for {_the(rest)}; of the other {len(mislead)} quantities report posterior "
+            f"mean and highest-density interval.{of_these}{off}"
+        )
     others = [q.name for q in mislead if q.instead != "profile"]
     return (
-        f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *profile])}; for the rest "
-        f"EM's estimates with Wald intervals will do.{also}{off}"
+        f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *profile])}.{of_these} For the "
+        f"rest EM's estimates with Wald intervals will do.{off}"
     )
 
 
@@ -266,8 +277,8 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
         told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places}")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
-        f"Part of the difference may be label switching: in {share} of the draws components have other labels by their order "
-        f"than by an alignment of the draws. Compared without labels: {'; '.join(told)}."
+        f"Part of the difference may be label switching: in {share} of the draws the components' order gives them other "
+        f"labels than aligning the draws does. Compared without labels: {'; '.join(told)}."
     )
 
 

@@ -14,7 +14,7 @@ from comparisons import report
 from comparisons.quantity_names import in_prose
 from comparisons.report.digits import prose
 from comparisons.report.estimates import csv_table
-from comparisons.report.explanations import to_report
+from comparisons.report.explanations import check_in_words, to_report
 from comparisons.results import store
 from comparisons.results.result import Result
 from comparisons.sampled import SampledResult
@@ -90,7 +90,7 @@ def test_a_notebook_shows_verdict_summary_and_table(result: SampledResult) -> No
     assert page.words[0] == f"{result.title}: {result.verdict}"
     assert prose(result.summary) in page.text
     assert prose(result.advice) in page.text
-    assert all(check.name in page.text for check in result.checks)
+    assert all(check_in_words(check.name) in page.text for check in result.checks)
     assert [row[0] for row in page.rows[1:]] == [in_prose(q.name) for q in result.quantities]
     assert [row[-1] for row in page.rows[1:]] == [to_report(q) for q in result.quantities]
     assert page.elements["script"] == 0

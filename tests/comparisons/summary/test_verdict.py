@@ -221,13 +221,18 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     profile = dataclasses.replace(quantity("differ", name="means[3]"), instead="profile")
     posterior = dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior")
     assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior], PASSED) == (
-        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3; for the rest EM's "
-        "estimates with Wald intervals will do. For the mean of component 3 you may report EM's estimate with its profile "
-        "interval instead. Slightly off: mean of component 2."
+        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. Of these, EM's "
+        "estimate with its profile interval serves too for the mean of component 3. For the rest EM's estimates with Wald "
+        "intervals will do. Slightly off: mean of component 2."
     )
     many = [dataclasses.replace(posterior, name=f"{name}[1]") for name in ("weights", "rates", "means", "sizes")]
-    assert verdict.advice("differ", [*many, quantity("agree")], PASSED).startswith(
-        "Only in part. Report posterior mean and highest-density interval of 4 quantities, named in the table; for the rest"
+    assert verdict.advice("differ", [*many, quantity("agree")], PASSED) == (
+        "Only in part. EM's estimate with its Wald interval will do for the mean of component 1; of the other 4 quantities "
+        "report posterior mean and highest-density interval."
+    )
+    right = [quantity("agree", name=f"{name}[2]") for name in ("weights", "rates", "means", "sizes")]
+    assert verdict.advice("differ", [*many, *right], PASSED).startswith(
+        "Only in part. Report posterior mean and highest-density interval of 4 quantities, named in the table. For the rest"
     )
     assert verdict.advice("differ", [slight, quantity("agree")], PASSED) == (
         "Yes, its estimates with Wald intervals. Slightly off: mean of component 2."
@@ -239,11 +244,33 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     mixed = verdict.without_numbers([slight, posterior, quantity("agree")], [])
     whole = "Report the posterior of the fitted distribution as a whole"
     assert verdict.advice("differ", mixed, PASSED).startswith("Not for single components: ")
-    assert verdict.advice("differ", mixed, PASSED).endswith(f"{whole}.")
-    assert verdict.advice("differ", [*mixed, quantity("agree", name="mean")], PASSED).endswith(f"{whole} and the mean.")
+    assert f"{whole}: " in verdict.advice("differ", mixed, PASSED)
+    assert f"{whole} and the mean: " in verdict.advice("differ", [*mixed, quantity("agree", name="mean")], PASSED)
     to_do = dataclasses.replace(FAILED, remedy="Mend it.")
     assert verdict.advice("wrong", [posterior], [*PASSED, to_do, UNDECIDED]) == "Not yet. Mend it."
     assert verdict.advice("inconclusive", [posterior], [*PASSED, UNDECIDED]) == "Not yet."
+
+
+def test_the_first_sentence_tells_what_misleads_in_most_quantities() -> None:
+    """Of intervals that hold a little less than they should, about estimates far from the mean, the distance."""
+    off = [
+        dataclasses.replace(quantity("differ", name=f"means[{k}]"), shift=shift, tail_below=0.02, tail_above=above)
+        for k, (shift, above) in enumerate([(0.9, 0.09), (-0.7, 0.09), (0.6, 0.07)])
+    ]
+    table = [*off, quantity("agree", name="means[4]")]
+    assert (
+        "EM's estimates lie up to 0.9 posterior sd off the posterior mean"
+        in verdict.reach(PASSED, table, FIT, COINS, modes="one")[1]
+    )
+    table[2] = dataclasses.replace(table[2], shift=0.2)
+    assert "EM's intervals hold 89 to 91% of the posterior" in verdict.reach(PASSED, table, FIT, COINS, modes="one")[1]
+
+
+def test_of_many_quantities_a_cause_tells_how_many() -> None:
+    many = [quantity("differ", name=f"{name}[1]") for name in ("weights", "rates", "means", "sizes")]
+    reasons = verdict.reach(PASSED, [*many, quantity("agree", name="means[2]")], FIT, COINS, modes="one")[2]
+    assert any(each.endswith(": 4 quantities.") for each in reasons)
+    assert "table" not in " ".join(reasons)
 
 
 @pytest.mark.parametrize("mixed", [False, True])
