@@ -10,10 +10,10 @@ import numpy as np
 
 from comparisons.auditing.latent import Latent
 from comparisons.pair import Values
-from comparisons.pairs.ascent import Objective
+from comparisons.pairs.ascent import FLAT, Objective
 from comparisons.pairs.problem import PairProblem
 from em.derived.coordinates import INSIDE
-from em.differences import along_axes, maximised, right_steps
+from em.differences import along_axes, expanded, maximised, right_steps
 from models.inputs import Floats
 
 # Complete-data standard errors by which a step may miss the maximum: differences are right to a hundredth of that.
@@ -68,6 +68,22 @@ class Expected:
         of = objective_of(self.problem, self.by(found, prior=prior)).of(x)
         rows, steps = np.array([float(self.problem.n)]), SOUGHT_FROM * self.problem.units[:, None]
         return space.values(maximised(lambda _: of, x[:, None], rows, steps)[:, 0])
+
+    def level(self, found: Any, start: Values, *, prior: float = 0.0) -> bool:
+        """Whether the function is level where it is largest, but for rounding, along some direction.
+
+        So it is of a line through one row: where a step goes along that direction is for rounding to say.
+        """
+        space, of = self.problem.space, self.by(found, prior=prior)
+        x = space.of(self.best(found, start, prior=prior))
+        inside = np.flatnonzero(space.inside(x))
+        x = space.off_bounds(x)
+        heights, where = objective_of(self.problem, of).of(x, np.eye(len(x))[:, inside]), x[inside][:, None]
+        steps = right_steps(heights, where, np.ones(1), SOUGHT_FROM * self.problem.units[inside, None], STEP)
+        second = expanded(heights, where, steps)[2][..., 0]
+        unit = 1 / np.sqrt(np.maximum(np.abs(np.diag(second)), np.finfo(float).tiny))
+        scaled = second * unit * unit[:, None]
+        return bool(np.isfinite(scaled).all() and np.abs(np.linalg.eigvalsh(scaled)).min(initial=np.inf) < FLAT)
 
     def slopes(
         self, found: Any, at: Values, steps: Floats | None = None, *, prior: float = 0.0, jacobian: float = 0.0

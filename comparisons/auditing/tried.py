@@ -87,6 +87,9 @@ def findings(expected: Expected, points: list[Values], prior: bool, looked: list
                 lowered = Finding("M-step", "", loss, told, "")
         else:
             slopes = expected.slopes(found, after, prior=float(prior))[0]
+            if any(slopes.values()) and expected.level(found, before, prior=float(prior)):
+                tried -= 1
+                continue
             m_steps.append(_MStep(before, found, after, slopes))
     looked.append(
         f"each step{' of the log posterior' if prior else ''} at {tried} points, from the complete-data log density"
