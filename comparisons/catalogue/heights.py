@@ -31,7 +31,7 @@ def findings(fitted: Fitted) -> list[Finding]:
     )
     return [
         Finding(
-            "The best maximum is not women and men, but only just",
+            "The best fit does not split women from men, but one that does is almost as good",
             f"The best maximum, log-likelihood {fit.log_likelihood:.3f}, is {describe(fit.parameters)}: a narrow group "
             f"inside a wide one. Started from the sexes themselves EM ends at {from_sexes.log_likelihood:.3f}, "
             f"{describe(from_sexes.parameters)}, {fit.log_likelihood - from_sexes.log_likelihood:.2f} nats lower with as many "

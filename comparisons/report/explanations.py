@@ -12,31 +12,35 @@ from comparisons.results.result import Degree, Limits, Quantity, Result
 
 # What a reader who divides the columns of a table by each other has to know.
 SCALES = (
-    "Probabilities are judged by their logit and positive numbers by their log, where EM's Wald interval is made too. "
-    "So it is not the estimate ± 2 SE, and a mark may differ from what the columns suggest."
+    "Wald interval and marks are made on the logit scale for probabilities, on the log scale for positive numbers: the interval "
+    "is not the estimate ± 2 SE, and a mark may differ from what the columns suggest."
 )
 # What to report of a quantity, by what it is that EM's interval is replaced by, or by how far it is off.
-INSTEAD = {"posterior": "posterior", "profile": "posterior or profile", "nothing": "no number: components mix"}
+INSTEAD = {"posterior": "posterior", "profile": "posterior, or EM (profile)", "nothing": "no number: components mix"}
 # Names of checks as a reader has them, who knows neither this suite nor what they look at.
 CHECKS = {
+    "same-density": "EM and PyMC have one density",
     "stationary": "EM at a maximum",
-    "map-agrees": "PyMC finds the mode",
-    "draws-belong": "draws fit the model",
-    "posterior-agrees": "second route to the posterior",
+    "best-mode": "no higher maximum found",
+    "map-agrees": "PyMC finds the same mode",
+    "draws-belong": "draws are of this posterior",
+    "posterior-agrees": "a second method gives this posterior",
+    "identified": "identified at the estimate",
+    "standard-errors": "standard errors right",
 }
 # What a row of checks is, and is not.
 ENGINES_ASKED = "Integrity checks ask whether EM, PyMC's model and the sampler did their work, not whether they agree."
 # How the outcome of a check is told in a row of them.
 OUTCOMES = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not applicable": "–"}
-KEY_MARKS = "✓✗–"
+KEY_MARKS = "✓≈✗–"
 # How a verdict is told with the degree of a difference.
-DIFFERING = {"slight": "differ slightly", "marked": "differ markedly", "no interval": "differ, no Wald interval"}
+DIFFERING = {"slight": "differ slightly", "marked": "differ markedly", "no interval": "differ, Wald interval missing"}
 # Of results that were stored before they had their limits.
 LIMITS = Limits(0.25, (0.8, 1.25), (0.01, 0.06), 2.0)
 # Fewer are a label and may be said again.
 FEWEST_WORDS = 4
 # How a limit is told in a table; a difference that is no miss of one has no interval.
-MET, MISSED, NOT_JUDGED = "✓", "✗", "–"
+MET, SLIGHTLY, MISSED, NOT_JUDGED = "✓", "≈", "✗", "–"
 
 
 def sentences(text: str) -> list[str]:
@@ -105,7 +109,7 @@ def key(result: Result) -> str:
     """Return what the marks of a table say."""
     asked = limits(result)
     return (
-        "Within the limit, Monte Carlo error allowed for; beyond it; not judged. "
+        f"Within the limit, Monte Carlo error allowed for; beyond it, but slightly off on the whole; beyond it; not judged. "
         f"M, mean: the posterior mean within {asked.shift:g} SD of EM's estimate. "
         f"S, spread: SE from {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} SD. "
         f"T, tails: from {percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior beyond each end of EM's "
@@ -128,8 +132,8 @@ def check_in_words(name: str) -> str:
 
     Examples
     --------
-    >>> check_in_words("posterior-agrees"), check_in_words("same-density")
-    ('second route to the posterior', 'same density')
+    >>> check_in_words("posterior-agrees"), check_in_words("sampler-converged")
+    ('a second method gives this posterior', 'sampler converged')
     """
     return CHECKS.get(name, name.replace("-", " "))
 
@@ -138,7 +142,8 @@ def ticks(quantity: Quantity) -> list[str]:
     """Return a mark each for mean, spread and tails: whether EM's point, standard error and interval keep to the limits."""
     if quantity.shift is None:
         return [NOT_JUDGED] * 3
-    return [MISSED if limit in quantity.missed else MET for limit in ("mean", "spread", "tails")]
+    missed = SLIGHTLY if quantity.degree == "slight" else MISSED
+    return [missed if limit in quantity.missed else MET for limit in ("mean", "spread", "tails")]
 
 
 def to_report(quantity: Quantity) -> str:

@@ -61,7 +61,7 @@ def illustration_of(result: Result, posterior: xarray.DataTree) -> Illustration:
             "A line for each quantity, in posterior standard deviations from the posterior mean. Curve, thick line and square: "
             f"density of the draws, their {probability} highest-density interval and the mean. Below, {below}: "
             f"EM’s estimate and {intervals}; an arrow means that an interval goes on beyond the figure. "
-            "The nearer EM's lines are to the posterior's in place and length, the better EM's numbers stand for it."
+            "The marks judge how near EM is, probabilities on the logit scale and positive numbers on the log scale."
         ),
         alt=_alt(result),
         figure=chart_of(result, posterior),

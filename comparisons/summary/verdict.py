@@ -28,7 +28,7 @@ STATUS = {
     "iteration limit": "EM was stopped before it arrived",
 }
 # Why a quantity differs: the three parts of its gap, what is left where they cancel, and what is no gap.
-PRIOR, SWITCH = "the prior moves the mode", "EM's maximum is not the highest posterior mode"
+PRIOR, SWITCH = "the prior moves the mode off EM's estimate", "EM's maximum is not the highest posterior mode"
 AVERAGING = {
     "one": "the posterior is not symmetric about its mode",
     "several": "the posterior has several modes",
@@ -98,11 +98,9 @@ def reach(
         else _summary(quantities, status, modes, unidentified=unidentified)
     )
     with_interval = [q for q in differing if q.degree != "no interval"]
-    for cause in dict.fromkeys(cause for q in with_interval for cause in _causes(q, modes)):
+    for cause in _weighed(with_interval, modes):
         moved = [q.name for q in with_interval if cause in _causes(q, modes)]
-        # The table names no causes.
-        few = len(grouped(moved)) <= MOST_NAMED
-        of = "" if len(moved) == len(quantities) else f": {named(moved) if few else f'{len(moved)} quantities'}"
+        of = "" if len(moved) == len(quantities) else f": {_few(moved)}"
         if of or cause not in summary:
             reasons.append(f"{cause[0].upper()}{cause[1:]}{of}.")
     return "differ", summary, [*reasons, *doubted]
@@ -120,7 +118,7 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
         if _at_ends(without) == without and not unidentified:
             if marked:
                 at, off = f"{len(without)} at {_ends(without)}", len(marked)
-                return f"{report}: EM puts {at}, where it has no Wald interval, and has a misleading one for {off}."
+                return f"{report}: EM puts {at}, where it has no Wald interval, and misleads for {off} more."
             why = f"it puts {'it' if len(without) == 1 else 'them'} at {_ends(without)}"
         return f"{report}: EM has no Wald interval{but}, because {why}."
     if marked:
@@ -141,7 +139,7 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
 def _point(status: str, differing: list[Quantity]) -> str:
     """What kind of point EM ended at, with the quantities that are at the end of their range."""
     at = _at_ends(differing)
-    told = f", {_ends(at)}: {named([q.name for q in at])}" if status == STATUS["boundary"] and at else ""
+    told = f", {_ends(at)}: {_few([q.name for q in at])}" if status == STATUS["boundary"] and at else ""
     return f"{status[0].upper()}{status[1:]}{told}."
 
 
@@ -197,30 +195,32 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     if len(shared) < len(quantities):
         of = f" and {_the(shared)}" if shared else ""
         return (
-            "Not for single components: the posterior does not keep them apart, so that numbers of one are partly "
-            f"those of another. Report the posterior of the fitted distribution as a whole{of}: the report has it under "
-            "“Label switching”."
+            "Not for single components: the posterior mixes them, so that a number of one belongs partly to another. "
+            f"Report the posterior of the fitted distribution as a whole{of}: see “Label switching” in the report."
         )
     slight = [q.name for q in quantities if q.degree == "slight"]
     off = f" Slightly off: {named(slight)}." if slight else ""
+    also_off = f" (slightly off: {named(slight)})" if slight else ""
     mislead = [q for q in quantities if q.degree not in (None, "slight")]
     if not mislead:
         return f"Yes, its estimates with Wald intervals.{off}"
     profile = [q.name for q in mislead if q.instead == "profile"]
-    of_these = f" Of these, EM's estimate with its profile interval serves too for {_the(profile)}." if profile else ""
+    of_these = (
+        f" Of these you may report {_the(profile)} by EM's estimate with its profile interval too." if profile else ""
+    )
     if len(mislead) == len(quantities):
         return f"No. Report posterior means and highest-density intervals.{of_these}"
     rest = [q.name for q in quantities if q not in mislead]
     if len(rest) < len(mislead) and len(grouped(rest)) <= MOST_NAMED:
         numbers = "estimate with its Wald interval" if len(rest) == 1 else "estimates with Wald intervals"
         return (
-            f"Only in part. EM's {numbers} will do for {_the(rest)}; of the other {len(mislead)} quantities report posterior "
-            f"mean and highest-density interval.{of_these}{off}"
+            f"Only in part. EM's {numbers} will do for {_the(rest)}{also_off}; of the other {len(mislead)} quantities report "
+            f"posterior mean and highest-density interval.{of_these}"
         )
     others = [q.name for q in mislead if q.instead != "profile"]
     return (
         f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *profile])}.{of_these} For the "
-        f"rest EM's estimates with Wald intervals will do.{off}"
+        f"rest EM's estimates with Wald intervals will do{also_off}."
     )
 
 
@@ -274,11 +274,11 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
     if labels.distribution:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
         places = f"{inside} of {len(labels.distribution)} quantiles of the data"
-        told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places}")
+        told.insert(0, f"EM's distribution function as a whole lies in the posterior's {interval} interval at {places}")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
-        f"Part of the difference may be label switching: in {share} of the draws the components' order gives them other "
-        f"labels than aligning the draws does. Compared without labels: {'; '.join(told)}."
+        f"Part of the difference may be label switching: in {share} of the draws two ways to number the components disagree. "
+        f"Compared without labels: {'; '.join(told)}."
     )
 
 
@@ -312,10 +312,20 @@ def _causes(quantity: Quantity, modes: Modes) -> dict[str, float]:
     return {cause: share for cause, share in shares.items() if share >= SHIFT / 2} or {OFF: 0.0}
 
 
+def _few(names: list[str]) -> str:
+    """Names where they are few, else how many there are: no table tells of which quantities a reason is."""
+    return named(names) if len(grouped(names)) <= MOST_NAMED else f"{len(names)} quantities"
+
+
 def _why(differing: list[Quantity], modes: Modes) -> str:
     """The weightiest cause, all quantities together."""
+    return _weighed(differing, modes)[0]
+
+
+def _weighed(differing: list[Quantity], modes: Modes) -> list[str]:
+    """Causes of all quantities together, the weightiest first."""
     weights: dict[str, float] = {}
     for q in differing:
         for cause, weight in _causes(q, modes).items():
             weights[cause] = weights.get(cause, 0.0) + weight
-    return max(weights, key=weights.__getitem__)
+    return sorted(weights, key=weights.__getitem__, reverse=True)

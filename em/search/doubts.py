@@ -59,7 +59,7 @@ class Doubt:
         """The doubt in a sentence; components bear their ``names``, else numbers from 1."""
         if self.ground == "close rival":
             return (
-                f"Another maximum is almost as high, lower by {self.below:.2g} on the log scale: the data hardly choose between "
+                f"Another maximum is almost as high, {self.below:.2g} lower in log density: the data hardly choose between "
                 "the two."
             )
         component = names[self.component] if names else self.component + 1
@@ -74,7 +74,7 @@ class Doubt:
         )
         return (
             f"Component {component} has a standard deviation {self.spread_ratio:.2g} of the largest and {rows}. {why}: with no "
-            f"ratio below {MINIMUM_RATIO:g} the maximum is {self.below_at_ratio:.2g} lower on the log scale."
+            f"ratio below {MINIMUM_RATIO:g} the maximum is {self.below_at_ratio:.2g} lower in log density."
         )
 
 

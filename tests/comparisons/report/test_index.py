@@ -113,5 +113,5 @@ def test_degree_and_count_follow_the_quantities(tmp_path: Path) -> None:
     stored(tmp_path, "worst", verdict="differ", quantities=[worst(q) for q in two_coins().quantities])
     write_index(tmp_path)
     ((_, verdict, differing, *_),) = rows(tmp_path)
-    assert verdict == "≠ differ, no Wald interval"
+    assert verdict == "≠ differ, Wald interval missing"
     assert differing == "2 of 2"

@@ -20,7 +20,7 @@ from comparisons.report import is_current, reservations, write_index, write_repo
 from comparisons.report.appearance import shown
 from comparisons.report.digits import decimals_for, prose, rounded, significant
 from comparisons.report.estimates import csv_table
-from comparisons.report.explanations import SCALES, sentences, slightly
+from comparisons.report.explanations import SCALES, sentences, slightly, ticks
 from comparisons.results import store
 from comparisons.summary import adequacy
 from tests.report_pages import NOTHING_TO_TELL_APART, RESULTS, page
@@ -214,8 +214,10 @@ def test_the_degree_of_a_difference_is_told_wherever_the_verdict_is(tmp_path: Pa
     assert "differ slightly</span></td>" in told
     assert [row[-1] for row in page(tmp_path / "report.html").rows if len(row) == 12 and row[0] != "Quantity"] == [
         "EM (Wald), slightly off",
-        "posterior or profile",
+        "posterior, or EM (profile)",
     ]
+    missed = [replace(each, missed=["tails"]) for each in (slight, marked)]
+    assert [ticks(each) for each in missed] == [["✓", "✓", "≈"], ["✓", "✓", "✗"]]
     meant = " ".join(slightly(result).split())
     assert meant == "Slightly off: EM's interval holds 90 % to 98 % of the posterior and the mean is within 0.5 SD."
     assert f"{meant} {SCALES}" in page(tmp_path / "report.html").text

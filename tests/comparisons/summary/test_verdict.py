@@ -129,8 +129,22 @@ def test_every_cause_is_told_with_its_quantities() -> None:
     ]
     third = quantity("agree", name="means[3]")
     assert verdict.reach(PASSED, [*both, third], FIT, COINS, modes="several")[2] == [
-        "The prior moves the mode: means of components 1 and 2.",
+        "The prior moves the mode off EM's estimate: means of components 1 and 2.",
         "The posterior has several modes: mean of component 1.",
+    ]
+
+
+def test_the_weightiest_cause_is_told_first() -> None:
+    """The one of the first sentence."""
+    two = [
+        quantity("differ", Gap(0.4, 0.0, 0.3, 0.7, False)),
+        quantity("differ", Gap(0.0, 0.0, 0.9, 0.9, False), "means[2]"),
+    ]
+    _, summary, reasons = verdict.reach(PASSED, [*two, quantity("agree", name="means[3]")], FIT, COINS, modes="several")
+    assert summary.endswith("because the posterior has several modes.")
+    assert [each.partition(":")[0] for each in reasons] == [
+        "The posterior has several modes",
+        "The prior moves the mode off EM's estimate",
     ]
 
 
@@ -221,9 +235,9 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     profile = dataclasses.replace(quantity("differ", name="means[3]"), instead="profile")
     posterior = dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior")
     assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior], PASSED) == (
-        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. Of these, EM's "
-        "estimate with its profile interval serves too for the mean of component 3. For the rest EM's estimates with Wald "
-        "intervals will do. Slightly off: mean of component 2."
+        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. Of these you "
+        "may report the mean of component 3 by EM's estimate with its profile interval too. For the rest EM's estimates with "
+        "Wald intervals will do (slightly off: mean of component 2)."
     )
     many = [dataclasses.replace(posterior, name=f"{name}[1]") for name in ("weights", "rates", "means", "sizes")]
     assert verdict.advice("differ", [*many, quantity("agree")], PASSED) == (
@@ -307,8 +321,8 @@ def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
     assert reasons[0] == "The maximum lies at the end of a range, 0 or 1: weights of components 0 and 1."
     misled = [*at, dataclasses.replace(quantity("differ", name="means[1]"), degree="marked")]
     assert verdict.reach(PASSED, misled, fit, COINS, modes="one")[1] == (
-        "Report the posterior for all 3 quantities: EM puts 2 at 0 or 1, where it has no Wald interval, and has a misleading "
-        "one for 1."
+        "Report the posterior for all 3 quantities: EM puts 2 at 0 or 1, where it has no Wald interval, and misleads for "
+        "1 more."
     )
 
 
