@@ -13,6 +13,7 @@ on what was compiled together, and are the same whether the code was compiled no
 from __future__ import annotations
 
 import ctypes
+import io
 import pickle
 import warnings
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 DONE, EXCEPTION, GRADIENT_NOT_FINITE, DENSITY_NOT_FINITE = 0, 1, 3, 4
 # Numbers of ``arguments`` to an array: its address and the lengths of its axes.
 ROW = 8
+# What decides an operation beside the graph that it has: how a loop runs over it, and a gradient of its own.
+BESIDE_ITS_GRAPH = ("info", "truncate_gradient", "pullback_overrides")
 # Whatever a graph raises is its own affair, and numba knows no other kind of error.
 EVALUATE = """
 def evaluate(size, x, gradient, log_density, arguments):
@@ -206,14 +209,32 @@ def graph_key(inputs: Sequence[Any], outputs: Sequence[Any]) -> str | None:
 
 def _operation_key(operation: Any) -> str | None:
     """Of an operation of a graph, which may have a graph of its own."""
+    from pytensor.graph.utils import MetaObject
+
     inner = getattr(operation, "fgraph", None)
     if inner is not None:
-        key = graph_key(inner.inputs, inner.outputs)
-        return None if key is None else f"{type(operation)} {key}"
+        told = [_value_key(getattr(operation, name, None)) for name in BESIDE_ITS_GRAPH]
+        keys = [graph_key(inner.inputs, inner.outputs), *told]
+        return None if None in keys else f"{type(operation)} {keys}"
+    names = getattr(operation, "__props__", None)
+    if names is None:
+        return _value_key(operation)
+    # What PyTensor holds two operations to be equal by; the rest is what one keeps of having been used.
+    values = [getattr(operation, name) for name in names]
+    keys = [_operation_key(each) if isinstance(each, MetaObject) else _value_key(each) for each in values]
+    return None if None in keys else f"{type(operation)} {keys}"
+
+
+def _value_key(value: Any) -> str | None:
+    """Of its content alone: without memory, so that it does not matter which parts are one object and which are equal."""
+    content = io.BytesIO()
+    pickler = pickle.Pickler(content)
+    pickler.fast = True
     try:
-        return sha256(pickle.dumps(operation)).hexdigest()
-    except (pickle.PicklingError, AttributeError, TypeError):
+        pickler.dump(value)
+    except (pickle.PicklingError, AttributeError, TypeError, RecursionError):
         return None
+    return sha256(content.getvalue()).hexdigest()
 
 
 def _names() -> dict[str, Any]:

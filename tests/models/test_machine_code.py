@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.traversal import graph_inputs
 
 from models import CoinTosses, LogPosterior, coin_mixture
+from models.machine_code import graph_key
 
 pytestmark = pytest.mark.sampling
 
@@ -57,6 +61,37 @@ def test_a_second_process_compiles_nothing_and_draws_the_same_bits(tmp_path: Pat
     second = process(tmp_path)
     assert (second["compilations"], second["loaded"]) == (0, True)
     assert second["bits"] == first["bits"]
+
+
+def test_a_graph_that_was_evaluated_before_is_the_same_graph() -> None:
+    """What its operations keep of that, and which of their parts are one object, is nothing to compile it anew for."""
+
+    def graph_of(density: LogPosterior) -> str | None:
+        x, shares, parts = density._graph
+        inputs = [x, shares, *(v for v in graph_inputs(parts) if isinstance(v, SharedVariable))]
+        return graph_key(inputs, parts)
+
+    tosses = CoinTosses([5, 9, 8, 4, 7], 10)
+    used, fresh = (LogPosterior(coin_mixture(tosses, 3)) for _ in range(2))
+    before = graph_of(used)
+    used.parts(np.zeros(used.size))
+    used.gradient(np.zeros(used.size), prior=True)
+    assert before is not None
+    assert graph_of(used) == graph_of(fresh) == before
+    assert graph_of(LogPosterior(coin_mixture(tosses, 2))) != before
+    assert graph_of(LogPosterior(coin_mixture(tosses, 3, "equal"))) != before
+
+
+def test_loops_over_the_same_graph_that_run_otherwise_are_other_graphs() -> None:
+    x = pt.vector("x", shape=(4,))
+
+    def added(backwards: bool, cut: int = -1) -> Any:
+        steps = {"go_backwards": backwards, "truncate_gradient": cut, "return_updates": False}
+        return pytensor.scan(lambda each, so_far: so_far + each, x, pt.zeros(()), **steps)[-1]
+
+    keys = [graph_key([x], [each]) for each in (added(False), added(False), added(False, 2))]
+    assert keys[0] == keys[1] != keys[2]
+    assert None not in keys
 
 
 def test_machine_code_is_the_graph_and_takes_other_data() -> None:
