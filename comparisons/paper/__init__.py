@@ -81,7 +81,7 @@ def write_pdf(directory: Path) -> Path:
 def _whole(result: Result, directory: Path) -> str:
     """Return the article of all parts, as Typst."""
     figures = [
-        f'#figure(fitted("../figures/{name}.svg"), caption: [{TYPST.text(caption)}])'
+        f'#figure(fitted("../figures/{name}.svg"), caption: [{TYPST.text(caption)}], placement: auto)'
         for name, caption in FIGURES.items()
         if (directory / "figures" / f"{name}.svg").exists()
     ]
