@@ -11,7 +11,7 @@ from comparisons.command.progress import COLOURS
 from comparisons.components.record import Components
 from comparisons.quantity_names import in_prose
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, ratio, rounded, significant
-from comparisons.report.explanations import KEY_MARKS, OUTCOMES, check_in_words, key, ticks, to_report
+from comparisons.report.explanations import OUTCOMES, check_in_words, key, ticks, to_report
 from comparisons.report.explanations import told as verdict_told
 from comparisons.report.reservations import (
     MARK,
@@ -81,7 +81,8 @@ def print_result(result: Result, later: LaterRun | None = None) -> None:
     if not converged(result):
         console.print(NOT_CONVERGED)
     console.print(_quantities(result))
-    for mark, sentence in {KEY_MARKS: key(result), **footnotes(result)}.items():
+    console.print(f"  {key(result)}")
+    for mark, sentence in footnotes(result).items():
         console.print(f"  {mark} {sentence}")
     console.print()
     marks = [Text(f"{OUTCOMES[c.outcome]} {check_in_words(c.name)}", style=_colour(c.outcome)) for c in result.checks]

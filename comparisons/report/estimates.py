@@ -7,7 +7,7 @@ import io
 
 from comparisons.quantity_names import in_prose
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, rounded
-from comparisons.report.explanations import KEY_MARKS, OUTCOMES, check_in_words, key, ticks, to_report
+from comparisons.report.explanations import OUTCOMES, check_in_words, key, ticks, to_report
 from comparisons.report.explanations import told as verdict_told
 from comparisons.report.reservations import (
     MARK,
@@ -107,6 +107,6 @@ def html_table(result: Result) -> str:
     sentences += [f"{mark} {sentence}" for mark, sentence in footnotes(result).items() if mark == MARK]
     checks = ", ".join(f"{OUTCOMES[c.outcome]} {check_in_words(c.name)}" for c in result.checks)
     sentences += [f"Integrity checks: {checks}"] if checks else []
-    sentences += [f"{KEY_MARKS} {key(result)}"] if rows else []
+    sentences += [key(result)] if rows else []
     head = ["", "EM", "SE", f"Wald {probability}", "Posterior mean", "SD", f"HDI {probability}", "MST", "Report"]
     return as_html(f"{result.title}: {verdict_told(result.verdict, result.degree)}", sentences, head, rows, ".table")

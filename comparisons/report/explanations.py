@@ -32,7 +32,6 @@ CHECKS = {
 ENGINES_ASKED = "Integrity checks ask whether EM, PyMC's model and the sampler did their work, not whether they agree."
 # How the outcome of a check is told in a row of them.
 OUTCOMES = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not applicable": "–"}
-KEY_MARKS = "✓≈✗–"
 # How a verdict is told with the degree of a difference.
 DIFFERING = {"slight": "differ slightly", "marked": "differ markedly", "no interval": "differ, Wald interval missing"}
 # Of results that were stored before they had their limits.
@@ -106,25 +105,29 @@ def limits(result: Result) -> Limits:
 
 
 def key(result: Result) -> str:
-    """Return what the marks of a table say."""
+    """Return what the marks of a table say, whose columns are called by their first letters."""
     asked = limits(result)
     return (
-        f"Within the limit, Monte Carlo error allowed for; beyond it, but slightly off on the whole; beyond it; not judged. "
-        f"M, mean: the posterior mean within {asked.shift:g} SD of EM's estimate. "
+        f"{marks(result)} M, mean: the posterior mean within {asked.shift:g} SD of EM's estimate. "
         f"S, spread: SE from {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} SD. "
         f"T, tails: from {percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior beyond each end of EM's "
-        f"Wald interval. {slightly(result)}{SCALES}"
+        f"Wald interval. {SCALES}"
     )
 
 
-def slightly(result: Result) -> str:
-    """Return what "slightly off" means, where that is said of a quantity or denied; else nothing."""
-    asked, degrees = limits(result), {quantity.degree for quantity in result.quantities}
-    if degrees <= {None}:
-        return ""
-    low, high = (percent(share, 0) for share in asked.slight_share)
-    shift = f"{asked.slight_shift:g} SD"
-    return f"Slightly off: EM's interval holds {low} to {high} of the posterior and the mean is within {shift}. "
+def marks(result: Result) -> str:
+    """Return what each mark means, with what "slightly off" is where a quantity differs."""
+    asked, slightly = limits(result), ""
+    if any(quantity.degree for quantity in result.quantities):
+        low, high = (percent(share, 0) for share in asked.slight_share)
+        slightly = (
+            f" {SLIGHTLY} beyond it, but slightly off: EM's interval holds {low} to {high} of the posterior, "
+            f"whose mean is within {asked.slight_shift:g} SD;"
+        )
+    return (
+        f"{MET} within the limit, Monte Carlo error allowed for;{slightly} {MISSED} beyond it; {NOT_JUDGED} not judged, or not "
+        "found."
+    )
 
 
 def check_in_words(name: str) -> str:

@@ -274,11 +274,11 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
     if labels.distribution:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
         places = f"{inside} of {len(labels.distribution)} quantiles of the data"
-        told.insert(0, f"EM's distribution function as a whole lies in the posterior's {interval} interval at {places}")
+        told.insert(0, f"at {places} EM's distribution function lies within the posterior's {interval} interval")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
-        f"Part of the difference may be label switching: in {share} of the draws two ways to number the components disagree. "
-        f"Compared without labels: {'; '.join(told)}."
+        f"Part of the difference may be label switching: in {share} of the draws the components get other numbers when they are "
+        f"sorted than when they are matched with EM's. Compared without labels: {'; '.join(told)}."
     )
 
 
