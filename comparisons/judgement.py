@@ -7,7 +7,7 @@ Whoever has a `Problem` can have it judged; what is stored and drawn of it is ma
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -196,7 +196,7 @@ def _judged(
         contraction = {n: 1 - middle_half(values[n]) / spread for n, spread in before.items()} if met else {}
         reason = withheld_reason(fit.status, judged, problem.names)
         circumstances = adequacy.Circumstances(met, modes(problem, map_fit), reason)
-        points, errors = _points(problem, fit, map_fit, values), _errors(problem, fit, judged, values)
+        points, errors = _points(problem, fit, map_fit, values), standard_errors_of(problem, fit, judged, values)
         thresholds = {name: _thresholds(problem.scale(name), points[name], errors[name]) for name in values}
         exact = problem.exact(thresholds)
         all_numbers("comparison", "What the draws are held against", [contraction, thresholds, exact])
@@ -262,7 +262,7 @@ def _points(problem: Problem, fit: Fit, map_fit: Fit, values: dict[str, Floats])
     return {name: adequacy.Points(at[0][name], at[1][name], at[2][name]) for name in values}
 
 
-def _errors(problem: Problem, fit: Fit, judged: Curvature | None, values: dict[str, Floats]) -> dict[str, float]:
+def standard_errors_of(problem: Problem, fit: Fit, judged: Curvature | None, values: Iterable[str]) -> dict[str, float]:
     """EM's standard error of every quantity, NaN where there is none."""
     if judged is None or fit.status == "iteration limit":
         return dict.fromkeys(values, np.nan)

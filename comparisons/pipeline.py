@@ -124,7 +124,7 @@ def compare(
     """
     checked_settings(seed, draws, chains)
     rows = comparison.data(dataset)
-    problem = _problem(comparison, rows)
+    problem = declared_problem(comparison, rows)
     settings = {"seed": seed, "draws": draws, "chains": chains}
     return compared(problem, rows, dataset, key, **settings, progress=progress, command=command)
 
@@ -297,7 +297,8 @@ def structure(name: str) -> tuple[Any, ...]:
     return families.problem(comparison, comparison.data(datasets.load(comparison.dataset))).structure
 
 
-def _problem(comparison: Declaration, rows: Any) -> Problem:
+def declared_problem(comparison: Declaration, rows: Any) -> Problem:
+    """What a comparison declares of these rows, a mixture or a pair of an EM and a program."""
     if isinstance(comparison, PairDeclaration):
         return problem_of(comparison, rows)
     assert isinstance(comparison, Comparison)

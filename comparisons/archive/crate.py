@@ -44,6 +44,7 @@ TOLD = {
     "report.html": "The report",
     "estimates.csv": "Estimates with every digit",
     "components.json": "How many components there are",
+    "methods.json": "Which other methods come to the same posterior",
     ROWS: "The rows as fitted",
     "requirements.lock": "Versions of all packages, with their hashes",
 }

@@ -1,4 +1,4 @@
-"""The command ``comparisons``: list, run, components, audit, report, show, bundle, verify, diff.
+"""The command ``comparisons``: list, run, components, methods, audit, report, show, bundle, verify, diff.
 
 Exit status of ``run``: 0 every verdict reached and none ``wrong`` or ``inconclusive``; 1 some verdict is ``wrong``;
 2 wrong use, or a file that cannot be read or written; 3 some is ``inconclusive`` and none ``wrong``; 4 some comparison
@@ -269,6 +269,46 @@ def components(
         click.echo(record.encode(found), nl=False)
     else:
         terminal.print_components(found)
+
+
+@main.command(short_help="Which shortcut would have been good enough?")
+@click.argument("of", metavar="[NAME | FILE.toml]", required=False, callback=_known)
+@own_data.options
+@SEED
+@click.option(
+    "--out", type=DIRECTORY, is_eager=True, help="Directory of results: store methods.json there, for the report."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what is stored as JSON.")
+@click.pass_context
+def methods(
+    context: click.Context, /, of: tuple[str, ...], seed: int, out: Path | None, as_json: bool, **own: Any
+) -> None:
+    """Ask which quicker way would have come to the posterior of NAME.
+
+    EM with Wald and profile intervals, Laplace, importance sampling from EM, ADVI, Pathfinder, SMC and other samplers, each held
+    against a long run of NUTS: how far mean, spread and tails are off, what it took, and why it failed. NAME is of the catalogue
+    or of a stored result of your own data; these may also be told as for run.
+    """
+    from comparisons.command import progress, terminal
+    from comparisons.engine_failures import EngineFailure
+    from comparisons.methods import comparing, record
+
+    asked, command, seed = own_data.one_asked(context, of, own, out or Path(RESULTS), seed, "methods")
+    try:
+        with progress.stages() as show:
+            found = comparing.compare(
+                asked, seed=seed, out=out, progress=lambda stage: show(stage, 0, 0), command=command
+            )
+    except (comparing.NoReference, EngineFailure) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(INCONCLUSIVE)
+    except KeyboardInterrupt:
+        click.echo("Interrupted; nothing was stored.", err=True)
+        sys.exit(INTERRUPTED)
+    if as_json:
+        click.echo(record.encode(found), nl=False)
+    else:
+        terminal.print_methods(found)
 
 
 @main.command("report", short_help="Write reports again, from result files alone.")

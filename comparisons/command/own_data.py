@@ -240,20 +240,20 @@ def _each(options: dict[str, Any], settings: dict[str, Any], of_file: tuple[str,
 
 
 def one_asked(
-    context: click.Context, names: Sequence[str], own: Mapping[str, Any], out: Path, seed: int
+    context: click.Context, names: Sequence[str], own: Mapping[str, Any], out: Path, seed: int, verb: str = "components"
 ) -> tuple[Own[Comparison] | str, str, int]:
-    """The comparison whose number of components is asked for, or its name in the catalogue; the command for it, and the seed."""
+    """The comparison that a command asks about, or its name in the catalogue; the command for it, and the seed."""
     if not names and own["data"] is None:
         raise click.UsageError("there is no NAME, and no --data; give one of them", context)
     if own["data"] is not None and own["n_components"] is None and own["labels"] is None:
         own = {**own, "n_components": numbers(2)}
     found = asked(context, names, own, out)
     if not found:
-        return names[0], f"comparisons components {names[0]}", seed
+        return names[0], f"comparisons {verb} {names[0]}", seed
     last = found[-1]
     for name in names:
         _refuse_changed(context, name, last, out)
-    command = last.command.replace("comparisons run", "comparisons components", 1)
+    command = last.command.replace("comparisons run", f"comparisons {verb}", 1)
     from comparisons.pairs.own_chains import of_components
 
     with refused(context):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from comparisons.command.processes import Crashed, Outcome
 from comparisons.command.progress import COLOURS
 from comparisons.components.record import Components
+from comparisons.methods.record import Methods
 from comparisons.quantity_names import in_prose
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, ratio, rounded, significant
 from comparisons.report.explanations import OUTCOMES, check_in_words, key, ticks, to_report
@@ -211,6 +212,29 @@ def print_components(components: Components) -> None:
         console.print(f"  * {prose(sentence)}")
     console.print()
     console.print(f"Prior: {prose('; '.join(components.prior))}. {prose(components.prior_note)}")
+
+
+def print_methods(methods: Methods) -> None:
+    """Print how far each method is off, what it took, and which would do."""
+    from rich.text import Text
+
+    console = _console()
+    console.print(Text(f"{methods.title}: which method would do?", style="bold"))
+    console.print()
+    table = _table("Method", "Good enough", "Mean off, SDs", "SD ratio", "Tail", "CPU s", "ESS/s")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for each in methods.methods:
+        good = MISSING if each.good is None else "yes" if each.good else "no"
+        numbers = (each.mean, each.sd_ratio, each.tail)
+        rates = (significant(value, 2) for value in (each.seconds, each.per_second))
+        table.add_row(each.name, good, *(rounded(value, 3) for value in numbers), *rates)
+    console.print(table)
+    console.print()
+    for each in methods.methods:
+        if each.reason:
+            console.print(f"  * {each.name}: {prose(each.reason)}")
+    console.print(f"{prose(methods.conclusion)} Held against {methods.reference}.")
 
 
 def _criteria(components: Components) -> Table:

@@ -14,8 +14,8 @@ import msgspec
 from comparisons.display import displayed
 from comparisons.results.files import write_text
 from comparisons.results.result import Provenance
-from comparisons.results.store import StoredResultError
-from comparisons.results.strict_json import Number, intact, sealed
+from comparisons.results.store import decoded
+from comparisons.results.strict_json import Number, sealed
 
 SCHEMA_VERSION = 2
 FILE = "components.json"
@@ -212,19 +212,5 @@ def read(directory: Path | str) -> Components | None:
 
 
 def _decode(content: bytes, path: Path) -> Components:
-    class Version(msgspec.Struct):
-        schema_version: int
-
     remedy = f"make it again: comparisons components {path.parent.name} --out {path.parent.parent}"
-    try:
-        version = msgspec.json.decode(content, type=Version).schema_version
-        if version != SCHEMA_VERSION:
-            raise StoredResultError(f"{path} has schema version {version}, this program {SCHEMA_VERSION}; {remedy}")
-        components = msgspec.json.decode(content, type=Components)
-        if not intact(content):
-            raise StoredResultError(
-                f"{path} was changed after it was written: its digest is of other numbers; {remedy}"
-            )
-        return components
-    except msgspec.DecodeError as error:
-        raise StoredResultError(f"{path} is not a comparison of numbers of components: {error}; {remedy}") from error
+    return decoded(content, path, Components, SCHEMA_VERSION, "a comparison of numbers of components", remedy)

@@ -15,6 +15,8 @@ from markupsafe import Markup, escape
 from comparisons import paper
 from comparisons.components.record import FILE as COMPONENTS
 from comparisons.components.record import read as read_components
+from comparisons.methods.record import FILE as METHODS
+from comparisons.methods.record import read as read_methods
 from comparisons.quantity_names import in_prose
 from comparisons.report import appearance, digits, error_rates, estimates, explanations, reservations
 from comparisons.results import store
@@ -49,11 +51,14 @@ def write_report(directory: Path, *, own: bool) -> Path:
     from comparisons.report.forest import illustration_of
     from comparisons.report.marginals import figures_of_marginals, figures_of_ranks
     from comparisons.report.memberships import figures_of_memberships
+    from comparisons.report.methods import figures_of_methods
     from comparisons.report.model_fit import figures_of_model_checks
     from comparisons.report.surface import figures_of_surface
 
     result, posterior = store.read(directory), store.read_posterior(directory)
-    components, source = read_components(directory), _source(directory)
+    components, methods, source = read_components(directory), read_methods(directory), _source(directory)
+    if methods is not None and methods.data_sha256 != result.data.sha256:
+        methods = None  # of other data
     with appearance.style(), charts.unchecked():
         illustrations = [
             illustration_of(result, posterior),
@@ -65,10 +70,10 @@ def write_report(directory: Path, *, own: bool) -> Path:
             *figures_of_ranks(result, posterior),
             *figures_of_memberships(result),
         ]
-        of_model_checks = figures_of_model_checks(result)
+        of_model_checks, of_methods = figures_of_model_checks(result), figures_of_methods(methods)
         drawings: dict[str, Markup] = {}
         specifications: dict[str, Markup] = {}
-        for each in [*illustrations, *of_model_checks]:
+        for each in [*illustrations, *of_model_checks, *of_methods]:
             if isinstance(each.figure, Figure):
                 svg, explored = formats.svg_of_picture(each.figure), False
             else:
@@ -85,6 +90,7 @@ def write_report(directory: Path, *, own: bool) -> Path:
     figures = {
         "figures": illustrations,
         "figures_of_model_checks": of_model_checks,
+        "figures_of_methods": of_methods,
         "drawings": drawings,
         "specifications": specifications,
         "script": Markup(charts.script()),
@@ -93,6 +99,7 @@ def write_report(directory: Path, *, own: bool) -> Path:
     text = page.render(
         result=result,
         components=components,
+        methods=methods,
         source=source,
         later=later,
         untold=explanations.once(result),
@@ -124,8 +131,9 @@ def is_current(directory: Path) -> bool:
 def _source(directory: Path) -> str:
     """Digest of all that a report is made from: the result, which names its draws, what else is stored, and the report's code."""
     digest = hashlib.sha256((directory / store.RESULT).read_bytes())
-    if (directory / COMPONENTS).exists():
-        digest.update((directory / COMPONENTS).read_bytes())
+    for beside in (COMPONENTS, METHODS):
+        if (directory / beside).exists():
+            digest.update((directory / beside).read_bytes())
     for path in sorted(Path(__file__).parent.rglob("*")):
         if path.suffix in (".py", ".jinja", ".css", ".js"):
             digest.update(path.read_bytes())

@@ -220,19 +220,31 @@ def _rerun(path: Path) -> str:
     return f"comparisons run {path.parent.name} --out {path.parent.parent}"
 
 
-def _decode(content: bytes, path: Path, remedy: str) -> Result:
+def decoded[T](content: bytes, path: Path, kind: type[T], schema_version: int, called: str, remedy: str) -> T:
+    """Return the record that a file holds, of a result or of what stands beside it.
+
+    Raises
+    ------
+    StoredResultError
+        It is not what it is ``called``, of another version, or was changed since it was written; with the ``remedy``.
+    """
+
     class Version(msgspec.Struct):
         schema_version: int
 
     try:
         version = msgspec.json.decode(content, type=Version).schema_version
-        if version != SCHEMA_VERSION:
-            raise StoredResultError(f"{path} has schema version {version}, this program {SCHEMA_VERSION}; {remedy}")
-        result = msgspec.json.decode(content, type=Result)
+        if version != schema_version:
+            raise StoredResultError(f"{path} has schema version {version}, this program {schema_version}; {remedy}")
+        record = msgspec.json.decode(content, type=kind)
         if not intact(content):
             raise StoredResultError(
                 f"{path} was changed after it was written: its digest is of other numbers; {remedy}"
             )
-        return result
+        return record
     except msgspec.DecodeError as error:  # ValidationError is one
-        raise StoredResultError(f"{path} is not a result: {error}; {remedy}") from error
+        raise StoredResultError(f"{path} is not {called}: {error}; {remedy}") from error
+
+
+def _decode(content: bytes, path: Path, remedy: str) -> Result:
+    return decoded(content, path, Result, SCHEMA_VERSION, "a result", remedy)

@@ -166,7 +166,7 @@ def test_show_tells_verdict_reasons_numbers_and_checks(results: Path) -> None:
         "head probability of component A",
         "0.797",
         "‡ Components coincide at this end",
-        "✓ same-density",
+        "✓ EM and PyMC have one density",
         "✗ best-mode",
         "At fault in best-mode: em",
         *two_coins().model.formula,
