@@ -167,8 +167,8 @@ def test_show_tells_verdict_reasons_numbers_and_checks(results: Path) -> None:
         "0.797",
         "‡ Components coincide at this end",
         "✓ EM and PyMC have one density",
-        "✗ best-mode",
-        "At fault in best-mode: em",
+        "✗ no higher maximum found",
+        "At fault in “no higher maximum found”: em",
         *two_coins().model.formula,
         *two_coins().model.prior,
     ):
