@@ -197,7 +197,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("comparisons.declaration",),
     ("comparisons.pair",),
     ("comparisons.hidden_markov_chains",),
-    ("comparisons.components.record",),
+    ("comparisons.components.record", "comparisons.methods.record"),
     ("comparisons.report", "comparisons.paper"),
     ("comparisons.archive",),
     ("comparisons.catalogue",),
@@ -220,7 +220,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("comparisons.checks", "comparisons.summary", "comparisons.labels", "comparisons.model_fit"),
     ("comparisons.judgement",),
     ("comparisons.pipeline", "comparisons.toml_files"),
-    ("comparisons.components", "comparisons.study"),
+    ("comparisons.components", "comparisons.methods", "comparisons.study"),
     ("comparisons.command", "comparisons.__main__"),
 )
 
