@@ -23,6 +23,7 @@ from comparisons.results.store import StoredResultError
 from tests.report_pages import page
 
 # Exact posterior of two equally likely coins with uniform priors, by all assignments of bags to coins.
+ABSENT = "NUTS, BlackJAX"  # which is not among the packages of the tests
 QUICK = ("EM, Wald", "EM, profile", "Laplace at the mode", "importance sampling from EM", "NUTS, nutpie")
 LOW, HIGH = float(stats.norm.ppf(shortcuts.ENDS[0])), float(stats.norm.ppf(shortcuts.ENDS[1]))
 STANDARD = Marginal(0.0, 1.0, LOW, HIGH)
@@ -101,7 +102,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings: Any = {"seed": 1, "draws": 500, "chains": 4, "fresh": False}
     pipeline.run("two-coin", out, **settings, progress=lambda stage: None)
     store.end_run(out / "two-coin")
-    comparing.compare("two-coin", seed=1, out=out, methods=QUICK)
+    comparing.compare("two-coin", seed=1, out=out, methods=(*QUICK, ABSENT))
     return out
 
 
@@ -110,7 +111,8 @@ def test_methods_of_two_coins(stored: Path) -> None:
     found = record.read(stored / "two-coin")
     assert found is not None
     by_name = {each.name: each for each in found.methods}
-    assert tuple(by_name) == QUICK
+    assert tuple(by_name) == (*QUICK, ABSENT)
+    assert (by_name[ABSENT].good, by_name[ABSENT].reason) == (None, "blackjax is not installed.")
     # Against the posterior by all assignments of bags to coins EM's mean is off by .2, and its interval of coin A too wide.
     assert by_name["EM, Wald"].good is False
     assert by_name["EM, Wald"].mean == pytest.approx(0.2, abs=0.05)
@@ -120,7 +122,7 @@ def test_methods_of_two_coins(stored: Path) -> None:
         assert abs(by_name[name].mean or 1.0) < 0.1, name
     assert (by_name["NUTS, nutpie"].per_second or 0) > 0
     assert "importance sampling from EM" in found.conclusion
-    assert all((each.seconds or 0) > 0 for each in found.methods)
+    assert all((by_name[name].seconds or 0) > 0 for name in QUICK)
 
 
 @pytest.mark.sampling
@@ -129,7 +131,8 @@ def test_methods_stand_in_the_report(stored: Path) -> None:
     found = record.read(stored / "two-coin")
     assert found is not None
     assert "Which method would do?" in written.text
-    assert [row[0] for row in written.rows if row[0] in QUICK] == list(QUICK)
+    assert [row[0] for row in written.rows if row[0] in (*QUICK, ABSENT)] == [*QUICK, ABSENT]
+    assert "blackjax is not installed." in written.text
     assert is_current(stored / "two-coin")
     path = stored / "two-coin" / record.FILE
     text = path.read_text()
