@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 type Floats = NDArray[np.float64]
 
 # More strokes than this below an axis are a solid bar.
+# Points that a character and a line of a component's name take.
+CHARACTER, LINE = 5.2, 10.0
 MOST_RUG = 400
 MOST_BINS = 60
 MOST_DRAWS = 300
@@ -183,17 +185,24 @@ def _name_components(ax: Axes, result: Result, curve: Curves) -> None:
     names = result.model.component_names
     if len(curve.em_components) < 2 or len(names) != len(curve.em_components):
         return
+    placed: list[tuple[float, float, float]] = []
     for name, component in zip(names, curve.em_components, strict=True):
         heights = _array(component)
         if not np.isfinite(heights).any():
             continue
         peak = int(np.nanargmax(heights))
-        top = np.nanmax([curve.em[peak], curve.posterior_high[peak]])
-        place = (curve.grid[peak], float(top))
+        place = (curve.grid[peak], float(np.nanmax([curve.em[peak], curve.posterior_high[peak]])))
+        told = drawn(name)
+        across, up = (float(each) for each in ax.transData.transform(place) * 72 / ax.figure.dpi)
+        half, above = len(told) * CHARACTER / 2, 3.0
+        # Over the names that it would else be written on.
+        while any(abs(across - x) < half + other and abs(up + above - y) < LINE for x, y, other in placed):
+            above += LINE
+        placed.append((across, up + above, half))
         ax.annotate(
-            drawn(name),
+            told,
             place,
-            xytext=(0, 3),
+            xytext=(0, above),
             textcoords="offset points",
             ha="center",
             va="bottom",

@@ -106,28 +106,36 @@ def limits(result: Result) -> Limits:
 
 def key(result: Result) -> str:
     """Return what the marks of a table say, whose columns are called by their first letters."""
-    asked = limits(result)
-    return (
-        f"{marks(result)} M, mean: the posterior mean within {asked.shift:g} SD of EM's estimate. "
-        f"S, spread: SE from {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} SD. "
-        f"T, tails: from {percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior beyond each end of EM's "
-        f"Wald interval. {SCALES}"
-    )
+    return f"{marks(result)} M, S and T: {limits_told(result)} {SCALES}"
 
 
 def marks(result: Result) -> str:
-    """Return what each mark means, with what "slightly off" is where a quantity differs."""
-    asked, slightly = limits(result), ""
-    if any(quantity.degree for quantity in result.quantities):
-        low, high = (percent(share, 0) for share in asked.slight_share)
-        slightly = (
-            f" {SLIGHTLY} beyond it, but slightly off: EM's interval holds {low} to {high} of the posterior, "
-            f"whose mean is within {asked.slight_shift:g} SD;"
-        )
-    return (
-        f"{MET} within the limit, Monte Carlo error allowed for;{slightly} {MISSED} beyond it; {NOT_JUDGED} not judged, or not "
-        "found."
+    """Return what each mark means, as far as they occur."""
+    slightly = f" {SLIGHTLY} a little beyond it;" if _differing(result) else ""
+    beyond = "far beyond it" if slightly else "beyond it"
+    return f"{MET} within the limit;{slightly} {MISSED} {beyond}; {NOT_JUDGED} not judged, or not found."
+
+
+def limits_told(result: Result) -> str:
+    """Return the limits, and what is still a little beyond them where a quantity differs."""
+    asked = limits(result)
+    told = (
+        f"Mean: the posterior mean is within {asked.shift:g} posterior SDs of EM's estimate. "
+        f"Spread: EM's SE is {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} posterior SDs. "
+        f"Tails: {percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior lies beyond each end of EM's Wald "
+        "interval. Monte Carlo error is allowed for."
     )
+    if not _differing(result):
+        return told
+    low, high = (percent(share, 0) for share in asked.slight_share)
+    return (
+        f"{told} A little beyond, or slightly off: EM's interval still holds {low} to {high} of the posterior, and the "
+        f"posterior mean is within {asked.slight_shift:g} posterior SDs."
+    )
+
+
+def _differing(result: Result) -> bool:
+    return any(quantity.degree for quantity in result.quantities)
 
 
 def check_in_words(name: str) -> str:

@@ -195,7 +195,7 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     if len(shared) < len(quantities):
         of = f" and {_the(shared)}" if shared else ""
         return (
-            "Not for single components: the posterior mixes them, so that a number of one belongs partly to another. "
+            "Not for single components: the posterior mixes them, so that an estimate for one is partly that of another. "
             f"Report the posterior of the fitted distribution as a whole{of}: see “Label switching” in the report."
         )
     slight = [q.name for q in quantities if q.degree == "slight"]
@@ -277,8 +277,8 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
         told.insert(0, f"at {places} EM's distribution function lies within the posterior's {interval} interval")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
-        f"Part of the difference may be label switching: in {share} of the draws the components get other numbers when they are "
-        f"sorted than when they are matched with EM's. Compared without labels: {'; '.join(told)}."
+        f"Part of the difference may be label switching: in {share} of the draws the two usual rules, sorting the components "
+        f"and matching them to EM's, disagree on which component is which. Compared without labels: {'; '.join(told)}."
     )
 
 
