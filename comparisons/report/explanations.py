@@ -129,8 +129,8 @@ def limits_told(result: Result) -> str:
         return told
     low, high = (percent(share, 0) for share in asked.slight_share)
     return (
-        f"{told} A little beyond, or slightly off: EM's interval still holds {low} to {high} of the posterior, and the "
-        f"posterior mean is within {asked.slight_shift:g} posterior SDs."
+        f"{told} {SLIGHTLY} stands for {MISSED} where the quantity as a whole is only slightly off: EM's interval still holds "
+        f"{low} to {high} of the posterior, and the posterior mean is within {asked.slight_shift:g} posterior SDs."
     )
 
 

@@ -61,7 +61,8 @@ def illustration_of(result: Result, posterior: xarray.DataTree) -> Illustration:
             "A line for each quantity, in posterior standard deviations from the posterior mean. Curve, thick line and square: "
             f"density of the draws, their {probability} highest-density interval and the mean. Below, {below}: "
             f"EM’s estimate and {intervals}; an arrow means that an interval goes on beyond the figure. "
-            "The marks judge how near EM is, probabilities on the logit scale and positive numbers on the log scale."
+            "The marks on the right judge how near EM is. They do so on the logit scale of a probability and the log scale of a "
+            "positive number, not on the scale drawn."
         ),
         alt=_alt(result),
         figure=chart_of(result, posterior),

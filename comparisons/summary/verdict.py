@@ -273,12 +273,13 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
     told = [f"{in_prose(q.name)}: {q.verdict}" for q in free]
     if labels.distribution:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
-        places = f"{inside} of {len(labels.distribution)} quantiles of the data"
-        told.insert(0, f"at {places} EM's distribution function lies within the posterior's {interval} interval")
+        n = len(labels.distribution)
+        places = f"{inside} of the {n} points" if inside < n else "the one point" if n == 1 else f"all {n} points"
+        told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places} checked")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
-        f"Part of the difference may be label switching: in {share} of the draws the two usual rules, sorting the components "
-        f"and matching them to EM's, disagree on which component is which. Compared without labels: {'; '.join(told)}."
+        f"Part of the difference may be label switching: in {share} of the draws it depends on the rule of labelling which "
+        f"component is which. Compared without labels: {'; '.join(told)}."
     )
 
 
