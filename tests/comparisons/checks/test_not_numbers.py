@@ -54,7 +54,7 @@ STAGES: dict[str, tuple[Any, str, tuple[int, ...]]] = {
     "curvature": (mixtures, "curvature", (0, -1)),
     "prior spreads": (judgement, "prior_spreads", (0,)),
     "points": (judgement, "_points", (0,)),
-    "standard errors": (judgement, "_errors", (0,)),
+    "standard errors": (judgement, "standard_errors_of", (0,)),
     "thresholds": (judgement, "_thresholds", (0,)),
     "quadrature": (type(COINS), "exact", (0,)),
     "posterior judged": (adequacy, "of_draws", (0,)),
