@@ -147,7 +147,7 @@ def held_against(
     silent = []
     for quantity, each in answer.marginals.items():
         right = reference.marginals[quantity]
-        if np.isnan([each.mean, each.low, each.high]).any():
+        if not np.isfinite(each.mean) or np.isnan([each.low, each.high]).any():
             silent.append(quantity)
             continue
         means[quantity] = (each.mean - right.mean) / right.sd
@@ -155,7 +155,7 @@ def held_against(
             ratios[quantity] = each.sd / right.sd
         tails[quantity] = max(reference.beyond(quantity, each), key=_share)
     if not means:
-        return _nothing(name, "It has no interval for any quantity.")
+        return _nothing(name, "It has no interval, or an estimate at a bound, for every quantity.")
     mean_of = max(means, key=lambda q: abs(means[q]))
     ratio_of = max(ratios, key=lambda q: share_of(ratios[q], LIMITS.se_ratio), default="")
     tail_of = max(tails, key=lambda q: _share(tails[q]))
@@ -166,7 +166,9 @@ def held_against(
     )
     reasons = [answer.reservation] if answer.reservation else []
     if silent:
-        reasons.append(f"It has no interval for {len(silent)} of {len(answer.marginals)} quantities.")
+        reasons.append(
+            f"It has no interval, or an estimate at a bound, for {len(silent)} of {len(answer.marginals)} quantities."
+        )
     return Method(
         name,
         number(means[mean_of]),
@@ -224,9 +226,8 @@ def _case(problem: Problem, seed: int) -> Case:
     problem = problem.ordered_by(map_fit.parameters).sampled_near(fit.parameters, map_fit.parameters)
     density = LogPosterior(problem.model(), compiled=True)
     modelled = time.process_time()
-    seconds = {"fit": fitted - began, "mode": at_mode - fitted}
-    # Machine code of the density, found or made.
-    seconds["code"] = time.process_time() - modelled if density.code.address else 0.0
+    assert density.code.address, "machine code is found or made by whoever asks for it"
+    seconds = {"fit": fitted - began, "mode": at_mode - fitted, "code": time.process_time() - modelled}
     return Case(problem, density, problem.relabelled(fit), problem.relabelled(map_fit), seed, seconds)
 
 

@@ -111,13 +111,12 @@ def key(result: Result) -> str:
 
 def marks(result: Result) -> str:
     """Return what each mark means, as far as they occur."""
-    slightly = f" {SLIGHTLY} a little beyond it;" if _differing(result) else ""
-    beyond = "far beyond it" if slightly else "beyond it"
-    return f"{MET} within the limit;{slightly} {MISSED} {beyond}; {NOT_JUDGED} not judged, or not found."
+    slightly = f" {SLIGHTLY} beyond it, but the quantity is only slightly off;" if _differing(result) else ""
+    return f"{MET} within the limit;{slightly} {MISSED} beyond it; {NOT_JUDGED} not judged, or not found."
 
 
 def limits_told(result: Result) -> str:
-    """Return the limits, and what is still a little beyond them where a quantity differs."""
+    """Return the limits, and what is slightly off where a quantity differs."""
     asked = limits(result)
     told = (
         f"Mean: the posterior mean is within {asked.shift:g} posterior SDs of EM's estimate. "
@@ -129,8 +128,8 @@ def limits_told(result: Result) -> str:
         return told
     low, high = (percent(share, 0) for share in asked.slight_share)
     return (
-        f"{told} {SLIGHTLY} stands for {MISSED} where the quantity as a whole is only slightly off: EM's interval still holds "
-        f"{low} to {high} of the posterior, and the posterior mean is within {asked.slight_shift:g} posterior SDs."
+        f"{told} Slightly off means that EM's interval still holds {low} to {high} of the posterior, and that the posterior mean "
+        f"is within {asked.slight_shift:g} posterior SDs of EM's estimate."
     )
 
 

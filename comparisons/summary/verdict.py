@@ -278,8 +278,8 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
         told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places} checked")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
-        f"Part of the difference may be label switching: in {share} of the draws it depends on the rule of labelling which "
-        f"component is which. Compared without labels: {'; '.join(told)}."
+        f"Part of the difference may be label switching: which component is which depends on the labelling rule "
+        f"in {share} of the draws. Compared without labels: {'; '.join(told)}."
     )
 
 

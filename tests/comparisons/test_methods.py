@@ -73,9 +73,13 @@ def test_a_method_is_told_by_the_quantity_in_which_it_is_worst(
 def test_what_a_method_does_not_say_is_told() -> None:
     nothing = Marginal(np.nan, np.nan, np.nan, np.nan)
     some = held_against("mine", Answer({"a": moved(), "b": nothing}), reference("a", "b"), 1.0)
-    assert (some.good, some.reason) == (False, "It has no interval for 1 of 2 quantities.")
+    assert (some.good, some.reason) == (False, "It has no interval, or an estimate at a bound, for 1 of 2 quantities.")
     none = held_against("mine", Answer({"a": nothing}), reference("a"), 1.0)
     assert (none.good, none.mean, none.seconds) == (None, None, None)
+    at_bound = held_against(
+        "mine", Answer({"a": moved(), "b": Marginal(-np.inf, np.nan, -np.inf, 1.0)}), reference("a", "b"), 1.0
+    )
+    assert (at_bound.good, at_bound.mean, at_bound.reason) == (False, 0.0, some.reason)
     interval = held_against("mine", Answer({"a": dataclasses.replace(moved(), sd=np.nan)}), reference("a"), 1.0)
     assert (interval.good, interval.sd_ratio, interval.sd_ratio_of) == (True, None, "")
     doubted = held_against("mine", Answer({"a": moved()}, reservation="Its chains have not met."), reference("a"), 1.0)

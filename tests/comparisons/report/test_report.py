@@ -220,14 +220,15 @@ def test_the_degree_of_a_difference_is_told_wherever_the_verdict_is(tmp_path: Pa
     assert [ticks(each) for each in missed] == [["✓", "✓", "≈"], ["✓", "✓", "✗"]]
     meant = " ".join(f"{marks(result)} {limits_told(result)}".split())
     assert meant.startswith(
-        "✓ within the limit; ≈ a little beyond it; ✗ far beyond it; – not judged, or not found. Mean: "
+        "✓ within the limit; ≈ beyond it, but the quantity is only slightly off; ✗ beyond it; – not judged, or not found. Mean: "
     )
     assert meant.endswith(
-        "EM's interval still holds 90 % to 98 % of the posterior, and the posterior mean is within 0.5 posterior SDs."
+        "EM's interval still holds 90 % to 98 % of the posterior, and that the posterior mean is within 0.5 posterior SDs of "
+        "EM's estimate."
     )
     assert meant in page(tmp_path / "report.html").text
     assert "≈" not in marks(two_coins())
-    assert "little" not in limits_told(two_coins())
+    assert "lightly" not in limits_told(two_coins())
     assert "Verdict: differ markedly." in latex_table(result)
     assert "(differ slightly)" in latex_table(result)
     assert "differ markedly" in result._repr_html_()
