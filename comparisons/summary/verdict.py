@@ -75,7 +75,7 @@ def reach(
         return "inconclusive", f"Report nothing yet: {of} could not be judged.", told
     differing = [q for q in quantities if q.verdict == "differ"]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
-    doubted = [f"EM's maximum is doubtful. {d.sentence}" for d in problem.doubts(fit)]
+    doubted = [f"It is doubtful whether EM's maximum is the one to report. {d.sentence}" for d in problem.doubts(fit)]
     doubted += [problem.one_density] if problem.one_density else []
     if not differing and not unidentified:
         of = _of(quantities, quantities)
@@ -270,16 +270,17 @@ def _unlabelled(*, unidentified: bool) -> str:
 def of_labels(free: list[Quantity], labels: Labels) -> str:
     """What to make of components that no order tells apart in the draws, by what has no labels."""
     inside = sum(each.posterior_low <= each.em <= each.posterior_high for each in labels.distribution)
-    told = [f"{in_prose(q.name)}: {q.verdict}" for q in free]
+    agreed = {"agree": "EM and the posterior agree on", "differ": "EM and the posterior differ on"}
+    told = [f"{agreed.get(q.verdict, 'nothing is said of')} the {in_prose(q.name)}" for q in free]
     if labels.distribution:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
         n = len(labels.distribution)
         places = f"{inside} of the {n} points" if inside < n else "the one point" if n == 1 else f"all {n} points"
-        told.insert(0, f"EM's distribution function lies in the posterior's {interval} interval at {places} checked")
+        told.insert(0, f"EM's fitted distribution lies in the posterior's {interval} interval at {places} checked")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
-        f"Part of the difference may be label switching: which component is which depends on the labelling rule "
-        f"in {share} of the draws. Compared without labels: {'; '.join(told)}."
+        f"Part of the difference may be label switching: in {share} of the draws two labelling rules give a component different "
+        f"labels. What needs no labels: {'; '.join(told)}."
     )
 
 
