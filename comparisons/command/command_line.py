@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -226,6 +227,16 @@ def _print_json(out: Path, outcomes: Sequence[Outcome], *, alone: bool) -> None:
         click.echo("[" + ",\n".join(texts) + "]")
 
 
+@contextmanager
+def _nothing_stored() -> Iterator[None]:
+    """Say so, and end, where what answers one question is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("Interrupted; nothing was stored.", err=True)
+        sys.exit(INTERRUPTED)
+
+
 @main.command(short_help="How many components? Test, Bayes factors and criteria.")
 @click.argument("of", metavar="[NAME | FILE.toml]", required=False, callback=_known)
 @own_data.options
@@ -258,13 +269,10 @@ def components(
 
     asked, command, seed = own_data.one_asked(context, of, own, out or Path(RESULTS), seed)
     try:
-        with progress.stages() as show:
+        with _nothing_stored(), progress.stages() as show:
             found = comparing.compare(asked, most, seed=seed, out=out, progress=show, command=command)
     except comparing.NoQuestion as error:
         raise click.UsageError(str(error)) from error
-    except KeyboardInterrupt:
-        click.echo("Interrupted; nothing was stored.", err=True)
-        sys.exit(INTERRUPTED)
     if as_json:
         click.echo(record.encode(found), nl=False)
     else:
@@ -295,16 +303,13 @@ def methods(
 
     asked, command, seed = own_data.one_asked(context, of, own, out or Path(RESULTS), seed, "methods")
     try:
-        with progress.stages() as show:
+        with _nothing_stored(), progress.stages() as show:
             found = comparing.compare(
                 asked, seed=seed, out=out, progress=lambda stage: show(stage, 0, 0), command=command
             )
     except (comparing.NoReference, EngineFailure) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(INCONCLUSIVE)
-    except KeyboardInterrupt:
-        click.echo("Interrupted; nothing was stored.", err=True)
-        sys.exit(INTERRUPTED)
     if as_json:
         click.echo(record.encode(found), nl=False)
     else:

@@ -14,7 +14,7 @@ import msgspec
 from comparisons.display import displayed
 from comparisons.results.files import write_text
 from comparisons.results.result import Provenance
-from comparisons.results.store import decoded
+from comparisons.results.store import decoded, read_beside
 from comparisons.results.strict_json import Number, sealed
 
 SCHEMA_VERSION = 2
@@ -203,12 +203,7 @@ def read(directory: Path | str) -> Components | None:
     StoredResultError
         It is damaged, of another version, or was changed since it was written.
     """
-    path = Path(directory) / FILE
-    try:
-        content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return _decode(content, path)
+    return read_beside(Path(directory) / FILE, _decode)
 
 
 def _decode(content: bytes, path: Path) -> Components:

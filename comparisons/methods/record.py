@@ -11,7 +11,7 @@ import msgspec
 from comparisons.display import displayed
 from comparisons.results.files import write_text
 from comparisons.results.result import Limits, Provenance
-from comparisons.results.store import decoded
+from comparisons.results.store import decoded, read_beside
 from comparisons.results.strict_json import Number, sealed
 
 SCHEMA_VERSION = 1
@@ -103,10 +103,9 @@ def read(directory: Path | str) -> Methods | None:
     StoredResultError
         It is damaged, of another version, or was changed since it was written.
     """
-    path = Path(directory) / FILE
-    try:
-        content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    return read_beside(Path(directory) / FILE, _decode)
+
+
+def _decode(content: bytes, path: Path) -> Methods:
     remedy = f"make it again: comparisons methods {path.parent.name} --out {path.parent.parent}"
     return decoded(content, path, Methods, SCHEMA_VERSION, "a comparison of methods", remedy)

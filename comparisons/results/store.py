@@ -7,6 +7,7 @@ leaves ``later_run.json`` beside an older result, which is then no longer the la
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -244,6 +245,15 @@ def decoded[T](content: bytes, path: Path, kind: type[T], schema_version: int, c
         return record
     except msgspec.DecodeError as error:  # ValidationError is one
         raise StoredResultError(f"{path} is not {called}: {error}; {remedy}") from error
+
+
+def read_beside[T](path: Path, decode: Callable[[bytes, Path], T]) -> T | None:
+    """Return the record of a file that may stand beside a result; None where there is none."""
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return decode(content, path)
 
 
 def _decode(content: bytes, path: Path, remedy: str) -> Result:

@@ -22,7 +22,6 @@ from comparisons.results import store
 from comparisons.results.store import StoredResultError
 from tests.report_pages import page
 
-# Exact posterior of two equally likely coins with uniform priors, by all assignments of bags to coins.
 ABSENT = "NUTS, BlackJAX"  # which is not among the packages of the tests
 QUICK = ("EM, Wald", "EM, profile", "Laplace at the mode", "importance sampling from EM", "NUTS, nutpie")
 LOW, HIGH = float(stats.norm.ppf(shortcuts.ENDS[0])), float(stats.norm.ppf(shortcuts.ENDS[1]))
