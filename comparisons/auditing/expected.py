@@ -13,8 +13,8 @@ from comparisons.pair import Values
 from comparisons.pairs.ascent import FLAT, Objective
 from comparisons.pairs.problem import PairProblem
 from em.derived.coordinates import INSIDE
-from em.differences import along_axes, expanded, maximised, right_steps
-from models.inputs import Floats
+from em.differences import Function, along_axes, expanded, maximised, right_steps
+from models.inputs import Floats, Integers
 
 # Complete-data standard errors by which a step may miss the maximum: differences are right to a hundredth of that.
 SAME_STEP = 1e-5
@@ -74,12 +74,7 @@ class Expected:
 
         So it is of a line through one row: where a step goes along that direction is for rounding to say.
         """
-        space, of = self.problem.space, self.by(found, prior=prior)
-        x = space.of(self.best(found, start, prior=prior))
-        inside = np.flatnonzero(space.inside(x))
-        x = space.off_bounds(x)
-        heights, where = objective_of(self.problem, of).of(x, np.eye(len(x))[:, inside]), x[inside][:, None]
-        steps = right_steps(heights, where, np.ones(1), SOUGHT_FROM * self.problem.units[inside, None], STEP)
+        heights, where, steps, _ = self._around(self.by(found, prior=prior), self.best(found, start, prior=prior))
         second = expanded(heights, where, steps)[2][..., 0]
         unit = 1 / np.sqrt(np.maximum(np.abs(np.diag(second)), np.finfo(float).tiny))
         scaled = second * unit * unit[:, None]
@@ -89,8 +84,7 @@ class Expected:
         self, found: Any, at: Values, steps: Floats | None = None, *, prior: float = 0.0, jacobian: float = 0.0
     ) -> tuple[dict[str, float], Floats]:
         """By parameter how far the function is from level at a point, in complete-data standard errors, and the steps taken."""
-        of = self.by(found, prior=prior, jacobian=jacobian)
-        slopes, curved, steps = self._second_order(of, at, steps)
+        slopes, curved, steps = self._second_order(self.by(found, prior=prior, jacobian=jacobian), at, steps)
         with np.errstate(divide="ignore", invalid="ignore"):
             apart = np.where(np.abs(slopes) > SAME_STEP * np.sqrt(curved), np.abs(slopes) / np.sqrt(curved), 0.0)
         return self._by_name(apart), steps
@@ -127,20 +121,26 @@ class Expected:
         parts = np.split(np.nan_to_num(apart, nan=np.inf), np.cumsum([block.free for block in space.blocks])[:-1])
         return {name: float(part.max(initial=0.0)) for name, part in zip(space.names, parts, strict=True)}
 
-    def _second_order(
+    def _around(
         self, of: Callable[[Values], float], at: Values, steps: Floats | None = None
-    ) -> tuple[Floats, Floats, Floats]:
-        """Slopes and curvatures ``(f,)`` along the coordinates, 0 along those at a bound, and the steps of differences."""
+    ) -> tuple[Function, Floats, Floats, Integers]:
+        """A function by the coordinates at no bound, the point in these ``(q, 1)``, steps of differences, and which they are."""
         space = self.problem.space
         x = space.of(at)
         inside = np.flatnonzero(space.inside(x))
         x = space.off_bounds(x)
-        heights = objective_of(self.problem, of).of(x, np.eye(len(x))[:, inside])
-        where = x[inside][:, None]
+        heights, where = objective_of(self.problem, of).of(x, np.eye(len(x))[:, inside]), x[inside][:, None]
         if steps is None:
             steps = right_steps(heights, where, np.ones(1), SOUGHT_FROM * self.problem.units[inside, None], STEP)
+        return heights, where, steps, inside
+
+    def _second_order(
+        self, of: Callable[[Values], float], at: Values, steps: Floats | None = None
+    ) -> tuple[Floats, Floats, Floats]:
+        """Slopes and curvatures ``(f,)`` along the coordinates, 0 along those at a bound, and the steps of differences."""
+        heights, where, steps, inside = self._around(of, at, steps)
         height, first, second = along_axes(heights, where, steps)
-        slopes, curved = np.zeros(len(x)), np.zeros(len(x))
+        slopes, curved = np.zeros(len(self.problem.units)), np.zeros(len(self.problem.units))
         slope = first / steps
         if (np.abs(first) > SAME_STEP * np.sqrt(np.abs(second))).any():
             # Of steps half as long a slope is the same, and what bends beyond their order leaves a small part of itself.
