@@ -23,6 +23,7 @@ from em.negative_binomials import NegativeBinomialMixture
 from em.poissons import PoissonMixture
 from em.regressions.concomitants import ConcomitantMixture
 from em.regressions.mixture import RegressionMixture
+from em.search.collapse import chance_gain
 from em.search.doubts import Doubt
 from em.search.optima import Mode
 from em.written import DIGEST, VERSION, digest
@@ -89,7 +90,11 @@ def read_fit(path: str | os.PathLike[str], family: Family | None = None) -> Fit[
             for m in told["modes"]
         ),
         doubts=tuple(
-            Doubt(d["ground"], d["component"], *(float(d[each.name]) for each in fields(Doubt)[2:]))
+            Doubt(
+                d["ground"],
+                d["component"],
+                **{each.name: float(d.get(each.name, chance_gain(mixture))) for each in fields(Doubt)[2:]},
+            )
             for d in told["doubts"]
         ),
         rate=float(told["rate"]),

@@ -70,7 +70,7 @@ def findings(fitted: Fitted) -> list[Finding]:
 COMPARISON = Comparison(
     name="two-coin",
     title="Two coins, the coin of each bag hidden",
-    question="What did the EM of Do & Batzoglou (2008) find in five sets of ten tosses, and would a posterior agree?",
+    question="What did the EM of Do & Batzoglou (2008) find in five bags of ten tosses, and would a posterior agree?",
     dataset="two_coin",
     description="five bags of ten tosses; each bag was tossed with coin A or coin B, not known which, with equal chance",
     unit="heads in ten tosses",

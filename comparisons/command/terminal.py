@@ -82,7 +82,8 @@ def print_result(result: Result, later: LaterRun | None = None) -> None:
     if not converged(result):
         console.print(NOT_CONVERGED)
     console.print(_quantities(result))
-    console.print(f"  {key(result)}")
+    for line in key(result):
+        console.print(f"  {line}")
     for mark, sentence in footnotes(result).items():
         console.print(f"  {mark} {sentence}")
     console.print()

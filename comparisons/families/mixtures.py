@@ -17,6 +17,7 @@ from comparisons.families.simulation import MixtureSimulation
 from comparisons.families.third import MixtureThird
 from comparisons.families.unconstrained import UnconstrainedPosterior
 from comparisons.problem import Prior, Problem
+from comparisons.quantity_names import quoted
 from comparisons.results.result import DoubtFound, Model
 from comparisons.results.strict_json import number
 from em.mixture import Scale, row_posteriors
@@ -144,7 +145,7 @@ class MixtureProblem(Setup, Problem):
                 d.rows,
                 number(d.below),
                 number(d.below_at_ratio),
-                d.told(names),
+                d.told([*map(quoted, names)]),
             )
             for d in fit.doubts
         ]

@@ -107,6 +107,6 @@ def html_table(result: Result) -> str:
     sentences += [f"{mark} {sentence}" for mark, sentence in footnotes(result).items() if mark == MARK]
     checks = ", ".join(f"{OUTCOMES[c.outcome]} {check_in_words(c.name)}" for c in result.checks)
     sentences += [f"Integrity checks: {checks}"] if checks else []
-    sentences += [key(result)] if rows else []
+    sentences += key(result) if rows else []
     head = ["", "EM", "SE", f"Wald {probability}", "Posterior mean", "SD", f"HDI {probability}", "MST", "Report"]
     return as_html(f"{result.title}: {verdict_told(result.verdict, result.degree)}", sentences, head, rows, ".table")

@@ -12,20 +12,20 @@ from comparisons.results.result import Degree, Limits, Quantity, Result
 
 # What a reader who divides the columns of a table by each other has to know.
 SCALES = (
-    "Wald interval and marks are made on the logit scale for probabilities, on the log scale for positive numbers: the interval "
-    "is not the estimate ± 2 SE, and a mark may differ from what the columns suggest."
+    "marks and Wald intervals are computed on the logit scale for a probability and on the log scale for a positive number. So "
+    "an interval is not the estimate ± 2 SE, and a mark may differ from what the columns suggest."
 )
 # What to report of a quantity, by what it is that EM's interval is replaced by, or by how far it is off.
 INSTEAD = {"posterior": "posterior", "profile": "posterior, or EM (profile)", "nothing": "no number: components mix"}
 # Names of checks as a reader has them, who knows neither this suite nor what they look at.
 CHECKS = {
-    "same-density": "EM and PyMC have one density",
-    "stationary": "EM at a maximum",
-    "best-mode": "no higher maximum found",
-    "map-agrees": "PyMC finds the same mode",
+    "same-density": "EM and PyMC fit the same model",
+    "stationary": "EM at a maximum of the likelihood",
+    "best-mode": "no higher likelihood found",
+    "map-agrees": "PyMC and EM with the prior find one mode",
     "draws-belong": "draws are of this posterior",
     "posterior-agrees": "a second method gives this posterior",
-    "identified": "identified at the estimate",
+    "identified": "locally identified",
     "standard-errors": "standard errors right",
 }
 # What a row of checks is, and is not.
@@ -104,33 +104,37 @@ def limits(result: Result) -> Limits:
     return result.limits or LIMITS
 
 
-def key(result: Result) -> str:
-    """Return what the marks of a table say, whose columns are called by their first letters."""
-    return f"{marks(result)} M, S and T: {limits_told(result)} {SCALES}"
-
-
-def marks(result: Result) -> str:
-    """Return what each mark means, as far as they occur."""
-    slightly = f" {SLIGHTLY} beyond it, but the quantity is only slightly off;" if _differing(result) else ""
-    return f"{MET} within the limit;{slightly} {MISSED} beyond it; {NOT_JUDGED} not judged, or not found."
-
-
-def limits_told(result: Result) -> str:
-    """Return the limits, and what is slightly off where a quantity differs."""
+def legend(result: Result) -> dict[str, str]:
+    """Return what the marks of a table say, by the word that is explained."""
     asked = limits(result)
-    told = (
-        f"Mean: the posterior mean is within {asked.shift:g} posterior SDs of EM's estimate. "
-        f"Spread: EM's SE is {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} posterior SDs. "
-        f"Tails: {percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior lies beyond each end of EM's Wald "
-        "interval. Monte Carlo error is allowed for."
-    )
-    if not _differing(result):
-        return told
-    low, high = (percent(share, 0) for share in asked.slight_share)
-    return (
-        f"{told} Slightly off means that EM's interval still holds {low} to {high} of the posterior, and that the posterior mean "
-        f"is within {asked.slight_shift:g} posterior SDs of EM's estimate."
-    )
+    slightly = f" {SLIGHTLY} beyond it, but the quantity is only slightly off;" if _differing(result) else ""
+    said = {
+        "Marks": f"{MET} within the limit, or no further beyond than Monte Carlo error may explain;{slightly} {MISSED} beyond "
+        f"it; {NOT_JUDGED} not judged, or not found.",
+        "Mean": f"the posterior mean may be up to {asked.shift:g} posterior SDs from EM's estimate.",
+        "Spread": f"EM's SE may be {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} posterior SDs.",
+        "Tails": f"{percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior may lie beyond each end of EM's "
+        "Wald interval.",
+    }
+    if _differing(result):
+        low, high = (percent(share, 0) for share in asked.slight_share)
+        said["Slightly off"] = (
+            f"EM's interval still holds {low} to {high} of the posterior, and the posterior mean is within "
+            f"{asked.slight_shift:g} posterior SDs of EM's estimate."
+        )
+    if any(quantity.scale != "identity" for quantity in result.quantities):
+        said["Scale"] = SCALES
+    if any(quantity.exact for quantity in result.quantities):
+        said["Exact"] = "this posterior is known exactly, so mean and SD are by quadrature; the HDI is of the draws."
+    return said
+
+
+def key(result: Result) -> list[str]:
+    """Return the legend line by line, for a table whose columns of marks are called by their first letters."""
+    lettered = ("Mean", "Spread", "Tails")
+    return [
+        f"{f'{term[0]}, {term.lower()}' if term in lettered else term}: {told}" for term, told in legend(result).items()
+    ]
 
 
 def _differing(result: Result) -> bool:

@@ -39,7 +39,7 @@ HEIGHT, POINTS = 0.48, 120
 SHOWN, MOST = 3.0, 6.0
 # Characters of a name on one line, lines, and pixels of one.
 LONGEST, MOST_LINES, LINE = 24, 3, 14
-MARKS = {"agree": "✓", "slight": "≈ slightly off", "marked": "✗ markedly off", "no interval": "✗ no Wald interval"}
+MARKS = {"agree": "✓", "slight": "≈ slightly off", "marked": "✗ markedly off", "no interval": "– no Wald interval"}
 
 
 def marked(quantity: Quantity) -> str:
@@ -51,18 +51,15 @@ def illustration_of(result: Result, posterior: xarray.DataTree) -> Illustration:
     """Return the figure as the first of a report."""
     probability = percent(result.quantities[0].posterior.hdi_prob, 0) if result.quantities else ""
     profile = any(q.profile_low is not None or q.profile_high is not None for q in result.quantities)
-    below, intervals = "point and line", f"its {probability} Wald interval"
-    if profile:
-        below, intervals = "point, line and dashes", f"its {probability} Wald and its {probability} profile interval"
+    profiles = ", profile interval (dashes)" if profile else ""
     return Illustration(
         name=FIRST,
         title="EM beside the posterior",
         caption=(
-            "A line for each quantity, in posterior standard deviations from the posterior mean. Curve, thick line and square: "
-            f"density of the draws, their {probability} highest-density interval and the mean. Below, {below}: "
-            f"EM’s estimate and {intervals}; an arrow means that an interval goes on beyond the figure. "
-            "The marks on the right judge how near EM is. They do so on the logit scale of a probability and the log scale of a "
-            "positive number, not on the scale drawn."
+            "A line for each quantity, in posterior standard deviations from the posterior mean. Blue: the posterior's density, "
+            f"mean (square) and {probability} highest-density interval. Orange: EM's estimate (point), {probability} Wald "
+            f"interval (line){profiles}. Arrows point to what lies beyond the figure. On the right: is EM close enough? See the "
+            "marks of the table below."
         ),
         alt=_alt(result),
         figure=chart_of(result, posterior),

@@ -15,7 +15,7 @@ RIDGE = (
 )
 # Stands beside an end of a profile-likelihood interval.
 END_MARK = "‡"
-COINCIDING = "Components coincide at this end, and the interval need not hold its nominal probability."
+COINCIDING = "Components coincide at this end, so the interval may not have its nominal coverage."
 NOT_CONVERGED = "The chains have not converged, so their draws do not describe the posterior."
 # Where one M-step is the maximum, the rate is 0 but for the rounding of an eigenvalue.
 NO_RATE = 1e-9

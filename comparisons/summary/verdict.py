@@ -100,7 +100,7 @@ def reach(
     with_interval = [q for q in differing if q.degree != "no interval"]
     for cause in _weighed(with_interval, modes):
         moved = [q.name for q in with_interval if cause in _causes(q, modes)]
-        of = "" if len(moved) == len(quantities) else f": {_few(moved)}"
+        of = "" if len(moved) == len(quantities) else f"{'; this moves' if cause == SWITCH else ':'} {_few(moved)}"
         if of or cause not in summary:
             reasons.append(f"{cause[0].upper()}{cause[1:]}{of}.")
     return "differ", summary, [*reasons, *doubted]
@@ -182,7 +182,9 @@ def _off(marked: list[Quantity]) -> str:
         hold = "holds" if one else "hold"
         return f"{subject} {told}{hold} {' to '.join(ends)}% of the posterior, not {marked[0].posterior.hdi_prob:.0%}"
     subject = "EM's estimate there lies" if one else "EM's estimates lie"
-    return f"{subject} up to {max(abs(q.shift or 0.0) for q in marked):.1f} posterior sd off the posterior mean"
+    # In the units of the table and of the figure, not on the scale on which they are judged: what is read can be worked out.
+    gaps = [abs(q.mean - q.em) / q.sd for q in marked if q.em is not None and q.mean is not None and q.sd]
+    return f"{subject} up to {max(gaps, default=0.0):.1f} posterior sd off the posterior mean"
 
 
 def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) -> str:
@@ -195,7 +197,7 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     if len(shared) < len(quantities):
         of = f" and {_the(shared)}" if shared else ""
         return (
-            "Not for single components: the posterior mixes them, so that an estimate for one is partly that of another. "
+            "Not for single components: they trade places in the posterior, so no number belongs to one of them alone. "
             f"Report the posterior of the fitted distribution as a whole{of}: see “Label switching” in the report."
         )
     slight = [q.name for q in quantities if q.degree == "slight"]
@@ -205,9 +207,7 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     if not mislead:
         return f"Yes, its estimates with Wald intervals.{off}"
     profile = [q.name for q in mislead if q.instead == "profile"]
-    of_these = (
-        f" Of these you may report {_the(profile)} by EM's estimate with its profile interval too." if profile else ""
-    )
+    of_these = f" For {_the(profile)}, EM's estimate with its profile interval will do too." if profile else ""
     if len(mislead) == len(quantities):
         return f"No. Report posterior means and highest-density intervals.{of_these}"
     rest = [q.name for q in quantities if q not in mislead]
@@ -219,8 +219,8 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
         )
     others = [q.name for q in mislead if q.instead != "profile"]
     return (
-        f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *profile])}.{of_these} For the "
-        f"rest EM's estimates with Wald intervals will do{also_off}."
+        f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *profile])}. For the rest EM's "
+        f"estimates with Wald intervals will do{also_off}.{of_these}"
     )
 
 
@@ -279,8 +279,8 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
         told.insert(0, f"EM's fitted distribution lies in the posterior's {interval} interval at {places} checked")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
-        f"Part of the difference may be label switching: in {share} of the draws two labelling rules give a component different "
-        f"labels. What needs no labels: {'; '.join(told)}."
+        f"Part of the difference may be label switching: in {share} of the draws it is unclear which component is which. "
+        f"Labels aside, {'; '.join(told)}."
     )
 
 

@@ -46,6 +46,7 @@ class Doubt:
     below : nats from the fit down to the next regular optimum that is known; NaN where there is none
     below_at_ratio : nats down to the best maximum that is known with ``minimum_ratio=0.25``: of the other optima, and of the
         fit itself brought to that ratio
+    by_chance : nats that a component may gain where there is none
     """
 
     ground: Ground
@@ -54,6 +55,7 @@ class Doubt:
     rows: float
     below: float
     below_at_ratio: float
+    by_chance: float
 
     def told(self, names: Sequence[str] | None = None) -> str:
         """The doubt in a sentence; components bear their ``names``, else numbers from 1."""
@@ -66,16 +68,20 @@ class Doubt:
         rows = f"{self.rows:.3g} row{'' if round(self.rows, 2) == 1 else 's'}"
         if self.ground == "few rows":
             return f"Component {component} has {rows}, at no more values than its parameters fit whatever these are."
+        narrow = (
+            f"Component {component} is narrow: its standard deviation is {self.spread_ratio:.2g} times the largest, with about "
+            f"{rows}."
+        )
+        lower = f"where no component is narrower than {MINIMUM_RATIO:g} times the largest, the maximum is"
         # Many rows that could as well be somewhat wider are no accident of a few that lie together.
-        why = (
-            "The data hardly say that it is so narrow"
-            if self.below_at_ratio < RIVAL
-            else "So narrow it may be by chance"
+        if self.below_at_ratio < RIVAL:
+            return f"{narrow} The data hardly say so: {lower} only {self.below_at_ratio:.2g} lower in log density."
+        gains = (
+            f"{lower} {self.below_at_ratio:.2g} lower in log density"
+            if self.below_at_ratio <= self.by_chance
+            else f"it gains less than {self.by_chance:.2g} in log density over the other components"
         )
-        return (
-            f"Component {component} has a standard deviation {self.spread_ratio:.2g} of the largest and {rows}. {why}: with no "
-            f"ratio below {MINIMUM_RATIO:g} the maximum is {self.below_at_ratio:.2g} lower in log density."
-        )
+        return f"{narrow} It may be chance: {gains}, and a few rows that lie together by chance can gain {self.by_chance:.2g}."
 
 
 def doubts_of(mixture: Mixture[Any, Any], best: Optimum, others: Sequence[Optimum]) -> tuple[Doubt, ...]:
@@ -84,6 +90,7 @@ def doubts_of(mixture: Mixture[Any, Any], best: Optimum, others: Sequence[Optimu
         return ()
     ratios, weights = mixture.spread_ratios(best.parameters), best.parameters.weights
     below = best.objective - max((o.objective for o in others), default=np.nan)
+    chance = chance_gain(mixture)
     few, narrow = mixture.interpolated, bool(ratios.min() < MINIMUM_RATIO)
     # Rows are counted only where that may matter: where weights are free, n times the weight is next to their number.
     if few and (narrow or mixture.n * weights.min() < few + 1):
@@ -93,17 +100,17 @@ def doubts_of(mixture: Mixture[Any, Any], best: Optimum, others: Sequence[Optimu
         for k in range(mixture.n_components):
             if distinct[k] < few + 0.5:
                 ground: Ground = "few rows"
-            elif ratios[k] < MINIMUM_RATIO and min(gains[k], wide) <= chance_gain(mixture):
+            elif ratios[k] < MINIMUM_RATIO and min(gains[k], wide) <= chance:
                 ground = "narrow component"
             else:
                 continue
-            found.append(Doubt(ground, k, float(ratios[k]), float(rows[k]), below, wide))
+            found.append(Doubt(ground, k, float(ratios[k]), float(rows[k]), below, wide, chance))
         if found:
             return tuple(found)
     if below < RIVAL:
         k = int(ratios.argmin())
         wide = _below_at_ratio(mixture, best, others) if narrow else 0.0
-        return (Doubt("close rival", k, float(ratios[k]), float(mixture.n * weights[k]), below, wide),)
+        return (Doubt("close rival", k, float(ratios[k]), float(mixture.n * weights[k]), below, wide, chance),)
     return ()
 
 

@@ -166,9 +166,9 @@ def test_show_tells_verdict_reasons_numbers_and_checks(results: Path) -> None:
         "head probability of component A",
         "0.797",
         "‡ Components coincide at this end",
-        "✓ EM and PyMC have one density",
-        "✗ no higher maximum found",
-        "At fault in “no higher maximum found”: em",
+        "✓ EM and PyMC fit the same model",
+        "✗ no higher likelihood found",
+        "At fault in “no higher likelihood found”: em",
         *two_coins().model.formula,
         *two_coins().model.prior,
     ):

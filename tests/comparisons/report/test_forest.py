@@ -62,7 +62,7 @@ def test_every_quantity_has_its_name_in_prose_and_its_mark() -> None:
     for changed, mark in (
         (replace(second, verdict="differ", degree="slight"), "≈ slightly off"),
         (replace(second, verdict="differ", degree="marked"), "✗ markedly off"),
-        (replace(second, verdict="differ", degree="no interval"), "✗ no Wald interval"),
+        (replace(second, verdict="differ", degree="no interval"), "– no Wald interval"),
         (replace(second, verdict="inconclusive"), "?"),
     ):
         told = [row for row in rows(replace(result, quantities=[first, changed])) if "mark" in row]

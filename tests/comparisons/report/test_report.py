@@ -20,7 +20,7 @@ from comparisons.report import is_current, reservations, write_index, write_repo
 from comparisons.report.appearance import shown
 from comparisons.report.digits import decimals_for, prose, rounded, significant
 from comparisons.report.estimates import csv_table
-from comparisons.report.explanations import limits_told, marks, sentences, ticks
+from comparisons.report.explanations import legend, sentences, ticks
 from comparisons.results import store
 from comparisons.summary import adequacy
 from tests.report_pages import NOTHING_TO_TELL_APART, RESULTS, page
@@ -218,17 +218,20 @@ def test_the_degree_of_a_difference_is_told_wherever_the_verdict_is(tmp_path: Pa
     ]
     missed = [replace(each, missed=["tails"]) for each in (slight, marked)]
     assert [ticks(each) for each in missed] == [["✓", "✓", "≈"], ["✓", "✓", "✗"]]
-    meant = " ".join(f"{marks(result)} {limits_told(result)}".split())
-    assert meant.startswith(
-        "✓ within the limit; ≈ beyond it, but the quantity is only slightly off; ✗ beyond it; – not judged, or not found. Mean: "
+    meant = {term: " ".join(told.split()) for term, told in legend(result).items()}
+    known = legend(two_coins())
+    assert meant["Marks"] == (
+        "✓ within the limit, or no further beyond than Monte Carlo error may explain; ≈ beyond it, but the quantity is only "
+        "slightly off; ✗ beyond it; – not judged, or not found."
     )
-    assert meant.endswith(
-        "EM's interval still holds 90 % to 98 % of the posterior, and that the posterior mean is within 0.5 posterior SDs of "
-        "EM's estimate."
+    assert meant["Slightly off"] == (
+        "EM's interval still holds 90 % to 98 % of the posterior, and the posterior mean is within 0.5 posterior SDs of EM's "
+        "estimate."
     )
-    assert meant in page(tmp_path / "report.html").text
-    assert "≈" not in marks(two_coins())
-    assert "lightly" not in limits_told(two_coins())
+    shown = page(tmp_path / "report.html").text
+    assert all(f"{term}{meaning}" in shown for term, meaning in meant.items())
+    assert "≈" not in known["Marks"]
+    assert "Slightly off" not in known
     assert "Verdict: differ markedly." in latex_table(result)
     assert "(differ slightly)" in latex_table(result)
     assert "differ markedly" in result._repr_html_()

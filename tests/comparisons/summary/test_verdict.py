@@ -35,6 +35,14 @@ def quantity(outcome: Any, gap: Gap | None = None, name: str = "means[1]") -> Qu
     )
 
 
+def moved(gap: float, shift: float, name: str, **tails: float) -> Quantity:
+    """A quantity that differs, with a gap in its own posterior sds and a shift on the scale where it is judged."""
+    of = quantity("differ", name=name)
+    assert of.mean is not None
+    assert of.sd is not None
+    return dataclasses.replace(of, em=of.mean - gap * of.sd, shift=shift, **tails)
+
+
 PASSED = [check("same-density", "pass"), check("posterior-agrees", "not applicable"), check("identified", "pass")]
 FAILED = check("stationary", "fail", "em")
 UNDECIDED = check("sampler-converged", "inconclusive", "sampler")
@@ -176,7 +184,7 @@ def test_the_sentence_of_a_marked_difference_says_how_far_off_intervals_are(
     tails: list[tuple[float, float]], shifts: list[float], told: str
 ) -> None:
     made = [
-        dataclasses.replace(quantity("differ", name=f"means[{k}]"), tail_below=below, tail_above=above, shift=shift)
+        moved(shift, shift, f"means[{k}]", tail_below=below, tail_above=above)
         for k, ((below, above), shift) in enumerate(zip(tails, shifts, strict=True))
     ]
     sentence = verdict.reach(PASSED, made, FIT, COINS, modes="one")[1]
@@ -235,9 +243,9 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     profile = dataclasses.replace(quantity("differ", name="means[3]"), instead="profile")
     posterior = dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior")
     assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior], PASSED) == (
-        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. Of these you "
-        "may report the mean of component 3 by EM's estimate with its profile interval too. For the rest EM's estimates with "
-        "Wald intervals will do (slightly off: mean of component 2)."
+        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. For the rest "
+        "EM's estimates with Wald intervals will do (slightly off: mean of component 2). For the mean of component 3, EM's "
+        "estimate with its profile interval will do too."
     )
     many = [dataclasses.replace(posterior, name=f"{name}[1]") for name in ("weights", "rates", "means", "sizes")]
     assert verdict.advice("differ", [*many, quantity("agree")], PASSED) == (
@@ -266,10 +274,10 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
 
 
 def test_the_first_sentence_tells_what_misleads_in_most_quantities() -> None:
-    """Of intervals that hold a little less than they should, about estimates far from the mean, the distance."""
+    """Of intervals that hold a little less than they should, about estimates far from the mean, the distance in own units."""
     off = [
-        dataclasses.replace(quantity("differ", name=f"means[{k}]"), shift=shift, tail_below=0.02, tail_above=above)
-        for k, (shift, above) in enumerate([(0.9, 0.09), (-0.7, 0.09), (0.6, 0.07)])
+        moved(gap, shift, f"means[{k}]", tail_below=0.02, tail_above=above)
+        for k, (gap, shift, above) in enumerate([(0.9, 0.8, 0.09), (-0.7, -0.6, 0.09), (0.6, 0.6, 0.07)])
     ]
     table = [*off, quantity("agree", name="means[4]")]
     assert (
