@@ -22,7 +22,9 @@ def model(problem: Setup) -> Model:
         options["weights"] = "free" if held is None else f"held at {', '.join(_number(w) for w in held)}"
         options["labels"] = "known" if (problem.data.labels >= 0).all() else "partly known" if known else "hidden"
     own, formula, priors = problem.family.words(problem)
-    told = [f"weights ~ Dirichlet({', '.join([_number(prior.concentration)] * k)})"] if held is None else []
+    weights = f"weights ~ Dirichlet({', '.join([_number(prior.concentration)] * k)})"
+    if held is not None:
+        weights = f"weights are {options['weights']}" if k > 1 else ""
     rows = [f for f in (hidden, formula) if f]
     return Model(
         family=problem.family.name,
@@ -30,7 +32,7 @@ def model(problem: Setup) -> Model:
         component_names=list(c.components),
         options=options | own,
         formula=rows,
-        prior=told + priors,
+        prior=[*([weights] if weights else []), *priors],
         prior_reason=c.prior_reason,
         unit_powers=problem.family.unit_powers(c),
         notes=dict.fromkeys(NOTES, "") | {"average": problem.family.average} | problem.family.notes(problem),

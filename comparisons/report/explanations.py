@@ -22,7 +22,7 @@ CHECKS = {
     "same-density": "EM and PyMC fit the same model",
     "stationary": "EM at a maximum of the likelihood",
     "best-mode": "no higher likelihood found",
-    "map-agrees": "PyMC and EM with the prior find one mode",
+    "map-agrees": "PyMC's optimiser and EM with the prior agree",
     "draws-belong": "draws are of this posterior",
     "posterior-agrees": "a second method gives this posterior",
     "identified": "locally identified",
@@ -107,10 +107,10 @@ def limits(result: Result) -> Limits:
 def legend(result: Result) -> dict[str, str]:
     """Return what the marks of a table say, by the word that is explained."""
     asked = limits(result)
-    slightly = f" {SLIGHTLY} beyond it, but the quantity is only slightly off;" if _differing(result) else ""
+    slightly = f" {SLIGHTLY} beyond the limit, but only slightly off;" if _differing(result) else ""
     said = {
-        "Marks": f"{MET} within the limit, or no further beyond than Monte Carlo error may explain;{slightly} {MISSED} beyond "
-        f"it; {NOT_JUDGED} not judged, or not found.",
+        "Marks": f"{MET} within the limit, up to Monte Carlo error;{slightly} {MISSED} beyond the limit; {NOT_JUDGED} not "
+        "judged, or not found.",
         "Mean": f"the posterior mean may be up to {asked.shift:g} posterior SDs from EM's estimate.",
         "Spread": f"EM's SE may be {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} posterior SDs.",
         "Tails": f"{percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior may lie beyond each end of EM's "

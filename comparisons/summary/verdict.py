@@ -29,8 +29,9 @@ STATUS = {
 }
 # Why a quantity differs: the three parts of its gap, what is left where they cancel, and what is no gap.
 PRIOR, SWITCH = "the prior moves the mode off EM's estimate", "EM's maximum is not the highest posterior mode"
+BOUND = "the estimate is within one standard error of a bound"
 AVERAGING = {
-    "one": "the posterior is not symmetric about its mode",
+    "one": "the posterior is skewed",
     "several": "the posterior has several modes",
     "ridge": "the posterior has a ridge of modes",
 }
@@ -98,10 +99,14 @@ def reach(
         else _summary(quantities, status, modes, unidentified=unidentified)
     )
     with_interval = [q for q in differing if q.degree != "no interval"]
-    for cause in _weighed(with_interval, modes):
+    causes = _weighed(with_interval, modes)
+    # What is about another mode needs no reason beside it.
+    for cause in causes[:1] if causes[:1] == [SWITCH] else causes:
         moved = [q.name for q in with_interval if cause in _causes(q, modes)]
-        of = "" if len(moved) == len(quantities) else f"{'; this moves' if cause == SWITCH else ':'} {_few(moved)}"
-        if of or cause not in summary:
+        of = "" if len(moved) == len(quantities) else f": {_few(moved)}"
+        if cause == SWITCH:
+            reasons.append(f"The highest posterior mode is another solution than EM's. It differs most in {_the(moved)}.")
+        elif of or cause not in summary:
             reasons.append(f"{cause[0].upper()}{cause[1:]}{of}.")
     return "differ", summary, [*reasons, *doubted]
 
@@ -178,9 +183,10 @@ def _off(marked: list[Quantity]) -> str:
         narrow = 2 * sum(min(each) > TAILS[1] for each in both) > len(both)
         few = "too narrow" if narrow else "misplaced"
         width = few if max(shares) < low else "too wide" if min(shares) > high else ""
-        told = f"{'is' if one else 'are'} {width}: {they} " if width else ""
-        hold = "holds" if one else "hold"
-        return f"{subject} {told}{hold} {' to '.join(ends)}% of the posterior, not {marked[0].posterior.hdi_prob:.0%}"
+        hold = f"{'holds' if one else 'hold'} {' to '.join(ends)}% of the posterior"
+        if width:
+            return f"{subject} {'is' if one else 'are'} {width}: {they} {hold}"
+        return f"{subject} {hold}, not {marked[0].posterior.hdi_prob:.0%}"
     subject = "EM's estimate there lies" if one else "EM's estimates lie"
     # In the units of the table and of the figure, not on the scale on which they are judged: what is read can be worked out.
     gaps = [abs(q.mean - q.em) / q.sd for q in marked if q.em is not None and q.mean is not None and q.sd]
@@ -197,7 +203,7 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     if len(shared) < len(quantities):
         of = f" and {_the(shared)}" if shared else ""
         return (
-            "Not for single components: they trade places in the posterior, so no number belongs to one of them alone. "
+            "Not for single components: the draws do not tell them apart, so no number belongs to one of them alone. "
             f"Report the posterior of the fitted distribution as a whole{of}: see “Label switching” in the report."
         )
     slight = [q.name for q in quantities if q.degree == "slight"]
@@ -275,12 +281,18 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
     if labels.distribution:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
         n = len(labels.distribution)
-        places = f"{inside} of the {n} points" if inside < n else "the one point" if n == 1 else f"all {n} points"
+        places = (
+            f"{inside} of the {n} data values"
+            if inside < n
+            else "the one data value"
+            if n == 1
+            else f"all {n} data values"
+        )
         told.insert(0, f"EM's fitted distribution lies in the posterior's {interval} interval at {places} checked")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
         f"Part of the difference may be label switching: in {share} of the draws it is unclear which component is which. "
-        f"Labels aside, {'; '.join(told)}."
+        f"Whatever the labels, {', and '.join(told)}."
     )
 
 
@@ -302,16 +314,27 @@ def faulty(checks: list[Check]) -> tuple[Verdict, str, list[str]] | None:
 
 def _causes(quantity: Quantity, modes: Modes) -> dict[str, float]:
     """Why a quantity differs, and how much of it each cause makes, in posterior sds."""
+    if _near_bound(quantity):
+        return {BOUND: abs(quantity.shift or 0.0)}
     if not abs(quantity.shift or 0.0) > SHIFT:
         return {OTHER_SHAPE: 0.0}
     gap, sd = quantity.gap, quantity.sd
     if gap is None or gap.cancelling or not sd:
         return {OFF: 0.0}
-    # What goes against the gap is not what makes it; what is half of the limit is worth a word.
+    # What goes against the gap is not what makes it; what is half of the limit, and no trifle beside another, is worth a word.
     sign = 1 if gap.total > 0 else -1
     terms = {PRIOR: gap.prior, SWITCH: gap.mode_switch, AVERAGING[modes]: gap.averaging}
     shares = {cause: sign * term / sd for cause, term in terms.items()}
-    return {cause: share for cause, share in shares.items() if share >= SHIFT / 2} or {OFF: 0.0}
+    least = max(SHIFT / 2, max(shares.values()) / 5)
+    return {cause: share for cause, share in shares.items() if share >= least} or {OFF: 0.0}
+
+
+def _near_bound(quantity: Quantity) -> bool:
+    """Whether Wald's interval is too wide because a bound is so near that the likelihood is flat towards it."""
+    if quantity.scale == "identity" or quantity.em is None or not (quantity.se_ratio or 0.0) > RATIO[1]:
+        return False
+    to_bound = quantity.em if quantity.scale == "log" else min(quantity.em, 1 - quantity.em)
+    return to_bound < (quantity.em_se or 0.0)
 
 
 def _few(names: list[str]) -> str:

@@ -65,23 +65,23 @@ class Doubt:
                 "the two."
             )
         component = names[self.component] if names else self.component + 1
-        rows = f"{self.rows:.3g} row{'' if round(self.rows, 2) == 1 else 's'}"
+        rows = f"{self.rows:{'.0f' if self.rows >= 10 else '.2g'}} row{'' if round(self.rows, 2) == 1 else 's'}"
         if self.ground == "few rows":
             return f"Component {component} has {rows}, at no more values than its parameters fit whatever these are."
         narrow = (
             f"Component {component} is narrow: its standard deviation is {self.spread_ratio:.2g} times the largest, with about "
             f"{rows}."
         )
-        lower = f"where no component is narrower than {MINIMUM_RATIO:g} times the largest, the maximum is"
+        costs = f"forbidding components narrower than {MINIMUM_RATIO:g} times the largest costs"
         # Many rows that could as well be somewhat wider are no accident of a few that lie together.
         if self.below_at_ratio < RIVAL:
-            return f"{narrow} The data hardly say so: {lower} only {self.below_at_ratio:.2g} lower in log density."
+            return f"{narrow} The data hardly say so: {costs} only {self.below_at_ratio:.2g} in log density."
         gains = (
-            f"{lower} {self.below_at_ratio:.2g} lower in log density"
+            f"{costs} {self.below_at_ratio:.2g} in log density, less"
             if self.below_at_ratio <= self.by_chance
-            else f"it gains less than {self.by_chance:.2g} in log density over the other components"
+            else "it gains less in log density over the other components"
         )
-        return f"{narrow} It may be chance: {gains}, and a few rows that lie together by chance can gain {self.by_chance:.2g}."
+        return f"{narrow} It may be chance: {gains} than the {self.by_chance:.2g} that chance alone can give."
 
 
 def doubts_of(mixture: Mixture[Any, Any], best: Optimum, others: Sequence[Optimum]) -> tuple[Doubt, ...]:

@@ -33,7 +33,7 @@ def test_a_narrow_component_is_doubted_with_its_numbers() -> None:
         assert doubt.rows == pytest.approx(shares[:, doubt.component].sum(), rel=1e-9)
         assert doubt.below == pytest.approx(regular[0] - regular[1], abs=1e-6)
         assert doubt.below_at_ratio == pytest.approx(fit.log_likelihood - held.log_likelihood, abs=1e-3)
-        assert f"{doubt.rows:.3g} rows" in doubt.told()
+        assert f"about {doubt.rows:{'.0f' if doubt.rows >= 10 else '.2g'}} rows" in doubt.told()
         assert f"Component {'abcd'[doubt.component]} is narrow" in doubt.told("abcd")
 
 
@@ -41,8 +41,10 @@ def test_many_rows_that_could_as_well_be_wider_are_not_called_chance() -> None:
     told = {below: Doubt("narrow component", 0, 0.2, 40, 9.0, below, 10.0).told() for below in (0.8, 6.0, 30.0)}
     assert "The data hardly say so" in told[0.8]
     assert "chance" not in told[0.8]
-    assert "the maximum is 6 lower in log density, and a few rows that lie together by chance can gain 10." in told[6.0]
-    assert "it gains less than 10 in log density over the other components" in told[30.0]
+    assert "costs 6 in log density, less than the 10 that chance alone can give." in told[6.0]
+    assert (
+        "it gains less in log density over the other components than the 10 that chance alone can give." in told[30.0]
+    )
 
 
 def test_an_almost_equal_maximum_is_a_rival() -> None:

@@ -178,7 +178,7 @@ def test_where_no_order_holds_the_components_apart_a_difference_is_judged_by_wha
     told = verdict.of_labels(free, mixed)
     assert told.startswith("Part of the difference may be label switching: ")
     assert "in 20.0% of the draws" in told
-    assert "EM's fitted distribution lies in the posterior's 94% interval at the one point checked" in told
+    assert "EM's fitted distribution lies in the posterior's 94% interval at the one data value checked" in told
     without = verdict.without_numbers(differing, free)
     assert verdict.advice("differ", without, []).startswith("Not for single components: ")
     assert verdict.mixes(mixed)
@@ -207,7 +207,7 @@ def test_what_all_components_share_has_no_labels() -> None:
     mixed = replace(found.labels, verdict="not told apart", ordering_ecr=0.2)
     free = verdict.label_free(components, quantities, mixed)
     assert free == quantities[1:]
-    assert verdict.of_labels(free, mixed).endswith("; EM and the posterior agree on the standard deviations.")
+    assert verdict.of_labels(free, mixed).endswith(", and EM and the posterior agree on the standard deviations.")
     told = verdict.without_numbers(quantities, free)
     assert "the fitted distribution as a whole and the standard deviations: " in verdict.advice("differ", told, [])
     assert [q.instead for q in told] == ["nothing", quantities[1].instead]

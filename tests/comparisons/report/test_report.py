@@ -221,8 +221,8 @@ def test_the_degree_of_a_difference_is_told_wherever_the_verdict_is(tmp_path: Pa
     meant = {term: " ".join(told.split()) for term, told in legend(result).items()}
     known = legend(two_coins())
     assert meant["Marks"] == (
-        "✓ within the limit, or no further beyond than Monte Carlo error may explain; ≈ beyond it, but the quantity is only "
-        "slightly off; ✗ beyond it; – not judged, or not found."
+        "✓ within the limit, up to Monte Carlo error; ≈ beyond the limit, but only slightly off; ✗ beyond the limit; – not "
+        "judged, or not found."
     )
     assert meant["Slightly off"] == (
         "EM's interval still holds 90 % to 98 % of the posterior, and the posterior mean is within 0.5 posterior SDs of EM's "

@@ -106,7 +106,7 @@ def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
         "Report the posterior for both quantities: EM has no Wald interval for 1, a misleading one for 1, because the data do "
         "not identify all parameters."
     )
-    assert "The posterior is not symmetric about its mode: chance of heads." in told[2]
+    assert "The posterior is skewed: chance of heads." in told[2]
 
 
 @pytest.mark.parametrize(
@@ -168,13 +168,13 @@ def test_the_sentence_of_a_slight_difference_lets_intervals_be_reported() -> Non
         (
             [(0.14, 0.16), (0.1, 0.14)],
             [0.5, 0.6],
-            "intervals are too narrow: they hold 70 to 76% of the posterior, not 94%",
+            "intervals are too narrow: they hold 70 to 76% of the posterior",
         ),
-        ([(0.3, 0.0), (0.04, 0.26)], [0.5, 0.6], "intervals are misplaced: they hold 70% of the posterior, not 94%"),
+        ([(0.3, 0.0), (0.04, 0.26)], [0.5, 0.6], "intervals are misplaced: they hold 70% of the posterior"),
         (
             [(0.0, 0.0), (0.001, 0.0)],
             [0.0, 0.0],
-            "intervals are too wide: they hold nearly 100% of the posterior, not 94%",
+            "intervals are too wide: they hold nearly 100% of the posterior",
         ),
         ([(0.0, 0.0), (0.03, 0.04)], [0.0, 0.8], "intervals hold 93 to nearly 100% of the posterior, not 94%"),
         ([(0.0, 0.06), (0.01, 0.08)], [0.84, -0.6], "estimates lie up to 0.8 posterior sd off the posterior mean"),
@@ -216,9 +216,16 @@ def every_sentence() -> list[str]:
     ):
         fit: em.Fit[Any, Any] = dataclasses.replace(FIT, status=status)
         told += [verdict.reach(checks, many, fit, COINS, modes=modes)[1]]
-        for (one, other), gap, tail in itertools.product(itertools.product(degrees, degrees), gaps, (0.04, 0.3)):
+        for (one, other), gap, tail in itertools.product(itertools.product(degrees, degrees), gaps, (0.0, 0.04, 0.3)):
+            # Shifted by a little, so that it is the width that is told of.
             both = [
-                dataclasses.replace(quantity("differ", gap, f"means[{k}]"), degree=degree, tail_above=tail)
+                dataclasses.replace(
+                    quantity("differ", gap, f"means[{k}]"),
+                    degree=degree,
+                    shift=0.3 if gap.total else 0.0,
+                    tail_below=min(tail, k * 0.1),
+                    tail_above=tail,
+                )
                 for k, degree in ((1, one), (2, other))
             ]
             told.append(verdict.reach(checks, [*both, *others], fit, COINS, modes=modes)[1])
