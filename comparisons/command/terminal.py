@@ -191,7 +191,7 @@ def _quantities(result: Result) -> Table:
             rounded(quantity.mean, d),
             rounded(quantity.sd, d),
             _interval(summary.hdi_low, summary.hdi_high, d),
-            "".join(ticks(quantity)),
+            "".join(ticks(result, quantity)),
             to_report(quantity),
         )
     return table

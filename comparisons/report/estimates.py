@@ -100,7 +100,7 @@ def html_table(result: Result) -> str:
             for low, high in ((q.em_low, q.em_high), (q.posterior.hdi_low, q.posterior.hdi_high))
         )
         numbers = [rounded(value, decimals) for value in (q.em_se, q.mean, q.sd)]
-        judged = ["".join(ticks(q)), to_report(q)]
+        judged = ["".join(ticks(result, q)), to_report(q)]
         rows.append([in_prose(q.name), rounded(q.em, decimals) + mark, numbers[0], wald, *numbers[1:], hdi, *judged])
     sentences = [prose(result.summary), f"May I report EM's numbers? {prose(result.advice)}"]
     sentences += [] if converged(result) else [NOT_CONVERGED]

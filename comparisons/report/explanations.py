@@ -8,7 +8,7 @@ from collections.abc import Callable
 from comparisons.quantity_names import grouped, listed
 from comparisons.report.digits import percent
 from comparisons.report.reservations import NOT_CONVERGED, converged
-from comparisons.results.result import Degree, Limits, Quantity, Result
+from comparisons.results.result import Degree, Limit, Limits, Quantity, Result
 
 # What a reader who divides the columns of a table by each other has to know.
 SCALES = (
@@ -17,12 +17,13 @@ SCALES = (
 )
 # What to report of a quantity, by what it is that EM's interval is replaced by, or by how far it is off.
 INSTEAD = {"posterior": "posterior", "profile": "posterior, or EM (profile)", "nothing": "no number: components mix"}
+SLIGHT = {"profile": "EM (profile)"}
 # Names of checks as a reader has them, who knows neither this suite nor what they look at.
 CHECKS = {
     "same-density": "EM and PyMC fit the same model",
     "stationary": "EM at a maximum of the likelihood",
     "best-mode": "no higher likelihood found",
-    "map-agrees": "PyMC's optimiser and EM with the prior agree",
+    "map-agrees": "posterior mode: EM and PyMC agree",
     "draws-belong": "draws are of this posterior",
     "posterior-agrees": "a second method gives this posterior",
     "identified": "locally identified",
@@ -39,7 +40,7 @@ LIMITS = Limits(0.25, (0.8, 1.25), (0.01, 0.06), 2.0)
 # Fewer are a label and may be said again.
 FEWEST_WORDS = 4
 # How a limit is told in a table; a difference that is no miss of one has no interval.
-MET, SLIGHTLY, MISSED, NOT_JUDGED = "✓", "≈", "✗", "–"
+MET, NEARLY, SLIGHTLY, MISSED, NOT_JUDGED = "✓", "(✓)", "≈", "✗", "–"
 
 
 def sentences(text: str) -> list[str]:
@@ -107,10 +108,10 @@ def limits(result: Result) -> Limits:
 def legend(result: Result) -> dict[str, str]:
     """Return what the marks of a table say, by the word that is explained."""
     asked = limits(result)
-    slightly = f" {SLIGHTLY} beyond the limit, but only slightly off;" if _differing(result) else ""
+    slightly = f" {SLIGHTLY} beyond it, but only slightly off;" if _differing(result) else ""
     said = {
-        "Marks": f"{MET} within the limit, up to Monte Carlo error;{slightly} {MISSED} beyond the limit; {NOT_JUDGED} not "
-        "judged, or not found.",
+        "Marks": f"{MET} within the limit; {NEARLY} beyond it by no more than Monte Carlo error;{slightly} {MISSED} beyond "
+        f"it; {NOT_JUDGED} not judged, or not found.",
         "Mean": f"the posterior mean may be up to {asked.shift:g} posterior SDs from EM's estimate.",
         "Spread": f"EM's SE may be {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} posterior SDs.",
         "Tails": f"{percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior may lie beyond each end of EM's "
@@ -152,21 +153,28 @@ def check_in_words(name: str) -> str:
     return CHECKS.get(name, name.replace("-", " "))
 
 
-def ticks(quantity: Quantity) -> list[str]:
+def ticks(result: Result, quantity: Quantity) -> list[str]:
     """Return a mark each for mean, spread and tails: whether EM's point, standard error and interval keep to the limits."""
-    if quantity.shift is None:
+    asked, shift, ratio = limits(result), quantity.shift, quantity.se_ratio
+    tails = [tail for tail in (quantity.tail_below, quantity.tail_above) if tail is not None]
+    if shift is None or ratio is None:
         return [NOT_JUDGED] * 3
+    within: dict[Limit, bool] = {
+        "mean": abs(shift) <= asked.shift,
+        "spread": asked.se_ratio[0] <= ratio <= asked.se_ratio[1],
+        "tails": all(asked.tail[0] <= tail <= asked.tail[1] for tail in tails),
+    }
     missed = SLIGHTLY if quantity.degree == "slight" else MISSED
-    return [missed if limit in quantity.missed else MET for limit in ("mean", "spread", "tails")]
+    return [missed if limit in quantity.missed else MET if met else NEARLY for limit, met in within.items()]
 
 
 def to_report(quantity: Quantity) -> str:
     """Return what may be reported of a quantity, in a few words."""
     if quantity.verdict == "inconclusive":
         return "nothing yet"
-    return INSTEAD.get(
-        quantity.instead or "", "EM (Wald), slightly off" if quantity.degree == "slight" else "EM (Wald)"
-    )
+    if quantity.degree == "slight":
+        return SLIGHT.get(quantity.instead or "", "EM (Wald), slightly off")
+    return INSTEAD.get(quantity.instead or "", "EM (Wald)")
 
 
 def _each(names: tuple[str, ...]) -> str:

@@ -15,7 +15,7 @@ RIDGE = (
 )
 # Stands beside an end of a profile-likelihood interval.
 END_MARK = "‡"
-COINCIDING = "At this end of the interval two components are equal, so it may cover less than it says."
+COINCIDING = "Here two components become equal: this end of the profile interval is unreliable."
 NOT_CONVERGED = "The chains have not converged, so their draws do not describe the posterior."
 # Where one M-step is the maximum, the rate is 0 but for the rounding of an eigenvalue.
 NO_RATE = 1e-9

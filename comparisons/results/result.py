@@ -140,8 +140,9 @@ class Quantity:
     probability beyond each end of Wald's. ``verdict``: "agree", "differ", or "inconclusive" where no interval or no
     posterior exists; always with a reason. ``degree`` of one that differs: "slight" where EM's interval holds 90 to 98 % of the
     posterior and the mean is within half a posterior sd, "marked" beyond, "no interval" where EM has none; None
-    else. ``missed``: the limits that it misses beyond Monte Carlo error. ``instead``: what to report in place of EM's interval
-    where the difference is more than slight; "nothing" of a component that the posterior does not keep apart from the others.
+    else. ``missed``: the limits that it misses beyond Monte Carlo error. ``instead``: what to report in place of Wald's interval
+    where the difference is more than slight, or the profile interval fits better; "nothing" of a component that the posterior
+    does not keep apart from the others.
     """
 
     __repr__ = displayed

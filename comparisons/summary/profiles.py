@@ -101,10 +101,17 @@ def _inner_tails(quantity: Quantity, interval: Interval, draws: Floats) -> list[
 def _instead(
     quantity: Quantity, interval: Interval, draws: Floats, *, on_ridge: bool
 ) -> Literal["profile", "posterior"] | None:
-    """What to report of a quantity that differs more than slightly: the profile interval where it fits the posterior."""
-    if quantity.degree in (None, "slight"):
+    """What to report in place of Wald's interval: the profile interval where it fits and the estimate is near enough.
+
+    Of a quantity that is only slightly off, Wald's will do, unless both ends of the profile interval are known to fit better.
+    """
+    slight = quantity.degree == "slight"
+    if quantity.degree is None or (slight and ("tails" not in quantity.missed or any(interval.coinciding))):
         return None
     inner = _inner_tails(quantity, interval, draws)
     ess_tail = quantity.posterior.ess_tail or 0.0
     fits = all(adequacy.tail_fits(tail, ess_tail) for _, tail in inner)
-    return "profile" if interval.reason is None and inner and fits and not on_ridge else "posterior"
+    near = abs(quantity.shift or 0.0) <= adequacy.SLIGHT_SHIFT
+    if interval.reason is None and inner and fits and near and not on_ridge:
+        return "profile"
+    return None if slight else "posterior"

@@ -31,7 +31,7 @@ STATUS = {
 PRIOR, SWITCH = "the prior moves the mode off EM's estimate", "EM's maximum is not the highest posterior mode"
 BOUND = "the estimate is within one standard error of a bound"
 AVERAGING = {
-    "one": "the posterior is skewed",
+    "one": "the posterior is not symmetric about its mode",
     "several": "the posterior has several modes",
     "ridge": "the posterior has a ridge of modes",
 }
@@ -105,7 +105,9 @@ def reach(
         moved = [q.name for q in with_interval if cause in _causes(q, modes)]
         of = "" if len(moved) == len(quantities) else f": {_few(moved)}"
         if cause == SWITCH:
-            reasons.append(f"The highest posterior mode is another solution than EM's. It differs most in {_the(moved)}.")
+            reasons.append(
+                f"The highest posterior mode is another solution than EM's. It differs most in {_the(moved)}."
+            )
         elif of or cause not in summary:
             reasons.append(f"{cause[0].upper()}{cause[1:]}{of}.")
     return "differ", summary, [*reasons, *doubted]
@@ -209,24 +211,26 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     slight = [q.name for q in quantities if q.degree == "slight"]
     off = f" Slightly off: {named(slight)}." if slight else ""
     also_off = f" (slightly off: {named(slight)})" if slight else ""
+    better = [q.name for q in quantities if q.degree == "slight" and q.instead == "profile"]
+    fits_better = f" For {_the(better)} the profile interval fits better than Wald's." if better else ""
     mislead = [q for q in quantities if q.degree not in (None, "slight")]
     if not mislead:
-        return f"Yes, its estimates with Wald intervals.{off}"
+        return f"Yes, its estimates with Wald intervals.{off}{fits_better}"
     profile = [q.name for q in mislead if q.instead == "profile"]
     of_these = f" For {_the(profile)}, EM's estimate with its profile interval will do too." if profile else ""
     if len(mislead) == len(quantities):
         return f"No. Report posterior means and highest-density intervals.{of_these}"
     rest = [q.name for q in quantities if q not in mislead]
-    if len(rest) < len(mislead) and len(grouped(rest)) <= MOST_NAMED:
+    if len(rest) < len(mislead) and len(rest) <= MOST_NAMED:
         numbers = "estimate with its Wald interval" if len(rest) == 1 else "estimates with Wald intervals"
         return (
             f"Only in part. EM's {numbers} will do for {_the(rest)}{also_off}; of the other {len(mislead)} quantities report "
-            f"posterior mean and highest-density interval.{of_these}"
+            f"posterior mean and highest-density interval.{of_these}{fits_better}"
         )
     others = [q.name for q in mislead if q.instead != "profile"]
     return (
         f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *profile])}. For the rest EM's "
-        f"estimates with Wald intervals will do{also_off}.{of_these}"
+        f"estimates with Wald intervals will do{also_off}.{of_these}{fits_better}"
     )
 
 
@@ -288,7 +292,7 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
             if n == 1
             else f"all {n} data values"
         )
-        told.insert(0, f"EM's fitted distribution lies in the posterior's {interval} interval at {places} checked")
+        told.insert(0, f"EM's cumulative probability lies in the posterior's {interval} interval at {places} checked")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
         f"Part of the difference may be label switching: in {share} of the draws it is unclear which component is which. "
@@ -330,8 +334,8 @@ def _causes(quantity: Quantity, modes: Modes) -> dict[str, float]:
 
 
 def _near_bound(quantity: Quantity) -> bool:
-    """Whether Wald's interval is too wide because a bound is so near that the likelihood is flat towards it."""
-    if quantity.scale == "identity" or quantity.em is None or not (quantity.se_ratio or 0.0) > RATIO[1]:
+    """Whether a bound is so near that a normal approximation does not hold between it and the estimate."""
+    if quantity.scale == "identity" or quantity.em is None:
         return False
     to_bound = quantity.em if quantity.scale == "log" else min(quantity.em, 1 - quantity.em)
     return to_bound < (quantity.em_se or 0.0)

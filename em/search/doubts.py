@@ -72,16 +72,14 @@ class Doubt:
             f"Component {component} is narrow: its standard deviation is {self.spread_ratio:.2g} times the largest, with about "
             f"{rows}."
         )
-        costs = f"forbidding components narrower than {MINIMUM_RATIO:g} times the largest costs"
+        over = "over the best fit without so narrow a component"
         # Many rows that could as well be somewhat wider are no accident of a few that lie together.
         if self.below_at_ratio < RIVAL:
-            return f"{narrow} The data hardly say so: {costs} only {self.below_at_ratio:.2g} in log density."
-        gains = (
-            f"{costs} {self.below_at_ratio:.2g} in log density, less"
-            if self.below_at_ratio <= self.by_chance
-            else "it gains less in log density over the other components"
-        )
-        return f"{narrow} It may be chance: {gains} than the {self.by_chance:.2g} that chance alone can give."
+            return f"{narrow} The data hardly say so: it gains only {self.below_at_ratio:.2g} in log density {over}."
+        gains = f"{self.below_at_ratio:.2g} in log density {over}"
+        if self.below_at_ratio > self.by_chance:
+            gains = f"less than {self.by_chance:.2g} in log density over the other components"
+        return f"{narrow} It gains {gains}. Chance alone can gain {self.by_chance:.2g}."
 
 
 def doubts_of(mixture: Mixture[Any, Any], best: Optimum, others: Sequence[Optimum]) -> tuple[Doubt, ...]:

@@ -225,7 +225,7 @@ class Regressions(DeclaredRegressions):
         centre = ", ".join(f"{v:.6g}" for v in prior.mean)
         told = [
             f"standard_deviations{tied}^2 ~ inverse-gamma({half:.6g}, {rate:.6g})",
-            f"R (coefficients{its} − [{centre}]) ~ Normal(0, standard_deviations{tied}), R = [{rows}]",
+            f"R (coefficients{its} − [{centre}]) ~ Normal(0, standard_deviations{tied}) with the matrix R = [{rows}]",
         ]
         return {"covariance": str(c.covariance)}, f"{c.features[0]}[i] ~ Normal({' + '.join(summands)}, {width})", told
 

@@ -165,7 +165,7 @@ def test_show_tells_verdict_reasons_numbers_and_checks(results: Path) -> None:
         *two_coins().reasons,
         "head probability of component A",
         "0.797",
-        "‡ At this end of the interval two components are equal",
+        "‡ Here two components become equal",
         "✓ EM and PyMC fit the same model",
         "✗ no higher likelihood found",
         "At fault in “no higher likelihood found”: em",

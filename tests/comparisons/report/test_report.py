@@ -20,7 +20,7 @@ from comparisons.report import is_current, reservations, write_index, write_repo
 from comparisons.report.appearance import shown
 from comparisons.report.digits import decimals_for, prose, rounded, significant
 from comparisons.report.estimates import csv_table
-from comparisons.report.explanations import legend, sentences, ticks
+from comparisons.report.explanations import legend, limits, sentences, ticks
 from comparisons.results import store
 from comparisons.summary import adequacy
 from tests.report_pages import NOTHING_TO_TELL_APART, RESULTS, page
@@ -217,12 +217,14 @@ def test_the_degree_of_a_difference_is_told_wherever_the_verdict_is(tmp_path: Pa
         "posterior, or EM (profile)",
     ]
     missed = [replace(each, missed=["tails"]) for each in (slight, marked)]
-    assert [ticks(each) for each in missed] == [["✓", "✓", "≈"], ["✓", "✓", "✗"]]
+    assert [ticks(result, each)[2] for each in missed] == ["≈", "✗"]
+    beyond = replace(one, missed=[], shift=limits(result).shift + 0.01, se_ratio=1.0, tail_below=0.03, tail_above=0.03)
+    assert ticks(result, beyond) == ["(✓)", "✓", "✓"], "no further than Monte Carlo error may explain"
     meant = {term: " ".join(told.split()) for term, told in legend(result).items()}
     known = legend(two_coins())
     assert meant["Marks"] == (
-        "✓ within the limit, up to Monte Carlo error; ≈ beyond the limit, but only slightly off; ✗ beyond the limit; – not "
-        "judged, or not found."
+        "✓ within the limit; (✓) beyond it by no more than Monte Carlo error; ≈ beyond it, but only slightly off; ✗ beyond it; "
+        "– not judged, or not found."
     )
     assert meant["Slightly off"] == (
         "EM's interval still holds 90 % to 98 % of the posterior, and the posterior mean is within 0.5 posterior SDs of EM's "
@@ -272,7 +274,7 @@ def test_a_point_of_a_ridge_is_marked_wherever_it_is_printed(out: Path) -> None:
     assert "†" in flat[1]
     assert flat[8].startswith("–")
     assert "†" not in "".join(known)
-    assert known[8].startswith("✓")
+    assert "✓" in known[8]
     of_modes = [row for row in report.rows if len(row) == 6 and row[0].startswith("head_probabilities")]
     assert ["†" in row[3] for row in of_modes] == [True, False]
     assert f"† {reservations.RIDGE}" in report.text

@@ -99,23 +99,28 @@ def test_where_walds_interval_fails_the_profile_is_held_against_the_posterior(
 
 
 @pytest.mark.parametrize(
-    ("degree", "low", "high", "instead"),
+    ("degree", "changed", "low", "high", "instead"),
     [
-        (None, 0.03, 0.96, None),
-        ("slight", 0.3, 0.9, None),
-        ("marked", 0.03, 0.96, "profile"),
-        ("marked", 0.03, 0.9, "posterior"),
-        ("no interval", 0.0, 0.97, "profile"),
-        ("no interval", 0.0, 1.0, "posterior"),
+        (None, {}, 0.03, 0.96, None),
+        ("slight", {"missed": ["tails"]}, 0.3, 0.9, None),
+        ("slight", {"missed": ["tails"]}, 0.03, 0.96, "profile"),
+        ("slight", {"missed": ["spread"]}, 0.03, 0.96, None),
+        ("marked", {}, 0.03, 0.96, "profile"),
+        ("marked", {"shift": 0.51}, 0.03, 0.96, "posterior"),
+        ("marked", {}, 0.03, 0.9, "posterior"),
+        ("no interval", {"shift": None}, 0.0, 0.97, "profile"),
+        ("no interval", {"shift": None}, 0.0, 1.0, "posterior"),
     ],
 )
 def test_what_to_report_instead_is_the_profile_where_it_fits(
-    degree: Any, low: float, high: float, instead: str | None
+    degree: Any, changed: dict[str, Any], low: float, high: float, instead: str | None
 ) -> None:
-    asked = replace(quantity(), degree=degree, scale="logit")
+    asked = replace(quantity(), degree=degree, scale="logit", **changed)
     assert profiles._instead(asked, interval(low, high), uniform_draws(), on_ridge=False) == instead
     if instead == "profile":
-        assert profiles._instead(asked, interval(low, high), uniform_draws(), on_ridge=True) == "posterior"
+        assert profiles._instead(asked, interval(low, high), uniform_draws(), on_ridge=True) == (
+            None if degree == "slight" else "posterior"
+        )
 
 
 def test_an_end_at_a_bound_has_no_tail_to_judge() -> None:
