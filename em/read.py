@@ -23,7 +23,6 @@ from em.negative_binomials import NegativeBinomialMixture
 from em.poissons import PoissonMixture
 from em.regressions.concomitants import ConcomitantMixture
 from em.regressions.mixture import RegressionMixture
-from em.search.collapse import chance_gain
 from em.search.doubts import Doubt
 from em.search.optima import Mode
 from em.written import DIGEST, VERSION, digest
@@ -93,7 +92,7 @@ def read_fit(path: str | os.PathLike[str], family: Family | None = None) -> Fit[
             Doubt(
                 d["ground"],
                 d["component"],
-                **{each.name: float(d.get(each.name, chance_gain(mixture))) for each in fields(Doubt)[2:]},
+                **{each.name: float(d.get(each.name, np.nan)) for each in fields(Doubt)[2:]},
             )
             for d in told["doubts"]
         ),

@@ -245,7 +245,7 @@ def _nothing_stored() -> Iterator[None]:
 )
 @SEED
 @click.option(
-    "--out", type=DIRECTORY, is_eager=True, help="Directory of results: store components.json there, for the report."
+    "--out", type=DIRECTORY, default=RESULTS, show_default=True, is_eager=True, help="Directory of results and reports."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what is stored as JSON.")
 @click.pass_context
@@ -255,7 +255,7 @@ def components(
     of: tuple[str, ...],
     most: int | None,
     seed: int,
-    out: Path | None,
+    out: Path,
     as_json: bool,
     **own: Any,
 ) -> None:
@@ -266,8 +266,9 @@ def components(
     """
     from comparisons.command import progress, terminal
     from comparisons.components import comparing, record
+    from comparisons.results.files import directory_name
 
-    asked, command, seed = own_data.one_asked(context, of, own, out or Path(RESULTS), seed)
+    asked, command, seed = own_data.one_asked(context, of, own, out, seed)
     try:
         with _nothing_stored(), progress.stages() as show:
             found = comparing.compare(asked, most, seed=seed, out=out, progress=show, command=command)
@@ -277,6 +278,21 @@ def components(
         click.echo(record.encode(found), nl=False)
     else:
         terminal.print_components(found)
+    _tell_stored(out / directory_name(found.name) / record.FILE, command)
+
+
+def _tell_stored(file: Path, command: str) -> None:
+    """Say where an answer is stored, and put it into the report that is there."""
+    from comparisons import report
+    from comparisons.results import store
+
+    directory = file.parent
+    if (directory / store.RESULT).exists():
+        told = f"in the report: {report.write_report(directory)}"
+    else:
+        verb, run = f"comparisons {file.stem} ", "comparisons run "
+        told = f"a report with it is made by: {command.replace(verb, run, 1)} --out {directory.parent}"
+    click.echo(f"Stored in {file}; {told}", err=True)
 
 
 @main.command(short_help="Which shortcut would have been good enough?")
@@ -284,24 +300,23 @@ def components(
 @own_data.options
 @SEED
 @click.option(
-    "--out", type=DIRECTORY, is_eager=True, help="Directory of results: store methods.json there, for the report."
+    "--out", type=DIRECTORY, default=RESULTS, show_default=True, is_eager=True, help="Directory of results and reports."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what is stored as JSON.")
 @click.pass_context
-def methods(
-    context: click.Context, /, of: tuple[str, ...], seed: int, out: Path | None, as_json: bool, **own: Any
-) -> None:
+def methods(context: click.Context, /, of: tuple[str, ...], seed: int, out: Path, as_json: bool, **own: Any) -> None:
     """Ask which quicker way would have come to the posterior of NAME.
 
     EM with Wald and profile intervals, Laplace, importance sampling from EM, ADVI, Pathfinder, SMC and other samplers, each held
-    against a long run of NUTS: how far mean, spread and tails are off, what it took, and why it failed. NAME is of the catalogue
-    or of a stored result of your own data; these may also be told as for run.
+    against the posterior by quadrature or by a long run of NUTS: how far mean, spread and tails are off, what it took, and why it
+    is not good enough. NAME is of the catalogue or of a stored result of your own data; these may also be told as for run.
     """
     from comparisons.command import progress, terminal
     from comparisons.engine_failures import EngineFailure
     from comparisons.methods import comparing, record
+    from comparisons.results.files import directory_name
 
-    asked, command, seed = own_data.one_asked(context, of, own, out or Path(RESULTS), seed, "methods")
+    asked, command, seed = own_data.one_asked(context, of, own, out, seed, "methods")
     try:
         with _nothing_stored(), progress.stages() as show:
             found = comparing.compare(
@@ -314,6 +329,7 @@ def methods(
         click.echo(record.encode(found), nl=False)
     else:
         terminal.print_methods(found)
+    _tell_stored(out / directory_name(found.name) / record.FILE, command)
 
 
 @main.command("report", short_help="Write reports again, from result files alone.")

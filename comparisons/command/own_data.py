@@ -251,6 +251,8 @@ def one_asked(
     if not found:
         return names[0], f"comparisons {verb} {names[0]}", seed
     last = found[-1]
+    if verb == "methods" and len(found) > 1:
+        raise click.UsageError("methods are compared for one number of components; give it as --components 2", context)
     for name in names:
         _refuse_changed(context, name, last, out)
     command = last.command.replace("comparisons run", f"comparisons {verb}", 1)

@@ -14,6 +14,7 @@ from comparisons.quantity_names import in_prose
 from comparisons.report.digits import MISSING, decimals_for, percent, prose, ratio, rounded, significant
 from comparisons.report.explanations import OUTCOMES, check_in_words, key, ticks, to_report
 from comparisons.report.explanations import told as verdict_told
+from comparisons.report.methods import limits_told
 from comparisons.report.reservations import (
     MARK,
     NOT_CONVERGED,
@@ -226,16 +227,16 @@ def print_methods(methods: Methods) -> None:
     for column in table.columns[2:]:
         column.justify = "right"
     for each in methods.methods:
-        good = MISSING if each.good is None else "yes" if each.good else "no"
         numbers = (each.mean, each.sd_ratio, each.tail)
         rates = (significant(value, 2) for value in (each.seconds, each.per_second))
-        table.add_row(each.name, good, *(rounded(value, 3) for value in numbers), *rates)
+        table.add_row(each.name, each.good or MISSING, *(rounded(value, 3) for value in numbers), *rates)
     console.print(table)
     console.print()
     for each in methods.methods:
         if each.reason:
             console.print(f"  * {each.name}: {prose(each.reason)}")
     console.print(f"{prose(methods.conclusion)} Held against {methods.reference}.")
+    console.print(prose(limits_told(methods)))
 
 
 def _criteria(components: Components) -> Table:

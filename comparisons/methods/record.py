@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -14,10 +15,12 @@ from comparisons.results.result import Limits, Provenance
 from comparisons.results.store import decoded, read_beside
 from comparisons.results.strict_json import Number, sealed
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE = "methods.json"
 # Probability beyond either end of an interval of 94 %.
 NOMINAL = 0.03
+# As in the verdict: within its limits, "slightly off" them, or of no use as a summary.
+type Grade = Literal["yes", "slightly off", "no"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,8 @@ class Method:
     posterior probability beyond an end of its 94 % interval, nominal 0.03, the worst by its limit; each with the
     quantity it is of, and null where the method has no such number. ``seconds`` are of the processor, compiling included;
     ``per_second``: effective draws for each of them, of the quantity with fewest, null where nothing is drawn from a chain.
-    ``good``: whether every quantity keeps to the limits of the verdict; None where the method came to nothing, and ``reason``
-    says why.
+    ``good``: whether every quantity keeps to the limits of the verdict, or is slightly off them; null where the method came to
+    nothing. Where it is not "yes", ``reason`` says why.
     """
 
     __repr__ = displayed
@@ -45,7 +48,7 @@ class Method:
     tail_of: str
     seconds: Number
     per_second: Number
-    good: bool | None
+    good: Grade | None
     reason: str | None
 
 

@@ -229,28 +229,28 @@ def of_chains(case: Case, tree: xr.DataTree) -> Answer:
 
 
 METHODS: dict[str, Callable[[Case], Answer]] = {
-    "EM, Wald": wald,
-    "EM, profile": profile,
+    "EM with Wald": wald,
+    "EM with profile": profile,
     "Laplace at the mode": laplace,
     "importance sampling from EM": importance_sampling,
-    "ADVI, mean field": variational("advi"),
-    "ADVI, full rank": variational("fullrank_advi"),
+    "mean-field ADVI": variational("advi"),
+    "full-rank ADVI": variational("fullrank_advi"),
     "Pathfinder": pathfinder,
     "SMC": smc,
-    "NUTS, nutpie": nutpie,
-    "NUTS, PyMC": by_pymc("pymc"),
-    "NUTS, NumPyro": by_pymc("numpyro"),
-    "NUTS, BlackJAX": by_pymc("blackjax"),
+    "NUTS by nutpie": nutpie,
+    "NUTS by PyMC": by_pymc("pymc"),
+    "NUTS by NumPyro": by_pymc("numpyro"),
+    "NUTS by BlackJAX": by_pymc("blackjax"),
 }
 
 
 # What had to be there before, whose time counts.
 BEGINS_AT = {
-    "EM, Wald": "fit",
-    "EM, profile": "fit",
+    "EM with Wald": "fit",
+    "EM with profile": "fit",
     "Laplace at the mode": "mode",
     "importance sampling from EM": "mode",
-    "NUTS, nutpie": "code",
+    "NUTS by nutpie": "code",
 }
 
 

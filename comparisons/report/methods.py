@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from comparisons.methods.record import Method, Methods, share_of, share_of_tail
 from comparisons.report.appearance import DATA, EM, MAP, POSTERIOR, Illustration
 from comparisons.report.charts import chart, styled
-from comparisons.report.digits import rounded
+from comparisons.report.digits import percent, rounded
 
 if TYPE_CHECKING:
     from altair import LayerChart
@@ -29,12 +29,25 @@ def figures_of_methods(methods: Methods | None) -> list[Illustration]:
             title="How far is each method off?",
             caption=(
                 "A row for each method, in the quantity where it is worst off: mean, spread and tails, each as a share of "
-                "what the verdict allows. Right of the line, at 1, a method is no summary of the posterior."
+                f"what the verdict allows, and at most {MOST:g}. Right of the line, at 1, a method is off, slightly or more."
             ),
             alt=_alt(methods),
             figure=_chart(methods),
         )
     ]
+
+
+def limits_told(methods: Methods) -> str:
+    """Return what the verdict on a method means."""
+    asked = methods.limits
+    (low, high), (least, most) = asked.se_ratio, asked.tail
+    held = " to ".join(percent(share, 0) for share in asked.slight_share)
+    return (
+        f"Good enough: for every quantity the mean is within {asked.shift:g} posterior SDs, the SD is {low:g} to {high:g} times "
+        f"the posterior's, and {percent(least, 0)} to {percent(most, 0)} of the posterior lies beyond each end of the 94 % "
+        f"interval. Slightly off: the interval holds {held} of the posterior, and the mean is within {asked.slight_shift:g} SDs. "
+        "Chains have met, too. Numbers are on the logit scale for a probability and on the log scale for a positive number."
+    )
 
 
 def shares(methods: Methods, each: Method) -> dict[str, float]:
@@ -60,7 +73,7 @@ def _alt(methods: Methods) -> str:
 def _chart(methods: Methods) -> LayerChart:
     import altair as alt
 
-    names = [each.name for each in methods.methods]
+    names = [each.name for each in methods.methods if shares(methods, each)]
     rows = [
         {"method": each.name, "kind": kind, "share": min(max(share, LEAST), MOST)}
         for each in methods.methods

@@ -51,7 +51,7 @@ def write_report(directory: Path, *, own: bool) -> Path:
     from comparisons.report.forest import illustration_of
     from comparisons.report.marginals import figures_of_marginals, figures_of_ranks
     from comparisons.report.memberships import figures_of_memberships
-    from comparisons.report.methods import figures_of_methods
+    from comparisons.report.methods import figures_of_methods, limits_told
     from comparisons.report.model_fit import figures_of_model_checks
     from comparisons.report.surface import figures_of_surface
 
@@ -100,6 +100,7 @@ def write_report(directory: Path, *, own: bool) -> Path:
         result=result,
         components=components,
         methods=methods,
+        limits_of_methods=limits_told(methods) if methods else "",
         source=source,
         later=later,
         untold=explanations.once(result),

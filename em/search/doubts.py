@@ -46,7 +46,7 @@ class Doubt:
     below : nats from the fit down to the next regular optimum that is known; NaN where there is none
     below_at_ratio : nats down to the best maximum that is known with ``minimum_ratio=0.25``: of the other optima, and of the
         fit itself brought to that ratio
-    by_chance : nats that a component may gain where there is none
+    by_chance : nats that a component may gain where there is none; NaN of a fit that was stored before this was said
     """
 
     ground: Ground
@@ -79,7 +79,8 @@ class Doubt:
         gains = f"{self.below_at_ratio:.2g} in log density {over}"
         if self.below_at_ratio > self.by_chance:
             gains = f"less than {self.by_chance:.2g} in log density over the other components"
-        return f"{narrow} It gains {gains}. Chance alone can gain {self.by_chance:.2g}."
+        chance = "" if np.isnan(self.by_chance) else f" Chance alone can gain {self.by_chance:.2g}."
+        return f"{narrow} It gains {gains}.{chance}"
 
 
 def doubts_of(mixture: Mixture[Any, Any], best: Optimum, others: Sequence[Optimum]) -> tuple[Doubt, ...]:

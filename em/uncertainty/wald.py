@@ -22,7 +22,7 @@ def wald(kind: Scale, value: float, error: float) -> tuple[float, float]:
     with np.errstate(all="ignore"):
         if kind == "logit":
             centre, spread = float(on_scale(kind, value)), error * slope(kind, value)
-            low, high = (1 / (1 + np.exp(-(centre + sign * z * spread))) for sign in (-1, 1))
+            low, high = (float(from_scale(kind, centre + sign * z * spread)) for sign in (-1, 1))
         elif kind == "log":
             low, high = (value * np.exp(sign * z * error * slope(kind, value)) for sign in (-1, 1))
         else:
@@ -36,6 +36,15 @@ def on_scale(kind: Scale, values: Floats | float) -> Floats:
     if kind == "logit":
         return np.asarray(np.log(values / (1 - values)))
     return np.asarray(np.log(values)) if kind == "log" else values
+
+
+def from_scale(kind: Scale, values: Floats | float) -> Floats:
+    """Values of a quantity in its own units, from those on the scale on which it has no bounds."""
+    values = np.asarray(values)
+    with np.errstate(over="ignore"):
+        if kind == "logit":
+            return np.asarray(1 / (1 + np.exp(-values)))
+        return np.asarray(np.exp(values)) if kind == "log" else values
 
 
 def slope(kind: Scale, value: float) -> float:

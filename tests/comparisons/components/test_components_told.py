@@ -197,7 +197,7 @@ def test_the_command_prints_tables_sentences_and_prior(asked: list[tuple[Any, An
     answer = command("two-coin", "--max", "2", "--seed", "5")
     assert answer.exit_code == 0
     assert asked[0][0] == ("two-coin", 2)
-    assert (asked[0][1]["seed"], asked[0][1]["out"]) == (5, None)
+    assert (asked[0][1]["seed"], asked[0][1]["out"]) == (5, Path("results"))
     assert "K = 1: EM" in answer.stderr
     for text in ("Log evidence", "1 → 2", "0 of 99", "33.1", "unreliable", "AIC, BIC and ICL are lowest", "Beta(1, 1)"):
         assert text in answer.stdout
