@@ -23,7 +23,7 @@ CHECKS = {
     "same-density": "EM and PyMC fit the same model",
     "stationary": "EM at a maximum of the likelihood",
     "best-mode": "no higher likelihood found",
-    "map-agrees": "posterior mode: EM and PyMC agree",
+    "map-agrees": "MAP by EM and by PyMC agree",
     "draws-belong": "draws are of this posterior",
     "posterior-agrees": "a second method gives this posterior",
     "identified": "locally identified",

@@ -31,7 +31,7 @@ STATUS = {
 PRIOR, SWITCH = "the prior moves the mode off EM's estimate", "EM's maximum is not the highest posterior mode"
 BOUND = "the estimate is within one standard error of a bound"
 AVERAGING = {
-    "one": "the posterior is not symmetric about its mode",
+    "one": "the posterior's mean and mode lie apart",
     "several": "the posterior has several modes",
     "ridge": "the posterior has a ridge of modes",
 }
@@ -105,9 +105,8 @@ def reach(
         moved = [q.name for q in with_interval if cause in _causes(q, modes)]
         of = "" if len(moved) == len(quantities) else f": {_few(moved)}"
         if cause == SWITCH:
-            reasons.append(
-                f"The highest posterior mode is another solution than EM's. It differs most in {_the(moved)}."
-            )
+            another = "The highest posterior mode is another solution than the maximum likelihood."
+            reasons.append(f"{another} It differs most in {_the(moved)}.")
         elif of or cause not in summary:
             reasons.append(f"{cause[0].upper()}{cause[1:]}{of}.")
     return "differ", summary, [*reasons, *doubted]
@@ -182,8 +181,8 @@ def _off(marked: list[Quantity]) -> str:
             "nearly 100" if share >= 0.995 else f"{100 * share:.0f}" for share in (min(shares), max(shares))
         )
         # Too narrow misses on both sides; what misses on one lies elsewhere.
-        narrow = 2 * sum(min(each) > TAILS[1] for each in both) > len(both)
-        few = "too narrow" if narrow else "misplaced"
+        narrow = sum(min(each) > TAILS[1] for each in both)
+        few = "too narrow" if narrow == len(both) else "off" if narrow else "misplaced"
         width = few if max(shares) < low else "too wide" if min(shares) > high else ""
         hold = f"{'holds' if one else 'hold'} {' to '.join(ends)}% of the posterior"
         if width:
@@ -208,30 +207,34 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
             "Not for single components: the draws do not tell them apart, so no number belongs to one of them alone. "
             f"Report the posterior of the fitted distribution as a whole{of}: see “Label switching” in the report."
         )
-    slight = [q.name for q in quantities if q.degree == "slight"]
-    off = f" Slightly off: {named(slight)}." if slight else ""
-    also_off = f" (slightly off: {named(slight)})" if slight else ""
-    better = [q.name for q in quantities if q.degree == "slight" and q.instead == "profile"]
-    fits_better = f" For {_the(better)} the profile interval fits better than Wald's." if better else ""
     mislead = [q for q in quantities if q.degree not in (None, "slight")]
-    if not mislead:
-        return f"Yes, its estimates with Wald intervals.{off}{fits_better}"
-    profile = [q.name for q in mislead if q.instead == "profile"]
-    of_these = f" For {_the(profile)}, EM's estimate with its profile interval will do too." if profile else ""
-    if len(mislead) == len(quantities):
-        return f"No. Report posterior means and highest-density intervals.{of_these}"
-    rest = [q.name for q in quantities if q not in mislead]
-    if len(rest) < len(mislead) and len(rest) <= MOST_NAMED:
-        numbers = "estimate with its Wald interval" if len(rest) == 1 else "estimates with Wald intervals"
-        return (
-            f"Only in part. EM's {numbers} will do for {_the(rest)}{also_off}; of the other {len(mislead)} quantities report "
-            f"posterior mean and highest-density interval.{of_these}{fits_better}"
-        )
     others = [q.name for q in mislead if q.instead != "profile"]
-    return (
-        f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *profile])}. For the rest EM's "
-        f"estimates with Wald intervals will do{also_off}.{of_these}{fits_better}"
+    either = [q.name for q in mislead if q.instead == "profile"]
+    good = [q for q in quantities if q not in mislead]
+    by_profile = [q.name for q in good if q.instead == "profile"]
+    by_wald = [q.name for q in good if q.instead != "profile"]
+    slight = [q.name for q in good if q.degree == "slight" and q.instead != "profile"]
+    off = f" (slightly off: {named(slight)})" if slight else ""
+    profiled = f" For {_the(by_profile)} report EM's estimate with its profile interval." if by_profile else ""
+    instead = (
+        f" Instead of the posterior, EM's estimate with its profile interval will do for {_the(either)}."
+        if either
+        else ""
     )
+    if not mislead:
+        kind = "Wald" if by_wald else "profile"
+        return f"Yes, its estimates with {kind} intervals{off}.{profiled if by_wald else ''}"
+    if not good:
+        return f"No. Report posterior means and highest-density intervals.{instead}"
+    if 0 < len(by_wald) < len(mislead) and len(by_wald) <= MOST_NAMED:
+        numbers = "estimate with its Wald interval" if len(by_wald) == 1 else "estimates with Wald intervals"
+        return (
+            f"Only in part. EM's {numbers} will do for {_the(by_wald)}{off}. For {'' if by_profile else 'the other '}"
+            f"{len(mislead)} quantities report posterior mean and highest-density interval.{instead}{profiled}"
+        )
+    rest = f" For the rest EM's estimates with Wald intervals will do{off}." if by_wald else ""
+    told = f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *either])}."
+    return f"{told}{instead}{profiled}{rest}"
 
 
 def _the(names: list[str]) -> str:
@@ -285,14 +288,8 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
     if labels.distribution:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
         n = len(labels.distribution)
-        places = (
-            f"{inside} of the {n} data values"
-            if inside < n
-            else "the one data value"
-            if n == 1
-            else f"all {n} data values"
-        )
-        told.insert(0, f"EM's cumulative probability lies in the posterior's {interval} interval at {places} checked")
+        places = f"{inside} of the {n} points" if inside < n else "the one point" if n == 1 else f"all {n} points"
+        told.insert(0, f"EM's fitted distribution stays within the posterior's {interval} band at {places} checked")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
         f"Part of the difference may be label switching: in {share} of the draws it is unclear which component is which. "

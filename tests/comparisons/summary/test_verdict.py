@@ -106,7 +106,7 @@ def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
         "Report the posterior for both quantities: EM has no Wald interval for 1, a misleading one for 1, because the data do "
         "not identify all parameters."
     )
-    assert "The posterior is not symmetric about its mode: chance of heads." in told[2]
+    assert "The posterior's mean and mode lie apart: chance of heads." in told[2]
 
 
 @pytest.mark.parametrize(
@@ -250,13 +250,13 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     profile = dataclasses.replace(quantity("differ", name="means[3]"), instead="profile")
     posterior = dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior")
     assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior], PASSED) == (
-        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. For the rest "
-        "EM's estimates with Wald intervals will do (slightly off: mean of component 2). For the mean of component 3, EM's "
-        "estimate with its profile interval will do too."
+        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. Instead of "
+        "the posterior, EM's estimate with its profile interval will do for the mean of component 3. For the rest EM's estimates "
+        "with Wald intervals will do (slightly off: mean of component 2)."
     )
     many = [dataclasses.replace(posterior, name=f"{name}[1]") for name in ("weights", "rates", "means", "sizes")]
     assert verdict.advice("differ", [*many, quantity("agree")], PASSED) == (
-        "Only in part. EM's estimate with its Wald interval will do for the mean of component 1; of the other 4 quantities "
+        "Only in part. EM's estimate with its Wald interval will do for the mean of component 1. For the other 4 quantities "
         "report posterior mean and highest-density interval."
     )
     right = [quantity("agree", name=f"{name}[2]") for name in ("weights", "rates", "means", "sizes")]
@@ -264,7 +264,17 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
         "Only in part. Report posterior mean and highest-density interval of 4 quantities, named in the table. For the rest"
     )
     assert verdict.advice("differ", [slight, quantity("agree")], PASSED) == (
-        "Yes, its estimates with Wald intervals. Slightly off: mean of component 2."
+        "Yes, its estimates with Wald intervals (slightly off: mean of component 2)."
+    )
+    by_profile = dataclasses.replace(slight, name="means[5]", instead="profile")
+    assert verdict.advice("differ", [slight, by_profile, quantity("agree")], PASSED) == (
+        "Yes, its estimates with Wald intervals (slightly off: mean of component 2). For the mean of component 5 report EM's "
+        "estimate with its profile interval."
+    )
+    assert verdict.advice("differ", [by_profile], PASSED) == "Yes, its estimates with profile intervals."
+    assert verdict.advice("differ", [by_profile, posterior], PASSED) == (
+        "Only in part. Report posterior mean and highest-density interval of the mean of component 4. For the mean of component "
+        "5 report EM's estimate with its profile interval."
     )
     assert verdict.advice("differ", [posterior], PASSED) == (
         "No. Report posterior means and highest-density intervals."
