@@ -31,7 +31,7 @@ STATUS = {
 PRIOR, SWITCH = "the prior moves the mode off EM's estimate", "EM's maximum is not the highest posterior mode"
 BOUND = "the estimate is within one standard error of a bound"
 AVERAGING = {
-    "one": "the posterior's mean and mode lie apart",
+    "one": "the posterior's mean and joint mode lie apart",
     "several": "the posterior has several modes",
     "ridge": "the posterior has a ridge of modes",
 }
@@ -124,7 +124,7 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
         if _at_ends(without) == without and not unidentified:
             if marked:
                 at, off = f"{len(without)} at {_ends(without)}", len(marked)
-                return f"{report}: EM puts {at}, where it has no Wald interval, and misleads for {off} more."
+                return f"{report}: EM puts {at}, where it has no Wald interval, and a misleading one for {off} more."
             why = f"it puts {'it' if len(without) == 1 else 'them'} at {_ends(without)}"
         return f"{report}: EM has no Wald interval{but}, because {why}."
     if marked:
@@ -216,11 +216,12 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     slight = [q.name for q in good if q.degree == "slight" and q.instead != "profile"]
     off = f" (slightly off: {named(slight)})" if slight else ""
     profiled = f" For {_the(by_profile)} report EM's estimate with its profile interval." if by_profile else ""
-    instead = (
-        f" Instead of the posterior, EM's estimate with its profile interval will do for {_the(either)}."
-        if either
-        else ""
-    )
+    instead = ""
+    if either:
+        told = _the(either).removeprefix(f"{len(either)} quantities, ")
+        which = "" if len(either) == len(mislead) else f"For {len(either)} of the {len(mislead)}, {told}, "
+        numbers = "estimate with its profile interval" if len(either) == 1 else "estimates with profile intervals"
+        instead = f" {which}EM's {numbers} may be reported instead."
     if not mislead:
         kind = "Wald" if by_wald else "profile"
         return f"Yes, its estimates with {kind} intervals{off}.{profiled if by_wald else ''}"
@@ -317,7 +318,7 @@ def _causes(quantity: Quantity, modes: Modes) -> dict[str, float]:
     """Why a quantity differs, and how much of it each cause makes, in posterior sds."""
     if _near_bound(quantity):
         return {BOUND: abs(quantity.shift or 0.0)}
-    if not abs(quantity.shift or 0.0) > SHIFT:
+    if not abs(quantity.shift or 0.0) > SHIFT or (quantity.missed and "mean" not in quantity.missed):
         return {OTHER_SHAPE: 0.0}
     gap, sd = quantity.gap, quantity.sd
     if gap is None or gap.cancelling or not sd:

@@ -79,8 +79,8 @@ class Doubt:
         gains = f"{self.below_at_ratio:.2g} in log density {over}"
         if self.below_at_ratio > self.by_chance:
             gains = f"less than {self.by_chance:.2g} in log density over the other components"
-        chance = "" if np.isnan(self.by_chance) else f"; one made by chance alone can gain {self.by_chance:.2g}"
-        return f"{narrow} It gains {gains}{chance}."
+        chance = f" That is no evidence: by chance, a narrow component that is not there can gain {self.by_chance:.2g}."
+        return f"{narrow} It gains {gains}.{'' if np.isnan(self.by_chance) else chance}"
 
 
 def doubts_of(mixture: Mixture[Any, Any], best: Optimum, others: Sequence[Optimum]) -> tuple[Doubt, ...]:

@@ -133,4 +133,6 @@ def test_earthquakes_are_judged_by_every_check(problem: PairProblem) -> None:
     assert {check.outcome for check in found.checks} == {"pass"}
     # Few moves were made in 107 years: their posterior is skewed, and the prior counts.
     assert found.verdict == "differ"
-    assert any(reason.startswith("The posterior's mean and mode lie apart: transitions") for reason in found.reasons)
+    assert any(
+        reason.startswith("The posterior's mean and joint mode lie apart: transitions") for reason in found.reasons
+    )

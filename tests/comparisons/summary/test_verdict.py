@@ -106,7 +106,7 @@ def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
         "Report the posterior for both quantities: EM has no Wald interval for 1, a misleading one for 1, because the data do "
         "not identify all parameters."
     )
-    assert "The posterior's mean and mode lie apart: chance of heads." in told[2]
+    assert "The posterior's mean and joint mode lie apart: chance of heads." in told[2]
 
 
 @pytest.mark.parametrize(
@@ -250,9 +250,9 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     profile = dataclasses.replace(quantity("differ", name="means[3]"), instead="profile")
     posterior = dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior")
     assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior], PASSED) == (
-        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. Instead of "
-        "the posterior, EM's estimate with its profile interval will do for the mean of component 3. For the rest EM's estimates "
-        "with Wald intervals will do (slightly off: mean of component 2)."
+        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. For 1 of the "
+        "2, the mean of component 3, EM's estimate with its profile interval may be reported instead. For the rest EM's "
+        "estimates with Wald intervals will do (slightly off: mean of component 2)."
     )
     many = [dataclasses.replace(posterior, name=f"{name}[1]") for name in ("weights", "rates", "means", "sizes")]
     assert verdict.advice("differ", [*many, quantity("agree")], PASSED) == (
@@ -346,7 +346,7 @@ def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
     assert reasons[0] == "The maximum lies at the end of a range, 0 or 1: weights of components 0 and 1."
     misled = [*at, dataclasses.replace(quantity("differ", name="means[1]"), degree="marked")]
     assert verdict.reach(PASSED, misled, fit, COINS, modes="one")[1] == (
-        "Report the posterior for all 3 quantities: EM puts 2 at 0 or 1, where it has no Wald interval, and misleads for "
+        "Report the posterior for all 3 quantities: EM puts 2 at 0 or 1, where it has no Wald interval, and a misleading one for "
         "1 more."
     )
 
