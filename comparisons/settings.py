@@ -6,8 +6,9 @@ from typing import Any
 
 # Where processes are the parallelism, numerical libraries that start a thread for each core only get in each other's way.
 SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-# What draws from the posterior, and what does where chains of that stay in different modes.
+# What draws from the posterior, where rows are very many, and where chains stay in different modes.
 NUTS, JUMPS = "NUTS (nutpie)", "HMC with jumps between EM's modes"
+NEAR = "NUTS (nutpie), begun around EM's posterior mode"
 # What a run tells as its stage where a stored result serves.
 REUSED = "stored result, nothing has changed"
 

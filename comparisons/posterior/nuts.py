@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,17 @@ from comparisons.engine_failures import failing
 from comparisons.posterior import jumps, traces
 from comparisons.posterior.jumps import DIVERGED
 from comparisons.posterior.natural_scale import by_name
+from comparisons.posterior.proposals import root_of
 from comparisons.problem import Fit, Problem, em_densities
-from comparisons.settings import JUMPS, NUTS
+from comparisons.settings import JUMPS, NEAR, NUTS
 from models import LogPosterior
 from models.inputs import Floats, Integers
 
 if TYPE_CHECKING:
     import xarray as xr
+
+# Of a seed, the point at which a chain begins, in the density's coordinates without bounds.
+type Start = Callable[[int], Floats]
 
 R_HAT = 1.01
 ESS = 400
@@ -29,6 +34,10 @@ ESS = 400
 APART = 10.0
 # Warm-up draws of each chain, not kept.
 TUNE = 1000
+# From so many rows on a posterior is so narrow, and its modes lie so many nats apart, that a chain from elsewhere only tells
+# that it began elsewhere. EM's search and PyMC's optimiser have begun elsewhere by then; chains begin around the mode, so many
+# times as wide as the posterior, and warm up for less.
+MANY_ROWS, WIDE, NEAR_TUNE = 100_000, 2.0, 500
 # What is kept of what nutpie says of each draw.
 STATISTICS = ("logp", "energy", "diverging", "max_energy_error", "n_steps", "step_size")
 # What the vector of free variables is called on its way through nutpie.
@@ -60,12 +69,18 @@ def diverging(statistics: xr.Dataset) -> NDArray[np.bool_]:
 
 
 def sample(
-    problem: Problem, density: LogPosterior, draws: int, chains: int, seed: int, target_accept: float
+    problem: Problem,
+    density: LogPosterior,
+    draws: int,
+    chains: int,
+    seed: int,
+    target_accept: float,
+    start: Start | None = None,
 ) -> xr.DataTree:
     """Sample the posterior by NUTS (nutpie), with the machine code of the density, which is compiled once a machine.
 
     The same seed gives the same draws to the last bit, whatever the number of cores and whatever was compiled before. Chains
-    start spread out over the data, so that what they fail to find together shows.
+    start spread out over the data, so that what they fail to find together shows; or at `start` of a seed each.
 
     Raises
     ------
@@ -73,22 +88,22 @@ def sample(
         where no chain can be started, or the sampler gives up
     """
     nutpie = traces.imported()
-    ready = _callbacks(density)
+    ready, tune = _callbacks(density, start), TUNE if start is None else NEAR_TUNE
     with failing("sampler"):
         trace = nutpie.sample(
             ready,
             draws=draws,
-            tune=TUNE,
+            tune=tune,
             chains=chains,
             seed=seed,
             target_accept=target_accept,
             progress_bar=False,
             return_raw_trace=True,
         )
-    return by_name(density, *traces.read(trace, TUNE, STATISTICS))
+    return by_name(density, *traces.read(trace, tune, STATISTICS))
 
 
-def _callbacks(density: LogPosterior) -> Any:
+def _callbacks(density: LogPosterior, start: Start | None = None) -> Any:
     """What nutpie samples: the machine code of the density, and draws as they are, on the unconstrained scale."""
     from nutpie.compile_pymc import CompiledPyMCModel
 
@@ -101,7 +116,7 @@ def _callbacks(density: LogPosterior) -> Any:
         user_data=arguments.table,
         shared_data={POINT: arguments},
         shared_var_keys={},
-        initial_point_func=lambda seed: density.spread_out_start(np.random.default_rng(seed)),
+        initial_point_func=start or (lambda seed: density.spread_out_start(np.random.default_rng(seed))),
         n_expanded=density.size,
         shape_info=([POINT], [slice(0, density.size)], [(density.size,)]),
         logp_func=None,
@@ -118,6 +133,7 @@ class Drawn:
     """Draws that are enough, or all that were tried, with ArviZ's summary of every quantity on canonical draws.
 
     ``apart``: the largest R-hat of chains of NUTS that stayed in different modes, where chains that jump came in their place.
+    ``near``: chains began around the mode.
     """
 
     tree: xr.DataTree
@@ -127,16 +143,17 @@ class Drawn:
     reruns: int
     divergences: int
     apart: float | None = None
+    near: bool = False
 
     @property
     def sampler(self) -> str:
         """What drew them."""
-        return NUTS if self.apart is None else JUMPS
+        return JUMPS if self.apart is not None else NEAR if self.near else NUTS
 
     @property
     def tune(self) -> int:
         """Warm-up draws of each chain, not kept."""
-        return TUNE if self.apart is None else jumps.TUNE
+        return jumps.TUNE if self.apart is not None else NEAR_TUNE if self.near else TUNE
 
 
 def sampled(problem: Problem, density: LogPosterior, map_fit: Fit, draws: int, chains: int, seed: int) -> Drawn:
@@ -148,9 +165,11 @@ def sampled(problem: Problem, density: LogPosterior, map_fit: Fit, draws: int, c
     targets, factors, seeds = list(STRICTER), list(MORE_DRAWS), [seed + j for j in range(1, OTHER_STARTS + 1)]
     target, factor, reruns = TARGET_ACCEPT, 1, 0
     jumped = False
+    start = _around_the_mode(problem, density, map_fit)
+    near = {} if start is None else {"start": start}
     while True:
-        tree = sample(problem, density, draws * factor, chains, seed, target)
-        drawn = described(problem, density, tree, target, reruns)
+        tree = sample(problem, density, draws * factor, chains, seed, target, **near)
+        drawn = replace(described(problem, density, tree, target, reruns), near=bool(near))
         if low_chain(tree) is not None and seeds:
             seed = seeds.pop(0)
         elif drawn.divergences and targets:
@@ -165,6 +184,15 @@ def sampled(problem: Problem, density: LogPosterior, map_fit: Fit, draws: int, c
         else:
             return drawn
         reruns += 1
+
+
+def _around_the_mode(problem: Problem, density: LogPosterior, map_fit: Fit) -> Start | None:
+    """Where chains begin that have very many rows; None where they are not so many, or the mode has no coordinates."""
+    if problem.n < MANY_ROWS or not problem.interior(map_fit.parameters):
+        return None
+    mode = density.unconstrained(problem.to_pymc(map_fit.parameters))
+    root = WIDE * root_of(-density.hessian(mode))
+    return lambda seed: np.asarray(mode + root @ np.random.default_rng(seed).normal(size=len(mode)))
 
 
 def _jumping(
