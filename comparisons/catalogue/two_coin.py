@@ -69,8 +69,8 @@ def findings(fitted: Fitted) -> list[Finding]:
 
 COMPARISON = Comparison(
     name="two-coin",
-    title="Two coins, the coin of each bag hidden",
-    question="What did the EM of Do & Batzoglou (2008) find in five bags of ten tosses, and would a posterior agree?",
+    title="Two coins, five sets of ten tosses",
+    question="What did the EM of Do & Batzoglou (2008) find where the coin of each set is hidden, and would a posterior agree?",
     dataset="two_coin",
     description="five bags of ten tosses; each bag was tossed with coin A or coin B, not known which, with equal chance",
     unit="heads in ten tosses",

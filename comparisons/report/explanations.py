@@ -24,7 +24,7 @@ CHECKS = {
     "stationary": "EM at a maximum of the likelihood",
     "best-mode": "no higher likelihood found",
     "map-agrees": "MAP by EM and by PyMC agree",
-    "draws-belong": "draws are of this posterior",
+    "draws-belong": "draws belong to this model",
     "posterior-agrees": "a second method gives this posterior",
     "identified": "locally identified",
     "standard-errors": "standard errors right",

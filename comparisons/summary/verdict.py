@@ -29,9 +29,9 @@ STATUS = {
 }
 # Why a quantity differs: the three parts of its gap, what is left where they cancel, and what is no gap.
 PRIOR, SWITCH = "the prior moves the mode off EM's estimate", "EM's maximum is not the highest posterior mode"
-BOUND = "the estimate is within one standard error of a bound"
+BOUND = "the estimate is close to a bound"
 AVERAGING = {
-    "one": "the posterior's mean and joint mode lie apart",
+    "one": "the posterior is not symmetric about its mode",
     "several": "the posterior has several modes",
     "ridge": "the posterior has a ridge of modes",
 }
@@ -124,12 +124,15 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
         if _at_ends(without) == without and not unidentified:
             if marked:
                 at, off = f"{len(without)} at {_ends(without)}", len(marked)
-                return f"{report}: EM puts {at}, where it has no Wald interval, and a misleading one for {off} more."
+                return f"{report}: EM puts {at}, without a Wald interval, and its numbers mislead for {off} more."
             why = f"it puts {'it' if len(without) == 1 else 'them'} at {_ends(without)}"
         return f"{report}: EM has no Wald interval{but}, because {why}."
     if marked:
         why = UNIDENTIFIED if unidentified else _why(marked, modes)
-        return f"{report}: {_off(marked)}{'' if why in NO_REASON else f', because {why}'}."
+        told, several = _off(marked), len(_weighed(marked, modes)) > 1
+        # Of widths a sentence has no room for the word.
+        because = "mainly because" if several and why not in (UNIDENTIFIED, SWITCH) and "lie" in told else "because"
+        return f"{report}: {told}{'' if why in NO_REASON else f', {because} {why}'}."
     if slight and not unidentified:
         differ = "differs" if len(slight) == 1 else "differ"
         agree = len(quantities) - len(slight)
@@ -290,7 +293,10 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
         n = len(labels.distribution)
         places = f"{inside} of the {n} points" if inside < n else "the one point" if n == 1 else f"all {n} points"
-        told.insert(0, f"EM's fitted distribution stays within the posterior's {interval} band at {places} checked")
+        whole = "agree" if inside == n else "differ"
+        told.insert(
+            0, f"the fitted distributions {whole}: EM's is within the posterior's {interval} band at {places} checked"
+        )
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
         f"Part of the difference may be label switching: in {share} of the draws it is unclear which component is which. "

@@ -69,18 +69,18 @@ class Doubt:
         if self.ground == "few rows":
             return f"Component {component} has {rows}, at no more values than its parameters fit whatever these are."
         narrow = (
-            f"Component {component} is narrow: its standard deviation is {self.spread_ratio:.2g} times the largest, with about "
-            f"{rows}."
+            f"Component {component} has about {rows} and a very small standard deviation, {self.spread_ratio:.2g} times that of "
+            "the widest component."
         )
         over = "over the best fit without so narrow a component"
         # Many rows that could as well be somewhat wider are no accident of a few that lie together.
         if self.below_at_ratio < RIVAL:
-            return f"{narrow} The data hardly say so: it gains only {self.below_at_ratio:.2g} in log density {over}."
-        gains = f"{self.below_at_ratio:.2g} in log density {over}"
+            return f"{narrow} The data hardly say so: its gain in log density is only {self.below_at_ratio:.2g} {over}."
+        gains = f"{self.below_at_ratio:.2g} {over}"
         if self.below_at_ratio > self.by_chance:
-            gains = f"less than {self.by_chance:.2g} in log density over the other components"
-        chance = f" That is no evidence: by chance, a narrow component that is not there can gain {self.by_chance:.2g}."
-        return f"{narrow} It gains {gains}.{'' if np.isnan(self.by_chance) else chance}"
+            gains = f"less than {self.by_chance:.2g} over the other components"
+        chance = f" By chance alone, the gain can reach {self.by_chance:.2g}."
+        return f"{narrow} Its gain in log density is {gains}.{'' if np.isnan(self.by_chance) else chance}"
 
 
 def doubts_of(mixture: Mixture[Any, Any], best: Optimum, others: Sequence[Optimum]) -> tuple[Doubt, ...]:

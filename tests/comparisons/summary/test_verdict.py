@@ -106,7 +106,7 @@ def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
         "Report the posterior for both quantities: EM has no Wald interval for 1, a misleading one for 1, because the data do "
         "not identify all parameters."
     )
-    assert "The posterior's mean and joint mode lie apart: chance of heads." in told[2]
+    assert "The posterior is not symmetric about its mode: chance of heads." in told[2]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_the_largest_cause_of_a_difference_is_told(gap: Gap, cause: str) -> None
     if cause in verdict.NO_REASON:
         assert "because" not in sentence
     else:
-        assert sentence.endswith(f", because {cause}.")
+        assert sentence.endswith(f"because {cause}.")
 
 
 def test_every_cause_is_told_with_its_quantities() -> None:
@@ -230,11 +230,26 @@ def every_sentence() -> list[str]:
             ]
             told.append(verdict.reach(checks, [*both, *others], fit, COINS, modes=modes)[1])
         at_ends = [dataclasses.replace(q, scale="logit", em=1.0, degree="no interval") for q in both]
+        near = [
+            dataclasses.replace(q, scale="logit", em=0.99, em_se=0.02, tail_below=0.0, tail_above=0.0) for q in both
+        ]
+        near = [dataclasses.replace(q, degree="marked", shift=0.3) for q in near]
         told += [
             verdict.reach(checks, [*some, *others], fit, COINS, modes=modes, mixed=mixed)[1]
-            for some, mixed in ((both, True), (at_ends, False), ([both[0], at_ends[1]], False))
+            for some, mixed in ((both, True), (at_ends, False), ([both[0], at_ends[1]], False), (near, False))
         ]
     return told
+
+
+def test_an_estimate_close_to_a_bound_is_a_cause_of_its_own() -> None:
+    near = dataclasses.replace(quantity("differ"), scale="logit", em=0.993, em_se=0.025, tail_below=0.0, tail_above=0.0)
+    told = verdict.reach(PASSED, [near, quantity("agree", name="means[2]")], FIT, COINS, modes="one")
+    assert told[1].endswith("it holds nearly 100% of the posterior, because the estimate is close to a bound.")
+    far = dataclasses.replace(near, em_se=0.005)
+    assert (
+        verdict.BOUND
+        not in verdict.reach(PASSED, [far, quantity("agree", name="means[2]")], FIT, COINS, modes="one")[1]
+    )
 
 
 def test_the_first_sentence_is_one_of_at_most_thirty_words_without_a_bracketed_list() -> None:
@@ -346,7 +361,7 @@ def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
     assert reasons[0] == "The maximum lies at the end of a range, 0 or 1: weights of components 0 and 1."
     misled = [*at, dataclasses.replace(quantity("differ", name="means[1]"), degree="marked")]
     assert verdict.reach(PASSED, misled, fit, COINS, modes="one")[1] == (
-        "Report the posterior for all 3 quantities: EM puts 2 at 0 or 1, where it has no Wald interval, and a misleading one for "
+        "Report the posterior for all 3 quantities: EM puts 2 at 0 or 1, without a Wald interval, and its numbers mislead for "
         "1 more."
     )
 
