@@ -190,6 +190,7 @@ def _judged(
             sum(m.regular for m in map_fit.modes),
             posterior,
             drawn.apart,
+            near=drawn.near,
         )
         before = prior_spreads(problem, groups, random)
         met = converged.outcome == "pass"

@@ -43,6 +43,13 @@ def all_finite(tree: xr.DataTree) -> None:
             )
 
 
+# Of very many rows, see `comparisons.posterior.nuts.MANY_ROWS`.
+NEAR = (
+    "Rows are so many that a chain from elsewhere stays where it begins, so chains began around EM's posterior mode, twice as "
+    "wide as the posterior. EM's search and PyMC's optimiser began elsewhere, too. "
+)
+
+
 def sampler_converged(
     summary: Any,
     tree: xr.DataTree,
@@ -51,10 +58,13 @@ def sampler_converged(
     regular_modes: int,
     posterior: xr.Dataset,
     apart: float | None = None,
+    *,
+    near: bool = False,
 ) -> Check:
     """Chains have mixed, on canonical draws and on quantities free of labels, and no draw is a copy of another.
 
-    ``apart``: the largest R-hat of chains of NUTS that stayed in different modes, if these chains jump.
+    ``apart``: the largest R-hat of chains of NUTS that stayed in different modes, if these chains jump. ``near``: chains began
+    around EM's posterior mode.
     """
     title = CONVERGED
     draws = tree["posterior"].to_dataset()
@@ -121,7 +131,7 @@ def sampler_converged(
             "sampler",
             remedy,
         )
-    jumping = ""
+    jumping = NEAR if near else ""
     if apart is not None:
         jumping = (
             f"Chains of NUTS stayed in different modes (largest R-hat {apart:.3f}). Chains that also jump between the modes "
