@@ -103,7 +103,7 @@ def reach(
     # What is about another mode needs no reason beside it.
     for cause in causes[:1] if causes[:1] == [SWITCH] else causes:
         moved = [q.name for q in with_interval if cause in _causes(q, modes)]
-        of = "" if len(moved) == len(quantities) else f": {_few(moved)}"
+        of = "" if len(moved) == len(quantities) else f". This concerns {_few(moved)}"
         if cause == SWITCH:
             another = "The highest posterior mode is another solution than the maximum likelihood."
             reasons.append(f"{another} It differs most in {_the(moved)}.")
@@ -148,7 +148,7 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
 def _point(status: str, differing: list[Quantity]) -> str:
     """What kind of point EM ended at, with the quantities that are at the end of their range."""
     at = _at_ends(differing)
-    told = f", {_ends(at)}: {_few([q.name for q in at])}" if status == STATUS["boundary"] and at else ""
+    told = f", {_ends(at)}, for {_few([q.name for q in at])}" if status == STATUS["boundary"] and at else ""
     return f"{status[0].upper()}{status[1:]}{told}."
 
 
@@ -236,7 +236,9 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
             f"Only in part. EM's {numbers} will do for {_the(by_wald)}{off}. For {'' if by_profile else 'the other '}"
             f"{len(mislead)} quantities report posterior mean and highest-density interval.{instead}{profiled}"
         )
-    rest = f" For the rest EM's estimates with Wald intervals will do{off}." if by_wald else ""
+    other = "the other quantity" if len(by_wald) == 1 else f"the other {len(by_wald)} quantities"
+    numbers = "estimate with its Wald interval" if len(by_wald) == 1 else "estimates with Wald intervals"
+    rest = f" For {other} EM's {numbers} will do{off}." if by_wald else ""
     told = f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *either])}."
     return f"{told}{instead}{profiled}{rest}"
 
@@ -293,10 +295,9 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
         n = len(labels.distribution)
         places = f"{inside} of the {n} points" if inside < n else "the one point" if n == 1 else f"all {n} points"
-        whole = "agree" if inside == n else "differ"
-        told.insert(
-            0, f"the fitted distributions {whole}: EM's is within the posterior's {interval} band at {places} checked"
-        )
+        whole = "agrees with" if inside == n else "differs from"
+        where = f"it is within the {interval} band at {places} checked"
+        told.insert(0, f"EM's fitted distribution {whole} the posterior's: {where}")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
         f"Part of the difference may be label switching: in {share} of the draws it is unclear which component is which. "
@@ -347,7 +348,7 @@ def _near_bound(quantity: Quantity) -> bool:
 
 def _few(names: list[str]) -> str:
     """Names where they are few, else how many there are: no table tells of which quantities a reason is."""
-    return named(names) if len(grouped(names)) <= MOST_NAMED else f"{len(names)} quantities"
+    return _the(names) if len(grouped(names)) <= MOST_NAMED else f"{len(names)} quantities"
 
 
 def _why(differing: list[Quantity], modes: Modes) -> str:

@@ -72,15 +72,15 @@ class Doubt:
             f"Component {component} has about {rows} and a very small standard deviation, {self.spread_ratio:.2g} times that of "
             "the widest component."
         )
-        over = "over the best fit without so narrow a component"
+        without = "higher than without so narrow a component"
         # Many rows that could as well be somewhat wider are no accident of a few that lie together.
         if self.below_at_ratio < RIVAL:
-            return f"{narrow} The data hardly say so: its gain in log density is only {self.below_at_ratio:.2g} {over}."
-        gains = f"{self.below_at_ratio:.2g} {over}"
+            return f"{narrow} The data hardly say so: with it, the log density is only {self.below_at_ratio:.2g} {without}."
+        gains = f"With it, the log density is {self.below_at_ratio:.2g} {without}."
         if self.below_at_ratio > self.by_chance:
-            gains = f"less than {self.by_chance:.2g} over the other components"
-        chance = f" By chance alone, the gain can reach {self.by_chance:.2g}."
-        return f"{narrow} Its gain in log density is {gains}.{'' if np.isnan(self.by_chance) else chance}"
+            gains = f"Its rows gain less than {self.by_chance:.2g} in log density by it."
+        chance = f" By chance alone, the difference can reach {self.by_chance:.2g}."
+        return f"{narrow} {gains}{'' if np.isnan(self.by_chance) else chance}"
 
 
 def doubts_of(mixture: Mixture[Any, Any], best: Optimum, others: Sequence[Optimum]) -> tuple[Doubt, ...]:

@@ -134,5 +134,6 @@ def test_earthquakes_are_judged_by_every_check(problem: PairProblem) -> None:
     # Few moves were made in 107 years: their posterior is skewed, and the prior counts.
     assert found.verdict == "differ"
     assert any(
-        reason.startswith("The posterior is not symmetric about its mode: transitions") for reason in found.reasons
+        reason.startswith("The posterior is not symmetric about its mode. This concerns the transitions")
+        for reason in found.reasons
     )

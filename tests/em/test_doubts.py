@@ -42,10 +42,12 @@ def test_many_rows_that_could_as_well_be_wider_are_not_called_chance() -> None:
     assert "The data hardly say so" in told[0.8]
     assert "hance" not in told[0.8]
     assert (
-        "Its gain in log density is 6 over the best fit without so narrow a component. By chance alone, the gain can reach 10."
+        "With it, the log density is 6 higher than without so narrow a component. By chance alone, the difference can reach 10."
         in told[6.0]
     )
-    assert "is less than 10 over the other components. By chance alone, the gain can reach 10." in told[30.0]
+    assert (
+        "Its rows gain less than 10 in log density by it. By chance alone, the difference can reach 10." in told[30.0]
+    )
 
 
 def test_an_almost_equal_maximum_is_a_rival() -> None:

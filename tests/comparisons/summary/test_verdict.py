@@ -106,7 +106,7 @@ def test_what_is_identified_and_differs_has_a_cause_of_its_own() -> None:
         "Report the posterior for both quantities: EM has no Wald interval for 1, a misleading one for 1, because the data do "
         "not identify all parameters."
     )
-    assert "The posterior is not symmetric about its mode: chance of heads." in told[2]
+    assert "The posterior is not symmetric about its mode. This concerns the chance of heads." in told[2]
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_every_cause_is_told_with_its_quantities() -> None:
         quantity("differ", Gap(0.7, 0.0, 0.0, 0.7, False), "means[2]"),
     ]
     assert verdict.reach(PASSED, both, FIT, COINS, modes="several")[2] == [
-        "The posterior has several modes: mean of component 1.",
+        "The posterior has several modes. This concerns the mean of component 1.",
     ]
     third = quantity("agree", name="means[3]")
     assert verdict.reach(PASSED, [*both, third], FIT, COINS, modes="several")[2] == [
-        "The prior moves the mode off EM's estimate: means of components 1 and 2.",
-        "The posterior has several modes: mean of component 1.",
+        "The prior moves the mode off EM's estimate. This concerns the means of components 1 and 2.",
+        "The posterior has several modes. This concerns the mean of component 1.",
     ]
 
 
@@ -150,7 +150,7 @@ def test_the_weightiest_cause_is_told_first() -> None:
     ]
     _, summary, reasons = verdict.reach(PASSED, [*two, quantity("agree", name="means[3]")], FIT, COINS, modes="several")
     assert summary.endswith("because the posterior has several modes.")
-    assert [each.partition(":")[0] for each in reasons] == [
+    assert [each.partition(".")[0] for each in reasons] == [
         "The posterior has several modes",
         "The prior moves the mode off EM's estimate",
     ]
@@ -266,8 +266,8 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     posterior = dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior")
     assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior], PASSED) == (
         "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. For 1 of the "
-        "2, the mean of component 3, EM's estimate with its profile interval may be reported instead. For the rest EM's "
-        "estimates with Wald intervals will do (slightly off: mean of component 2)."
+        "2, the mean of component 3, EM's estimate with its profile interval may be reported instead. For the other 2 "
+        "quantities EM's estimates with Wald intervals will do (slightly off: mean of component 2)."
     )
     many = [dataclasses.replace(posterior, name=f"{name}[1]") for name in ("weights", "rates", "means", "sizes")]
     assert verdict.advice("differ", [*many, quantity("agree")], PASSED) == (
@@ -276,7 +276,7 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     )
     right = [quantity("agree", name=f"{name}[2]") for name in ("weights", "rates", "means", "sizes")]
     assert verdict.advice("differ", [*many, *right], PASSED).startswith(
-        "Only in part. Report posterior mean and highest-density interval of 4 quantities, named in the table. For the rest"
+        "Only in part. Report posterior mean and highest-density interval of 4 quantities, named in the table. For the other 4 quantities"
     )
     assert verdict.advice("differ", [slight, quantity("agree")], PASSED) == (
         "Yes, its estimates with Wald intervals (slightly off: mean of component 2)."
@@ -323,7 +323,7 @@ def test_the_first_sentence_tells_what_misleads_in_most_quantities() -> None:
 def test_of_many_quantities_a_cause_tells_how_many() -> None:
     many = [quantity("differ", name=f"{name}[1]") for name in ("weights", "rates", "means", "sizes")]
     reasons = verdict.reach(PASSED, [*many, quantity("agree", name="means[2]")], FIT, COINS, modes="one")[2]
-    assert any(each.endswith(": 4 quantities.") for each in reasons)
+    assert any(each.endswith(". This concerns 4 quantities.") for each in reasons)
     assert "table" not in " ".join(reasons)
 
 
@@ -358,7 +358,7 @@ def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
     assert sentence == (
         "Report the posterior for both quantities: EM has no Wald interval there, because it puts them at 0 or 1."
     )
-    assert reasons[0] == "The maximum lies at the end of a range, 0 or 1: weights of components 0 and 1."
+    assert reasons[0] == "The maximum lies at the end of a range, 0 or 1, for the weights of components 0 and 1."
     misled = [*at, dataclasses.replace(quantity("differ", name="means[1]"), degree="marked")]
     assert verdict.reach(PASSED, misled, fit, COINS, modes="one")[1] == (
         "Report the posterior for all 3 quantities: EM puts 2 at 0 or 1, without a Wald interval, and its numbers mislead for "
@@ -373,4 +373,4 @@ def test_where_components_mix_the_sentence_speaks_of_the_whole_and_the_causes_ar
         "Report the fitted distribution as a whole, from the posterior, and no numbers of single components: the data do not "
         "tell the components apart."
     )
-    assert reasons == ["The posterior has several modes: mean of component 1."]
+    assert reasons == ["The posterior has several modes. This concerns the mean of component 1."]
