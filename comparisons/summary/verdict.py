@@ -41,6 +41,8 @@ OFF, OTHER_SHAPE = (
 )
 # What says no more than that there is a difference is no reason for it in a sentence.
 NO_REASON = (OFF, OTHER_SHAPE)
+# Of a first sentence.
+MOST_WORDS = 30
 # What a quantity that agrees keeps to.
 WITHIN = (
     f"For every quantity the posterior mean is within {SHIFT:g} posterior sd of the estimate, the standard error is {RATIO[0]:g} "
@@ -129,10 +131,9 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
         return f"{report}: EM has no Wald interval{but}, because {why}."
     if marked:
         why = UNIDENTIFIED if unidentified else _why(marked, modes)
-        told, several = _off(marked), len(_weighed(marked, modes)) > 1
-        # Of widths a sentence has no room for the word.
-        because = "mainly because" if several and why not in (UNIDENTIFIED, SWITCH) and "lie" in told else "because"
-        return f"{report}: {told}{'' if why in NO_REASON else f', {because} {why}'}."
+        told = f"{report}: {_off(marked)}{'' if why in NO_REASON else f', because {why}'}."
+        several = len(_weighed(marked, modes)) > 1 and why not in (UNIDENTIFIED, SWITCH)
+        return told.replace(", because", ", mainly because") if several and len(told.split()) < MOST_WORDS else told
     if slight and not unidentified:
         differ = "differs" if len(slight) == 1 else "differ"
         agree = len(quantities) - len(slight)
@@ -230,14 +231,13 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
         return f"Yes, its estimates with {kind} intervals{off}.{profiled if by_wald else ''}"
     if not good:
         return f"No. Report posterior means and highest-density intervals.{instead}"
+    numbers = "estimate with its Wald interval" if len(by_wald) == 1 else "estimates with Wald intervals"
     if 0 < len(by_wald) < len(mislead) and len(by_wald) <= MOST_NAMED:
-        numbers = "estimate with its Wald interval" if len(by_wald) == 1 else "estimates with Wald intervals"
         return (
             f"Only in part. EM's {numbers} will do for {_the(by_wald)}{off}. For {'' if by_profile else 'the other '}"
             f"{len(mislead)} quantities report posterior mean and highest-density interval.{instead}{profiled}"
         )
     other = "the other quantity" if len(by_wald) == 1 else f"the other {len(by_wald)} quantities"
-    numbers = "estimate with its Wald interval" if len(by_wald) == 1 else "estimates with Wald intervals"
     rest = f" For {other} EM's {numbers} will do{off}." if by_wald else ""
     told = f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *either])}."
     return f"{told}{instead}{profiled}{rest}"
