@@ -46,7 +46,8 @@ class Doubt:
     below : nats from the fit down to the next regular optimum that is known; NaN where there is none
     below_at_ratio : nats down to the best maximum that is known with ``minimum_ratio=0.25``: of the other optima, and of the
         fit itself brought to that ratio
-    by_chance : nats that a component may gain where there is none; NaN of a fit that was stored before this was said
+    by_chance : nats that a component may gain where there is none; NaN of a rival, and of a fit that was stored before this was
+        said
     """
 
     ground: Ground
@@ -89,11 +90,11 @@ def doubts_of(mixture: Mixture[Any, Any], best: Optimum, others: Sequence[Optimu
         return ()
     ratios, weights = mixture.spread_ratios(best.parameters), best.parameters.weights
     below = best.objective - max((o.objective for o in others), default=np.nan)
-    chance = chance_gain(mixture)
     few, narrow = mixture.interpolated, bool(ratios.min() < MINIMUM_RATIO)
     # Rows are counted only where that may matter: where weights are free, n times the weight is next to their number.
     if few and (narrow or mixture.n * weights.min() < few + 1):
         distinct, rows, gains = supports(mixture, best.parameters)
+        chance = chance_gain(mixture)
         wide = _below_at_ratio(mixture, best, others) if narrow else 0.0
         found = []
         for k in range(mixture.n_components):
@@ -109,7 +110,7 @@ def doubts_of(mixture: Mixture[Any, Any], best: Optimum, others: Sequence[Optimu
     if below < RIVAL:
         k = int(ratios.argmin())
         wide = _below_at_ratio(mixture, best, others) if narrow else 0.0
-        return (Doubt("close rival", k, float(ratios[k]), float(mixture.n * weights[k]), below, wide, chance),)
+        return (Doubt("close rival", k, float(ratios[k]), float(mixture.n * weights[k]), below, wide, np.nan),)
     return ()
 
 
