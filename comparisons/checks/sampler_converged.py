@@ -22,6 +22,11 @@ CONVERGED = "The sampler has converged"
 E_BFMI = 0.3
 # Two chains of a correct sampler never agree to this; copies do.
 COPIED = 0.99
+# Of very many rows, see `comparisons.posterior.nuts.MANY_ROWS`.
+NEAR = (
+    "Rows are so many that a chain from elsewhere stays where it begins, so chains began around EM's posterior mode, twice as "
+    "wide as the posterior. EM's search and PyMC's optimiser began elsewhere, too. "
+)
 
 
 def all_finite(tree: xr.DataTree) -> None:
@@ -41,13 +46,6 @@ def all_finite(tree: xr.DataTree) -> None:
             raise EngineFailure(
                 Check("sampler-converged", CONVERGED, "inconclusive", None, R_HAT, text, "sampler", remedy)
             )
-
-
-# Of very many rows, see `comparisons.posterior.nuts.MANY_ROWS`.
-NEAR = (
-    "Rows are so many that a chain from elsewhere stays where it begins, so chains began around EM's posterior mode, twice as "
-    "wide as the posterior. EM's search and PyMC's optimiser began elsewhere, too. "
-)
 
 
 def sampler_converged(

@@ -163,9 +163,7 @@ def held_against(
     ratios = {q: each.sd / reference.marginals[q].sd for q, each in told.items() if np.isfinite(each.sd)}
     tails = {q: max(both, key=_share) for q, both in beyond.items()}
     grades = {q: _grade(means[q], ratios.get(q), beyond[q], reference.effective) for q in told}
-    mean_of = max(means, key=lambda q: abs(means[q]))
-    ratio_of = max(ratios, key=lambda q: share_of(ratios[q], LIMITS.se_ratio), default="")
-    tail_of = max(tails, key=lambda q: _share(tails[q]))
+    mean_of, ratio_of, tail_of = _worst(means, ratios, tails)
     reasons = [answer.reservation] if answer.reservation else []
     if silent := len(answer.marginals) - len(told):
         reasons.append(
@@ -213,15 +211,22 @@ def _grade(mean: float, ratio: float | None, beyond: tuple[float, float], effect
     return "slightly off" if least <= 1 - sum(beyond) <= most and abs(mean) <= LIMITS.slight_shift else "no"
 
 
+def _worst(means: dict[str, float], ratios: dict[str, float], tails: dict[str, float]) -> tuple[str, str, str]:
+    """The quantity that is farthest off by its limit in centre, in width, empty where none is known, and in a tail."""
+    return (
+        max(means, key=lambda q: abs(means[q])),
+        max(ratios, key=lambda q: share_of(ratios[q], LIMITS.se_ratio), default=""),
+        max(tails, key=lambda q: _share(tails[q])),
+    )
+
+
 def _off(means: dict[str, float], ratios: dict[str, float], tails: dict[str, float]) -> str:
     """The first of centre, width and tails that is off, in the quantity where it is farthest off."""
-    mean_of = max(means, key=lambda q: abs(means[q]))
+    mean_of, ratio_of, tail_of = _worst(means, ratios, tails)
     if abs(means[mean_of]) > LIMITS.shift:
         return f"Its mean is {abs(means[mean_of]):.2g} posterior SDs off for the {in_prose(mean_of)}."
-    ratio_of = max(ratios, key=lambda q: share_of(ratios[q], LIMITS.se_ratio), default="")
     if ratio_of and share_of(ratios[ratio_of], LIMITS.se_ratio) > 1:
         return f"Its SD is {ratios[ratio_of]:.2g} times the posterior's for the {in_prose(ratio_of)}."
-    tail_of = max(tails, key=lambda q: _share(tails[q]))
     left = f"{tails[tail_of]:.2g} of the posterior beyond one end, not {NOMINAL:g}"
     return f"Its interval leaves {left}, for the {in_prose(tail_of)}."
 
