@@ -70,9 +70,9 @@ def findings(fitted: Fitted) -> list[Finding]:
 COMPARISON = Comparison(
     name="two-coin",
     title="Two coins, five sets of ten tosses",
-    question="What did the EM of Do & Batzoglou (2008) find where the coin of each set is hidden, and would a posterior agree?",
+    question="Which coin each set was tossed with is unknown: what does EM estimate, and does the posterior agree?",
     dataset="two_coin",
-    description="five bags of ten tosses; each bag was tossed with coin A or coin B, not known which, with equal chance",
+    description="five sets of ten tosses; each set was tossed with coin A or coin B, not known which, with equal chance",
     unit="heads in ten tosses",
     data=bags,
     weights="equal",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.capabilities import Unconstrained
-from em.mixture import Mixture, off_bounds, permuted_places, row_posteriors
+from em.mixture import Mixture, off_bounds, permuted_places
 from models.inputs import Floats, Integers
 
 # Numbers in the largest array of one block, 4 MB: about ten such arrays live at once.
@@ -45,13 +45,12 @@ class UnconstrainedPosterior(Unconstrained):
         try:
             vector, jacobian = self.mixture.from_coordinates(x, unbounded=True)
             parameters = self.mixture.from_vector(vector)
-            rows = row_posteriors(self.mixture, parameters)[1]
+            log_likelihood = self.mixture.e_step(parameters).log_likelihood
         except (FloatingPointError, np.linalg.LinAlgError):
             if len(x) == 1:
                 return np.array([-np.inf])
             half = len(x) // 2
             return np.concatenate([self._of_block(x[:half]), self._of_block(x[half:])])
-        log_likelihood = rows @ self.mixture.counts
         log_jacobian = np.linalg.slogdet(self._to_free @ jacobian)[1]
         # Parameters and their density are both in the mixture's own units; only the data's units are left to account for.
         value = log_likelihood + self.mixture.log_prior(parameters) + log_jacobian + self.mixture.likelihood_offset

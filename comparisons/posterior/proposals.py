@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
@@ -20,8 +23,8 @@ from models.mixtures import MixtureWeights
 
 # Tails heavier than any posterior of these priors has in unconstrained coordinates, light enough to waste few draws.
 DEGREES_OF_FREEDOM = 5.0
-# A posterior that reaches less far than the inverse of this is searched in units of its own.
-NARROW = 32.0
+# In posterior sds: the gradient at which a peak is found, and how near to it curvature is that of the peak.
+GRADIENT, NEAR = 0.01, 0.1
 # Components of a proposal that is fitted to earlier draws, and the EM steps for it: its shape matters, not its last digit.
 REFRESHED_COMPONENTS = 6
 REFRESHED_STEPS = 30
@@ -62,33 +65,47 @@ class Proposal:
         return np.asarray(logsumexp(parts, axis=0))
 
 
+class _Peak(NamedTuple):
+    """Log density ``height`` at a ``centre``, and the Cholesky ``root`` of the scale there."""
+
+    height: float
+    centre: Floats
+    root: Floats
+
+
 def at_modes(target: Unconstrained, map_fit: Fit) -> Proposal:
     """One t distribution at each peak near a mode of MAP-EM, in the mode's own labelling."""
     from scipy.optimize import minimize
 
-    peaks: list[tuple[float, Floats]] = []
+    peaks: list[_Peak] = []
     for parameters in [map_fit.parameters, *(m.parameters for m in map_fit.modes)]:
         start = target.at(parameters)
-        reach = reach_of(target, start)
-        # Coordinates of a narrow posterior in units of its own, or an optimiser sees cliffs.
-        unit = np.minimum(1.0, NARROW * reach)
+        root = _scale(target, start)
+        white = partial(_white, target, start, root)
         with np.errstate(all="ignore"):
             found = minimize(
-                _falling, start / unit, args=(target, reach, unit), jac=True, method="BFGS", options={"gtol": 1e-3}
+                _falling, np.zeros(len(start)), args=(white,), jac=True, method="BFGS", options={"gtol": GRADIENT}
             )
-        if np.isfinite(found.fun) and not any(abs(found.fun + value) < 1e-3 for value, _ in peaks):
-            peaks.append((-float(found.fun), found.x * unit))
-    roots = [_scale(target, peak) for _, peak in peaks]
-    heights = np.array([value + np.log(np.diag(root)).sum() for (value, _), root in zip(peaks, roots, strict=True)])
+        if np.isfinite(found.fun) and not any(abs(found.fun + peak.height) < 1e-3 for peak in peaks):
+            centre = start + root @ found.x
+            near = np.linalg.norm(found.x) < NEAR
+            peaks.append(_Peak(-float(found.fun), centre, root if near else _scale(target, centre)))
+    heights = np.array([peak.height + np.log(np.diag(peak.root)).sum() for peak in peaks])
     # No peak is left to chance: one that the Laplace approximation belittles still gets a tenth of an even share.
     shares = 0.9 * np.exp(heights - logsumexp(heights)) + 0.1 / len(heights)
-    return Proposal(shares / shares.sum(), np.stack([peak for _, peak in peaks]), np.stack(roots))
+    return Proposal(
+        shares / shares.sum(), np.stack([peak.centre for peak in peaks]), np.stack([peak.root for peak in peaks])
+    )
 
 
-def _falling(z: Floats, target: Unconstrained, reach: Floats, unit: Floats) -> tuple[float, Floats]:
-    """Negative log density and its gradient by coordinates in such units."""
-    x = (z * unit)[None]
-    return -float(target(x)[0]), -central_gradient(target, x, reach)[0] * unit
+def _white(target: Unconstrained, centre: Floats, root: Floats, z: Floats) -> Floats:
+    """Log density ``(m,)`` in coordinates about a centre in which the posterior there has sd 1 every way."""
+    return target(centre + z @ root.T)
+
+
+def _falling(z: Floats, white: Callable[[Floats], Floats]) -> tuple[float, Floats]:
+    """Negative log density and its gradient in those coordinates."""
+    return -float(white(z[None])[0]), -central_gradient(white, z[None], np.ones(len(z)))[0]
 
 
 def _scale(target: Unconstrained, peak: Floats) -> Floats:

@@ -12,8 +12,8 @@ from comparisons.results.result import Degree, Limit, Limits, Quantity, Result
 
 # What a reader who divides the columns of a table by each other has to know.
 SCALES = (
-    "marks and Wald intervals are computed on the logit scale for a probability and on the log scale for a positive number. So "
-    "an interval is not the estimate ± 2 SE, and a mark may differ from what the columns suggest."
+    "marks and Wald intervals are computed on the logit scale (probabilities) or the log scale (positive numbers). So they "
+    "cannot be worked out from the columns alone."
 )
 # What to report of a quantity, by what it is that EM's interval is replaced by, or by how far it is off.
 INSTEAD = {"posterior": "posterior", "profile": "posterior, or EM (profile)", "nothing": "no number: components mix"}
@@ -112,10 +112,10 @@ def legend(result: Result) -> dict[str, str]:
     said = {
         "Marks": f"{MET} within the limit; {NEARLY} beyond it by no more than Monte Carlo error;{slightly} {MISSED} beyond "
         f"it; {NOT_JUDGED} not judged, or not found.",
-        "Mean": f"the posterior mean may be up to {asked.shift:g} posterior SDs from EM's estimate.",
-        "Spread": f"EM's SE may be {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} posterior SDs.",
-        "Tails": f"{percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior may lie beyond each end of EM's "
-        "Wald interval.",
+        "Mean": f"the posterior mean should be within {asked.shift:g} posterior SDs of EM's estimate.",
+        "Spread": f"EM's SE should be {asked.se_ratio[0]:g} to {asked.se_ratio[1]:g} posterior SDs.",
+        "Tails": f"{percent(asked.tail[0], 0)} to {percent(asked.tail[1], 0)} of the posterior should lie beyond each end of "
+        "EM's Wald interval.",
     }
     if _differing(result):
         low, high = (percent(share, 0) for share in asked.slight_share)
@@ -126,7 +126,10 @@ def legend(result: Result) -> dict[str, str]:
     if any(quantity.scale != "identity" for quantity in result.quantities):
         said["Scale"] = SCALES
     if any(quantity.exact for quantity in result.quantities):
-        said["Exact"] = "this posterior is known exactly, so mean and SD are by quadrature; the HDI is of the draws."
+        said["Exact"] = (
+            "this posterior can be computed exactly, so mean and SD come from numerical integration. "
+            "The HDI comes from the draws."
+        )
     return said
 
 

@@ -58,8 +58,8 @@ def illustration_of(result: Result, posterior: xarray.DataTree) -> Illustration:
         caption=(
             "A line for each quantity, in posterior standard deviations from the posterior mean. Blue: the posterior's density, "
             f"mean (square) and {probability} highest-density interval. Orange: EM's estimate (point), {probability} Wald "
-            f"interval (line){profiles}. Arrows point to what lies beyond the figure. On the right: is EM close enough? See the "
-            "marks of the table below."
+            f"interval (line){profiles}. Arrows point to what lies beyond the figure. On the right: is EM close enough? The "
+            "key below the table explains the marks."
         ),
         alt=_alt(result),
         figure=chart_of(result, posterior),

@@ -9,7 +9,7 @@ from comparisons.problem import Fit, Problem
 from comparisons.quantity_names import MOST_NAMED, component_of, grouped, in_prose, named
 from comparisons.results.report_data import Labels
 from comparisons.results.result import Check, Quantity, Verdict
-from comparisons.summary.adequacy import RATIO, SHIFT, SLIGHT_SHARE, SLIGHT_SHIFT, TAILS, Modes
+from comparisons.summary.adequacy import SHIFT, SLIGHT_SHARE, SLIGHT_SHIFT, TAILS, Modes
 
 # What decides whether the engines are right; "identified" decides only whether a point can be a summary.
 NOT_INTEGRITY = ("identified",)
@@ -21,14 +21,14 @@ ENGINES = {
 }
 UNIDENTIFIED = "the data do not identify all parameters"
 STATUS = {
-    "boundary": "the maximum lies at the end of a range",
+    "boundary": "EM's maximum lies at a bound",
     "saddle": "EM ended at a saddle",
     "ridge": "the likelihood has a ridge of equal maxima",
     "collapsed": "a component collapsed, and the likelihood has no maximum",
     "iteration limit": "EM was stopped before it arrived",
 }
 # Why a quantity differs: the three parts of its gap, what is left where they cancel, and what is no gap.
-PRIOR, SWITCH = "the prior moves the mode off EM's estimate", "EM's maximum is not the highest posterior mode"
+PRIOR, SWITCH = "the prior shifts the posterior mode", "EM's maximum is not the highest posterior mode"
 BOUND = "the estimate is close to a bound"
 AVERAGING = {
     "one": "the posterior is not symmetric about its mode",
@@ -37,17 +37,14 @@ AVERAGING = {
 }
 OFF, OTHER_SHAPE = (
     "the posterior mean lies off the estimate",
-    "the posterior's width or shape is not that of EM's interval",
+    "EM's interval does not match the posterior's width or shape",
 )
 # What says no more than that there is a difference is no reason for it in a sentence.
 NO_REASON = (OFF, OTHER_SHAPE)
 # Of a first sentence.
 MOST_WORDS = 30
 # What a quantity that agrees keeps to.
-WITHIN = (
-    f"For every quantity the posterior mean is within {SHIFT:g} posterior sd of the estimate, the standard error is {RATIO[0]:g} "
-    f"to {RATIO[1]:g} posterior sd, and {TAILS[0]:.0%} to {TAILS[1]:.0%} of the posterior lies beyond each end of EM's interval."
-)
+WITHIN = "All quantities keep to the limits for mean, spread and tails (see the table), give or take Monte Carlo error."
 
 
 def reach(
@@ -78,14 +75,14 @@ def reach(
         return "inconclusive", f"Report nothing yet: {of} could not be judged.", told
     differing = [q for q in quantities if q.verdict == "differ"]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
-    doubted = [f"It is doubtful whether EM's maximum is the one to report. {d.sentence}" for d in problem.doubts(fit)]
+    doubted = [f"EM's maximum may not be the one to report. {d.sentence}" for d in problem.doubts(fit)]
     doubted += [problem.one_density] if problem.one_density else []
     if not differing and not unidentified:
         of = _of(quantities, quantities)
         return (
             "agree",
             f"EM's estimates and intervals may be reported: they agree with the posterior for {of}.",
-            [f"{WITHIN} Monte Carlo error is allowed for.", *doubted],
+            [WITHIN, *doubted],
         )
     status = STATUS.get(fit.status, "")
     reasons = [_point(status, differing)] if status else []
@@ -107,7 +104,7 @@ def reach(
         moved = [q.name for q in with_interval if cause in _causes(q, modes)]
         of = "" if len(moved) == len(quantities) else f". This concerns {_few(moved)}"
         if cause == SWITCH:
-            another = "The highest posterior mode is another solution than the maximum likelihood."
+            another = "The highest posterior mode is a different solution from EM's estimate."
             reasons.append(f"{another} It differs most in {_the(moved)}.")
         elif of or cause not in summary:
             reasons.append(f"{cause[0].upper()}{cause[1:]}{of}.")
@@ -125,8 +122,9 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
         why = UNIDENTIFIED if unidentified else status or "it has no standard error"
         if _at_ends(without) == without and not unidentified:
             if marked:
-                at, off = f"{len(without)} at {_ends(without)}", len(marked)
-                return f"{report}: EM puts {at}, without a Wald interval, and its numbers mislead for {off} more."
+                at = f"for {len(without)} of them EM's estimate is {_ends(without)} without a Wald interval"
+                others = f"for the other {'one' if len(marked) == 1 else len(marked)} its numbers mislead"
+                return f"{report}: {at}, and {others}."
             why = f"it puts {'it' if len(without) == 1 else 'them'} at {_ends(without)}"
         return f"{report}: EM has no Wald interval{but}, because {why}."
     if marked:
@@ -174,7 +172,7 @@ def _of(some: list[Quantity], quantities: list[Quantity]) -> str:
 def _off(marked: list[Quantity]) -> str:
     """By how much intervals mislead: the share of the posterior that they hold, or how far they are, whichever of more is off."""
     one = len(marked) == 1
-    subject, they = ("EM's interval there", "it") if one else ("EM's intervals", "they")
+    subject = "its EM interval" if one else "EM's intervals"
     tails = [(q.tail_below, q.tail_above) for q in marked]
     both = [(below, above) for below, above in tails if below is not None and above is not None]
     shares = [1 - below - above for below, above in both]
@@ -190,12 +188,12 @@ def _off(marked: list[Quantity]) -> str:
         width = few if max(shares) < low else "too wide" if min(shares) > high else ""
         hold = f"{'holds' if one else 'hold'} {' to '.join(ends)}% of the posterior"
         if width:
-            return f"{subject} {'is' if one else 'are'} {width}: {they} {hold}"
+            return f"{subject} {'is' if one else 'are'} {width} and {hold}"
         return f"{subject} {hold}, not {marked[0].posterior.hdi_prob:.0%}"
-    subject = "EM's estimate there lies" if one else "EM's estimates lie"
+    subject = "its EM estimate lies" if one else "EM's estimates lie up to"
     # In the units of the table and of the figure, not on the scale on which they are judged: what is read can be worked out.
     gaps = [abs(q.mean - q.em) / q.sd for q in marked if q.em is not None and q.mean is not None and q.sd]
-    return f"{subject} up to {max(gaps, default=0.0):.1f} posterior sd off the posterior mean"
+    return f"{subject} {max(gaps, default=0.0):.1f} posterior sd off the posterior mean"
 
 
 def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) -> str:
@@ -208,8 +206,8 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     if len(shared) < len(quantities):
         of = f" and {_the(shared)}" if shared else ""
         return (
-            "Not for single components: the draws do not tell them apart, so no number belongs to one of them alone. "
-            f"Report the posterior of the fitted distribution as a whole{of}: see “Label switching” in the report."
+            "Not for single components: the draws do not tell them apart. "
+            f"Report the posterior of the fitted distribution as a whole{of} (see “Label switching” in the report)."
         )
     mislead = [q for q in quantities if q.degree not in (None, "slight")]
     others = [q.name for q in mislead if q.instead != "profile"]
@@ -290,18 +288,18 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
     """What to make of components that no order tells apart in the draws, by what has no labels."""
     inside = sum(each.posterior_low <= each.em <= each.posterior_high for each in labels.distribution)
     agreed = {"agree": "EM and the posterior agree on", "differ": "EM and the posterior differ on"}
-    told = [f"{agreed.get(q.verdict, 'nothing is said of')} the {in_prose(q.name)}" for q in free]
+    told = [f"{agreed.get(q.verdict, 'Nothing is said of')} the {in_prose(q.name)}." for q in free]
     if labels.distribution:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
         n = len(labels.distribution)
         places = f"{inside} of the {n} points" if inside < n else "the one point" if n == 1 else f"all {n} points"
         whole = "agrees with" if inside == n else "differs from"
-        where = f"it is within the {interval} band at {places} checked"
-        told.insert(0, f"EM's fitted distribution {whole} the posterior's: {where}")
+        where = f"it lies within the posterior's {interval} band at {places} checked"
+        told.insert(0, f"Whatever the labels, EM's fitted distribution {whole} the posterior's: {where}.")
     share = f"{labels.ordering_ecr or 0.0:.1%}"
     return (
         f"Part of the difference may be label switching: in {share} of the draws it is unclear which component is which. "
-        f"Whatever the labels, {', and '.join(told)}."
+        f"{' '.join(told)}"
     )
 
 

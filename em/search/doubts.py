@@ -61,27 +61,27 @@ class Doubt:
     def told(self, names: Sequence[str] | None = None) -> str:
         """The doubt in a sentence; components bear their ``names``, else numbers from 1."""
         if self.ground == "close rival":
-            return (
-                f"Another maximum is almost as high, {self.below:.2g} lower in log density: the data hardly choose between "
-                "the two."
-            )
+            return f"Another maximum is only {self.below:.2g} lower in log density, so the data hardly choose between the two."
         component = names[self.component] if names else self.component + 1
         rows = f"{self.rows:{'.0f' if self.rows >= 10 else '.2g'}} row{'' if round(self.rows, 2) == 1 else 's'}"
         if self.ground == "few rows":
             return f"Component {component} has {rows}, at no more values than its parameters fit whatever these are."
         narrow = (
-            f"Component {component} has about {rows} and a very small standard deviation, {self.spread_ratio:.2g} times that of "
-            "the widest component."
+            f"Component {component} has about {rows} and is very narrow: its standard deviation is {self.spread_ratio:.2g} times "
+            "that of the widest component."
         )
-        without = "higher than without so narrow a component"
+        above = f"{self.below_at_ratio:.2g} above the best fit without so narrow a component."
         # Many rows that could as well be somewhat wider are no accident of a few that lie together.
         if self.below_at_ratio < RIVAL:
-            return f"{narrow} The data hardly say so: with it, the log density is only {self.below_at_ratio:.2g} {without}."
-        gains = f"With it, the log density is {self.below_at_ratio:.2g} {without}."
+            return f"{narrow} EM's fit has a log density only {above} The data hardly ask for one so narrow."
+        gain = f"EM's fit has a log density {above}"
+        if np.isnan(self.by_chance):
+            return f"{narrow} {gain}"
+        here = f"the {self.below_at_ratio:.2g} here"
         if self.below_at_ratio > self.by_chance:
-            gains = f"Its rows gain less than {self.by_chance:.2g} in log density by it."
-        chance = f" By chance alone, the difference can reach {self.by_chance:.2g}."
-        return f"{narrow} {gains}{'' if np.isnan(self.by_chance) else chance}"
+            here = "what its own rows gain here"
+        chance = "By chance alone, a narrow component that is not real can raise the log density by"
+        return f"{narrow} {gain} {chance} {self.by_chance:.2g}, more than {here}. So this one may be spurious."
 
 
 def doubts_of(mixture: Mixture[Any, Any], best: Optimum, others: Sequence[Optimum]) -> tuple[Doubt, ...]:

@@ -229,7 +229,7 @@ def test_second_derivatives_are_those_of_differences(emissions: Any, how: Any) -
         assert judged.information[i, j] == pytest.approx(-second, rel=1e-4, abs=2e-4)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(
     seed=some.integers(0, 2**32),
     emissions=some.sampled_from(["normal", "poisson", "binomial"]),

@@ -179,7 +179,7 @@ def test_where_no_order_holds_the_components_apart_a_difference_is_judged_by_wha
     assert told.startswith("Part of the difference may be label switching: ")
     assert "in 20.0% of the draws" in told
     assert (
-        "EM's fitted distribution agrees with the posterior's: it is within the 94% band at the one point checked"
+        "EM's fitted distribution agrees with the posterior's: it lies within the posterior's 94% band at the one point checked"
         in told
     )
     without = verdict.without_numbers(differing, free)
@@ -210,9 +210,9 @@ def test_what_all_components_share_has_no_labels() -> None:
     mixed = replace(found.labels, verdict="not told apart", ordering_ecr=0.2)
     free = verdict.label_free(components, quantities, mixed)
     assert free == quantities[1:]
-    assert verdict.of_labels(free, mixed).endswith(", and EM and the posterior agree on the standard deviations.")
+    assert verdict.of_labels(free, mixed).endswith(". EM and the posterior agree on the standard deviations.")
     told = verdict.without_numbers(quantities, free)
-    assert "the fitted distribution as a whole and the standard deviations: " in verdict.advice("differ", told, [])
+    assert "the fitted distribution as a whole and the standard deviations (see" in verdict.advice("differ", told, [])
     assert [q.instead for q in told] == ["nothing", quantities[1].instead]
     assert to_report(told[0]) == "no number: components mix"
     assert verdict.label_free(components, [replace(quantities[1], verdict="differ")], mixed) is None

@@ -87,7 +87,7 @@ def test_what_is_not_identified_is_named_and_what_is_compared() -> None:
     reached, sentence, reasons = verdict.reach([*PASSED[:2], UNIDENTIFIED], quantities, FIT, COINS, modes="one")
     assert reached == "differ"
     assert sentence == (
-        "Report the posterior for 1 of 2 quantities: EM's estimate there lies up to 0.0 posterior sd off the posterior mean, "
+        "Report the posterior for 1 of 2 quantities: its EM estimate lies 0.0 posterior sd off the posterior mean, "
         "because the data do not identify all parameters."
     )
     slight = [dataclasses.replace(q, degree="slight") if q.degree else q for q in quantities]
@@ -137,7 +137,7 @@ def test_every_cause_is_told_with_its_quantities() -> None:
     ]
     third = quantity("agree", name="means[3]")
     assert verdict.reach(PASSED, [*both, third], FIT, COINS, modes="several")[2] == [
-        "The prior moves the mode off EM's estimate. This concerns the means of components 1 and 2.",
+        "The prior shifts the posterior mode. This concerns the means of components 1 and 2.",
         "The posterior has several modes. This concerns the mean of component 1.",
     ]
 
@@ -152,7 +152,7 @@ def test_the_weightiest_cause_is_told_first() -> None:
     assert summary.endswith("because the posterior has several modes.")
     assert [each.partition(".")[0] for each in reasons] == [
         "The posterior has several modes",
-        "The prior moves the mode off EM's estimate",
+        "The prior shifts the posterior mode",
     ]
 
 
@@ -168,13 +168,13 @@ def test_the_sentence_of_a_slight_difference_lets_intervals_be_reported() -> Non
         (
             [(0.14, 0.16), (0.1, 0.14)],
             [0.5, 0.6],
-            "intervals are too narrow: they hold 70 to 76% of the posterior",
+            "intervals are too narrow and hold 70 to 76% of the posterior",
         ),
-        ([(0.3, 0.0), (0.04, 0.26)], [0.5, 0.6], "intervals are misplaced: they hold 70% of the posterior"),
+        ([(0.3, 0.0), (0.04, 0.26)], [0.5, 0.6], "intervals are misplaced and hold 70% of the posterior"),
         (
             [(0.0, 0.0), (0.001, 0.0)],
             [0.0, 0.0],
-            "intervals are too wide: they hold nearly 100% of the posterior",
+            "intervals are too wide and hold nearly 100% of the posterior",
         ),
         ([(0.0, 0.0), (0.03, 0.04)], [0.0, 0.8], "intervals hold 93 to nearly 100% of the posterior, not 94%"),
         ([(0.0, 0.06), (0.01, 0.08)], [0.84, -0.6], "estimates lie up to 0.8 posterior sd off the posterior mean"),
@@ -194,8 +194,8 @@ def test_the_sentence_of_a_marked_difference_says_how_far_off_intervals_are(
 def test_the_sentence_of_one_marked_difference_is_of_one_interval() -> None:
     wide = dataclasses.replace(quantity("differ"), tail_below=0.0, tail_above=0.001, shift=0.0)
     told = verdict.reach(PASSED, [wide, quantity("agree", name="means[2]")], FIT, COINS, modes="one")[1]
-    opening = "Report the posterior for 1 of 2 quantities: EM's interval there is too wide: it holds nearly 100% of the posterior"
-    assert told.startswith(opening)
+    opening = "1 of 2 quantities: its EM interval is too wide and holds nearly 100% of the posterior"
+    assert told.startswith(f"Report the posterior for {opening}")
 
 
 def every_sentence() -> list[str]:
@@ -244,7 +244,9 @@ def every_sentence() -> list[str]:
 def test_an_estimate_close_to_a_bound_is_a_cause_of_its_own() -> None:
     near = dataclasses.replace(quantity("differ"), scale="logit", em=0.993, em_se=0.025, tail_below=0.0, tail_above=0.0)
     told = verdict.reach(PASSED, [near, quantity("agree", name="means[2]")], FIT, COINS, modes="one")
-    assert told[1].endswith("it holds nearly 100% of the posterior, because the estimate is close to a bound.")
+    assert told[1].endswith(
+        "is too wide and holds nearly 100% of the posterior, because the estimate is close to a bound."
+    )
     far = dataclasses.replace(near, em_se=0.005)
     assert (
         verdict.BOUND
@@ -299,8 +301,8 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     mixed = verdict.without_numbers([slight, posterior, quantity("agree")], [])
     whole = "Report the posterior of the fitted distribution as a whole"
     assert verdict.advice("differ", mixed, PASSED).startswith("Not for single components: ")
-    assert f"{whole}: " in verdict.advice("differ", mixed, PASSED)
-    assert f"{whole} and the mean: " in verdict.advice("differ", [*mixed, quantity("agree", name="mean")], PASSED)
+    assert f"{whole} (see" in verdict.advice("differ", mixed, PASSED)
+    assert f"{whole} and the mean (see" in verdict.advice("differ", [*mixed, quantity("agree", name="mean")], PASSED)
     to_do = dataclasses.replace(FAILED, remedy="Mend it.")
     assert verdict.advice("wrong", [posterior], [*PASSED, to_do, UNDECIDED]) == "Not yet. Mend it."
     assert verdict.advice("inconclusive", [posterior], [*PASSED, UNDECIDED]) == "Not yet."
@@ -350,7 +352,7 @@ def test_the_first_sentence_and_the_advice_say_the_same(mixed: bool) -> None:
 def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
     fit: em.Fit[Any, Any] = dataclasses.replace(FIT, status="boundary")
     reasons = verdict.reach(PASSED, [quantity("differ")], fit, COINS, modes="one")[2]
-    assert reasons[0] == "The maximum lies at the end of a range."
+    assert reasons[0] == "EM's maximum lies at a bound."
     at = [
         dataclasses.replace(quantity("differ", name=f"weights[{k}]"), degree="no interval", scale="logit", em=float(k))
         for k in (0, 1)
@@ -359,11 +361,11 @@ def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
     assert sentence == (
         "Report the posterior for both quantities: EM has no Wald interval there, because it puts them at 0 or 1."
     )
-    assert reasons[0] == "The maximum lies at the end of a range, 0 or 1, for the weights of components 0 and 1."
+    assert reasons[0] == "EM's maximum lies at a bound, 0 or 1, for the weights of components 0 and 1."
     misled = [*at, dataclasses.replace(quantity("differ", name="means[1]"), degree="marked")]
     assert verdict.reach(PASSED, misled, fit, COINS, modes="one")[1] == (
-        "Report the posterior for all 3 quantities: EM puts 2 at 0 or 1, without a Wald interval, and its numbers mislead for "
-        "1 more."
+        "Report the posterior for all 3 quantities: for 2 of them EM's estimate is 0 or 1 without a Wald interval, and for the "
+        "other one its numbers mislead."
     )
 
 
