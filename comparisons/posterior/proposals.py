@@ -23,7 +23,7 @@ from models.mixtures import MixtureWeights
 
 # Tails heavier than any posterior of these priors has in unconstrained coordinates, light enough to waste few draws.
 DEGREES_OF_FREEDOM = 5.0
-# In posterior sds: the gradient at which a peak is found, and how near to it curvature is that of the peak.
+# In posterior sds: the gradient at which a peak is found, and how near points share a curvature.
 GRADIENT, NEAR = 0.01, 0.1
 # Components of a proposal that is fitted to earlier draws, and the EM steps for it: its shape matters, not its last digit.
 REFRESHED_COMPONENTS = 6
@@ -78,9 +78,13 @@ def at_modes(target: Unconstrained, map_fit: Fit) -> Proposal:
     from scipy.optimize import minimize
 
     peaks: list[_Peak] = []
+    started: list[tuple[Floats, Floats]] = []
     for parameters in [map_fit.parameters, *(m.parameters for m in map_fit.modes)]:
         start = target.at(parameters)
+        if any(np.linalg.norm(np.linalg.solve(root, start - other)) < NEAR for other, root in started):
+            continue
         root = _scale(target, start)
+        started.append((start, root))
         white = partial(_white, target, start, root)
         with np.errstate(all="ignore"):
             found = minimize(

@@ -123,8 +123,7 @@ def _summary(quantities: list[Quantity], status: str, modes: Modes, *, unidentif
         if _at_ends(without) == without and not unidentified:
             if marked:
                 at = f"for {len(without)} of them EM's estimate is {_ends(without)} without a Wald interval"
-                others = f"for the other {'one' if len(marked) == 1 else len(marked)} its numbers mislead"
-                return f"{report}: {at}, and {others}."
+                return f"{report}: {at}; for {len(marked)} more its estimate or interval misleads."
             why = f"it puts {'it' if len(without) == 1 else 'them'} at {_ends(without)}"
         return f"{report}: EM has no Wald interval{but}, because {why}."
     if marked:

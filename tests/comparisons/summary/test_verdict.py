@@ -364,8 +364,8 @@ def test_the_kind_of_point_that_em_ended_at_is_told() -> None:
     assert reasons[0] == "EM's maximum lies at a bound, 0 or 1, for the weights of components 0 and 1."
     misled = [*at, dataclasses.replace(quantity("differ", name="means[1]"), degree="marked")]
     assert verdict.reach(PASSED, misled, fit, COINS, modes="one")[1] == (
-        "Report the posterior for all 3 quantities: for 2 of them EM's estimate is 0 or 1 without a Wald interval, and for the "
-        "other one its numbers mislead."
+        "Report the posterior for all 3 quantities: for 2 of them EM's estimate is 0 or 1 without a Wald interval; for 1 more "
+        "its estimate or interval misleads."
     )
 
 
