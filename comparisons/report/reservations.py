@@ -15,7 +15,9 @@ RIDGE = (
 )
 # Stands beside an end of a profile-likelihood interval.
 END_MARK = "‡"
-COINCIDING = "Here two components become equal: this end of the profile interval is unreliable."
+COINCIDING = (
+    "With the quantity held at this end of the profile interval, two components coincide. So this end is unreliable."
+)
 NOT_CONVERGED = "The chains have not converged, so their draws do not describe the posterior."
 # Where one M-step is the maximum, the rate is 0 but for the rounding of an eigenvalue.
 NO_RATE = 1e-9

@@ -28,7 +28,7 @@ STATUS = {
     "iteration limit": "EM was stopped before it arrived",
 }
 # Why a quantity differs: the three parts of its gap, what is left where they cancel, and what is no gap.
-PRIOR, SWITCH = "the prior shifts the posterior mode", "EM's maximum is not the highest posterior mode"
+PRIOR, SWITCH = "the prior shifts the posterior mode", "the highest posterior mode is a different solution"
 BOUND = "the estimate is close to a bound"
 AVERAGING = {
     "one": "the posterior is not symmetric about its mode",
@@ -206,7 +206,7 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
         of = f" and {_the(shared)}" if shared else ""
         return (
             "Not for single components: the draws do not tell them apart. "
-            f"Report the posterior of the fitted distribution as a whole{of} (see “Label switching” in the report)."
+            f"Report the posterior of the fitted distribution as a whole{of} (see “Label switching”)."
         )
     mislead = [q for q in quantities if q.degree not in (None, "slight")]
     others = [q.name for q in mislead if q.instead != "profile"]
