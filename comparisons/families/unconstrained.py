@@ -43,7 +43,8 @@ class UnconstrainedPosterior(Unconstrained):
     def _of_block(self, x: Floats) -> Floats:
         """Log density of one block; halved until the points that have none stand alone."""
         try:
-            vector, jacobian = self.mixture.from_coordinates(x, unbounded=True)
+            # Of a single point the rows go through compiled code, where there is some.
+            vector, jacobian = self.mixture.from_coordinates(x[0] if len(x) == 1 else x, unbounded=True)
             parameters = self.mixture.from_vector(vector)
             log_likelihood = self.mixture.e_step(parameters).log_likelihood
         except (FloatingPointError, np.linalg.LinAlgError):
@@ -54,7 +55,7 @@ class UnconstrainedPosterior(Unconstrained):
         log_jacobian = np.linalg.slogdet(self._to_free @ jacobian)[1]
         # Parameters and their density are both in the mixture's own units; only the data's units are left to account for.
         value = log_likelihood + self.mixture.log_prior(parameters) + log_jacobian + self.mixture.likelihood_offset
-        return np.where(np.isfinite(value), value, -np.inf)
+        return np.atleast_1d(np.where(np.isfinite(value), value, -np.inf))
 
     def coordinates(self, parameters: Any) -> Floats:
         """Coordinates ``(..., f)`` of parameters in the user's units, off all bounds."""

@@ -15,9 +15,7 @@ RIDGE = (
 )
 # Stands beside an end of a profile-likelihood interval.
 END_MARK = "‡"
-COINCIDING = (
-    "With the quantity held at this end of the profile interval, two components coincide. So this end is unreliable."
-)
+COINCIDING = "This end of the profile interval is unreliable: in the fit there, two components are identical."
 NOT_CONVERGED = "The chains have not converged, so their draws do not describe the posterior."
 # Where one M-step is the maximum, the rate is 0 but for the rounding of an eigenvalue.
 NO_RATE = 1e-9

@@ -237,7 +237,7 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     other = "the other quantity" if len(by_wald) == 1 else f"the other {len(by_wald)} quantities"
     rest = f" For {other} EM's {numbers} will do{off}." if by_wald else ""
     told = f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *either])}."
-    return f"{told}{instead}{profiled}{rest}"
+    return f"{told}{profiled}{rest}{instead}"
 
 
 def _the(names: list[str]) -> str:

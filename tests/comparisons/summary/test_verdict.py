@@ -267,9 +267,9 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     profile = dataclasses.replace(quantity("differ", name="means[3]"), instead="profile")
     posterior = dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior")
     assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior], PASSED) == (
-        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. For 1 of the "
-        "2, the mean of component 3, EM's estimate with its profile interval may be reported instead. For the other 2 "
-        "quantities EM's estimates with Wald intervals will do (slightly off: mean of component 2)."
+        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. For the "
+        "other 2 quantities EM's estimates with Wald intervals will do (slightly off: mean of component 2). For 1 of the 2, "
+        "the mean of component 3, EM's estimate with its profile interval may be reported instead."
     )
     many = [dataclasses.replace(posterior, name=f"{name}[1]") for name in ("weights", "rates", "means", "sizes")]
     assert verdict.advice("differ", [*many, quantity("agree")], PASSED) == (
