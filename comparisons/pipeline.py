@@ -285,7 +285,7 @@ def _surface(problem: Problem, fit: Fit, values: dict[str, Floats], table: list[
     def vary(changed: dict[str, float]) -> Parameters:
         return problem.varied(fit.parameters, changed)
 
-    return curves.surface(problem, problem.log_likelihood, reach, vary)
+    return curves.surface(problem, problem.heights(), reach, vary)
 
 
 def structure(name: str) -> tuple[Any, ...]:

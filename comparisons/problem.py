@@ -8,6 +8,7 @@ EM's parameters. What a model may be without is an attribute that is None then, 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -85,6 +86,14 @@ class Problem(ABC):
     @abstractmethod
     def log_prior(self, parameters: Parameters) -> float:
         """As EM has it, on the natural scale, in nats."""
+
+    def sampled(self, rows: int, random: np.random.Generator) -> Self:
+        """The same problem of so many rows, drawn at random where it has more to look at; itself where it has not."""
+        return self
+
+    def heights(self) -> Callable[[Parameters], float]:
+        """The log-likelihood as a function of parameters, for a figure of thousands of points."""
+        return self.log_likelihood
 
     @property
     def one_density(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -86,6 +87,15 @@ class MixtureProblem(Setup, Problem):
 
     def log_likelihood(self, parameters: Parameters) -> float:
         return self.family.log_likelihood(self, parameters)
+
+    def heights(self) -> Callable[[Parameters], float]:
+        mixture = self.mixture(None, standardise=True)
+
+        def height(parameters: Parameters) -> float:
+            statistics = mixture.e_step(mixture.from_published(parameters))
+            return float(statistics.log_likelihood + mixture.likelihood_offset)
+
+        return height
 
     def log_prior(self, parameters: Parameters) -> float:
         return self.family.log_prior(self, parameters)
@@ -199,6 +209,15 @@ class MixtureProblem(Setup, Problem):
         fixed = self.weights.fixed
         weights = random.dirichlet(np.full(self.comparison.n_components, 2.0)) if fixed is None else fixed
         return self.family.random_parameters(self, weights, random)
+
+    def sampled(self, rows: int, random: np.random.Generator) -> Self:
+        data = self.data
+        if len(data.counts) <= rows:
+            return self
+        counts = random.multivariate_hypergeometric(data.counts, rows, method="marginals")
+        kept = counts > 0
+        columns = self.family.columns(data)[kept]
+        return replace(self, data=self.family.with_columns(data, columns, counts[kept], data.labels[kept]))
 
     # Components that can be exchanged
 

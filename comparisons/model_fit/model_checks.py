@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # Draws from which replicates are drawn and which are reweighted: enough for a p-value to 0.016.
 MOST_DRAWS = 1000
+# Distinct rows that are looked at; of more, so many are drawn, as each check simulates hundreds of data sets.
+MOST_ROWS = 20_000
 NOT_CONVERGED = "Not applicable. The chains have not converged, so their draws do not describe the posterior."
 
 
@@ -46,7 +49,11 @@ def model_checks(
     several : whether the posterior has several modes
     """
     random = np.random.default_rng([seed, len("model checks")])
-    fitted = goodness_of_fit(problem, fit, random)
+    some = problem.sampled(MOST_ROWS, random)
+    told = "" if some is problem else f"{some.n:,} of the {problem.n:,} rows, drawn at random, stand for all here. "
+    fitted = goodness_of_fit(some, fit if some is problem else some.fit(None, start=fit.parameters), random)
+    if fitted.distances:
+        fitted = replace(fitted, sentence=told + fitted.sentence)
     if not converged:
         return ModelChecks(
             fitted, PredictiveChecks(NOT_CONVERGED, [], [], 0, INTERVAL), PriorSensitivity(NOT_CONVERGED, [], THRESHOLD)
@@ -54,11 +61,12 @@ def model_checks(
     kept = thinned(posterior, MOST_DRAWS)
     places = np.ndindex(kept.sizes["chain"], kept.sizes["draw"])
     draws = [parameters_at(problem, kept, *place) for place in places]
-    simulation = problem.simulation
+    simulation = some.simulation
     why = "This model cannot simulate data." if simulation is None else simulation.nothing_to_test()
     if simulation is None or why is not None:
         predictive = PredictiveChecks(f"Not applicable. {why}", [], [], 0, INTERVAL)
     else:
         predictive = predictive_checks(simulation, draws, random)
+        predictive = replace(predictive, sentence=told + predictive.sentence)
     sensitivity = prior_sensitivity(problem, draws, quantities.of_draws(problem, kept), several=several)
     return ModelChecks(fitted, predictive, sensitivity)

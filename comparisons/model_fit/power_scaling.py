@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from comparisons.capabilities import Parameters
-from comparisons.problem import Problem, em_densities
+from comparisons.problem import Problem
 from comparisons.quantities import unit_of
 from comparisons.quantity_names import in_prose
 from comparisons.results.report_data import PowerScaling, PriorSensitivity
@@ -44,8 +44,9 @@ def prior_sensitivity(
     several : whether the posterior has several modes, whose balance any power shifts
     """
     shape = next(iter(values.values())).shape
-    densities = np.array([em_densities(problem, parameters) for parameters in draws])
-    log_likelihood, log_prior = (column.reshape(shape) for column in densities.T)
+    height = problem.heights()
+    log_likelihood = np.array([height(parameters) for parameters in draws]).reshape(shape)
+    log_prior = np.array([problem.log_prior(parameters) for parameters in draws]).reshape(shape)
     by_likelihood = sensitivities(values, log_likelihood)
     flat = problem.prior_is_flat()
     by_prior = dict.fromkeys(values) if flat else sensitivities(values, log_prior)

@@ -344,6 +344,24 @@ def test_the_same_seed_gives_the_same_checks() -> None:
     assert one.predictive != other.predictive
 
 
+def test_of_very_many_rows_some_are_drawn_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = CoinTosses(np.arange(1, 9), 12, np.full(8, 5), [0, 1, *[-1] * 6])
+    some = declare(whole, 2).sampled(6, np.random.default_rng(3)).data
+    assert some.counts.sum() == 6
+    assert (
+        dict(zip(some.heads, some.labels, strict=True)).items()
+        <= dict(zip(whole.heads, whole.labels, strict=True)).items()
+    )
+    problem = declare(TWO_COINS, 1, prior=CoinPrior(2.0, 2.0))
+    posterior, fit = conjugate_draws(TWO_COINS, CoinPrior(2.0, 2.0), 1), problem.fit(None)
+    assert problem.sampled(5, np.random.default_rng(3)) is problem
+    monkeypatch.setattr("comparisons.model_fit.model_checks.MOST_ROWS", 3)
+    told, all_of_them = model_checks(problem, fit, posterior, True, 1), problem.simulation.statistics()
+    for part in (told.goodness_of_fit, told.predictive):
+        assert part.sentence.startswith("3 of the 40 rows, drawn at random, stand for all here. ")
+    assert {s.name: s.observed for s in told.predictive.statistics}.items() != all_of_them.items()
+
+
 def test_what_cannot_be_checked_says_why() -> None:
     single = declare(CoinTosses([1, 0], 1, [6, 4]), 1)
     told = model_checks(single, single.fit(None), conjugate_draws(single.data, CoinPrior(), 1), True, 1)
