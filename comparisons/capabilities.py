@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from comparisons.posterior.differences import central_gradient
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from comparisons.results.result import Check
 from models.inputs import Floats
@@ -72,6 +73,10 @@ class Unconstrained(ABC):
     @abstractmethod
     def parameters(self, x: Floats) -> Parameters:
         """Parameters at the points ``(m, f)``, along a leading axis."""
+
+    def gradient(self, x: Floats, reach: Floats) -> Floats:
+        """``(m, f)`` gradients at the points ``(m, f)``, each of which may move by ``reach`` ``(f,)`` with little change."""
+        return central_gradient(self, x, reach)
 
     @abstractmethod
     def moves(self, x: Floats) -> Floats:

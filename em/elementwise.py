@@ -109,6 +109,9 @@ class ElementwiseMixture(SameWeights, ABC):
         self.basis = block_diagonal(weight_basis(k, weights.fixed), np.eye(k * self.own_parameters))
         self._collect()
 
+    def summed_scores(self, parameters: Any) -> tuple[Floats, Floats] | None:
+        return None
+
     # What a family tells
 
     @abstractmethod

@@ -160,6 +160,13 @@ class ExponentialMixture(ElementwiseMixture):
         slopes = self.natural_derivatives(parameters)[0]
         return products(self.phi[1:-1], slopes, "fn,kfq->nkq")
 
+    def summed_scores(self, parameters: Any) -> tuple[Floats, Floats] | None:
+        if not self.only_components:
+            return None
+        statistics = self.e_step(parameters)
+        slopes = self.natural_derivatives(parameters)[0]
+        return statistics.rows, products(self.sums(statistics).T, slopes, "fk,kfq->kq")
+
     def complete_hessian(self, parameters: Any, weighted: Floats) -> Floats:
         curved = self.natural_derivatives(parameters)[1]
         return products((self.phi[1:-1] @ weighted), curved, "fk,kfqr->kqr")

@@ -135,6 +135,9 @@ class Mixture[P, S](Protocol):
     def scores(self, parameters: P) -> Floats:
         """``(n, K, q)`` derivative of each component's log density by that component's own parameters."""
 
+    def summed_scores(self, parameters: P) -> tuple[Floats, Floats] | None:
+        """``(K,)`` expected rows, and ``(K, q)`` the scores of all rows summed, where one E-step tells them."""
+
     def complete_hessian(self, parameters: P, weighted: Floats) -> Floats:
         """``(K, q, q)`` second derivatives of the component log densities, summed with the weights ``(n, K)``."""
 

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from comparisons.capabilities import Unconstrained
+from comparisons.posterior.differences import central_gradient
 from em.mixture import Mixture, off_bounds, permuted_places
+from em.uncertainty.curvature import gradient
 from models.inputs import Floats, Integers
 
 # Numbers in the largest array of one block, 4 MB: about ten such arrays live at once.
@@ -33,6 +35,27 @@ class UnconstrainedPosterior(Unconstrained):
         """Log density ``(m,)`` at the points ``(m, f)``; -inf where a number leaves what doubles can hold."""
         with np.errstate(all="ignore"):
             return np.concatenate([self._of_block(block) for block in self._blocks(x)])
+
+    def gradient(self, x: Floats, reach: Floats) -> Floats:
+        if self.row_densities < BLOCK:
+            return super().gradient(x, reach)
+        # Of many rows a pass tells the whole gradient, and differences are taken of what needs no rows.
+        by_rows = np.stack([self._by_rows(point) for point in x])
+        return by_rows + central_gradient(self._without_rows, x, reach)
+
+    def _by_rows(self, x: Floats) -> Floats:
+        """Gradient ``(f,)`` of the log-likelihood at one point."""
+        vector, jacobian = self.mixture.from_coordinates(x, unbounded=True)
+        return jacobian.T @ gradient(self.mixture, self.mixture.from_vector(vector))
+
+    def _without_rows(self, x: Floats) -> Floats:
+        """Log prior and log Jacobian ``(m,)`` at the points."""
+        vector, jacobian = self.mixture.from_coordinates(x, unbounded=True)
+        return self._of_prior(self.mixture.from_vector(vector), jacobian)
+
+    def _of_prior(self, parameters: Any, jacobian: Floats) -> Floats:
+        log_jacobian = np.linalg.slogdet(self._to_free @ jacobian)[1]
+        return np.asarray(self.mixture.log_prior(parameters) + log_jacobian)
 
     def _blocks(self, x: Floats) -> Iterator[Floats]:
         """The points in parts for which memory suffices, whatever the number of rows and components."""
@@ -52,9 +75,8 @@ class UnconstrainedPosterior(Unconstrained):
                 return np.array([-np.inf])
             half = len(x) // 2
             return np.concatenate([self._of_block(x[:half]), self._of_block(x[half:])])
-        log_jacobian = np.linalg.slogdet(self._to_free @ jacobian)[1]
         # Parameters and their density are both in the mixture's own units; only the data's units are left to account for.
-        value = log_likelihood + self.mixture.log_prior(parameters) + log_jacobian + self.mixture.likelihood_offset
+        value = log_likelihood + self.mixture.likelihood_offset + self._of_prior(parameters, jacobian)
         return np.atleast_1d(np.where(np.isfinite(value), value, -np.inf))
 
     def coordinates(self, parameters: Any) -> Floats:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
 from comparisons.capabilities import Unconstrained
-from comparisons.posterior.differences import central_gradient, reach_of
+from comparisons.posterior.differences import reach_of
 from comparisons.problem import Fit
 from em.ascent.climb import climb
 from em.gaussians.mixture import GaussianMixture
@@ -85,10 +83,14 @@ def at_modes(target: Unconstrained, map_fit: Fit) -> Proposal:
             continue
         root = _scale(target, start)
         started.append((start, root))
-        white = partial(_white, target, start, root)
         with np.errstate(all="ignore"):
             found = minimize(
-                _falling, np.zeros(len(start)), args=(white,), jac=True, method="BFGS", options={"gtol": GRADIENT}
+                _falling,
+                np.zeros(len(start)),
+                args=(target, start, root),
+                jac=True,
+                method="BFGS",
+                options={"gtol": GRADIENT},
             )
         if np.isfinite(found.fun) and not any(abs(found.fun + peak.height) < 1e-3 for peak in peaks):
             centre = start + root @ found.x
@@ -102,14 +104,11 @@ def at_modes(target: Unconstrained, map_fit: Fit) -> Proposal:
     )
 
 
-def _white(target: Unconstrained, centre: Floats, root: Floats, z: Floats) -> Floats:
-    """Log density ``(m,)`` in coordinates about a centre in which the posterior there has sd 1 every way."""
-    return target(centre + z @ root.T)
-
-
-def _falling(z: Floats, white: Callable[[Floats], Floats]) -> tuple[float, Floats]:
-    """Negative log density and its gradient in those coordinates."""
-    return -float(white(z[None])[0]), -central_gradient(white, z[None], np.ones(len(z)))[0]
+def _falling(z: Floats, target: Unconstrained, centre: Floats, root: Floats) -> tuple[float, Floats]:
+    """Negative log density and its gradient in coordinates about a centre in which the posterior there has sd 1 every way."""
+    x = (centre + root @ z)[None]
+    reach = np.sqrt((root**2).sum(axis=1))
+    return -float(target(x)[0]), -root.T @ target.gradient(x, reach)[0]
 
 
 def _scale(target: Unconstrained, peak: Floats) -> Floats:

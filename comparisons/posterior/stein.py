@@ -139,7 +139,7 @@ def stein_terms(target: Unconstrained, home: Callable[[Floats], Floats], x: Floa
         [central_gradient(home, y, y.std(axis=0)) @ p for y, p in zip(relabelled, labellings, strict=True)]
     )
     # The density is the same under every labelling. Its gradient, and that of the log share, are turned with the labels.
-    gradient = central_gradient(target, x, x.std(axis=0)) + slopes - (shares * slopes).sum(axis=0)
+    gradient = target.gradient(x, x.std(axis=0)) + slopes - (shares * slopes).sum(axis=0)
     turned = gradient @ np.linalg.inv(labellings)
     centre = (shares * relabelled).sum(axis=0).mean(axis=0)
     located = (shares * turned).sum(axis=0)

@@ -75,6 +75,11 @@ class CoinStatistics:
     tosses: Floats
     tails: Floats
 
+    @property
+    def rows(self) -> Floats:
+        """The bags, as what all families have in common calls them."""
+        return self.bags
+
     def __add__(self, other: CoinStatistics) -> CoinStatistics:
         """Statistics of both sets of bags together."""
         return CoinStatistics(

@@ -126,6 +126,9 @@ class IncompleteGaussianMixture(GaussianMixture):
             scores[each.rows[:, None], :, each.entries] = own.swapaxes(1, 2)
         return scores
 
+    def summed_scores(self, parameters: GaussianParameters) -> None:
+        return None
+
     def complete_hessian(self, parameters: GaussianParameters, weighted: Floats) -> Floats:
         curved = np.zeros((self.n_components, *(self.d + self.entries,) * 2))
         for each, seen in self._moments(weighted, parameters):

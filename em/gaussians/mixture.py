@@ -190,6 +190,11 @@ class GaussianMixture(GaussianVectors):
     def scores(self, parameters: GaussianParameters) -> Floats:
         return normal_scores(self.inside, parameters.means, parameters.covariances)
 
+    def summed_scores(self, parameters: GaussianParameters) -> tuple[Floats, Floats] | None:
+        moments, precisions = self.e_step(parameters), np.linalg.inv(parameters.covariances)
+        sizes = moments.rows, moments.rows
+        return moments.rows, normal_derivatives(precisions, sizes, moments.first, moments.second)[0]
+
     def complete_hessian(self, parameters: GaussianParameters, weighted: Floats) -> Floats:
         precisions = np.linalg.inv(parameters.covariances)
         moments = statistics_of(weighted, np.nan, self.inside, parameters.means)

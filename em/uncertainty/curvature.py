@@ -109,6 +109,24 @@ def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Fl
     return of_rows[0] + by_prior, of_rows[1 : p + 1] + prior_hessian, of_rows[p + 1 :] - prior_hessian
 
 
+def gradient(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
+    """``(p,)`` gradient of the log-likelihood by the full vector, weights above 0; of one E-step where it tells so much."""
+    summed = mixture.summed_scores(parameters)
+    if summed is None:
+        return np.asarray(sum(_gradient_of_part(part, parameters) for part in parts(mixture)))
+    rows, own = summed
+    found = np.zeros(mixture.n_parameters)
+    found[: mixture.n_components] = rows / parameters.weights
+    found[_own_places(mixture)] = own
+    return found
+
+
+def _gradient_of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
+    """The same of rows that are few enough to hold their scores."""
+    full = row_scores(mixture, parameters).full + mixture.of_weights(parameters)[0]
+    return np.asarray(mixture.counts @ full)
+
+
 def parts(mixture: Mixture[Any, Any]) -> Iterator[Mixture[Any, Any]]:
     """The rows in parts whose scores take little memory."""
     n, rows = len(mixture.counts), max(AT_A_TIME // mixture.n_parameters, LEAST_ROWS)

@@ -52,6 +52,20 @@ def every_kind() -> list[Drawn]:
     return drawn
 
 
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_gradient_by_one_pass_over_the_rows_is_that_of_differences(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = simulate(SETTINGS[name], 5).problem
+    target, random = asked.unconstrained, np.random.default_rng(6)
+    assert target is not None
+    x = np.stack([target.at(asked.random_parameters(random)) for _ in range(3)])
+    reach = np.ones(x.shape[1])
+    differences = target.gradient(x, reach)
+    monkeypatch.setattr("comparisons.families.unconstrained.BLOCK", 1)
+    np.testing.assert_allclose(target.gradient(x, reach), differences, rtol=1e-5, atol=1e-5 * np.abs(differences).max())
+
+
 def points_about_the_start(drawn: Drawn, random: np.random.Generator) -> np.ndarray:
     start = drawn.mixture.coordinates(drawn.start, unbounded=True)
     return start + random.normal(size=(6, len(start)))
