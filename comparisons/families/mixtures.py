@@ -175,9 +175,8 @@ class MixtureProblem(Setup, Problem):
         data = self.data
         drawn = random.choice(len(data.counts), min(SOME_ROWS, len(data.counts)), replace=False)
         labelled = np.flatnonzero(data.labels >= 0)[:SOME_ROWS]
-        rows = np.union1d(drawn, labelled)
-        some = self.family.with_columns(data, self.family.columns(data)[rows], data.counts[rows], data.labels[rows])
-        own, sampled = (replace(self, data=some, fused_from=least) for least in (np.inf, 0))
+        some = self.of_rows(np.union1d(drawn, labelled))
+        own, sampled = (replace(some, fused_from=least) for least in (np.inf, 0))
         return own.model(), sampled.model()
 
     def from_pymc(self, values: dict[str, Any]) -> Parameters:
@@ -215,9 +214,14 @@ class MixtureProblem(Setup, Problem):
         if len(data.counts) <= rows:
             return self
         counts = random.multivariate_hypergeometric(data.counts, rows, method="marginals")
-        kept = counts > 0
-        columns = self.family.columns(data)[kept]
-        return replace(self, data=self.family.with_columns(data, columns, counts[kept], data.labels[kept]))
+        return self.of_rows(np.flatnonzero(counts), counts)
+
+    def of_rows(self, rows: Integers, counts: Integers | None = None) -> Self:
+        """The same problem of some distinct rows, by their places, with other ``counts`` ``(n,)`` of all where given."""
+        data = self.data
+        counts = data.counts if counts is None else counts
+        columns = self.family.columns(data)[rows]
+        return replace(self, data=self.family.with_columns(data, columns, counts[rows], data.labels[rows]))
 
     # Components that can be exchanged
 

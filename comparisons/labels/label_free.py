@@ -29,6 +29,8 @@ THRESHOLD = 0.01
 MOST_DRAWS = 4000
 # Distinct rows, evenly spread over the sorted ones, for pairs (each has a number with each) and for the figure.
 MOST_ROWS = 500
+# The same for the alignments, which take every draw with every row several times.
+MOST_ALIGNED = 5000
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 type Apart = Literal["told apart", "not by order", "not told apart"]
@@ -46,8 +48,12 @@ def compare(
     """
     fewer = thinned(posterior, MOST_DRAWS)
     fixed = problem.weights.fixed
-    memberships = Memberships.of_draws(fewer, problem.data, "free" if fixed is None else fixed, problem.family)
-    responsibilities = fit.responsibilities(problem.data)
+    # Rows by their places among the distinct ones of the problem, and those of the figure among these.
+    n = len(problem.data.counts)
+    looked_at = _spread(n, MOST_ALIGNED)
+    some = problem if len(looked_at) == n else problem.of_rows(looked_at)
+    memberships = Memberships.of_draws(fewer, some.data, "free" if fixed is None else fixed, problem.family)
+    responsibilities = fit.responsibilities(some.data)
     n_draws, _, k = memberships.shape
     order = np.arange(k)
     by_ecr = by_stephens = np.tile(order, (n_draws, 1))
@@ -59,7 +65,9 @@ def compare(
         pairs = ((order, by_ecr), (order, by_stephens), (by_ecr, by_stephens))
         shares = [labels.share_different(*pair) for pair in pairs]
     verdict, sentence = _told(k, hidden, shares)
-    rows = _spread(len(responsibilities))
+    if hidden and some is not problem:
+        sentence = f"{sentence} Looked at are {len(looked_at):,} of the {n:,} distinct rows, evenly spread."
+    rows = _spread(len(responsibilities), MOST_ROWS)
     mean = memberships.mean(by_stephens)
     return Labels(
         verdict=verdict,
@@ -69,9 +77,13 @@ def compare(
         ordering_ecr=shares[0],
         ordering_stephens=shares[1],
         ecr_stephens=shares[2],
-        memberships=_memberships(rows, responsibilities, mean) if hidden else None,
-        membership_difference=_membership_difference(problem, responsibilities, mean) if hidden else None,
-        co_membership_difference=_co_membership_difference(problem, responsibilities, memberships, rows)
+        memberships=RowMemberships(
+            looked_at[rows].tolist(), n, responsibilities[rows].T.tolist(), mean[rows].T.tolist()
+        )
+        if hidden
+        else None,
+        membership_difference=_membership_difference(some, responsibilities, mean) if hidden else None,
+        co_membership_difference=_co_membership_difference(some, responsibilities, memberships, rows)
         if hidden
         else None,
         distribution=_distribution(problem, fit, fewer),
@@ -120,17 +132,13 @@ def _percent(share: float) -> str:
     return "less than 0.1%" if 0 < share < 0.001 else f"{100 * share:.1f}%"
 
 
-def _spread(n: int) -> Integers:
+def _spread(n: int, most: int) -> Integers:
     """At most so many of ``n`` rows, evenly spread."""
-    return np.linspace(0, n - 1, min(n, MOST_ROWS)).astype(np.int64)
-
-
-def _memberships(rows: Integers, responsibilities: Floats, mean: Floats) -> RowMemberships:
-    return RowMemberships(rows.tolist(), len(mean), responsibilities[rows].T.tolist(), mean[rows].T.tolist())
+    return np.linspace(0, n - 1, min(n, most)).astype(np.int64)
 
 
 def _membership_difference(problem: MixtureProblem, responsibilities: Floats, mean: Floats) -> Difference:
-    """Over all distinct rows and components."""
+    """Over all distinct rows looked at and components."""
     row, component = divmod(int(np.argmax(np.abs(mean - responsibilities))), mean.shape[1])
     where = f"{words.row(problem, row)}, component {problem.comparison.components[component]}"
     return Difference(where, float(responsibilities[row, component]), float(mean[row, component]))

@@ -119,7 +119,7 @@ def test_a_row_is_paired_with_itself_only_where_it_was_seen_twice(counts: list[i
     assert told.co_membership_difference.where == where
 
 
-def test_many_rows_are_thinned_for_pairs_and_the_figure_alone() -> None:
+def test_many_rows_are_thinned_for_pairs_and_the_figure_and_very_many_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(21)
     problem = declare(Measurements(np.concatenate([random.normal(-5, 1, 400), random.normal(5, 1, 400)])))
     _, draws = draws_of(problem, 5, random)
@@ -128,6 +128,13 @@ def test_many_rows_are_thinned_for_pairs_and_the_figure_alone() -> None:
     assert told.memberships.of == 800
     assert len(set(told.memberships.rows)) == label_free.MOST_ROWS
     assert (told.memberships.rows[0], told.memberships.rows[-1]) == (0, 799)
+    monkeypatch.setattr("comparisons.labels.label_free.MOST_ALIGNED", 600)
+    fewer = compared(problem, draws)
+    assert fewer.sentence.endswith("Looked at are 600 of the 800 distinct rows, evenly spread.")
+    assert fewer.memberships is not None
+    assert (fewer.memberships.of, fewer.memberships.rows[0], fewer.memberships.rows[-1]) == (800, 0, 799)
+    of_all = problem.fit(None).responsibilities(problem.data)[fewer.memberships.rows]
+    np.testing.assert_allclose(np.transpose(fewer.memberships.em), of_all, atol=1e-6)
 
 
 @pytest.mark.parametrize("known", ["hidden", "known"])
