@@ -15,7 +15,9 @@ RIDGE = (
 )
 # Stands beside an end of a profile-likelihood interval.
 END_MARK = "‡"
-COINCIDING = "This end of the profile interval is unreliable: in the fit there, two components are identical."
+COINCIDING = (
+    "This end of the profile interval is unreliable: with the quantity there, the best fit has two equal components."
+)
 NOT_CONVERGED = "The chains have not converged, so their draws do not describe the posterior."
 # Where one M-step is the maximum, the rate is 0 but for the rounding of an eigenvalue.
 NO_RATE = 1e-9

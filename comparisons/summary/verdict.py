@@ -216,28 +216,30 @@ def advice(verdict: Verdict, quantities: list[Quantity], checks: list[Check]) ->
     by_wald = [q.name for q in good if q.instead != "profile"]
     slight = [q.name for q in good if q.degree == "slight" and q.instead != "profile"]
     off = f" (slightly off: {named(slight)})" if slight else ""
-    profiled = f" For {_the(by_profile)} report EM's estimate with its profile interval." if by_profile else ""
-    instead = ""
+    whose = f", {'whose Wald interval is' if len(by_profile) == 1 else 'whose Wald intervals are'} slightly off,"
+    profiled = f" For {_the(by_profile)}{whose} report EM's estimate with its profile interval." if by_profile else ""
+    also = ""
     if either:
-        told = _the(either).removeprefix(f"{len(either)} quantities, ")
-        which = "" if len(either) == len(mislead) else f"For {len(either)} of the {len(mislead)}, {told}, "
         numbers = "estimate with its profile interval" if len(either) == 1 else "estimates with profile intervals"
-        instead = f" {which}EM's {numbers} may be reported instead."
+        told = _the(either).removeprefix(f"{len(either)} quantities, ")
+        some = f"{'one' if len(either) == 1 else len(either)} of them, {told},"
+        which = "" if len(mislead) == 1 else "for all of them " if len(either) == len(mislead) else f"for {some} "
+        also = f"; {which}EM's {numbers} would also do"
     if not mislead:
         kind = "Wald" if by_wald else "profile"
         return f"Yes, its estimates with {kind} intervals{off}.{profiled if by_wald else ''}"
     if not good:
-        return f"No. Report posterior means and highest-density intervals.{instead}"
+        return f"No. Report posterior means and highest-density intervals{also}."
     numbers = "estimate with its Wald interval" if len(by_wald) == 1 else "estimates with Wald intervals"
     if 0 < len(by_wald) < len(mislead) and len(by_wald) <= MOST_NAMED:
         return (
             f"Only in part. EM's {numbers} will do for {_the(by_wald)}{off}. For {'' if by_profile else 'the other '}"
-            f"{len(mislead)} quantities report posterior mean and highest-density interval.{instead}{profiled}"
+            f"{len(mislead)} quantities report posterior mean and highest-density interval{also}.{profiled}"
         )
     other = "the other quantity" if len(by_wald) == 1 else f"the other {len(by_wald)} quantities"
     rest = f" For {other} EM's {numbers} will do{off}." if by_wald else ""
-    told = f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *either])}."
-    return f"{told}{profiled}{rest}{instead}"
+    told = f"Only in part. Report posterior mean and highest-density interval of {_the([*others, *either])}{also}."
+    return f"{told}{profiled}{rest}"
 
 
 def _the(names: list[str]) -> str:

@@ -267,9 +267,9 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     profile = dataclasses.replace(quantity("differ", name="means[3]"), instead="profile")
     posterior = dataclasses.replace(quantity("differ", name="means[4]"), instead="posterior")
     assert verdict.advice("differ", [quantity("agree"), slight, profile, posterior], PASSED) == (
-        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3. For the "
-        "other 2 quantities EM's estimates with Wald intervals will do (slightly off: mean of component 2). For 1 of the 2, "
-        "the mean of component 3, EM's estimate with its profile interval may be reported instead."
+        "Only in part. Report posterior mean and highest-density interval of the means of components 4 and 3; for one "
+        "of them, the mean of component 3, EM's estimate with its profile interval would also do. For the other 2 quantities "
+        "EM's estimates with Wald intervals will do (slightly off: mean of component 2)."
     )
     many = [dataclasses.replace(posterior, name=f"{name}[1]") for name in ("weights", "rates", "means", "sizes")]
     assert verdict.advice("differ", [*many, quantity("agree")], PASSED) == (
@@ -286,13 +286,13 @@ def test_what_may_be_reported_is_told_by_quantity() -> None:
     )
     by_profile = dataclasses.replace(slight, name="means[5]", instead="profile")
     assert verdict.advice("differ", [slight, by_profile, quantity("agree")], PASSED) == (
-        "Yes, its estimates with Wald intervals (slightly off: mean of component 2). For the mean of component 5 report EM's "
-        "estimate with its profile interval."
+        "Yes, its estimates with Wald intervals (slightly off: mean of component 2). For the mean of component 5, whose Wald "
+        "interval is slightly off, report EM's estimate with its profile interval."
     )
     assert verdict.advice("differ", [by_profile], PASSED) == "Yes, its estimates with profile intervals."
     assert verdict.advice("differ", [by_profile, posterior], PASSED) == (
         "Only in part. Report posterior mean and highest-density interval of the mean of component 4. For the mean of component "
-        "5 report EM's estimate with its profile interval."
+        "5, whose Wald interval is slightly off, report EM's estimate with its profile interval."
     )
     assert verdict.advice("differ", [posterior], PASSED) == (
         "No. Report posterior means and highest-density intervals."
