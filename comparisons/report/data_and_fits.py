@@ -45,6 +45,7 @@ CHARACTER, LINE = 5.2, 10.0
 MOST_RUG = 400
 MOST_BINS = 60
 MOST_DRAWS = 300
+MOST_POINTS = 2000
 # Of a component's distribution, inside its two ellipses.
 ELLIPSES = (0.5, 0.95)
 
@@ -265,8 +266,12 @@ def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illust
     figure = Figure(figsize=(WIDTH * 0.85, 4.6), layout="constrained")
     ax = figure.subplots()
     xs, ys = (np.array(result.data.columns.get(name, []), dtype=np.float64) for name in (x, y))
+    data = "the data"
     if len(xs) == len(ys):
-        ax.plot(xs, ys, "o", color=DATA, markersize=3, alpha=0.5, markeredgewidth=0, label="data")
+        some = thinned(len(xs), MOST_POINTS)
+        if len(xs) > MOST_POINTS:
+            data = f"{len(xs[some]):,} of the {len(xs):,} distinct rows, evenly spread"
+        ax.plot(xs[some], ys[some], "o", color=DATA, markersize=3, alpha=0.5, markeredgewidth=0, label="data")
     values = {quantity.name: quantity for quantity in result.quantities}
     ellipses, dots = False, ""
     centres: dict[str, tuple[float, float]] = {}
@@ -305,7 +310,7 @@ def _plane(result: Result, posterior: xarray.DataTree, x: str, y: str) -> Illust
         name="plane",
         title=f"{x} and {y}: the clusters",
         caption=(
-            "Grey: the data. Crosses: means by EM"
+            f"Grey: {data}. Crosses: means by EM"
             + (f", with the ellipses that hold {inside} of each component as EM estimates it" if ellipses else "")
             + f". Triangles: means at the posterior mode.{dots}"
         ),

@@ -80,3 +80,17 @@ def test_a_component_has_one_colour_in_all_figures() -> None:
     plane: Any = next(each.figure for each in made if each.name == "plane")
     ellipses = [to_hex(patch.get_edgecolor()) for patch in plane.axes[0].patches]
     assert ellipses == [names[f"component {name}"] for name in result.model.component_names for _ in range(2)]
+
+
+def test_of_very_many_rows_some_are_drawn_in_the_plane_and_the_caption_says_how_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    result = geyser()
+    n = len(result.data.columns["counts"])
+    monkeypatch.setattr("comparisons.report.data_and_fits.MOST_POINTS", n // 2)
+    with style():
+        plane = next(each for each in figures_of_data(result, result.posterior) if each.name == "plane")
+    drawn: Any = plane.figure
+    shown = next(len(line.get_xdata()) for line in drawn.axes[0].lines if line.get_label() == "data")
+    assert 0 < shown <= n // 2
+    assert f"Grey: {shown} of the {n} distinct rows, evenly spread." in plane.caption
