@@ -16,7 +16,8 @@ RIDGE = (
 # Stands beside an end of a profile-likelihood interval.
 END_MARK = "‡"
 COINCIDING = (
-    "This end of the profile interval is unreliable: with the quantity there, the best fit has two equal components."
+    "This end of the profile interval is unreliable: when the quantity is fixed at this value, the best-fitting model has two "
+    "identical components."
 )
 NOT_CONVERGED = "The chains have not converged, so their draws do not describe the posterior."
 # Where one M-step is the maximum, the rate is 0 but for the rounding of an eigenvalue.

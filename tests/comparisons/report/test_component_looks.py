@@ -86,7 +86,7 @@ def test_of_very_many_rows_some_are_drawn_in_the_plane_and_the_caption_says_how_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     result = geyser()
-    n = len(result.data.columns["counts"])
+    n = len(next(iter(result.data.columns.values())))
     monkeypatch.setattr("comparisons.report.data_and_fits.MOST_POINTS", n // 2)
     with style():
         plane = next(each for each in figures_of_data(result, result.posterior) if each.name == "plane")
