@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 SAME_SHARES = 1e-8
 # Rows on which a fused likelihood is held against PyMC's own distributions, and labelled ones as many at most.
 SOME_ROWS = 500
+# Rows from which NumPy draws without replacement; among more, none is drawn twice but by a rare chance.
+MOST_TO_DRAW_FROM = 10**9
 
 
 class MixtureProblem(Setup, Problem):
@@ -213,7 +215,10 @@ class MixtureProblem(Setup, Problem):
         data = self.data
         if len(data.counts) <= rows:
             return self
-        counts = random.multivariate_hypergeometric(data.counts, rows, method="marginals")
+        if data.counts.sum() < MOST_TO_DRAW_FROM:
+            counts = random.multivariate_hypergeometric(data.counts, rows, method="marginals")
+        else:
+            counts = random.multinomial(rows, data.counts / data.counts.sum())
         return self.of_rows(np.flatnonzero(counts), counts)
 
     def of_rows(self, rows: Integers, counts: Integers | None = None) -> Self:

@@ -352,6 +352,8 @@ def test_of_very_many_rows_some_are_drawn_and_told(monkeypatch: pytest.MonkeyPat
         dict(zip(some.heads, some.labels, strict=True)).items()
         <= dict(zip(whole.heads, whole.labels, strict=True)).items()
     )
+    many = CoinTosses(np.arange(1, 9), 12, np.full(8, 10**9))
+    assert declare(many, 2).sampled(6, np.random.default_rng(3)).n == 6
     problem = declare(TWO_COINS, 1, prior=CoinPrior(2.0, 2.0))
     posterior, fit = conjugate_draws(TWO_COINS, CoinPrior(2.0, 2.0), 1), problem.fit(None)
     assert problem.sampled(5, np.random.default_rng(3)) is problem
