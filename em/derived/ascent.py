@@ -25,6 +25,8 @@ FALL = 1e-11
 RISE = 1e-3
 # Share of its range within which a number is tried at its bound; and how near to it a number is at it.
 CLOSE, AT_BOUND = 0.05, 10 * NEAREST
+# Share by which numbers are moved to see rounding, how often, and nats by which the objective may move with it.
+DIGIT, TRIED, ROUGH = 1e-10, 8, 1e-3
 # Newton steps at the end of an accelerated run, and standard errors within which none is needed.
 NEWTON, NEAR = 5, 1e-7
 # Complete-data standard errors by which a saddle is left.
@@ -165,6 +167,34 @@ def _on_bounds(steps: Steps, at: Point, reached: float, *, prior: bool) -> Value
                 if np.isfinite(level) and 0 <= level - reached + FALL * max(1.0, abs(reached)) < RISE:
                     values, reached, found = tried, level, tried
     return found
+
+
+def rough(steps: Steps, at: Point, *, prior: bool) -> bool:
+    """Whether the objective there is made of rounding: it moves with the tenth digit of the numbers.
+
+    So it does of a beta-binomial density in PyMC whose alpha and beta are 1e14, the difference of logarithms of gamma functions.
+    """
+    space, random = steps.densities.space, np.random.default_rng(0)
+    x = space.off_bounds(space.of(at.values))
+    around = x + DIGIT * np.maximum(1.0, np.abs(x)) * random.uniform(-1, 1, size=(TRIED, len(x)))
+    here, *there = (height(steps.at(space.values(each)), prior=prior) for each in (x, *around))
+    return not np.abs(np.array(there) - here).max() <= ROUGH
+
+
+def smooth_part(steps: Steps, run: Climb, *, prior: bool) -> Climb | None:
+    """A run up to where its objective becomes rounding, which is not its end; None where it is from the start."""
+    first, last = 0, len(run.path) - 1
+    if rough(steps, steps.at(run.path[0]), prior=prior):
+        return None
+    while last - first > 1:
+        middle = (first + last) // 2
+        if rough(steps, steps.at(run.path[middle]), prior=prior):
+            last = middle
+        else:
+            first = middle
+    kept = first + 1
+    end = steps.at(run.path[first])
+    return replace(run, path=run.path[:kept], trace=run.trace[:kept], end=end, ended=False)
 
 
 def collapsed(steps: Steps, at: Point, *, prior: bool) -> bool:

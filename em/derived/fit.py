@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from em.derived.ascent import Climb, curvature, finished, height, off_saddle, status_of
+from em.derived.ascent import (
+    Climb,
+    collapsed,
+    curvature,
+    finished,
+    height,
+    off_saddle,
+    rough,
+    smooth_part,
+    status_of,
+)
 from em.derived.densities import Values
 from em.derived.symmetry import canonical, permuted, places
 from em.search.doubts import Doubt
@@ -94,6 +104,11 @@ def fitted(em: Any, runs: Sequence[Climb], *, prior: bool, in_order: bool, accel
             judged[same[0]] = (run, *rest, starts + 1)  # type: ignore[assignment]
             continue
         run = finished(steps, each, prior=prior) if accelerated else each
+        if not collapsed(steps, run.end, prior=prior) and rough(steps, run.end, prior=prior):
+            part = smooth_part(steps, run, prior=prior)
+            if part is None:
+                continue
+            run = part
         look = curvature(steps, run.end, prior=prior)
         status = status_of(steps, run, look, prior=prior)
         if status == "saddle" and in_order and (aside := off_saddle(steps, run, look, prior=prior)):
@@ -102,6 +117,11 @@ def fitted(em: Any, runs: Sequence[Climb], *, prior: bool, in_order: bool, accel
             seen = curvature(steps, beyond.end, prior=prior)
             judged.append((beyond, seen, status_of(steps, beyond, seen, prior=prior), 1))
         judged.append((run, look, status, 1))
+    if not judged:
+        raise ValueError(
+            "the program's density is rounding alone at every start, as of numbers that are too large; give start=, parameters "
+            "near the data"
+        )
     judged = _distinct(judged)
     won, look, status, _ = judged[0]
     order = canonical(won.end.values, em.exchangeable) if in_order else np.arange(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,8 +16,11 @@ from scipy.special import logsumexp
 
 import em
 from comparisons import datasets
+from em.derived.ascent import Climb, rough, smooth_part
+from em.derived.densities import Values
 from em.derived.derive import DerivedEM
 from em.derived.fit import DerivedFit
+from em.derived.fit import fitted as fitted_of
 from em.derived.program import columns_of
 from models import (
     CoinParameters,
@@ -276,6 +280,34 @@ def test_a_mode_at_a_bound_a_ridge_and_a_collapse_are_told_as_such() -> None:
     spike = {"w": [0.1, 0.9], "mu": [1.6, 3.5], "sigma": [1e-3, 1.1]}
     assert derived("normals").fit(start=spike).status == "collapsed"
     assert fitted("normals").status == "converged"
+
+
+def test_an_end_that_is_made_of_rounding_is_no_maximum() -> None:
+    """PyMC's beta-binomial density is rounding where alpha and beta are 1e14: there a likelihood came out 66 nats too high."""
+    with pm.Model() as model:
+        weight = pm.Beta("weight", 1, 1)
+        z = pm.Bernoulli("z", weight, shape=6)
+        chance = pm.Beta("chance", 1, 1, shape=2)
+        correlation = pm.Beta("correlation", 1, 1)
+        total = 1 / correlation - 1
+        pm.BetaBinomial(
+            "heads", alpha=chance[z] * total, beta=(1 - chance[z]) * total, n=20, observed=[1, 2, 3, 14, 15, 16]
+        )
+    made = em.derive(model, compiled=False)
+
+    def at(rho: float) -> Values:
+        return {"weight": np.array(0.5), "chance": np.array([0.1, 0.75]), "correlation": np.array(rho)}
+
+    for rho, is_rounding in ((0.1, False), (1e-9, False), (1e-14, True)):
+        assert rough(made.steps, made.steps.at(at(rho)), prior=False) == is_rounding
+    path = [at(rho) for rho in (0.1, 1e-3, 1e-6, 1e-13, 1e-14)]
+    run = Climb(path, [0.0] * 5, made.steps.at(path[-1]), True, 5)
+    cut = smooth_part(made.steps, run, prior=False)
+    assert cut is not None
+    assert (len(cut.path), cut.ended, float(cut.end.values["correlation"])) == (3, False, 1e-6)
+    assert smooth_part(made.steps, replace(run, path=path[-1:]), prior=False) is None
+    with pytest.raises(ValueError, match="rounding alone at every start"):
+        fitted_of(made, [replace(run, path=path[-1:], trace=[0.0])], prior=False, in_order=False, accelerated=False)
 
 
 def test_a_state_that_is_too_wide_for_what_it_holds_is_narrowed() -> None:
