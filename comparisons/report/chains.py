@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Pixels.
 WIDTH, HEIGHT = 460, 320
 # Draws of all chains, and numbers of all quantities, so that a page stays small.
-MOST_DRAWS, MOST_NUMBERS = 1200, 30_000
+MOST_DRAWS, MOST_NUMBERS = 1200, 15_000
 SHAPES = ("circle", "square", "triangle-up", "diamond")
 NUMBER = "number of the draw"
 

@@ -45,7 +45,7 @@ CHARACTER, LINE = 5.2, 10.0
 MOST_RUG = 400
 MOST_BINS = 60
 MOST_DRAWS = 300
-MOST_POINTS = 2000
+MOST_POINTS = 800
 # Of a component's distribution, inside its two ellipses.
 ELLIPSES = (0.5, 0.95)
 

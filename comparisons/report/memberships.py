@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from comparisons.report.appearance import DATA, WIDTH, Illustration, add_legend, component_looks
+from comparisons.report.appearance import DATA, WIDTH, Illustration, add_legend, component_looks, thinned
 from comparisons.results.result import Result
+
+# Marks of all components together, each of which is drawn twice.
+MOST_MARKS = 500
 
 
 def figures_of_memberships(result: Result) -> list[Illustration]:
@@ -17,13 +20,14 @@ def figures_of_memberships(result: Result) -> list[Illustration]:
     names = result.model.component_names
     # Of two components the second has what the first leaves.
     shown = names[:1] if len(names) == 2 else names
+    some = thinned(len(memberships.rows), MOST_MARKS // len(shown))
     figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
     both, difference = figure.subplots(1, 2)
     both.plot([0, 1], [0, 1], color=DATA, linewidth=0.9)
     difference.axhline(0, color=DATA, linewidth=0.9)
     looks = component_looks(result)
     for k, name in enumerate(shown):
-        by_em, by_draws = np.array(memberships.em[k]), np.array(memberships.posterior[k])
+        by_em, by_draws = np.array(memberships.em[k])[some], np.array(memberships.posterior[k])[some]
         for ax, values in ((both, by_draws), (difference, by_draws - by_em)):
             ax.plot(
                 by_em,
@@ -44,7 +48,7 @@ def figures_of_memberships(result: Result) -> list[Illustration]:
     largest = max(0.01, *(abs(float(y)) for line in difference.lines for y in np.asarray(line.get_ydata())))
     difference.set_ylim(-1.1 * largest, 1.1 * largest)
     add_legend(figure, both)
-    n, of = len(memberships.rows), memberships.of
+    n, of = len(memberships.rows[some]), memberships.of
     rows = f"the {n} distinct rows" if n == of else f"{n} of the {of} distinct rows, evenly spread"
     other = f" The probability of component {names[1]} is 1 minus this." if len(names) == 2 else ""
     return [

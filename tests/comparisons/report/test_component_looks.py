@@ -94,3 +94,17 @@ def test_of_very_many_rows_some_are_drawn_in_the_plane_and_the_caption_says_how_
     shown = next(len(line.get_xdata()) for line in drawn.axes[0].lines if line.get_label() == "data")
     assert 0 < shown <= n // 2
     assert f"Grey: {shown} of the {n} distinct rows, evenly spread." in plane.caption
+
+
+def test_of_many_memberships_some_are_drawn_and_the_caption_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = geyser()
+    assert result.labels.memberships is not None
+    monkeypatch.setattr("comparisons.report.memberships.MOST_MARKS", len(result.labels.memberships.rows) // 2)
+    with style():
+        (each,) = figures_of_memberships(result)
+    drawn: Any = each.figure
+    marks = max(len(line.get_xdata()) for line in drawn.axes[0].lines if line.get_marker() not in ("None", "", None))
+    assert 0 < marks < len(result.labels.memberships.rows)
+    assert (
+        f"A mark for each of {marks} of the {result.labels.memberships.of} distinct rows, evenly spread" in each.caption
+    )
