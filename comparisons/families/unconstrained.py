@@ -17,7 +17,7 @@ import numpy as np
 from comparisons.capabilities import Unconstrained
 from comparisons.posterior.differences import central_gradient
 from em.mixture import Mixture, off_bounds, permuted_places
-from em.uncertainty.curvature import gradient
+from em.uncertainty.scores import gradient
 from models.inputs import Floats, Integers
 
 # Numbers in the largest array of one block, 4 MB: about ten such arrays live at once.

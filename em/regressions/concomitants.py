@@ -29,7 +29,7 @@ from em.mixture import block_diagonal, log_weights, trusted
 from em.regressions.mixture import RegressionMixture
 from em.regressions.steps import NOTHING, Moments
 from em.regressions.units import Units
-from em.uncertainty.curvature import LARGEST_LOG
+from em.uncertainty.scores import LARGEST_LOG
 from em.weights import weight_basis
 from models.display import displayed
 from models.inputs import Floats, Integers, read_only

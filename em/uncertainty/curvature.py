@@ -16,14 +16,15 @@ EM converges: negative at a saddle, 0 on a ridge, whatever the units.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
-from em.mixture import AT_A_TIME, Mixture, evaluated, log_weights, responsibilities
+from em.mixture import Mixture, evaluated
+from em.uncertainty.scores import own_places, parts, row_scores, shares_of
 from models.inputs import Floats, Integers
 
 type Kind = Literal["maximum", "boundary", "saddle", "ridge"]
@@ -32,12 +33,8 @@ type Kind = Literal["maximum", "boundary", "saddle", "ridge"]
 FLAT = 1e-8
 # Below this EM creeps: steps drown in rounding before they arrive. The slowest real problem known is at 1e-3.
 CREEPING = 1e-5
-# Log of the largest ratio of a density under an empty component, whose square is still a number.
-LARGEST_LOG = 300.0
 # Directions in which a finite step is worth trying: at a coincidence of components the second derivative may vanish.
 NEARLY_FLAT = 1e-4
-# Rows that are worth the products of matrices of their parameters.
-LEAST_ROWS = 256
 # Closer than this to a bound, with a gradient that points outward, a probability is at it.
 AT_BOUND = 1e-5
 # A Newton step on the scale of logarithms above which a probability is on its way to 0: there a maximum is infinitely far, and
@@ -109,76 +106,6 @@ def derivatives(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Fl
     return of_rows[0] + by_prior, of_rows[1 : p + 1] + prior_hessian, of_rows[p + 1 :] - prior_hessian
 
 
-def gradient(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
-    """``(p,)`` gradient of the log-likelihood by the full vector, weights above 0; of one E-step where it tells so much."""
-    summed = mixture.summed_scores(parameters)
-    if summed is None:
-        return np.asarray(sum(_gradient_of_part(part, parameters) for part in parts(mixture)))
-    rows, own = summed
-    found = np.zeros(mixture.n_parameters)
-    found[: mixture.n_components] = rows / parameters.weights
-    found[_own_places(mixture)] = own
-    return found
-
-
-def _gradient_of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
-    """The same of rows that are few enough to hold their scores."""
-    full = row_scores(mixture, parameters).full + mixture.of_weights(parameters)[0]
-    return np.asarray(mixture.counts @ full)
-
-
-def parts(mixture: Mixture[Any, Any]) -> Iterator[Mixture[Any, Any]]:
-    """The rows in parts whose scores take little memory."""
-    n, rows = len(mixture.counts), max(AT_A_TIME // mixture.n_parameters, LEAST_ROWS)
-    return iter([mixture]) if n <= rows else (mixture.part(slice(start, start + rows)) for start in range(0, n, rows))
-
-
-class RowScores(NamedTuple):
-    """What each row adds to the gradient, and what that is made of.
-
-    Attributes
-    ----------
-    full : ``(n, p)`` gradient of each distinct row's log-likelihood by the full vector (Fisher's identity: the
-        expectation of the complete-data gradient)
-    shares : ``(n, K)`` responsibilities
-    ratio : ``(n, K)`` the same over the weights, which exists where a weight is 0
-    own : ``(n, K, q)`` gradient of each component's log density by its own parameters
-    """
-
-    full: Floats
-    shares: Floats
-    ratio: Floats
-    own: Floats
-
-
-def row_scores(mixture: Mixture[Any, Any], parameters: Any) -> RowScores:
-    """Gradients of the log-likelihoods of single rows, known labels respected."""
-    r, ratio = _shares(mixture, parameters)
-    # What is impossible under a component has no score there; its limit times 0 is 0.
-    own = np.where(ratio[:, :, None] > 0, mixture.scores(parameters), 0.0)
-    full = np.zeros((len(r), mixture.n_parameters))
-    full[:, : mixture.n_components] = ratio
-    full[:, _own_places(mixture)] = r[:, :, None] * own
-    return RowScores(full, r, ratio, own)
-
-
-def _shares(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats, Floats]:
-    """``(n, K)`` responsibilities, and the same over the weights, written so that a weight may be 0."""
-    labels, log_densities = mixture.labels, mixture.log_densities(parameters)
-    r, row_log_likelihood = responsibilities(log_weights(parameters.weights) + log_densities, labels)
-    ratio = np.exp(np.minimum(log_densities - row_log_likelihood[:, None], LARGEST_LOG))
-    # A labelled row counts its own component only.
-    known = np.flatnonzero(labels >= 0)
-    ratio[known] = 0.0
-    ratio[known, labels[known]] = 1.0 / parameters.weights[labels[known]]
-    return r, ratio
-
-
-def _own_places(mixture: Mixture[Any, Any]) -> Integers:
-    """``(K, q)`` places of the components' own parameters in the full vector."""
-    return np.array([mixture.own_coordinates(j) for j in range(mixture.n_components)])
-
-
 def _of_rows(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     """``(1 + 2 p, p)`` what the rows add to the gradient, the Hessian and the complete-data information."""
     return np.asarray(sum(_of_part(part, parameters) for part in parts(mixture)))
@@ -192,7 +119,7 @@ def _of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     gradient, hessian, complete = derived[0], derived[1 : p + 1], derived[p + 1 :]
     gradient[:] = counts @ rows
     curved = mixture.complete_hessian(parameters, r * counts[:, None])
-    own = _own_places(mixture)
+    own = own_places(mixture)
     blocks = own[:, :, None], own[:, None, :]
     by_weight = np.arange(k)[:, None], own
     with np.errstate(over="ignore"):  # at a spike
@@ -344,7 +271,7 @@ def _leaving(basis: Floats, places: list[int]) -> Floats:
 
 def _by_weight(mixture: Mixture[Any, Any], parameters: Any, j: int) -> Floats:
     """Gradient of the log-likelihood by a component's weight."""
-    return np.asarray(mixture.counts @ _shares(mixture, parameters)[1][:, j])
+    return np.asarray(mixture.counts @ shares_of(mixture, parameters)[1][:, j])
 
 
 def _way_to_gain(mixture: Mixture[Any, Any], parameters: Any, j: int, least: float) -> Floats:

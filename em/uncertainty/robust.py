@@ -17,7 +17,8 @@ import numpy as np
 
 from em.fit import Fit, checked_fit
 from em.mixture import Mixture
-from em.uncertainty.curvature import curvature, parts, row_scores
+from em.uncertainty.curvature import curvature
+from em.uncertainty.scores import parts, row_scores
 from models.inputs import Floats
 
 

@@ -12,7 +12,8 @@ from scipy import optimize, stats
 
 import em
 from em.gaussians.missing import IncompleteGaussianMixture, mixture_of
-from em.uncertainty.curvature import curvature, derivatives, row_scores
+from em.uncertainty.curvature import curvature, derivatives
+from em.uncertainty.scores import row_scores
 from models import GaussianParameters, GaussianPrior, Measurements
 from models.gaussians.covariances import Covariance, CovarianceForm
 from models.inputs import Floats

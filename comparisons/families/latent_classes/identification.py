@@ -16,7 +16,7 @@ import numpy as np
 
 from comparisons.families.family import Setup
 from em.latent_classes import LatentClassMixture
-from em.uncertainty.curvature import row_scores
+from em.uncertainty.scores import row_scores
 from models.latent_classes import ItemResponses
 from models.mixtures import MixtureWeights
 
