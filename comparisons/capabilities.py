@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from comparisons.posterior.differences import central_gradient
+from comparisons.differences import central_gradient
 from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
 from comparisons.results.result import Check
 from models.inputs import Floats

@@ -202,7 +202,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("comparisons.archive",),
     ("comparisons.catalogue",),
     ("comparisons.sampled",),
-    ("comparisons.problem", "comparisons.capabilities"),
+    ("comparisons.problem", "comparisons.capabilities", "comparisons.differences"),
     ("comparisons.families",),
     (
         "comparisons.quantities",

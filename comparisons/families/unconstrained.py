@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.capabilities import Unconstrained
-from comparisons.posterior.differences import central_gradient
+from comparisons.differences import central_gradient
 from em.mixture import Mixture, off_bounds, permuted_places
 from em.uncertainty.scores import gradient
 from models.inputs import Floats, Integers

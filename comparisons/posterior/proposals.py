@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import gammaln, logsumexp
 
 from comparisons.capabilities import Unconstrained
-from comparisons.posterior.differences import reach_of
+from comparisons.differences import reach_of
 from comparisons.problem import Fit
 from em.ascent.climb import climb
 from em.gaussians.mixture import GaussianMixture

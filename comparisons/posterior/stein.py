@@ -22,8 +22,8 @@ import numpy as np
 from scipy.special import ndtri, softmax
 
 from comparisons.capabilities import Unconstrained
+from comparisons.differences import central_gradient
 from comparisons.posterior import importance, proposals
-from comparisons.posterior.differences import central_gradient
 from comparisons.posterior.nuts import thinned
 from comparisons.problem import Fit, Problem
 from models.inputs import Floats

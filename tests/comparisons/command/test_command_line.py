@@ -165,7 +165,7 @@ def test_show_tells_verdict_reasons_numbers_and_checks(results: Path) -> None:
         *two_coins().reasons,
         "head probability of component A",
         "0.797",
-        "‡ Here two components become equal",
+        "‡ This end of the profile interval is unreliable",
         "✓ EM and PyMC fit the same model",
         "✗ no higher likelihood found",
         "At fault in “no higher likelihood found”: em",
