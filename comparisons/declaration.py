@@ -19,7 +19,7 @@ WEAKLY_INFORMATIVE = (
     " twentieth of a row; these two are this suite's. For each covariance the mode counts 2d + 6 rows more, whose squares "
     "and products together sum to the scale alone (twice that of an inverse-gamma): with the pull on the means this moves "
     "the spread of a component with few rows, up or down; free weights get one row for each component, so that the mode "
-    "empties none. What that does to the mode is in the column MAP; the mean may move less, or more."
+    "empties none. The posterior mode shows what that does; the mean may move less, or more."
 )
 UNIFORM = (
     "Uniform in the weights, where they are free, and in the head probabilities: the posterior mode in these is the maximum"

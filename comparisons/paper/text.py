@@ -70,7 +70,11 @@ def _statements(lines: Iterable[str]) -> list[Part]:
 def _em(result: Result) -> Paragraph:
     em = result.em
     starts = sum(mode.starts for mode in em.modes)
-    optima = _count(len(em.modes), "distinct maximum", "distinct maxima")
+    regular = sum(mode.regular for mode in em.modes)
+    optima = _count(regular, "distinct maximum", "distinct maxima")
+    if regular < len(em.modes):
+        of_which = _count(regular, "is a regular maximum", "are regular maxima")
+        optima = f"{_count(len(em.modes), 'end point', 'end points')}, of which {of_which}"
     searched = f", from {starts} starting points, which led to {optima}" if starts else ""
     stop = (
         f", each until the log-likelihood changed by less than {significant(em.stop_change)} nats or by no more than "

@@ -9,7 +9,7 @@ from comparisons.problem import Fit, Problem
 from comparisons.quantity_names import MOST_NAMED, component_of, grouped, in_prose, named
 from comparisons.results.report_data import Labels
 from comparisons.results.result import Check, Quantity, Verdict
-from comparisons.summary.adequacy import SHIFT, SLIGHT_SHARE, SLIGHT_SHIFT, TAILS, Modes
+from comparisons.summary.adequacy import SHIFT, SLIGHT_SHARE, SLIGHT_SHIFT, Modes
 
 # What decides whether the engines are right; "identified" decides only whether a point can be a summary.
 NOT_INTEGRITY = ("identified",)
@@ -76,6 +76,8 @@ def reach(
     differing = [q for q in quantities if q.verdict == "differ"]
     unidentified = any(c.name == "identified" and c.outcome == "fail" for c in checks)
     doubted = [f"EM's maximum may not be the one to report. {d.sentence}" for d in problem.doubts(fit)]
+    if doubted:
+        doubted[-1] += " All maxima that were found stand under “Where EM's starts ended”."
     doubted += [problem.one_density] if problem.one_density else []
     if not differing and not unidentified:
         of = _of(quantities, quantities)
@@ -181,8 +183,9 @@ def _off(marked: list[Quantity]) -> str:
         ends = dict.fromkeys(
             "nearly 100" if share >= 0.995 else f"{100 * share:.0f}" for share in (min(shares), max(shares))
         )
-        # Too narrow misses on both sides; what misses on one lies elsewhere.
-        narrow = sum(min(each) > TAILS[1] for each in both)
+        # Too narrow leaves more than it should on both sides; what misses on one lies elsewhere.
+        nominal = (1 - marked[0].posterior.hdi_prob) / 2
+        narrow = sum(min(each) > nominal for each in both)
         few = "too narrow" if narrow == len(both) else "off" if narrow else "misplaced"
         width = few if max(shares) < low else "too wide" if min(shares) > high else ""
         hold = f"{'holds' if one else 'hold'} {' to '.join(ends)}% of the posterior"

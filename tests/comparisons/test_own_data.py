@@ -174,6 +174,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"columns": "height", "missing": "omit"}, 'missing is \'omit\'; give "refuse", "drop" or "marginal"'),
     ({"columns": "height", "family": "gaussian"}, "family is 'gaussian'; did you mean 'gaussians'?"),
+    ({"columns": "height", "family": "normal"}, "family is 'normal'; did you mean 'gaussians'?"),
+    ({"columns": "height", "family": "binomial"}, "family is 'binomial'; did you mean 'coins'?"),
+    ({"columns": "height", "family": "weird"}, "family is 'weird'; there are coins, gaussians"),
     ({"columns": {"head": "n", "tosses": "n"}}, "which are no columns of one family"),
     ({"columns": "n", "family": "coins"}, "name heads and tosses, or heads and tails"),
     (

@@ -164,8 +164,10 @@ def test_every_number_in_the_paper_is_one_of_the_result_and_changes_with_it(monk
 
 def test_counts_follow_what_is_counted() -> None:
     result = told()
-    assert "2 distinct maxima" in paragraphs(result)
-    assert "1 distinct maximum" in paragraphs(replace(result, em=replace(result.em, modes=result.em.modes[:1])))
+    assert "2 end points, of which 1 is a regular maximum" in paragraphs(result)
+    regular = [replace(mode, regular=True) for mode in result.em.modes]
+    assert "2 distinct maxima" in paragraphs(replace(result, em=replace(result.em, modes=regular)))
+    assert "1 distinct maximum" in paragraphs(replace(result, em=replace(result.em, modes=regular[:1])))
     assert "1 passed" in paragraphs(result)
     assert "2 passed" in paragraphs(replace(result, checks=[result.checks[0], *result.checks]))
 

@@ -170,7 +170,8 @@ def test_the_sentence_of_a_slight_difference_lets_intervals_be_reported() -> Non
             [0.5, 0.6],
             "intervals are too narrow and hold 70 to 76% of the posterior",
         ),
-        ([(0.3, 0.0), (0.04, 0.26)], [0.5, 0.6], "intervals are misplaced and hold 70% of the posterior"),
+        ([(0.08, 0.04), (0.09, 0.05)], [0.1, 0.1], "intervals are too narrow and hold 86 to 88% of the posterior"),
+        ([(0.3, 0.0), (0.02, 0.28)], [0.5, 0.6], "intervals are misplaced and hold 70% of the posterior"),
         (
             [(0.0, 0.0), (0.001, 0.0)],
             [0.0, 0.0],
