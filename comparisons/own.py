@@ -46,18 +46,6 @@ ON_COMMAND_LINE = {
     "name": "name",
 }
 DEFAULTS = {"weights": "free", "covariance": "full"}
-# Families by the names of their distributions, for those who ask for these.
-ALSO_CALLED = {
-    "normals": "gaussians",
-    "normal": "gaussians",
-    "gaussian": "gaussians",
-    "binomials": "coins",
-    "bernoulli": "coins",
-    "multinomials": "latent-classes",
-    "categorical": "latent-classes",
-    "linear": "regressions",
-    "hmm": CHAINS,
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -232,8 +220,9 @@ def _family(told: Any) -> tuple[Family | None, Kind | None]:
         return None, None
     if told not in families.FAMILIES:
         known = [*families.FAMILIES, CHAINS]
-        near = difflib.get_close_matches(str(told), [*known, *ALSO_CALLED], n=1)
-        near = [ALSO_CALLED.get(each, each) for each in near]
+        also = {word: name for name, family in families.FAMILIES.items() for word in family.also_called}
+        near = difflib.get_close_matches(str(told), [*known, *also], n=1)
+        near = [also.get(each, each) for each in near]
         meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}, and FILE.py:NAME"
         raise ValueError(f"family is {shown(told)}; {meant}")
     return None, families.FAMILIES[told]

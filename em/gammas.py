@@ -35,7 +35,7 @@ from models.mixtures import Weights
 # Means at which a component is tried, and how much narrower than all rows together in turn.
 TRIED, NARROWER = 61, (1.0, 2.0, 4.0, 8.0)
 # Shapes between which the M-step looks; beyond there is no width left.
-SMALLEST, LARGEST, STEPS = 1e-8, 1e15, 100
+SMALLEST, LARGEST, STEPS = 1e-8, 1e12, 100
 # Change of the logarithm of a shape.
 SETTLED = 1e-9
 # Stands for the time that waits take of which none ends.

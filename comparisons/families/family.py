@@ -81,6 +81,7 @@ class Family(FromColumns):
     scales : of the variables and of what is computed from them, the scale on which it has no bounds
     average : what the first variable averaged over the mixture is called: it has no labels, and is identified where the
         components are not; none where empty
+    also_called : other words for the family, for a hint to those who ask for one of these
     ordered_by : what components are ordered by where there are no features, in words
     options : what a declaration may set beside components, weights and prior
     default_reason : a sentence that defends the default prior
@@ -95,6 +96,7 @@ class Family(FromColumns):
     prior_numbers: tuple[str, ...]
     scales: ClassVar[dict[str, Scale]]
     average: str = ""
+    also_called: tuple[str, ...] = ()
     ordered_by: str = ""
     options: tuple[str, ...] = ()
     default_reason: str = ""

@@ -14,6 +14,8 @@ from comparisons import datasets
 from comparisons.checks.same_density import same_density
 from comparisons.families import third_density
 from comparisons.problem import em_densities
+from comparisons.study.setting import simulate
+from comparisons.study.settings import CALIBRATION
 from em.gamma_tails import tail
 from em.gammas import GammaMixture
 from em.uncertainty.curvature import derivatives
@@ -199,3 +201,12 @@ def test_the_gradient_of_censored_waits_exists_wherever_chains_start() -> None:
 def test_a_component_that_collapses_onto_a_tie_is_told_without_a_warning(seed: int) -> None:
     fit = em.gamma_mixture([0.5, 1.5, 2.5] * 4, 2, seed=seed)
     assert np.isfinite(fit.log_likelihood)
+
+
+def test_a_component_that_closes_in_on_one_time_does_not_fall_by_rounding() -> None:
+    """With shapes of 1e14 a log density is rounding of ten nats, and a search ended in `em.ObjectiveDecreased`."""
+    setting = CALIBRATION["sbc-gammas-censored"]
+    waits = simulate(setting.of_size(100, simulate(setting, 40052).truth), 40052)
+    fit = waits.problem.fit(None, seed=40052)
+    assert fit.modes[0].regular
+    assert fit.log_likelihood == pytest.approx(-177.6171225, abs=1e-6)

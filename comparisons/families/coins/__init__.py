@@ -36,6 +36,7 @@ class Coins(Family):
     """See `comparisons.families.family.Family`."""
 
     name = "coins"
+    also_called = ("binomials", "bernoulli")
     data, parameters, prior = CoinTosses, CoinParameters, CoinPrior
     variables = ("head_probabilities",)
     prior_numbers = ("heads", "tails")

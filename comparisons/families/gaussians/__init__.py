@@ -51,6 +51,7 @@ class Gaussians(Family):
     """
 
     name = "gaussians"
+    also_called = ("normals",)
     data, parameters, prior = Measurements, GaussianParameters, GaussianPrior
     variables = ("means", "covariances")
     columns_told = (

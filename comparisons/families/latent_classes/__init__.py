@@ -38,6 +38,7 @@ class LatentClasses(Family):
     """
 
     name = "latent-classes"
+    also_called = ("multinomials", "categorical")
     data, parameters, prior = ItemResponses, LatentClassParameters, LatentClassPrior
     variables, prior_numbers = (P,), ("item_concentration",)
     columns_told = "two or more items, each a column of categories in words or numbers; cells may be missing"
