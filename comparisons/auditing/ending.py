@@ -9,7 +9,7 @@ import numpy as np
 
 from comparisons.auditing.record import Finding
 from comparisons.pair import Values
-from comparisons.pairs.ascent import Objective, curvature, run
+from comparisons.pairs.ascent import Objective, Run, curvature, run
 from comparisons.pairs.problem import PairProblem
 from em.derived.coordinates import INSIDE
 
@@ -37,11 +37,11 @@ def in_domain(problem: PairProblem, *, prior: bool) -> Objective:
     return replace(objective, height=height)
 
 
-def ended(problem: PairProblem, seed: int, looked: list[str], not_looked: list[str]) -> Iterator[Finding]:
-    """Where EM begins and stops: a saddle, and what the rule leaves."""
+def ended(
+    problem: PairProblem, began: Run | None, seed: int, looked: list[str], not_looked: list[str]
+) -> Iterator[Finding]:
+    """Where EM begins and stops, of the first run that ``began`` and was not lost: a saddle, and what the rule leaves."""
     objective = in_domain(problem, prior=False)
-    runs = (run(objective, start, MOST_STEPS) for start in problem.starts(seed))
-    began = next((each for each in runs if not each.lost), None)
     if began is None:
         not_looked.append("where EM ends: from every start it comes to where its objective is no number")
         return
@@ -50,23 +50,23 @@ def ended(problem: PairProblem, seed: int, looked: list[str], not_looked: list[s
         return
     looked.append("where EM begins and what its rule leaves")
     reached, free = began.path[-1], replace(objective, stop=None)
-    further = began if problem.pair.stop is None else run(free, reached, MOST_STEPS)
+    beyond = began if problem.pair.stop is None else run(free, reached, MOST_STEPS)
     # A start at a saddle stays there, or leaves it by rounding alone.
     gains = np.diff(began.trace)
-    rests = [further.path[-1], *began.path[1:2]] if len(gains) > 1 and gains[1] < LEFT_NATS else [further.path[-1]]
+    rests = [beyond.path[-1], *began.path[1:2]] if len(gains) > 1 and gains[1] < LEFT_NATS else [beyond.path[-1]]
     for at in rests:
         judged = curvature(free, at)
         if judged.kind == "saddle" and _leaves(problem, free, at, seed):
             told = "EM started here ends at a saddle: components that are equal stay equal"
-            if at is not further.path[-1]:
+            if at is not beyond.path[-1]:
                 told = "EM started here leaves a saddle by rounding alone: components that are equal stay equal"
             yield Finding("start", "", float("nan"), told, "a start at which all components are equal")
             return
     if problem.pair.stop is not None:
-        nats, judged = further.trace[-1] - further.trace[0], curvature(free, reached)
+        nats, judged = beyond.trace[-1] - beyond.trace[0], curvature(free, reached)
         if nats > LEFT_NATS or judged.decrement > LEFT_ERRORS:
             left = f" and {judged.decrement:.3g} standard errors" if np.isfinite(judged.decrement) else ""
-            told = f"the rule stops {nats:.3g} nats{left} short of the maximum, which {len(further.path) - 1} more steps reach"
+            told = f"the rule stops {nats:.3g} nats{left} short of the maximum, which {len(beyond.path) - 1} more steps reach"
             yield Finding("stop rule", "", nats, told, "a small step is taken for arrival")
 
 

@@ -13,7 +13,7 @@ from comparisons.auditing.latent import latent_of
 from comparisons.auditing.record import Audit, Finding
 from comparisons.auditing.tried import SAME_DENSITY
 from comparisons.pair import Values
-from comparisons.pairs.ascent import Run, run, where_lost
+from comparisons.pairs.ascent import Run, further, run, where_lost
 from comparisons.pairs.problem import PairProblem
 from em import ObjectiveDecreased
 from em.derived.coordinates import INSIDE
@@ -45,12 +45,16 @@ def audited(problem: PairProblem, seed: int) -> Audit:
     elif findings:
         not_looked.append("each step: it is held against the program's densities, so mend these first")
     exact = known and not findings
+    began = None
     for prior in (False, True) if problem.pair.knows_prior else (False,):
         if exact:
             findings += tried.findings(expected, _points(problem, seed, prior), prior, looked)
-        findings += _ascent(problem, seed, prior, looked, exact=exact, right=exact and not findings)
+        runs = _runs(problem, seed, prior, looked)
+        findings += [runs] if isinstance(runs, Finding) else _astray(problem, runs, prior, looked, exact, not findings)
+        if not prior and not isinstance(runs, Finding):
+            began = next((each for each in runs if not each.lost), None)
     if not findings:
-        findings += ended(problem, seed, looked, not_looked)
+        findings += ended(problem, began, seed, looked, not_looked)
     if not problem.pair.knows_prior:
         not_looked.append("a step for the posterior mode: the pair's step takes no argument prior")
     return Audit(problem.pair.name, findings, looked, not_looked, exact)
@@ -101,24 +105,35 @@ def _points(problem: PairProblem, seed: int, prior: bool) -> list[Values]:
     return [*_random(problem, seed), *own]
 
 
-def _ascent(
-    problem: PairProblem, seed: int, prior: bool, looked: list[str], *, exact: bool, right: bool
-) -> Iterator[Finding]:
-    """A right step never lowers the objective; where every step was seen to be ``right`` none that is lost was wrong."""
-    of = "log posterior" if prior else "log-likelihood"
+def _runs(problem: PairProblem, seed: int, prior: bool, looked: list[str]) -> list[Run] | Finding:
+    """EM from every start, each with its share of the steps, and the first that is not lost with all: nothing may be lowered."""
+    of = _objective(prior)
     looked.append(f"that the {of} rises along EM's path")
     objective = in_domain(problem, prior=prior)
     starts = [start for start in problem.starts(seed) if np.isfinite(objective.height(start))]
     runs: list[Run] = []
-    for start in starts:
-        try:
+    try:
+        for start in starts:
             runs.append(run(objective, start, MOST_STEPS // len(starts)))
-        except ObjectiveDecreased as error:
-            told = f"step {error.step} lowers the {of} by {error.loss:.3g} nats, which no right step does"
-            yield Finding("objective", "", error.loss, told, "")
-            return
-    astray = [each for each in runs if each.lost]
-    if astray and len(astray) == len(runs) and not right:
+        first = next((place for place, each in enumerate(runs) if not each.lost), None)
+        if first is not None and not prior:
+            runs[first] = further(objective, runs[first], MOST_STEPS)
+    except ObjectiveDecreased as error:
+        told = f"step {error.step} lowers the {of} by {error.loss:.3g} nats, which no right step does"
+        return Finding("objective", "", error.loss, told, "")
+    return runs
+
+
+def _objective(prior: bool) -> str:
+    return "log posterior" if prior else "log-likelihood"
+
+
+def _astray(
+    problem: PairProblem, runs: list[Run], prior: bool, looked: list[str], exact: bool, right: bool
+) -> Iterator[Finding]:
+    """Runs that come to where nothing is a number; where every step was seen to be ``right`` none that is lost was wrong."""
+    astray, of = [each for each in runs if each.lost], _objective(prior)
+    if astray and len(astray) == len(runs) and not (exact and right):
         # Where steps could not be tried one by one.
         left = None if exact else tried.stepped(problem, astray[0].path[-1], prior)[0]
         step, name = left or ("objective", "")

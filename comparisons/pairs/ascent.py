@@ -27,8 +27,9 @@ FALL = 1e-11
 STEP, SOUGHT_FROM = 0.03, 0.05
 # Share of a standard error by which it may differ with steps of twice the length.
 UNCERTAIN = 0.01
-# Eigenvalues of the information, each coordinate in its own standard errors, that are 0 but for the error of differences.
-FLAT = 1e-7
+# Eigenvalues of the information, each coordinate in its own standard errors, that are 0 but for the error of differences. A
+# coordinate that bends by fewer nats in its unit than this is told in that unit: in its own all else would drown in that error.
+FLAT, LEVEL = 1e-7, 10.0
 # Standard errors from the maximum within which EM has arrived.
 NEAR = 1e-3
 
@@ -141,6 +142,15 @@ def run(objective: Objective, start: Values, most: int = MOST_STEPS) -> Run:
     return Run(path, trace, ended=False)
 
 
+def further(objective: Objective, begun: Run, most: int) -> Run:
+    """A run that goes on to its end, or to so many steps in all."""
+    left = most + 1 - len(begun.path)
+    if begun.ended or begun.lost or left <= 0:
+        return begun
+    rest = run(objective, begun.path[-1], left)
+    return replace(rest, path=begun.path + rest.path[1:], trace=begun.trace + rest.trace[1:])
+
+
 def where_lost(runs: Sequence[Run]) -> str:
     """Where runs from every start end at what is no number."""
     last = max(runs, key=lambda each: each.trace[-1])
@@ -165,7 +175,7 @@ def curvature(objective: Objective, at: Values) -> Curvature:
     _, first, second = expanded(of, where, steps)
     gradient = first[:, 0] / steps[:, 0]
     information = -second[..., 0] / steps[:, 0] / steps[:, 0, None]
-    unit = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
+    unit = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), LEVEL / units**2))
     values, vectors = np.linalg.eigh(information * unit * unit[:, None])
     along = moves @ (unit[:, None] * vectors)
     decrement = float("nan")

@@ -215,18 +215,17 @@ class RegressionMixture(ElementwiseMixture):
 
     def start_from(self, responsibilities: Floats, *, wide: bool = True) -> RegressionParameters:
         r = np.swapaxes(responsibilities * self.counts[:, None], -1, -2)
-        shape = (*r.shape[:-1], self.p)
-        about_0 = Moments(
-            np.nan,
-            r.sum(axis=-1),
-            np.zeros(shape),
-            (r * self.y) @ self.x,
-            (r @ self.products).reshape(*shape, self.p),
-            r @ self.y**2,
-            r @ self.beside,
-            np.zeros((*shape[:-1], 0)),
-        )
-        return self._mode(about_0, self.start_prior if wide else self.prior)
+        found = self._mode(self._about(np.zeros((*r.shape[:-1], self.p)), r), self.start_prior if wide else self.prior)
+        # A variance far below that of all rows is rounding of the squares about 0: its own line has its digits.
+        return found if wide else self._mode(self._about(found.coefficients, r), self.prior)
+
+    def _about(self, lines: Floats, r: Floats) -> Moments:
+        """Of rows that count ``r`` ``(..., K, n)``."""
+        residuals = self.y - lines @ self.x.T
+        weighted, shape = r * residuals, lines.shape
+        second, squares = (r @ self.products).reshape(*shape, self.p), (weighted * residuals).sum(axis=-1)
+        gating = np.zeros((*shape[:-1], 0))
+        return Moments(np.nan, r.sum(axis=-1), lines, weighted @ self.x, second, squares, r @ self.beside, gating)
 
     # The prior
 

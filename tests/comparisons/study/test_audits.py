@@ -53,6 +53,16 @@ def test_a_step_onto_a_bound_where_the_program_has_no_density_is_no_finding() ->
     assert row.audit_of("regressions-few", 50_002).right
 
 
+def test_a_start_from_which_components_meet_for_good_is_no_saddle() -> None:
+    # The weights of components that are equal are level, and the curvature along them an error of differences.
+    assert row.audit_of("gammas-free", 52_011).right
+
+
+def test_a_variance_far_below_that_of_all_rows_has_its_digits() -> None:
+    # A line through all rows but for 2e-6 of a response.
+    assert row.audit_of("regressions-labelled", 52_016).right
+
+
 def test_what_bends_more_than_differences_follow_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dispersion near 0, on whose logarithm the density is far from a parabola; and no slip is named by it."""
     slopes, seen = Expected.slopes, []
