@@ -13,17 +13,20 @@ from models.inputs import Floats
 STEP, SHARE = 1e-5, 1e-3
 # Below this, relative to the coordinate, there is only rounding.
 LEAST_REACH = 1e-12
+# Numbers in memory at a time, of a function that has a matrix of coordinates for each point.
+AT_A_TIME = 4_000_000
 
 
 def central_gradient(function: Callable[[Floats], Floats], x: Floats, reach: Floats) -> Floats:
-    """``(m, f)`` gradients of a function of points at the points ``(m, f)``, all asked at once.
+    """``(m, f)`` gradients of a function of points at the points ``(m, f)``, of which many are asked at once.
 
     ``reach`` ``(f,)`` is how far each coordinate may move before the function changes much.
     """
-    step = np.minimum(STEP, SHARE * reach)
-    moves = np.diag(step)
-    points = np.concatenate([x[:, None] + moves, x[:, None] - moves], axis=1).reshape(-1, x.shape[1])
-    values = function(points).reshape(len(x), 2, -1)
+    f = x.shape[1]
+    step, some = np.minimum(STEP, SHARE * reach), max(AT_A_TIME // (2 * f**3), 1)
+    moves = np.concatenate([np.diag(step), -np.diag(step)])
+    blocks = (x[first : first + some, None] + moves for first in range(0, len(x), some))
+    values = np.concatenate([function(points.reshape(-1, f)) for points in blocks]).reshape(len(x), 2, f)
     return np.asarray((values[:, 0] - values[:, 1]) / (2 * step))
 
 

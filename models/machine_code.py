@@ -129,7 +129,8 @@ class MachineCode:
         shares : ``(2,)``, read at each call
         parts : ``(3,)``, where log-likelihood, log prior and log Jacobian are written at each call
         """
-        values = [np.array(variable.get_value(), order="C") for variable in self._shared]
+        # Not copied: new data are put in place of them, never into them.
+        values = [np.ascontiguousarray(variable.get_value(borrow=True)) for variable in self._shared]
         table = np.zeros((len(values) + 1, ROW), dtype=np.int64)
         table[0, :2] = shares.ctypes.data, 0 if parts is None else parts.ctypes.data
         for row, array in zip(table[1:], values, strict=True):

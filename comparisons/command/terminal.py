@@ -99,6 +99,10 @@ def print_result(result: Result, later: LaterRun | None = None) -> None:
         f"{result.sampler.name}, {result.sampler.chains} chains of {result.sampler.draws} draws, seed {result.seed}. "
         "All else is in the report. The verdict is about the two fits, not about the model."
     )
+    if result.model.given:
+        of = result.model.n_components
+        asked = f"comparisons components {result.name}"
+        console.print(f"The number of components, {of}, is taken as given: {asked} asks how many the data need.")
 
 
 def print_study(study: str, out: Path, ended: Ended, *, as_json: bool) -> None:

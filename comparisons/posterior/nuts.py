@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +24,6 @@ from models.inputs import Floats, Integers
 if TYPE_CHECKING:
     import xarray as xr
 
-# Of a seed, the point at which a chain begins, in the density's coordinates without bounds.
-type Start = Callable[[int], Floats]
-
 R_HAT = 1.01
 ESS = 400
 # Standard deviations of the log density of draws between chains of which one is elsewhere for good.
@@ -37,7 +33,7 @@ TUNE = 1000
 # From so many rows on a posterior is so narrow, and its modes lie so many nats apart, that a chain from elsewhere only tells
 # that it began elsewhere. EM's search and PyMC's optimiser have begun elsewhere by then; chains begin around the mode, so many
 # times as wide as the posterior, and warm up for less.
-MANY_ROWS, WIDE, NEAR_TUNE = 100_000, 2.0, 500
+MANY_ROWS, WIDE, NEAR_TUNE = 100_000, 2.0, 200
 # What is kept of what nutpie says of each draw.
 STATISTICS = ("logp", "energy", "diverging", "max_energy_error", "n_steps", "step_size")
 # What the vector of free variables is called on its way through nutpie.
@@ -51,6 +47,28 @@ ENOUGH_ESS = 1500
 MORE_DRAWS = (3, 8)
 # One chain in a hundred stays low where p is 1e-5.
 OTHER_STARTS = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Near:
+    """Coordinates in which a posterior is about normal: a mode is 0, and its curvature that of a standard normal.
+
+    Attributes
+    ----------
+    mode : ``(f,)`` in the density's coordinates without bounds
+    root : ``(f, f)`` of the inverse curvature there
+    """
+
+    mode: Floats
+    root: Floats
+
+    def start(self, seed: int) -> Floats:
+        """Where a chain begins."""
+        return WIDE * np.random.default_rng(seed).normal(size=len(self.mode))
+
+    def point(self, z: Floats) -> Floats:
+        """In the density's coordinates."""
+        return np.asarray(self.mode + self.root @ z)
 
 
 def low_chain(tree: xr.DataTree) -> tuple[int, float] | None:
@@ -75,12 +93,12 @@ def sample(
     chains: int,
     seed: int,
     target_accept: float,
-    start: Start | None = None,
+    near: Near | None = None,
 ) -> xr.DataTree:
     """Sample the posterior by NUTS (nutpie), with the machine code of the density, which is compiled once a machine.
 
     The same seed gives the same draws to the last bit, whatever the number of cores and whatever was compiled before. Chains
-    start spread out over the data, so that what they fail to find together shows; or at `start` of a seed each.
+    start spread out over the data, so that what they fail to find together shows; or ``near`` a mode, in its coordinates.
 
     Raises
     ------
@@ -88,7 +106,7 @@ def sample(
         where no chain can be started, or the sampler gives up
     """
     nutpie = traces.imported()
-    ready, tune = _callbacks(density, start), TUNE if start is None else NEAR_TUNE
+    ready, tune = (_callbacks(density), TUNE) if near is None else (_whitened(density, near), NEAR_TUNE)
     with failing("sampler"):
         trace = nutpie.sample(
             ready,
@@ -103,7 +121,7 @@ def sample(
     return by_name(density, *traces.read(trace, tune, STATISTICS))
 
 
-def _callbacks(density: LogPosterior, start: Start | None = None) -> Any:
+def _callbacks(density: LogPosterior) -> Any:
     """What nutpie samples: the machine code of the density, and draws as they are, on the unconstrained scale."""
     from nutpie.compile_pymc import CompiledPyMCModel
 
@@ -116,7 +134,7 @@ def _callbacks(density: LogPosterior, start: Start | None = None) -> Any:
         user_data=arguments.table,
         shared_data={POINT: arguments},
         shared_var_keys={},
-        initial_point_func=start or (lambda seed: density.spread_out_start(np.random.default_rng(seed))),
+        initial_point_func=lambda seed: density.spread_out_start(np.random.default_rng(seed)),
         n_expanded=density.size,
         shape_info=([POINT], [slice(0, density.size)], [(density.size,)]),
         logp_func=None,
@@ -125,6 +143,30 @@ def _callbacks(density: LogPosterior, start: Start | None = None) -> Any:
         _shapes={POINT: (density.size,)},
         _coords={},
         dims={},
+    )
+
+
+def _whitened(density: LogPosterior, near: Near) -> Any:
+    """The same in coordinates near a mode, by way of Python: its microseconds are nothing beside so many rows."""
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    def heights() -> Any:
+        target = jumps.Target(density)
+
+        def height(z: Floats) -> tuple[float, Floats]:
+            value, gradient = target(near.point(z))
+            return value, near.root.T @ gradient
+
+        return height
+
+    return from_pyfunc(
+        density.size,
+        heights,
+        lambda *_: lambda z: {POINT: near.point(z)},
+        [np.dtype(float)],
+        [(density.size,)],
+        [POINT],
+        make_initial_point_fn=near.start,
     )
 
 
@@ -165,11 +207,10 @@ def sampled(problem: Problem, density: LogPosterior, map_fit: Fit, draws: int, c
     targets, factors, seeds = list(STRICTER), list(MORE_DRAWS), [seed + j for j in range(1, OTHER_STARTS + 1)]
     target, factor, reruns = TARGET_ACCEPT, 1, 0
     jumped = False
-    start = _around_the_mode(problem, density, map_fit)
-    near = {} if start is None else {"start": start}
+    near = _around_the_mode(problem, density, map_fit)
     while True:
-        tree = sample(problem, density, draws * factor, chains, seed, target, **near)
-        drawn = replace(described(problem, density, tree, target, reruns), near=bool(near))
+        tree = sample(problem, density, draws * factor, chains, seed, target, near)
+        drawn = replace(described(problem, density, tree, target, reruns), near=near is not None)
         if low_chain(tree) is not None and seeds:
             seed = seeds.pop(0)
         elif drawn.divergences and targets:
@@ -186,13 +227,12 @@ def sampled(problem: Problem, density: LogPosterior, map_fit: Fit, draws: int, c
         reruns += 1
 
 
-def _around_the_mode(problem: Problem, density: LogPosterior, map_fit: Fit) -> Start | None:
-    """Where chains begin that have very many rows; None where they are not so many, or the mode has no coordinates."""
+def _around_the_mode(problem: Problem, density: LogPosterior, map_fit: Fit) -> Near | None:
+    """Where chains go that have very many rows; None where they are not so many, or the mode has no coordinates."""
     if problem.n < MANY_ROWS or not problem.interior(map_fit.parameters):
         return None
     mode = density.unconstrained(problem.to_pymc(map_fit.parameters))
-    root = WIDE * root_of(-density.hessian(mode))
-    return lambda seed: np.asarray(mode + root @ np.random.default_rng(seed).normal(size=len(mode)))
+    return Near(mode, root_of(-density.hessian(mode)))
 
 
 def _jumping(

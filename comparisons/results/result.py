@@ -80,6 +80,11 @@ class Model:
         return f"{n} {word}{'s' * (n != 1)}"
 
     @property
+    def given(self) -> bool:
+        """Whether a number of components was given that one may ask for: `comparisons components`."""
+        return bool(self.component_names) and not self.has_states
+
+    @property
     def further_options(self) -> dict[str, str]:
         """Options beside how many there are."""
         return {name: told for name, told in self.options.items() if name not in ("n_components", N_STATES)}

@@ -27,6 +27,9 @@ from models.gaussians.nouns import GaussianParameters, GaussianPrior
 from models.inputs import Floats
 from models.mixtures import MixtureWeights
 
+# Rows whose densities a log-likelihood holds at a time.
+ROWS = 65_536
+
 
 def log_densities(parameters: GaussianParameters, y: Floats, *, diagonal: bool = False) -> Floats:
     """``(..., n, n_components)`` log density of each row ``y`` ``(n, d)`` under each component; ``diagonal`` where all are."""
@@ -62,7 +65,8 @@ def _independent_log_densities(parameters: GaussianParameters, y: Floats) -> Flo
 
 def log_likelihood(parameters: GaussianParameters, data: Measurements) -> float:
     """Log density of all rows, the hidden components summed out, in nats, all constants included."""
-    return e_step(parameters, data).log_likelihood
+    parts = (slice(first, first + ROWS) for first in range(0, len(data.y), ROWS))
+    return float(sum(_joint(parameters, data, part)[1] @ data.counts[part] for part in parts))
 
 
 def log_prior(
@@ -75,10 +79,15 @@ def log_prior(
 
 def e_step(parameters: GaussianParameters, data: Measurements) -> GaussianStatistics:
     """Expected sufficient statistics of the rows at the parameters, known labels respected."""
-    joint = log_weights(parameters.weights) + log_densities(parameters, data.y)
-    r, row_log_likelihood = responsibilities(joint, data.labels)
+    r, row_log_likelihood = _joint(parameters, data, slice(None))
     log_likelihood = float(row_log_likelihood @ data.counts)
     return statistics_of(r * data.counts[:, None], log_likelihood, data.y, parameters.means)
+
+
+def _joint(parameters: GaussianParameters, data: Measurements, rows: slice) -> tuple[Floats, Floats]:
+    """``(m, K)`` responsibilities and ``(m,)`` log-likelihoods of some rows."""
+    joint = log_weights(parameters.weights) + log_densities(parameters, data.y[rows])
+    return responsibilities(joint, data.labels[rows])
 
 
 def m_step(

@@ -229,7 +229,7 @@ def test_a_sampler_that_cannot_start_is_inconclusive(
             "All initialization points failed\n\nCaused by:\n    Logp function returned error: ErrorCode(4)"
         )
 
-    monkeypatch.setattr(nuts, "_callbacks", lambda density, start: None)
+    monkeypatch.setattr(nuts, "_callbacks", lambda density: None)
     monkeypatch.setattr(nutpie, "sample", fails)
     result = compared()
     assert result.verdict == "inconclusive"

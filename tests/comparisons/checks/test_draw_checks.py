@@ -247,7 +247,7 @@ def test_where_a_chain_stays_low_others_are_started_once(
     low[2] -= 96
     seeds: list[int] = []
 
-    def sample(problem: Any, density: Any, draws: int, chains_: int, seed: int, target: float) -> Any:
+    def sample(problem: Any, density: Any, draws: int, chains_: int, seed: int, target: float, near: Any) -> Any:
         seeds.append(seed)
         return chains(logp=low) if len(seeds) < stays else chains()
 
@@ -270,7 +270,7 @@ def test_a_difference_convicts_once_draws_of_another_seed_have_it_too(
 
     sound, seeds, off = tree(coins), [], iter(shifted)
 
-    def sample(problem: Any, log_posterior: Any, draws: int, chains: int, seed: int, target_accept: float) -> Any:
+    def sample(problem: Any, log_posterior: Any, draws: int, chains: int, seed: int, target: float, near: Any) -> Any:
         seeds.append(seed)
         posterior = sound["posterior"].to_dataset()
         p = posterior["head_probabilities"] + (0.01 if next(off) else 0.0)

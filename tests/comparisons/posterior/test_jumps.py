@@ -90,7 +90,7 @@ def test_chains_jump_only_where_those_of_nuts_stayed_apart(galaxies: Galaxies, m
     drawn = galaxies.jumped
     asked: list[int] = []
 
-    def apart(problem: Any, density: Any, draws: int, chains: int, seed: int, target: float) -> Any:
+    def apart(problem: Any, density: Any, draws: int, chains: int, seed: int, target: float, near: Any) -> Any:
         asked.append(draws)
         values = drawn.tree["posterior"].to_dataset()
         moved = values.assign(means=values["means"] + 1e3 * values["chain"])

@@ -22,15 +22,36 @@ def test_starts_around_the_mode_are_as_wide_as_they_say(monkeypatch: pytest.Monk
     mapped = problem.relabelled(fit)
     assert nuts._around_the_mode(problem, density, mapped) is None, "of few rows they are spread out"
     monkeypatch.setattr(nuts, "MANY_ROWS", len(ROWS))
-    start = nuts._around_the_mode(problem, density, mapped)
-    assert start is not None
+    near = nuts._around_the_mode(problem, density, mapped)
+    assert near is not None
     mode = density.unconstrained(problem.to_pymc(mapped.parameters))
-    apart = np.stack([start(seed) for seed in range(2000)]) - mode
+    apart = np.stack([near.point(near.start(seed)) for seed in range(2000)]) - mode
     covariance = apart.T @ apart / len(apart)
     expected = nuts.WIDE**2 * np.linalg.inv(-density.hessian(mode))
     np.testing.assert_allclose(covariance, expected, atol=0.1 * np.diag(expected).max())
     np.testing.assert_allclose(np.diag(covariance), np.diag(expected), rtol=0.15)
-    np.testing.assert_array_equal(start(7), start(7))
+    np.testing.assert_array_equal(near.start(7), near.start(7))
+
+
+@pytest.mark.sampling
+def test_coordinates_near_a_mode_leave_the_posterior_as_it_is() -> None:
+    """Those of its curvature, and others that fit it badly; and draws are the same again."""
+    problem = declare(Measurements(ROWS), 2)
+    fit = problem.fit(problem.prior)
+    problem = problem.ordered_by(fit.parameters)
+    density, mapped = LogPosterior(problem.model(), compiled=True), problem.relabelled(fit)
+    mode = density.unconstrained(problem.to_pymc(mapped.parameters))
+    root = nuts.root_of(-density.hessian(mode))
+    askew = root @ np.tril(np.random.default_rng(1).uniform(0.3, 1.5, root.shape))
+    coordinates = (None, nuts.Near(mode, root), nuts.Near(mode + root[:, 0], askew), nuts.Near(mode, root))
+    trees = [nuts.sample(problem, density, 1000, 4, 1, 0.9, near) for near in coordinates]
+    usual, *others, _ = (nuts.described(problem, density, tree, 0.9, 0).summary for tree in trees)
+    for told in others:
+        error = np.hypot(usual["mcse_mean"], told["mcse_mean"])
+        assert (np.abs(usual["mean"] - told["mean"]) < 4 * error).all()
+        assert (np.abs(np.log(usual["sd"] / told["sd"])) < 0.15).all()
+    for name, drawn in trees[1]["posterior"].data_vars.items():
+        np.testing.assert_array_equal(drawn, trees[-1]["posterior"][name])
 
 
 @pytest.mark.sampling
