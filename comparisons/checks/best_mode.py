@@ -57,6 +57,7 @@ class Searched:
     Attributes
     ----------
     kept : the best fit that is known
+    reached : what EM maximised, in nats, where it led from each draw
     gain : nats from the first search to it, or from where a component had collapsed; may be negative there
     restarts : how many, from draws, reached something better than the first search
     own_best : whether the first search returned the best regular mode that it knew
@@ -65,6 +66,7 @@ class Searched:
     """
 
     kept: Fit
+    reached: Sequence[float] = ()
     gain: float = 0.0
     restarts: int = 0
     own_best: bool = True
@@ -91,17 +93,12 @@ def best_mode(
     """
     starts = _starts(posterior, np.asarray(tree["sample_stats"]["logp"]))
     points = [parameters_at(problem, posterior, *place) for place in starts]
-    again = [problem.fit(problem.prior, start=point) for point in points]
-    likelier = [problem.fit(None, start=point) for point in points]
-    all_fitted(problem, *again, *likelier)
-    at_posterior = _searched(problem, map_fit, again, problem.prior, seed)
-    at_likelihood = _searched(problem, fit, likelier, None, seed)
-    all_numbers("em", "The search for modes", [(s.gain, s.by_chance) for s in (at_posterior, at_likelihood)])
+    at_posterior = _searched(problem, map_fit, points, problem.prior, seed)
+    at_likelihood = _searched(problem, fit, points, None, seed)
+    all_numbers("em", "The search for modes", [(s.gain, s.by_chance, s.reached) for s in (at_posterior, at_likelihood)])
     best_draw = max(sum(em_densities(problem, point)) for point in points)
     told = [
-        _basins(
-            problem, at_posterior.kept, [(chain, objective(f)) for (chain, _), f in zip(starts, again, strict=True)]
-        ),
+        _basins(problem, at_posterior.kept, [(c, h) for (c, _), h in zip(starts, at_posterior.reached, strict=True)]),
         _likelihood_ratios(problem, at_likelihood.kept, posterior),
     ]
     check = verdict(at_posterior, at_likelihood, len(points), best_draw, " ".join(told))
@@ -123,8 +120,8 @@ def _starts(posterior: xr.Dataset, log_density: Floats) -> list[tuple[int, int]]
     ]
 
 
-def _searched(problem: Problem, known: Fit, again: Sequence[Fit], prior: Prior | None, seed: int) -> Searched:
-    """Compare one fit with its own modes, with a second search, and with the runs ``again`` from draws."""
+def _searched(problem: Problem, known: Fit, points: Sequence[Parameters], prior: Prior | None, seed: int) -> Searched:
+    """Compare one fit with its own modes, with a second search, and with where EM leads from the ``points`` of draws."""
 
     def height(parameters: Parameters) -> float:
         """What parameters are worth on these data, whatever a fit reports."""
@@ -140,7 +137,14 @@ def _searched(problem: Problem, known: Fit, again: Sequence[Fit], prior: Prior |
     all_fitted(problem, second)
     own = max((m.parameters for m in known.modes if m.regular), key=height, default=known.parameters)
     own_best = own is known.parameters or not better((True, height(own)), first)
-    higher = [fit for fit in again if fit.status in ENDED and better(rank(fit), first)]
+    # Of very many rows a fit is large: only one that is better is kept.
+    higher, reached = [], []
+    for point in points:
+        fit = problem.fit(prior, start=point)
+        all_fitted(problem, fit)
+        reached.append(objective(fit))
+        if fit.status in ENDED and better(rank(fit), first):
+            higher.append(fit)
     if prior is None:
         # Above no known height nothing is known to be more than chance.
         counted = [
@@ -160,7 +164,7 @@ def _searched(problem: Problem, known: Fit, again: Sequence[Fit], prior: Prior |
     # Where all starts of a search collapse the likelihood has no maximum, and a lower mode that is regular is no better find.
     other = rank(second)
     found_again = not any(better(rank(fit), other) and rank(fit)[1] > other[1] + SAME_MAXIMUM for fit in counted)
-    return Searched(kept, rank(kept)[1] - first[1], len(counted), own_best, found_again, by_chance)
+    return Searched(kept, reached, rank(kept)[1] - first[1], len(counted), own_best, found_again, by_chance)
 
 
 def _basins(problem: Problem, map_fit: Fit, reached: list[tuple[int, float]]) -> str:

@@ -41,6 +41,8 @@ LIMITS = Limits(0.25, (0.8, 1.25), (0.01, 0.06), 2.0)
 FEWEST_WORDS = 4
 # How a limit is told in a table; a difference that is no miss of one has no interval.
 MET, NEARLY, SLIGHTLY, MISSED, NOT_JUDGED = "✓", "(✓)", "≈", "✗", "–"
+# Draws to ask for, for each that there are, where a mark hangs on Monte Carlo error: which they halve.
+MORE = 4
 
 
 def sentences(text: str) -> list[str]:
@@ -122,6 +124,10 @@ def legend(result: Result) -> dict[str, str]:
         said["Slightly off"] = (
             f"EM's interval still holds {low} to {high} of the posterior, and the posterior mean is within "
             f"{asked.slight_shift:g} posterior SDs of EM's estimate."
+        )
+    if any(NEARLY in ticks(result, quantity) for quantity in result.quantities):
+        said["More draws"] = (
+            f"a {NEARLY} may become {MET} or {MISSED}: run again with --draws {MORE * result.sampler.draws}."
         )
     if any(quantity.scale != "identity" for quantity in result.quantities):
         said["Scale"] = SCALES
