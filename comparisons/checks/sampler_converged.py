@@ -25,7 +25,7 @@ COPIED = 0.99
 # Of very many rows, see `comparisons.posterior.nuts.MANY_ROWS`.
 NEAR = (
     "Rows are so many that a chain from elsewhere stays where it begins, so chains began around EM's posterior mode, twice as "
-    "wide as the posterior. EM's search and PyMC's optimiser began elsewhere, too. "
+    "wide as the posterior, and take steps scaled by the curvature there. EM's search and PyMC's optimiser began elsewhere, too. "
 )
 
 

@@ -21,7 +21,8 @@ def number(value: float) -> Number:
 
 def sealed(record: bytes) -> bytes:
     """Return the JSON object, indented, with a digest of itself as its last field."""
-    content = {**msgspec.json.decode(record), DIGEST: _digest(msgspec.json.decode(record))}
+    content = msgspec.json.decode(record)
+    content[DIGEST] = _digest(content)
     return msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n"
 
 
