@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from em.ascent.acceleration import Anderson, Plain
 from em.ascent.climb import MAX_ITERATIONS, ObjectiveDecreased, next_gain
 from em.derived.coordinates import Coordinates
 from em.derived.densities import Values
-from em.derived.steps import NEAREST, Point, Steps
+from em.derived.steps import NEAREST, NoDerivatives, Point, Steps
 from em.progress import Progress
 from em.search.optima import Status
 from em.uncertainty.curvature import CREEPING, FLAT, Curvature
@@ -122,7 +123,8 @@ def finished(steps: Steps, run: Climb, *, prior: bool) -> Climb:
     space = steps.densities.space
     bounded = _on_bounds(steps, run.end, run.trace[-1], prior=prior)
     if bounded is not None:
-        run = run.followed_by(climb(steps, bounded, prior=prior, accelerated=True))
+        with suppress(NoDerivatives):  # then it ends beside the bound
+            run = run.followed_by(climb(steps, bounded, prior=prior, accelerated=True))
     for _ in range(NEWTON):
         judged = curvature(steps, run.end, prior=prior)
         if not judged.decrement > NEAR:

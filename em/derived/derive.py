@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,11 @@ import numpy as np
 from scipy.special import logsumexp
 
 from em.ascent.climb import MAX_ITERATIONS
-from em.derived.ascent import climb, collapsed
+from em.derived.ascent import Climb, climb, collapsed
 from em.derived.densities import Densities, Values
 from em.derived.fit import SAME_MODE, DerivedFit, fitted
 from em.derived.program import columns_of, program_of
-from em.derived.steps import Point, Steps, steps_of
+from em.derived.steps import NoDerivatives, Point, Steps, steps_of
 from em.derived.symmetry import exchangeable
 from em.progress import Progress, waiting
 from models.display import displayed
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 STARTS, CERTAIN = 6, 0.9
 # Rounds in which the best end is left by moving entries between states, of groups with so many entries a state.
 ROUNDS, MOVED = 3, 5
+# Steps from a bound before it is seen whether they lead higher.
+AT_BOUND_STEPS = 200
 # States up to which groups are cut into runs of similar data; beyond, states are drawn.
 FEW_STATES = 8
 
@@ -197,6 +200,25 @@ class DerivedEM:
                     found.append(self.steps.m_step(shares, at.values, prior=False))
         return [each for each in found if np.isfinite(self.steps.at(each).log_likelihood)]
 
+    def _bounded(self, at: Point) -> list[Values]:
+        """The parameters at an end with a single number at a bound of its domain, where a maximum may be that no step reaches."""
+        found = []
+        for block in self.steps.densities.space.blocks:
+            bounds = {"log": [block.low], "logit": [block.low, block.high]}.get(block.kind, [])
+            for place, bound in itertools.product(range(block.size), bounds):
+                there = np.array(at.values[block.name], dtype=float)
+                there.flat[place] = bound
+                found.append(self.steps.off_bounds({**at.values, block.name: there}))
+        return [each for each in found if np.isfinite(self.steps.at(each).log_likelihood)]
+
+    def _climbed(self, starts: Sequence[Values], **how: Any) -> list[Climb]:
+        """Runs from these starts, but for those that come to where the program has no derivatives."""
+        runs = []
+        for each in starts:
+            with suppress(NoDerivatives):
+                runs.append(climb(self.steps, each, **how))
+        return runs
+
     def fit(
         self,
         *,
@@ -240,21 +262,29 @@ class DerivedEM:
             raise ValueError("the data have no density at any start; give start=, parameters near the data")
         line = Progress()
         how: dict[str, Any] = {"accelerated": accelerated, "max_iterations": max_iterations}
-        how["progress"] = line if progress else None
+        how |= {"prior": prior, "progress": line if progress else None}
+        spent = 0
         try:
-            runs = [climb(self.steps, each, prior=prior, **how) for each in starts]
+            # Where every start comes to where there are no derivatives, the first says why.
+            runs = self._climbed(starts, **how) or [climb(self.steps, starts[0], **how)]
             for _ in range(ROUNDS if start is None else 0):
                 bounded = [run for run in runs if not collapsed(self.steps, run.end, prior=prior)]
                 best = max(bounded, key=lambda run: run.trace[-1], default=None)
                 if best is None:
                     break
-                more = [climb(self.steps, each, prior=prior, **how) for each in self._moved(best.end)]
-                runs += more
-                if not any(run.trace[-1] > best.trace[-1] + SAME_MODE for run in more):
+                height = best.trace[-1] + SAME_MODE
+                moved = self._climbed(self._moved(best.end), **how)
+                # From a bound that is no maximum EM may not come away, or slowly: such a run is worth nothing.
+                few = how | {"max_iterations": min(max_iterations, AT_BOUND_STEPS)}
+                at_bounds = self._climbed(self._bounded(best.end), **few)
+                spent += sum(run.evaluations for run in at_bounds)
+                higher = self._climbed([run.end.values for run in at_bounds if run.trace[-1] > height], **how)
+                runs += [*moved, *higher]
+                if not higher and not any(run.trace[-1] > height for run in moved):
                     break
         finally:
             line.end()
-        return fitted(self, runs, prior=prior, in_order=start is None, accelerated=accelerated)
+        return fitted(self, runs, spent, prior=prior, in_order=start is None, accelerated=accelerated)
 
     def _values(self, parameters: Mapping[str, Any]) -> Values:
         """Parameters of the right names, shapes and domains."""

@@ -93,8 +93,8 @@ class DerivedFit:
         return displayed(self, SHOWN)
 
 
-def fitted(em: Any, runs: Sequence[Climb], *, prior: bool, in_order: bool, accelerated: bool) -> DerivedFit:
-    """Judge the ends of all runs, and return the best regular one with all known of it."""
+def fitted(em: Any, runs: Sequence[Climb], spent: int, *, prior: bool, in_order: bool, accelerated: bool) -> DerivedFit:
+    """Judge the ends of all runs, and return the best regular one with all known of it; ``spent`` are E-steps beside theirs."""
     steps, space = em.steps, em.steps.densities.space
     judged: list[tuple[Climb, Curvature, Status, int]] = []
     for each in sorted(runs, key=lambda r: r.trace[-1], reverse=True):
@@ -139,7 +139,7 @@ def fitted(em: Any, runs: Sequence[Climb], *, prior: bool, in_order: bool, accel
         log_posterior=height(won.end, prior=True) if prior else None,
         trace=np.array(won.trace),
         path=tuple(permuted(each, names, order) if names else each for each in won.path),
-        evaluations=sum(run.evaluations for run in runs),
+        evaluations=spent + sum(run.evaluations for run in runs),
         extrapolations=won.extrapolations,
         refused=won.refused,
         status=status,

@@ -33,6 +33,10 @@ ROUNDING = 1e-13
 SLOPE, END, MOST_STEPS = 1e-8, 1e-13, 500
 
 
+class NoDerivatives(ValueError):
+    """A point from which no M-step is to be had: the density has a value there and no derivatives."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Point:
     """Parameters with what the E-step finds there.
@@ -121,7 +125,7 @@ class Steps:
 
         first, slope = minus(x[kept])
         if np.isfinite(first) and not np.isfinite(slope).all():
-            raise ValueError(
+            raise NoDerivatives(
                 "Q is finite, but its derivatives are not: a state gives a parameter no part in the density but divides by it; "
                 "write that state apart, as by pm.math.switch(z, rate, 1e-10) in place of z * rate"
             )

@@ -307,7 +307,35 @@ def test_an_end_that_is_made_of_rounding_is_no_maximum() -> None:
     assert (len(cut.path), cut.ended, float(cut.end.values["correlation"])) == (3, False, 1e-6)
     assert smooth_part(made.steps, replace(run, path=path[-1:]), prior=False) is None
     with pytest.raises(ValueError, match="rounding alone at every start"):
-        fitted_of(made, [replace(run, path=path[-1:], trace=[0.0])], prior=False, in_order=False, accelerated=False)
+        fitted_of(made, [replace(run, path=path[-1:], trace=[0.0])], 0, prior=False, in_order=False, accelerated=False)
+
+
+def overdispersed(counts: Any) -> DerivedEM:
+    """Two negative binomials, of which one may be a Poisson distribution, at a dispersion of 0."""
+    with pm.Model() as model:
+        weights = pm.Dirichlet("weights", [2, 2])
+        rates, dispersions = pm.Gamma("rates", 2, 0.2, shape=2), pm.Gamma("dispersions", 2, 2, shape=2)
+        pm.Mixture("y", weights, pm.NegativeBinomial.dist(mu=rates, alpha=1 / dispersions), observed=counts)
+    return em.derive(model)
+
+
+def test_a_maximum_at_a_bound_is_found_from_one_inside() -> None:
+    """Of absences from school the likelihood is .34 nats higher where one dispersion is 0, which no step comes to."""
+    made = overdispersed(datasets.load("quine").columns["days"])
+    inside = {"weights": [0.887, 0.113], "rates": [12.62, 46.69], "dispersions": [0.8, 0.076]}
+    end = made.fit(start=inside)
+    assert end.log_likelihood == pytest.approx(-557.935, abs=2e-3)
+    runs = made._climbed(made._bounded(made.steps.at(end.parameters)), prior=False, accelerated=True)
+    assert max(run.trace[-1] for run in runs) == pytest.approx(-557.599, abs=2e-3)
+
+
+def test_a_bound_where_the_program_has_no_derivatives_is_no_end() -> None:
+    """EM was led onto it, and the fit ended with an error that blamed the program."""
+    random = np.random.default_rng(5)
+    counts = np.concatenate([random.poisson(4, 12), random.negative_binomial(1, 1 / 19, 12)])
+    found = overdispersed(counts).fit()
+    assert found.log_likelihood == pytest.approx(-79.0538, abs=1e-3)
+    assert found.status == "converged"
 
 
 def test_a_state_that_is_too_wide_for_what_it_holds_is_narrowed() -> None:
