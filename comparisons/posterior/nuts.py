@@ -32,7 +32,7 @@ APART = 10.0
 TUNE = 1000
 # From so many rows on a posterior is so narrow, and its modes lie so many nats apart, that a chain from elsewhere only tells
 # that it began elsewhere. EM's search and PyMC's optimiser have begun elsewhere by then; chains begin around the mode, so many
-# times as wide as the posterior, and warm up for less.
+# times as wide as the posterior, in coordinates of its curvature, and warm up for less.
 MANY_ROWS, WIDE, NEAR_TUNE = 100_000, 2.0, 200
 # What is kept of what nutpie says of each draw.
 STATISTICS = ("logp", "energy", "diverging", "max_energy_error", "n_steps", "step_size")
