@@ -175,6 +175,11 @@ class Problem(ABC):
 
     # Components that can be exchanged, where there are any
 
+    @property
+    def ordered(self) -> bool:
+        """Whether components that can change places are put into an order."""
+        return False
+
     def ordered_by(self, point: Parameters) -> Self:
         """The same problem with components in the order that separates those of a point."""
         return self

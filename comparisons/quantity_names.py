@@ -139,7 +139,8 @@ def _told(variable: str, features: tuple[str, ...], components: list[str]) -> st
         return f"{effect} the log odds of {of} against component {quoted(against)}"
     words = "initial probabilities" if variable == "initial" else variable.replace("_", " ")
     if len(components) == 1 or (features and not components):
-        words = f"{words[:-3]}y" if words.endswith("ies") else words.removesuffix("s")
+        plural = words.endswith("s") and not words.endswith(("ss", "us", "is"))
+        words = f"{words[:-3]}y" if words.endswith("ies") else words[:-1] if plural else words
     if variable == "transitions" and features:
         return f"{words} from {_places([*features], '')} to {_places(components, '')}"
     if features:

@@ -20,8 +20,8 @@ SAME_ROWS = 1e-4
 MORE_STARTS = 64
 
 
-def same_mode(height: float, maximum: Maximum, distance: float, flat: bool) -> Check:
-    """PyMC's own posterior mode is MAP-EM's, in value and in place."""
+def same_mode(height: float, maximum: Maximum, distance: float, flat: bool, *, two: bool = False) -> Check:
+    """PyMC's own posterior mode is MAP-EM's, in value and in place; ``two``: EM's density is as high at both, and orders none."""
     title = "PyMC finds the same posterior mode"
     difference = maximum.log_posterior - height
     starts = f"{maximum.reached} of {maximum.starts} jittered starts of PyMC reached its best point"
@@ -70,6 +70,20 @@ def same_mode(height: float, maximum: Maximum, distance: float, flat: bool) -> C
     if np.isnan(distance):
         text = f"The values agree to {abs(difference):.1e} nats, but the distance of the parameters is not a number."
         return Check("map-agrees", title, "inconclusive", None, MAP_DISTANCE, text, "comparison")
+    if two:
+        return Check(
+            "map-agrees",
+            title,
+            "inconclusive",
+            number(distance),
+            MAP_DISTANCE,
+            f"The posterior has two maxima of one height: the values agree to {abs(difference):.1e} nats, EM's density is as "
+            f"high at PyMC's point, and the parameters lie {distance:.3g} standard errors apart. So it is where components "
+            "change places (label switching) and nothing puts them in order.",
+            "comparison",
+            "Let components be put in order: write their shares as a Dirichlet and the latent variable as a Categorical, each "
+            "parameter of components as one vector; of a Pair, name them in exchangeable=.",
+        )
     return Check(
         "map-agrees",
         title,
@@ -79,8 +93,7 @@ def same_mode(height: float, maximum: Maximum, distance: float, flat: bool) -> C
         f"The values agree to {abs(difference):.1e} nats, but the parameters lie {distance:.3g} "
         f"{'nats in the log probability of a row' if flat else 'standard errors'} apart.",
         "comparison",
-        "Two modes of one height, or parameters that are read differently: compare them one by one; of a pair, name exchangeable "
-        "components.",
+        "Two modes of one height, or parameters that are read differently: compare them one by one.",
     )
 
 
@@ -110,4 +123,6 @@ def map_agrees(problem: Problem, map_fit: Fit, maximum: models.Maximum) -> Check
     step = (problem.entries(there) - problem.entries(here)) / units
     free = np.linalg.lstsq(judged.basis / units[:, None], step, rcond=None)[0]
     distance = float(np.sqrt(max(free @ judged.information @ free, 0.0)))
-    return same_mode(height, maximum, distance, flat=False)
+    # Parameters that were read differently would have another density.
+    two = not problem.ordered and abs(sum(em_densities(problem, there)) - maximum.log_posterior) <= SAME_MAXIMUM
+    return same_mode(height, maximum, distance, flat=False, two=two)

@@ -238,6 +238,10 @@ class MixtureProblem(Setup, Problem):
     def ordered_by(self, point: Parameters) -> Self:
         return replace(self, order=self.family.order(self, point, self.groups))
 
+    @property
+    def ordered(self) -> bool:
+        return True
+
     def relabelled(self, fit: em.Fit[Any, Any]) -> em.Fit[Any, Any]:
         return relabelled(fit, self.order)
 

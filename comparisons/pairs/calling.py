@@ -108,5 +108,7 @@ def values_of(returned: Any, of: str, shapes: Mapping[str, tuple[int, ...]]) -> 
             ) from error
     for name, shape in shapes.items():
         if found[name].shape != shape:
-            raise ValueError(f"{of} {gave} {name} of shape {found[name].shape}; the program has {shape}")
+            raise ValueError(
+                f"{of} {gave} {name} of shape {found[name].shape}; the program has {shape}: give one of that shape"
+            )
     return found

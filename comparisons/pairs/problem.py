@@ -297,6 +297,10 @@ class PairProblem(Setup, Problem):
         """How many components can change places; 0 for none."""
         return self.space.shapes[self.pair.exchangeable[0]][0] if self.pair.exchangeable else 0
 
+    @property
+    def ordered(self) -> bool:
+        return bool(self.pair.exchangeable)
+
     def exchangeable(self, model: pm.Model) -> Integers:
         return np.zeros(self.components, dtype=np.int64)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -73,6 +74,13 @@ def tried(problem: PairProblem, *, audited: bool) -> Values:
             "mend the step: comparisons.audit says where it is wrong"
         )
     if problem.pair.stop is not None and name is None:
+        try:
+            inspect.signature(problem.pair.stop).bind(start, after)
+        except TypeError as error:
+            raise ValueError(
+                f"stop takes {inspect.signature(problem.pair.stop)}, but is called with two arguments; write it as "
+                "stop(before, after), the parameters by name before and after a step"
+            ) from error
         _whether("stop", problem.pair.stop(start, after))
     return start
 

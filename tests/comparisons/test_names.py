@@ -126,6 +126,8 @@ def test_the_labels_of_a_quantity_are_read_as_they_were_written() -> None:
         ),
         (["covariances[a, a]"], "variance of a"),
         (["chance_of_heads"], "chance of heads"),
+        (["success[1]"], "success of component 1"),
+        (["radius[1]"], "radius of component 1"),
         (["standard_deviations"], "standard deviations"),
         (["weights[1]", "means[1]", "weights[2]"], "weights of components 1 and 2 and mean of component 1"),
         (["means[1, HbA1c [%]]"], "mean of “HbA1c [%]” in component 1"),

@@ -70,6 +70,7 @@ NAN = float("nan")
         ({"start": {"p": [0.2, NAN], "w": [0.5, 0.5]}}, HEADS, r"start has p = \[0.2, nan\], which is outside its domain"),
         ({"start": {"p": "a", "w": [0.5, 0.5]}}, HEADS, "start has p = 'a', of which no array of numbers can be made"),
         ({"start": lambda heads: []}, HEADS, "start returned an empty list; return parameters by name"),
+        ({"stop": lambda after: True}, HEADS, r"stop takes \(after\), but is called with two .*; write it as stop"),
         ({"stop": lambda before, after: before["p"] == after["p"]}, HEADS, "stop returned array.*; return True or False"),
         (
             {**APART, "e_step": lambda p, w, heads: np.ones((5, 2)) / 2, "complete": lambda r, p, w, heads: NAN}, HEADS,
