@@ -191,6 +191,7 @@ def _judged(
             posterior,
             drawn.apart,
             near=drawn.near,
+            ordered=problem.ordered,
         )
         before = prior_spreads(problem, groups, random)
         met = converged.outcome == "pass"

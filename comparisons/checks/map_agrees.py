@@ -19,6 +19,12 @@ SAME_ROWS = 1e-4
 # Starts of PyMC's optimiser where the first few all ended below EM.
 MORE_STARTS = 64
 
+# What to do where components change places and nothing puts them in order.
+TO_ORDER = (
+    "Let components be put in order: write their shares as a Dirichlet and the latent variable as a Categorical, each parameter "
+    "of components as one vector; of a Pair, name them in exchangeable=."
+)
+
 
 def same_mode(height: float, maximum: Maximum, distance: float, flat: bool, *, two: bool = False) -> Check:
     """PyMC's own posterior mode is MAP-EM's, in value and in place; ``two``: EM's density is as high at both, and orders none."""
@@ -81,8 +87,7 @@ def same_mode(height: float, maximum: Maximum, distance: float, flat: bool, *, t
             f"high at PyMC's point, and the parameters lie {distance:.3g} standard errors apart. So it is where components "
             "change places (label switching) and nothing puts them in order.",
             "comparison",
-            "Let components be put in order: write their shares as a Dirichlet and the latent variable as a Categorical, each "
-            "parameter of components as one vector; of a Pair, name them in exchangeable=.",
+            TO_ORDER,
         )
     return Check(
         "map-agrees",

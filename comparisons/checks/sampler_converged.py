@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from comparisons.checks.map_agrees import TO_ORDER
 from comparisons.checks.repeated_draws import repeated
 from comparisons.engine_failures import EngineFailure
 from comparisons.posterior.nuts import ESS, R_HAT, diverging, low_chain
@@ -58,11 +59,12 @@ def sampler_converged(
     apart: float | None = None,
     *,
     near: bool = False,
+    ordered: bool = True,
 ) -> Check:
     """Chains have mixed, on canonical draws and on quantities free of labels, and no draw is a copy of another.
 
     ``apart``: the largest R-hat of chains of NUTS that stayed in different modes, if these chains jump. ``near``: chains began
-    around EM's posterior mode.
+    around EM's posterior mode. ``ordered``: components that can change places were put into an order.
     """
     title = CONVERGED
     draws = tree["posterior"].to_dataset()
@@ -112,6 +114,12 @@ def sampler_converged(
                 "draws help only where the chains do move."
             )
             modes = f" EM knows {regular_modes} regular modes of the posterior; chains that stay in different ones never meet."
+        if not ordered and not modes and not r_hat <= R_HAT and summary["r_hat"].get("log_density", np.nan) <= R_HAT:
+            remedy = TO_ORDER
+            modes = (
+                " The log density has mixed: chains stay at places of one height, as where components change places (label "
+                "switching) and nothing puts them in order."
+            )
         low = low_chain(tree)
         if low is not None and not modes:
             remedy = "Start the chains nearer to the data, or let them warm up for longer."

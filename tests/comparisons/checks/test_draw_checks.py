@@ -61,6 +61,20 @@ def test_chains_that_have_met_have_converged(density: LogPosterior) -> None:
     assert converged(density, chains()).outcome == "pass"
 
 
+def test_chains_at_places_of_one_height_are_told_as_label_switching(density: LogPosterior) -> None:
+    right = chains()
+    p = right["posterior"]["head_probabilities"]
+    right["posterior"] = right["posterior"].to_dataset().assign(head_probabilities=p + 3 * (p["chain"] > 1) * p.std())
+    drawn = described(COINS, density, right, 0.9, 0)
+    for ordered in (True, False):
+        found = sampler_converged(
+            drawn.summary, right, drawn.label_free, 0, 1, right["posterior"].to_dataset(), ordered=ordered
+        )
+        assert found.outcome == "inconclusive"
+        assert ("label switching" in found.explanation) is not ordered
+        assert ("Dirichlet" in (found.remedy or "")) is not ordered
+
+
 def copied(values: Floats) -> Floats:
     values = values.copy()
     values[2] = values[0]
