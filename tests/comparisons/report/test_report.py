@@ -94,6 +94,8 @@ def test_everything_told_is_in_the_page(out: Path, name: str) -> None:
     for each in told:
         assert " ".join(prose(each).split()) in text
     assert "The verdict is about the two fits and not about the model: nothing in this section changes it." in text
+    asked = f"comparisons components {result.name} asks how many the data need."
+    assert ("is taken as given: " + asked in text) == result.model.given
     assert "NaN" not in text
     assert "None" not in text
 
@@ -220,6 +222,9 @@ def test_the_degree_of_a_difference_is_told_wherever_the_verdict_is(tmp_path: Pa
     assert [ticks(result, each)[2] for each in missed] == ["≈", "✗"]
     beyond = replace(one, missed=[], shift=limits(result).shift + 0.01, se_ratio=1.0, tail_below=0.03, tail_above=0.03)
     assert ticks(result, beyond) == ["(✓)", "✓", "✓"], "no further than Monte Carlo error may explain"
+    hanging = legend(replace(result, quantities=[beyond, marked]))["More draws"]
+    assert hanging.endswith(f"run again with --draws {4 * result.sampler.draws}.")
+    assert "More draws" not in legend(replace(result, quantities=[replace(beyond, shift=0.0)]))
     meant = {term: " ".join(told.split()) for term, told in legend(result).items()}
     known = legend(two_coins())
     assert meant["Marks"] == (
