@@ -212,9 +212,11 @@ class ConcomitantMixture(RegressionMixture):
             # In a direction that no row tells of it stays where it is.
             inverse = np.linalg.pinv(apart.T @ curved @ apart, rcond=NOTHING, hermitian=True)
             step = apart @ (inverse @ (apart.T @ slope))
-            if not (~ended & (0.5 * (step * slope).sum(axis=(-2, -1)) > LEFT * self.n)).any():
-                break
+            more = ~ended & (0.5 * (step * slope).sum(axis=(-2, -1)) > LEFT * self.n)
             step = step.reshape(gating.shape)
+            if not more.any():
+                # The last step gains less than can be measured, and squares what is left.
+                return np.where(ended[..., None, None], gating, gating + step)
             # Where components are apart there is no end to it.
             length = np.minimum(1.0, FARTHEST / np.maximum(np.abs(step @ z.T).max(axis=(-2, -1)), FARTHEST))
             length = np.where(ended, 0.0, length)

@@ -11,7 +11,7 @@ import numpy as np
 from em.ascent.acceleration import fastest
 from em.ascent.arrival import MOST_PARAMETERS
 from em.ascent.climb import Climb, climb
-from em.mixture import Mixture, evaluated, row_posteriors
+from em.mixture import EPSILON, Mixture, evaluated, row_posteriors
 from em.search.collapse import NEVER_REGULAR, collapsed
 from em.search.optima import SAME_OBJECTIVE, Optimum, judged_end, same_optimum
 from em.search.search import SAME_ROWS, Found, search
@@ -29,6 +29,8 @@ HOPELESS = 5.0
 PATIENCE = 1000
 # Steps of an unfinished run after which that is asked again.
 STRETCH = 300
+# Such stretches in a row that gain nothing but rounding, after which a run has nowhere to go.
+IDLE = 3
 # Rate of EM this close to 1 is a plateau's.
 PLATEAU = 1e-4
 
@@ -160,19 +162,21 @@ def finished(
     for run in found:
         best = max((c.trace[-1] for c, _ in climbs if c.ending == "converged"), default=-np.inf)
         whole = Climb([run.vector], [run.value], "collapsed" if run.ending == "collapsed" else "iteration limit", 0)
-        gain, met = run.gain, None
+        gain, met, idle = run.gain, None, 0
         for _ in range(steps // STRETCH if run.ending in ("near", "under way") else 0):
             parameters = mixture.from_vector(whole.points[-1])
             rows, behind = row_posteriors(mixture, parameters)[1], best - whole.trace[-1]
             met = next((reached for others, reached in known if np.abs(rows - others).max() < SAME_ROWS), None)
             hopeless = behind >= min(HOPELESS, PATIENCE * gain) and not _near_a_maximum(mixture, parameters)
-            if whole.ending != "iteration limit" or met is not None or hopeless:
+            if whole.ending != "iteration limit" or met is not None or hopeless or idle == IDLE:
                 break
             # Newton's steps know nothing of a ratio that is held, and leave the optimum there as often as they near it.
             how = "squarem" if mixture.constrained(parameters) else fastest(mixture)
             rest = climb(mixture, parameters, how, STRETCH, settled=True)
             gain = rest.trace[-1] - rest.trace[-min(len(rest.trace), 4)]
             whole = replace(rest, evaluations=whole.evaluations + rest.evaluations)
+            measured = 4 * EPSILON * abs(rest.trace[-1])
+            idle = 0 if rest.trace[-1] - rest.trace[0] > measured else idle + 1
             stands = whole.ending == "iteration limit" and rest.trace[-1] - rest.trace[0] < SAME_OBJECTIVE
             if stands and collapsed(mixture, mixture.from_vector(whole.points[-1])):
                 # So close to a spike that no derivatives say so.

@@ -127,6 +127,20 @@ def test_the_m_step_is_a_stationary_point_that_scipy_finds_too() -> None:
     np.testing.assert_allclose(np.log(after.weights[1:] / after.weights[0]), direct[:, 0], atol=1e-5)
 
 
+def test_the_m_step_comes_to_its_maximum_from_beside_it() -> None:
+    """Where it stays beside it EM has another fixed point from every side, and no run comes to rest."""
+    y, x, w, counts, labels, start = three()
+    mixture: Any = em.regression_mixture(y, x, 3, counts=counts, labels=labels, concomitants=w, start=start)._mixture
+    random = np.random.default_rng(5)
+    statistics = mixture.e_step(mixture.start_from(random.dirichlet(np.ones(3), size=len(mixture.counts))))
+    sums = np.concatenate([statistics.rows[:, None], statistics.further], axis=1)
+    here = mixture.gating(mixture.m_step(statistics))
+    for _ in range(20):
+        aside = 1e-8 * random.normal(size=here.shape)
+        left = mixture._logit(sums, here + aside) - here
+        assert np.abs(left - left.mean(axis=0)).max() < 1e-13
+
+
 def test_units_origin_and_labelling_do_not_matter() -> None:
     fit = em.regression_mixture(Y, X, 2, concomitants=W)
     moved = em.regression_mixture(Y * 1e6 + 3e7, X * 1e-5 + 2, 2, concomitants=1e8 + 1e3 * W)
