@@ -73,9 +73,12 @@ class Pair:
     complete : for `comparisons.audit`, of what ``e_step`` returns as the first argument, parameters and data: the complete-data
         log density with the latent variables as expected, up to a constant; of a program with a ``pm.Mixture`` it is known
     generalised : whether the M-step only raises the expected complete-data log density, and need not maximise it
-    exchangeable : names of the parameters, components along their first axis, whose components can change places; draws and
-        estimates are put in ascending order of the first of them
+    exchangeable : names of the parameters, components along their first axis, whose components can change places; of parameters
+        with a name for each component the names together, as ``("mu_a", "mu_b")``. Draws and estimates are put in ascending
+        order of the first of them
     moves : names of those among them whose components are along their first two axes, as transitions from state to state
+    mirrored : names of probabilities p that become 1 - p where two components change places, as the share of one of them; those
+        in ``exchangeable`` do both. Where all are mirrored alone the first is put below 1/2
     data : those that ``compare`` takes where it is given none, as for ``comparisons run FILE.py:NAME``
     derived : the EM that `em.derive` made of the program, of whose functions the pair is then; its density is the program's own
     words : of the data, what the report says of model and data; where left out the lines of the program
@@ -97,9 +100,10 @@ class Pair:
     stop: Callable[[Values, Values], bool] | None = None
     complete: Callable[..., float] | None = None
     generalised: bool = False
-    exchangeable: tuple[str, ...] = ()
+    exchangeable: tuple[str | tuple[str, ...], ...] = ()
     derived: DerivedEM | None = None
     moves: tuple[str, ...] = ()
+    mirrored: tuple[str, ...] = ()
     words: Callable[[Any], Words] | None = None
     data: Any = None
     name: str = "pair"
@@ -126,8 +130,9 @@ class Pair:
             readable_text(argument, getattr(self, argument))
         if not self.name.strip():
             raise ValueError("name is empty; give one, which the directory of the result will have")
-        for argument in ("exchangeable", "moves"):
-            object.__setattr__(self, argument, _names(argument, getattr(self, argument)))
+        for argument in ("exchangeable", "moves", "mirrored"):
+            together = argument == "exchangeable"
+            object.__setattr__(self, argument, _names(argument, getattr(self, argument), together=together))
         yes_or_no("generalised", self.generalised)
         if self.derived is not None and not hasattr(self.derived, "steps"):
             raise TypeError(
@@ -144,13 +149,17 @@ class Pair:
         return PRIOR in inspect.signature(step).parameters
 
 
-def _names(argument: str, told: Any) -> tuple[str, ...]:
-    """Names of parameters, each once."""
-    if isinstance(told, str) or not isinstance(told, Sequence) or not all(isinstance(each, str) for each in told):
+def _names(argument: str, told: Any, *, together: bool = False) -> tuple[Any, ...]:
+    """Names of parameters, each once; some of them ``together``, a name for each component."""
+    if isinstance(told, str) or not isinstance(told, Sequence):
         raise TypeError(f"{argument} is {shown(told)}; give a list of parameters' names")
-    if double := [each for each in told if told.count(each) > 1]:
-        raise ValueError(f"{argument} has {double[0]!r} {told.count(double[0])} times; name each parameter once")
-    return tuple(told)
+    found = [tuple(each) if together and isinstance(each, (list, tuple)) else each for each in told]
+    names = [name for each in found for name in (each if isinstance(each, tuple) else [each])]
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"{argument} is {shown(told)}; give a list of parameters' names")
+    if double := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{argument} has {double[0]!r} {names.count(double[0])} times; name each parameter once")
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

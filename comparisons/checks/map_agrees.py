@@ -21,8 +21,8 @@ MORE_STARTS = 64
 
 # What to do where components change places and nothing puts them in order.
 TO_ORDER = (
-    "Let components be put in order: write their shares as a Dirichlet and the latent variable as a Categorical, each parameter "
-    "of components as one vector; of a Pair, name them in exchangeable=."
+    "Let components be put in order: write each parameter of components as one vector, which the latent variable indexes; of a "
+    "Pair, name them in exchangeable=."
 )
 
 

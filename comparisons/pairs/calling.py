@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -76,8 +76,27 @@ class Called:
         return self.function(*leading, **given)
 
 
-def called(function: Callable[..., Any], of: str, names: tuple[str, ...], data: Any, skip: int = 0) -> Called:
+@dataclass(frozen=True, slots=True, eq=False)
+class OfAll:
+    """A function of the parameters as one mapping, whatever their names, with or without an argument ``prior``; see `Called`."""
+
+    function: Callable[..., Any]
+    takes_prior: bool = False
+    told: Mapping[str, str] = field(default_factory=dict)
+    data: Any = None
+
+    def __call__(self, values: Mapping[str, Any], *leading: Any, prior: bool = False) -> Any:
+        """Call it with ``leading`` arguments and the parameters."""
+        return self.function(*leading, values, **({PRIOR: prior} if self.takes_prior else {}))
+
+
+type Function = Called | OfAll
+
+
+def called(function: Callable[..., Any], of: str, names: tuple[str, ...], data: Any, skip: int = 0) -> Function:
     """Give a function of a pair as one of the parameters' values; see `arguments`."""
+    if isinstance(function, OfAll):
+        return function
     return Called(function, arguments(function, of, names, data, skip), data)
 
 

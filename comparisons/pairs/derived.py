@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import em
-from comparisons.pair import PRIOR, Pair, Values, taking
+from comparisons.pair import Pair, Values
+from comparisons.pairs.calling import OfAll
 from comparisons.pairs.program import observed
 from em.derived.marginal import marginal_of
 
@@ -41,13 +42,7 @@ def pair_of(model: pm.Model, name: str = "model", *, compiled: bool = True) -> P
     derived = em.derive(model, compiled=compiled)
     program = marginal_of(derived.steps.densities)
 
-    def likelihood(**values: Any) -> float:
-        return derived.log_likelihood(values)
-
-    def e_step(**values: Any) -> list[Any]:
-        return derived.e_step(values)
-
-    def m_step(shares: list[Any], prior: bool = False, **values: Any) -> Values:
+    def m_step(shares: list[Any], values: Values, *, prior: bool) -> Values:
         return derived.steps.m_step(shares, values, prior=prior, near=True)
 
     @cache
@@ -58,11 +53,10 @@ def pair_of(model: pm.Model, name: str = "model", *, compiled: bool = True) -> P
 
     return Pair(
         model=lambda: program,
-        log_likelihood=taking(likelihood, derived.parameters),
-        e_step=taking(e_step, derived.parameters),
-        m_step=taking(m_step, ("shares", PRIOR, *derived.parameters)),
+        log_likelihood=OfAll(derived.log_likelihood),
+        e_step=OfAll(derived.e_step),
+        m_step=OfAll(m_step, takes_prior=True),
         start=starts,
-        exchangeable=derived.exchangeable,
         data=observed(model),
         name=name,
         derived=derived,

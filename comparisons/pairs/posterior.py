@@ -56,7 +56,7 @@ class PairPosterior(Unconstrained):
             [
                 np.stack(
                     [
-                        self.c.of(self.problem.order.permuted(self.c.values(e), np.array(order, dtype=int)))
+                        self.c.of(self.problem.exchange.permuted(self.c.values(e), np.array(order, dtype=int)))
                         for e in unit
                     ],
                     axis=1,

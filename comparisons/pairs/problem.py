@@ -12,9 +12,8 @@ import numpy as np
 
 from comparisons.pair import Pair, PairDeclaration, Values, Words
 from comparisons.pairs.ascent import Objective, PairFit, Run, curvature, errors, run, status_of, where_lost
-from comparisons.pairs.calling import Called, values_of
+from comparisons.pairs.calling import Function, values_of
 from comparisons.pairs.derived import NOT_FOUND, ONE_DENSITY
-from comparisons.pairs.order import Order
 from comparisons.pairs.posterior import PairPosterior
 from comparisons.pairs.program import densities_of, observed
 from comparisons.pairs.words import words_of
@@ -25,6 +24,7 @@ from comparisons.results.strict_json import number
 from em import Interval
 from em.derived.coordinates import INSIDE, Coordinates
 from em.derived.fit import Errors
+from em.derived.symmetry import Exchange
 from em.mixture import Scale
 from em.search.optima import Mode
 from em.uncertainty.curvature import Curvature
@@ -52,7 +52,9 @@ class Setup:
     comparison : what is asked
     program : the pair's model of the data
     space : its parameters and their domains
+    exchange : how its components can change places
     functions : those of the pair by name, ready to be called
+    data : as given
     constants : see `comparisons.problem.Problem.constants`
     prior : what `fit` takes for the posterior mode
     """
@@ -60,7 +62,9 @@ class Setup:
     comparison: PairDeclaration
     program: pm.Model
     space: Coordinates
-    functions: dict[str, Called]
+    exchange: Exchange
+    functions: dict[str, Function]
+    data: Any
     constants: tuple[float, float] = (0.0, 0.0)
     prior: bool = True
     _number: int = field(default_factory=lambda: next(_numbers))
@@ -109,7 +113,7 @@ class PairProblem(Setup, Problem):
     def words(self) -> Words:
         """What is said of model and data: what the pair says, else the lines of the program."""
         if self.pair.words is not None:
-            return self.pair.words(self.functions["log_likelihood"].data)
+            return self.pair.words(self.data)
         return words_of(self.program if self.pair.derived is None else self.pair.derived.model, observed(self.program))
 
     def in_words(self) -> Model:
@@ -295,48 +299,36 @@ class PairProblem(Setup, Problem):
     @property
     def components(self) -> int:
         """How many components can change places; 0 for none."""
-        return self.space.shapes[self.pair.exchangeable[0]][0] if self.pair.exchangeable else 0
+        return self.exchange.components
 
     @property
     def ordered(self) -> bool:
-        return bool(self.pair.exchangeable)
+        return bool(self.components)
 
     def exchangeable(self, model: pm.Model) -> Integers:
         return np.zeros(self.components, dtype=np.int64)
 
     def in_order(self, parameters: Values) -> Values:
-        if not self.pair.exchangeable:
-            return parameters
-        return self.order.permuted(parameters, self.order.of(parameters))
-
-    @property
-    def order(self) -> Order:
-        """The order of the components that can be exchanged, where there are any."""
-        return Order(self.space.shapes, self.pair.exchangeable, self.pair.moves)
+        return self.exchange.in_order(parameters)
 
     def relabelled(self, fit: PairFit) -> PairFit:
-        if not self.pair.exchangeable:
-            return fit
-        c, order = self.space, self.order.of(fit.parameters)
-        permuted = partial(self.order.permuted, order=order)
-        places = c.vector(permuted(c.by_name(np.arange(float(len(self.names)))))).astype(int)
-        told = fit.standard_errors
+        order, told = self.exchange.order(fit.parameters), fit.standard_errors
+        permuted = partial(self.exchange.permuted, order=order)
+        places, signs = self.exchange.places(order), self.exchange.signs(order)
+        spread = self.space.vector(told.values)[places]
+        covariance = told.covariance[np.ix_(places, places)] * np.outer(signs, signs)
         return replace(
             fit,
             parameters=permuted(fit.parameters),
             path=tuple(permuted(each) for each in fit.path),
             modes=tuple(replace(m, parameters=self.in_order(m.parameters)) for m in fit.modes),
-            standard_errors=Errors(
-                permuted(told.values), told.covariance[np.ix_(places, places)], told.names, told.reason
-            ),
+            standard_errors=Errors(self.space.by_name(spread), covariance, told.names, told.reason),
         )
 
     def draws_in_order(self, tree: xr.DataTree, groups: Integers) -> xr.Dataset:
         drawn: xr.Dataset = tree["posterior"].to_dataset()
-        if not self.pair.exchangeable:
-            return drawn
         ordered = self.in_order({name: drawn[name].values for name in self.space.names})
-        return drawn.assign({name: (drawn[name].dims, ordered[name]) for name in self.pair.exchangeable})
+        return drawn.assign({name: (drawn[name].dims, ordered[name]) for name in self.exchange.names})
 
     # Quantities
 

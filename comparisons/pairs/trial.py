@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.pair import PRIOR, Values
-from comparisons.pairs.calling import Called, values_of
+from comparisons.pairs.calling import Function, values_of
 from comparisons.pairs.problem import PairProblem
 from models.inputs import cut, shown, some_of
 
@@ -18,7 +18,7 @@ from models.inputs import cut, shown, some_of
 LONGEST = 200
 
 
-def once(function: Called, of: str, values: Mapping[str, Any], *leading: Any) -> Any:
+def once(function: Function, of: str, values: Mapping[str, Any], *leading: Any) -> Any:
     """What a function of a pair returns.
 
     Raises
@@ -117,7 +117,7 @@ def _whether(of: str, told: Any) -> None:
         raise ValueError(f"{of} returned {shown(told)} after the first step; return True or False")
 
 
-def _got(function: Called, what: str, values: Mapping[str, Any]) -> str:
+def _got(function: Function, what: str, values: Mapping[str, Any]) -> str:
     """What an argument was called with."""
     if not what.startswith("data:"):
         return f"of shape {np.shape(values[what])}"

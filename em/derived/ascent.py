@@ -30,6 +30,9 @@ CLOSE, AT_BOUND = 0.05, 10 * NEAREST
 DIGIT, TRIED, ROUGH = 1e-10, 8, 1e-3
 # Newton steps at the end of an accelerated run, and standard errors within which none is needed.
 NEWTON, NEAR = 5, 1e-7
+# Steps of a run before Newton's method is tried; after twice as many each time it is tried again. So many times as many steps
+# are a run's that is given up, and so many nats below the best end that is known.
+PATIENCE, TRIALS, HOPELESS = 200, 3, 5.0
 # Complete-data standard errors by which a saddle is left.
 ASIDE = 0.1
 
@@ -116,6 +119,42 @@ def climb(
         if quiet == TIMES:
             return Climb(path, trace, point, True, len(trace) + refused, taken, refused)
     return Climb(path, trace, steps.at(path[-1]), False, len(trace) + refused, taken, refused)
+
+
+def led_on(
+    steps: Steps,
+    run: Climb,
+    *,
+    prior: bool,
+    max_iterations: int = MAX_ITERATIONS,
+    progress: Progress | None = None,
+    best: float = -np.inf,
+) -> Climb:
+    """An accelerated run that has not ended, to its maximum: by Newton's method where one is near, else by further steps.
+
+    One that creeps far below the ``best`` end that is known is given up, as where components coincide.
+    """
+    patience = PATIENCE
+    while not run.ended and len(run.trace) <= max_iterations:
+        end = finished(steps, run, prior=prior)
+        judged = curvature(steps, end.end, prior=prior)
+        if judged.kind in ("maximum", "boundary") and judged.decrement <= NEAR:
+            return replace(end, ended=True)
+        if run.trace[-1] < best - HOPELESS and len(run.trace) > TRIALS * PATIENCE:
+            break
+        patience = min(2 * patience, max_iterations + 1 - len(run.trace))
+        further = climb(
+            steps,
+            run.end.values,
+            prior=prior,
+            accelerated=True,
+            max_iterations=patience,
+            progress=progress,
+        )
+        if len(further.trace) == 1:
+            break
+        run = run.followed_by(further)
+    return run
 
 
 def finished(steps: Steps, run: Climb, *, prior: bool) -> Climb:

@@ -12,12 +12,12 @@ import numpy as np
 from scipy.special import logsumexp
 
 from em.ascent.climb import MAX_ITERATIONS
-from em.derived.ascent import Climb, climb, collapsed
+from em.derived.ascent import PATIENCE, Climb, climb, collapsed, led_on
 from em.derived.densities import Densities, Values
 from em.derived.fit import SAME_MODE, DerivedFit, fitted
 from em.derived.program import columns_of, program_of
 from em.derived.steps import NoDerivatives, Point, Steps, steps_of
-from em.derived.symmetry import exchangeable
+from em.derived.symmetry import Exchange, exchange_of
 from em.progress import Progress, waiting
 from models.display import displayed
 from models.inputs import Floats, shown, some_of, whole_number, yes_or_no
@@ -44,13 +44,13 @@ class DerivedEM:
     model : the program
     steps : its E-step and M-step
     names : of all numbers of the parameters, one after the other
-    exchangeable : parameters whose entries along the first axis can change places, components with each other; found by trying
+    exchange : how components can change places, found by trying
     """
 
     model: pm.Model
     steps: Steps
     names: tuple[str, ...]
-    exchangeable: tuple[str, ...]
+    exchange: Exchange
 
     def __repr__(self) -> str:
         """The parameters, and what was summed out."""
@@ -60,6 +60,11 @@ class DerivedEM:
     def parameters(self) -> tuple[str, ...]:
         """Names of the program's parameters."""
         return self.steps.densities.space.names
+
+    @property
+    def exchangeable(self) -> tuple[str, ...]:
+        """Parameters that change where components change places, the one that they are ordered by first."""
+        return self.exchange.names
 
     @property
     def latents(self) -> tuple[str, ...]:
@@ -211,13 +216,23 @@ class DerivedEM:
                 found.append(self.steps.off_bounds({**at.values, block.name: there}))
         return [each for each in found if np.isfinite(self.steps.at(each).log_likelihood)]
 
-    def _climbed(self, starts: Sequence[Values], **how: Any) -> list[Climb]:
-        """Runs from these starts, but for those that come to where the program has no derivatives."""
-        runs = []
+    def _climbed(self, starts: Sequence[Values], *, max_iterations: int = MAX_ITERATIONS, **how: Any) -> list[Climb]:
+        """Runs from these starts, the shortest first, but for those that come to where the program has no derivatives."""
+        first = min(PATIENCE, max_iterations) if how["accelerated"] else max_iterations
+        runs: list[Climb] = []
         for each in starts:
             with suppress(NoDerivatives):
-                runs.append(climb(self.steps, each, **how))
-        return runs
+                runs.append(climb(self.steps, each, max_iterations=first, **how))
+        if not how["accelerated"]:
+            return runs
+        onward = {name: value for name, value in how.items() if name != "accelerated"}
+        ended = [run for run in runs if run.ended]
+        for run in sorted((run for run in runs if not run.ended), key=lambda run: run.trace[-1], reverse=True):
+            heights = [r.trace[-1] for r in ended if r.ended and not collapsed(self.steps, r.end, prior=how["prior"])]
+            best = max(heights, default=-np.inf)
+            with suppress(NoDerivatives):
+                ended.append(led_on(self.steps, run, max_iterations=max_iterations, best=best, **onward))
+        return ended
 
     def fit(
         self,
@@ -345,4 +360,4 @@ def derive(model: pm.Model, latent: str | Sequence[str] | None = None, *, compil
         for block in steps.densities.space.blocks
         for place in itertools.product(*map(range, block.shape))
     )
-    return DerivedEM(model, steps, names, exchangeable(steps))
+    return DerivedEM(model, steps, names, exchange_of(steps))

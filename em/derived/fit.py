@@ -20,7 +20,7 @@ from em.derived.ascent import (
     status_of,
 )
 from em.derived.densities import Values
-from em.derived.symmetry import canonical, permuted, places
+from em.derived.symmetry import Exchange
 from em.search.doubts import Doubt
 from em.search.optima import Mode, Status
 from em.uncertainty.curvature import Curvature
@@ -49,7 +49,7 @@ class DerivedFit:
 
     Attributes
     ----------
-    parameters : by name; where components can change places, in ascending order of the first number of the first that can
+    parameters : by name; where components can change places, in the order of `em.derived.symmetry.Exchange`
     log_likelihood, log_posterior : nats, all constants included; the second None by maximum likelihood
     trace, path : the objective and the parameters at every step of the run that won, the start first
     evaluations : E-steps over all runs
@@ -124,11 +124,10 @@ def fitted(em: Any, runs: Sequence[Climb], spent: int, *, prior: bool, in_order:
         )
     judged = _distinct(judged)
     won, look, status, _ = judged[0]
-    order = canonical(won.end.values, em.exchangeable) if in_order else np.arange(1)
-    names = em.exchangeable if in_order else ()
-    turn = places(space, names, order)
-    look = look.permuted(turn)
-    values = permuted(won.end.values, names, order) if names else won.end.values
+    exchange = em.exchange if in_order else Exchange(space)
+    order = exchange.order(won.end.values)
+    look = look.permuted(exchange.places(order), exchange.signs(order))
+    values = exchange.permuted(won.end.values, order)
     reason = withheld_reason(status, look, em.names)
     covariance = covariance_of(look, reason, len(em.names))
     with np.errstate(invalid="ignore"):
@@ -138,7 +137,7 @@ def fitted(em: Any, runs: Sequence[Climb], spent: int, *, prior: bool, in_order:
         log_likelihood=won.end.log_likelihood,
         log_posterior=height(won.end, prior=True) if prior else None,
         trace=np.array(won.trace),
-        path=tuple(permuted(each, names, order) if names else each for each in won.path),
+        path=tuple(exchange.permuted(each, order) for each in won.path),
         evaluations=spent + sum(run.evaluations for run in runs),
         extrapolations=won.extrapolations,
         refused=won.refused,
@@ -177,6 +176,6 @@ def _distinct(judged: list[tuple[Climb, Curvature, Status, int]]) -> list[tuple[
 def _mode(em: Any, judged: tuple[Climb, Curvature, Status, int], *, in_order: bool) -> Mode[Any]:
     run, _, status, starts = judged
     values = run.end.values
-    if in_order and em.exchangeable:
-        values = permuted(values, em.exchangeable, canonical(values, em.exchangeable))
+    if in_order:
+        values = em.exchange.in_order(values)
     return Mode(run.end.log_likelihood, values, starts, _regular(status))

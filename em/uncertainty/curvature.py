@@ -88,11 +88,16 @@ class Curvature:
         turned = self.basis * unit
         return turned @ np.linalg.solve(self.information * unit * unit[:, None], turned.T)
 
-    def permuted(self, places: Integers) -> Curvature:
-        """The same with the full vector in another order: entry ``j`` is what stands at ``places[j]`` here."""
+    def permuted(self, places: Integers, signs: Floats | None = None) -> Curvature:
+        """The same with the full vector in another order: entry ``j`` is what stands at ``places[j]`` here.
+
+        Where ``signs`` ``(p,)`` are given, entry ``j`` moves as that one times ``signs[j]``.
+        """
+        signs = np.ones(len(places)) if signs is None else signs
         held = tuple(int(j) for j in np.flatnonzero(np.isin(places, self.at_bounds)))
         turned = {
-            name: getattr(self, name)[places] for name in ("basis", "direction", "flat_directions", "slow_directions")
+            name: (getattr(self, name)[places].T * signs).T
+            for name in ("basis", "direction", "flat_directions", "slow_directions")
         }
         named = {j: self.limits[k] for j, k in enumerate(places.tolist()) if k in self.limits}
         return replace(self, at_bounds=held, limits=named, **turned)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytest
+import xarray as xr
 from scipy import optimize, stats
 
 import comparisons
@@ -173,6 +174,55 @@ def test_exchangeable_components_are_put_in_order_and_the_fit_is_that_of_this_pa
     np.testing.assert_array_equal(ordered["w"], [[0.6, 0.4], [0.5, 0.5]])
 
 
+def test_components_with_a_name_each_and_a_mirrored_share_are_put_in_order() -> None:
+    vectors = two_coins()
+
+    def program(heads: Any) -> pm.Model:
+        with pm.Model() as model:
+            a, b, share = pm.Uniform("a", 0, 1), pm.Uniform("b", 0, 1), pm.Uniform("share", 0, 1)
+            tosses = [pm.Binomial.dist(10, a), pm.Binomial.dist(10, b)]
+            pm.Mixture("heads", pm.math.stack([1 - share, share]), tosses, observed=heads)
+        return model
+
+    def by_vectors(a: Any, b: Any, share: Any) -> tuple[Floats, Floats]:
+        return np.array([a, b]), np.array([1 - share, share])
+
+    def likelihood(a: Any, b: Any, share: Any, heads: Any) -> float:
+        return float(vectors.log_likelihood(*by_vectors(a, b, share), heads))
+
+    def step(a: Any, b: Any, share: Any, heads: Any) -> dict[str, Any]:
+        assert vectors.em_step is not None
+        found = vectors.em_step(*by_vectors(a, b, share), heads)
+        return {"a": found["p"][0], "b": found["p"][1], "share": found["w"][1]}
+
+    pair = Pair(
+        model=program,
+        log_likelihood=likelihood,
+        em_step=step,
+        exchangeable=[("a", "b")],  # type: ignore[arg-type]
+        mirrored=["share"],  # type: ignore[arg-type]
+        start={"a": 0.8, "b": 0.3, "share": 0.4},
+    )
+    found, ours = problem(pair, HEADS), em.coin_mixture(CoinTosses(HEADS, 10), n_components=2)
+    fit = found.fit(None)
+    assert found.components == 2
+    told = [fit.parameters[name] for name in ("a", "b", "share")]
+    np.testing.assert_allclose(told, [*ours.parameters.head_probabilities, ours.parameters.weights[1]], atol=1e-6)
+    same = ours.standard_errors.covariance[np.ix_([2, 3, 1], [2, 3, 1])]
+    np.testing.assert_allclose(fit.standard_errors.covariance, same, rtol=1e-4)
+    x = np.random.default_rng(1).normal(size=(3, found.n_free))
+    posterior = found.unconstrained
+    same, swapped = posterior.labellings()
+    np.testing.assert_allclose(posterior(x @ swapped.T), posterior(x @ same.T), atol=1e-9)
+    np.testing.assert_allclose(posterior.parameters(x @ swapped.T)["share"], 1 - posterior.parameters(x)["share"])
+    chains = {
+        name: (("chain", "draw"), np.array([[value]])) for name, value in [("a", 0.9), ("b", 0.1), ("share", 0.2)]
+    }
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(chains)})
+    ordered = found.draws_in_order(tree, found.exchangeable(found.program))
+    assert [float(ordered[name][0, 0]) for name in ("a", "b", "share")] == pytest.approx([0.1, 0.9, 0.8])
+
+
 def test_places_without_a_name_are_numbered_from_1_in_quantities_and_draws() -> None:
     def program(y: Any) -> pm.Model:
         with pm.Model() as model:
@@ -295,6 +345,18 @@ def of_no_parameter(animals: Any) -> pm.Model:
     return model
 
 
+def of_another_name(animals: Any) -> pm.Model:
+    with pm.Model() as model:
+        pm.Poisson("y", pm.Gamma("lambda", 1, 1), observed=animals)
+    return model
+
+
+def three(animals: Any) -> pm.Model:
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("p", shape=3).sum() + pm.Uniform("q", 0, 1), observed=animals)
+    return model
+
+
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no parameter": ({"model": of_no_parameter}, "model has no free variables; declare the parameters as variables"),
     "a step that is missing": ({"m_step": None}, "e_step given; give em_step alone, or e_step and m_step"),
@@ -327,7 +389,24 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"exchangeable": ("p",)},
         "exchangeable names 'p'; the program's parameters are theta",
     ),
-    "components of a number": ({"exchangeable": ("theta",)}, "exchangeable is theta, whose first axes differ"),
+    "a mirror of what is unknown": ({"mirrored": ("p",)}, "mirrored names 'p'; the program's parameters are theta"),
+    "a mirror among three": (
+        {"model": three, "log_likelihood": lambda p, q, animals: 0.0, "exchangeable": ("p",), "mirrored": ("q",)},
+        "mirrored names q, but only two components mirror a probability",
+    ),
+    "a mirror of a real number": (
+        {"model": three, "log_likelihood": lambda p, q, animals: 0.0, "mirrored": ("p",)},
+        "mirrored names p, which is not between two numbers",
+    ),
+    "unlike components": (
+        {"model": three, "log_likelihood": lambda p, q, animals: 0.0, "exchangeable": [("p", "q")]},
+        "exchangeable has p and q together, whose shapes or domains differ",
+    ),
+    "a name that no argument has": (
+        {"model": of_another_name, "log_likelihood": lambda animals: 0.0},
+        "the program's parameter lambda can be no argument of a function of yours; call it otherwise there",
+    ),
+    "components of a number": ({"exchangeable": ("theta",)}, "exchangeable has theta alone, which is one number"),
 }
 
 

@@ -16,7 +16,7 @@ from scipy.special import logsumexp
 
 import em
 from comparisons import datasets
-from em.derived.ascent import Climb, rough, smooth_part
+from em.derived.ascent import PATIENCE, TRIALS, Climb, climb, led_on, rough, smooth_part
 from em.derived.densities import Values
 from em.derived.derive import DerivedEM
 from em.derived.fit import DerivedFit
@@ -362,6 +362,40 @@ def test_a_symmetric_start_stays_on_its_saddle_and_says_so() -> None:
     modes = fitted("coins").modes
     assert modes[0].regular
     assert not any(mode.regular for mode in modes[1:])
+
+
+def slow() -> DerivedEM:
+    """Two normals of one width that hardly differ: EM creeps, between them and beside the saddle where they coincide."""
+    random = np.random.default_rng(1)
+    y = np.where(random.random(150) < 0.35, random.normal(4, 1.5, 150), random.normal(0, 1, 150))
+    with pm.Model() as model:
+        share, means = pm.Uniform("share", 0, 1), pm.Normal("means", 0, 5, shape=2)
+        z = pm.Bernoulli("z", share, shape=len(y))
+        pm.Normal("y", means[z], pm.HalfNormal("sd", 3), observed=y)
+    return em.derive(model)
+
+
+def test_a_run_that_creeps_ends_at_the_maximum_or_is_given_up_far_below_the_best() -> None:
+    derived = slow()
+    best, beside = {"share": 0.3, "means": [0.2, 4.0], "sd": 1.0}, {"share": 0.5, "means": [1.344, 1.342], "sd": 2.0}
+    start = {name: np.asarray(value, dtype=float) for name, value in beside.items()}
+    right = derived.fit(start=best, prior=True)
+    assert right.status == "converged"
+    how: dict[str, Any] = {"prior": True, "accelerated": True, "progress": None}
+    near, creeping = derived._climbed([right.parameters, start], max_iterations=1000, **how)
+    assert near.ended
+    assert not creeping.ended
+    assert PATIENCE * TRIALS < len(creeping.trace) < 1000
+    # Alone it goes on, since nothing is known that is better.
+    (alone,) = derived._climbed([start], max_iterations=1000, **how)
+    assert len(alone.trace) > 1000
+    # A few plain steps from the maximum Newton's method sees it.
+    begun = climb(derived.steps, right.path[0], prior=True, accelerated=False, max_iterations=5)
+    assert not begun.ended
+    ended = led_on(derived.steps, begun, prior=True)
+    assert ended.ended
+    assert ended.trace[-1] == pytest.approx(right.trace[-1], abs=1e-9)
+    assert len(ended.trace) < 20
 
 
 def test_exchangeable_components_are_found_and_put_in_order() -> None:
