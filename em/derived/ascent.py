@@ -26,8 +26,8 @@ FALL = 1e-11
 RISE = 1e-3
 # Share of its range within which a number is tried at its bound; and how near to it a number is at it.
 CLOSE, AT_BOUND = 0.05, 10 * NEAREST
-# Share by which numbers are moved to see rounding, how often, and nats by which the objective may move with it.
-DIGIT, TRIED, ROUGH = 1e-10, 8, 1e-3
+# Share by which numbers are moved to see rounding, how often, and nats by which the objective may bend with it.
+DIGIT, TRIED, ROUGH = 1e-10, 8, 1e-6
 # Newton steps at the end of an accelerated run, and standard errors within which none is needed.
 NEWTON, NEAR = 5, 1e-7
 # Steps of a run before Newton's method is tried; after twice as many each time it is tried again. So many times as many steps
@@ -217,9 +217,11 @@ def rough(steps: Steps, at: Point, *, prior: bool) -> bool:
     """
     space, random = steps.densities.space, np.random.default_rng(0)
     x = space.off_bounds(space.of(at.values))
-    around = x + DIGIT * np.maximum(1.0, np.abs(x)) * random.uniform(-1, 1, size=(TRIED, len(x)))
-    here, *there = (height(steps.at(space.values(each)), prior=prior) for each in (x, *around))
-    return not np.abs(np.array(there) - here).max() <= ROUGH
+    aside = DIGIT * np.maximum(1.0, np.abs(x)) * random.uniform(-1, 1, size=(TRIED, len(x)))
+    here, *there = (height(steps.at(space.values(each)), prior=prior) for each in (x, *(x + aside), *(x - aside)))
+    # On both sides together what is smooth cancels.
+    one, other = np.array(there).reshape(2, TRIED)
+    return not np.abs(one + other - 2 * here).max() <= max(ROUGH, FALL * abs(here))
 
 
 def smooth_part(steps: Steps, run: Climb, *, prior: bool) -> Climb | None:

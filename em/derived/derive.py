@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 STARTS, CERTAIN = 6, 0.9
 # Rounds in which the best end is left by moving entries between states, of groups with so many entries a state.
 ROUNDS, MOVED = 3, 5
+# Shares of its part of the entries that a state takes of those that are fitted worst.
+WORST = (0.5, 0.1)
 # Steps from a bound before it is seen whether they lead higher.
 AT_BOUND_STEPS = 200
 # States up to which groups are cut into runs of similar data; beyond, states are drawn.
@@ -199,7 +201,8 @@ class DerivedEM:
                 left = others.sum(axis=0)
                 others = np.divide(others, left, out=share.copy(), where=left > 0)
                 mostly = CERTAIN * alone + (1 - CERTAIN) * others
-                for taken in (narrowed, fitted_by <= np.quantile(fitted_by, 0.5 / k)):
+                worst = [fitted_by <= np.quantile(fitted_by, share / k) for share in WORST]
+                for taken in (narrowed, *worst):
                     made = np.where(taken & np.isfinite(table[state]), mostly, others)
                     shares = [made if j == g else each for j, each in enumerate(at.shares)]
                     found.append(self.steps.m_step(shares, at.values, prior=False))

@@ -108,7 +108,9 @@ def fitted(em: Any, runs: Sequence[Climb], spent: int, *, prior: bool, in_order:
             part = smooth_part(steps, run, prior=prior)
             if part is None:
                 continue
-            run = part
+            # A bound beyond what is rounding may be where the run leads.
+            beyond = finished(steps, part, prior=prior) if accelerated else part
+            run = part if rough(steps, beyond.end, prior=prior) else beyond
         look = curvature(steps, run.end, prior=prior)
         status = status_of(steps, run, look, prior=prior)
         if status == "saddle" and in_order and (aside := off_saddle(steps, run, look, prior=prior)):

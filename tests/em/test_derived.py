@@ -298,7 +298,7 @@ def test_an_end_that_is_made_of_rounding_is_no_maximum() -> None:
     def at(rho: float) -> Values:
         return {"weight": np.array(0.5), "chance": np.array([0.1, 0.75]), "correlation": np.array(rho)}
 
-    for rho, is_rounding in ((0.1, False), (1e-9, False), (1e-14, True)):
+    for rho, is_rounding in ((0.1, False), (1e-6, False), (1e-9, True), (1e-14, True)):
         assert rough(made.steps, made.steps.at(at(rho)), prior=False) == is_rounding
     path = [at(rho) for rho in (0.1, 1e-3, 1e-6, 1e-13, 1e-14)]
     run = Climb(path, [0.0] * 5, made.steps.at(path[-1]), True, 5)
