@@ -196,7 +196,8 @@ def _judged(
         before = prior_spreads(problem, groups, random)
         met = converged.outcome == "pass"
         contraction = {n: 1 - middle_half(values[n]) / spread for n, spread in before.items()} if met else {}
-        reason = withheld_reason(fit.status, judged, problem.names)
+        own = fit.standard_errors.reason if judged is None else None
+        reason = own or withheld_reason(fit.status, judged, problem.names)
         circumstances = adequacy.Circumstances(met, modes(problem, map_fit), reason)
         points, errors = _points(problem, fit, map_fit, values), standard_errors_of(problem, fit, judged, values)
         thresholds = {name: _thresholds(problem.scale(name), points[name], errors[name]) for name in values}
@@ -229,7 +230,7 @@ def _judged(
     with clock.stage("checks"):
         found = [
             same,
-            stationary(judged, problem.names),
+            stationary(judged, problem.names, reason),
             best.check,
             map_agrees(problem, map_fit, maximum),
             converged,

@@ -11,8 +11,8 @@ from models.inputs import cut, some_of
 
 # A screen: characters of a line, and lines.
 WIDTH, LINES = 100, 24
-# Characters of one field, and lines of one that is a value of several fields itself.
-LONGEST_FIELD, FIELD_LINES = 80, 8
+# Characters of one field, and of a mapping on one line; lines of a field that is a value of several fields itself.
+LONGEST_FIELD, SHORT, FIELD_LINES = 80, 60, 8
 # Entries of an array and of a list that are shown one by one.
 MOST_ENTRIES, MOST_ITEMS = 16, 6
 # Rows of a table in a notebook.
@@ -40,7 +40,7 @@ def brief(value: Any) -> str:
     if isinstance(value, str):
         return cut(" ".join(repr(value[:1000]).split()), LONGEST_FIELD)
     if isinstance(value, Mapping):
-        return f"{{{some_of(value)}}}" if len(value) > MOST_ITEMS or _long(value) else repr(value)
+        return _mapping(value)
     if isinstance(value, list | tuple):
         return _several(value)
     if is_dataclass(value) and not isinstance(value, type):
@@ -48,7 +48,7 @@ def brief(value: Any) -> str:
         own = type(value).__repr__ is displayed
         lines = (displayed(value, width=LONGEST_FIELD) if own else repr(value)).split("\n")
         if len(lines) <= FIELD_LINES:
-            return "\n    ".join(lines)
+            return "\n".join(lines)
         return f"{type(value).__name__}(...)"
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
@@ -74,6 +74,17 @@ def as_html(title: str, sentences: Iterable[str], head: Sequence[str], rows: Seq
 
 def _long(value: Any) -> bool:
     return len(repr(value)) > LONGEST_FIELD
+
+
+def _mapping(value: Mapping[Any, Any]) -> str:
+    """On one line where it is short; else an entry a line, or its keys where they are many."""
+    if len(value) > MOST_ITEMS:
+        return f"{{{some_of(value)}}}"
+    told = [f"{cut(repr(key), LONGEST_FIELD // 2)}: {brief(each)}" for key, each in value.items()]
+    line = f"{{{', '.join(told)}}}"
+    if len(line) <= SHORT and "\n" not in line:
+        return line
+    return "\n".join(["{", *(f"    {each},".replace("\n", "\n    ") for each in told), "}"])
 
 
 def _several(values: list[Any] | tuple[Any, ...]) -> str:

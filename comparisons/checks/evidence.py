@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from comparisons.engine_failures import failing
+import numpy as np
+
+from comparisons.engine_failures import EngineFailure, failing
 from comparisons.not_numbers import all_numbers
 from comparisons.problem import Fit, Prior, Problem, em_densities
 from comparisons.summary.adequacy import Modes
@@ -15,11 +17,20 @@ NEGLIGIBLE = 4.0
 
 
 def curvature_of(problem: Problem, prior: Prior | None, fit: Fit) -> Curvature | None:
-    """Second-order picture at a fit, ``basis`` alone in the user's units; None where a component has collapsed."""
+    """Second-order picture at a fit, ``basis`` alone in the user's units.
+
+    None where a component has collapsed, and so far towards a bound without a point that derivatives have no digits, as of gates
+    at infinity.
+    """
     if fit.status == "collapsed":
         return None
-    with failing("em"):
-        judged = problem.curvature(prior, fit.parameters)
+    try:
+        with failing("em"):
+            judged = problem.curvature(prior, fit.parameters)
+    except EngineFailure as failure:
+        if fit.status == "boundary" and isinstance(failure.__cause__, np.linalg.LinAlgError):
+            return None
+        raise
     # Where there is no maximum there is no distance to one.
     there = judged.kind in ("maximum", "boundary")
     all_numbers("em", "The curvature at EM's estimate", judged if there else dataclasses.replace(judged, decrement=0.0))

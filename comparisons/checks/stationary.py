@@ -15,16 +15,15 @@ from em.uncertainty.standard_errors import describe
 STATIONARY = 1e-3
 
 
-def stationary(judged: Curvature | None, names: tuple[str, ...]) -> Check:
-    """The EM estimate is a stationary point, by the distance to the optimum in standard errors."""
+def stationary(judged: Curvature | None, names: tuple[str, ...], withheld: str | None) -> Check:
+    """The EM estimate is a stationary point, by the distance to the optimum in standard errors; ``withheld``: why it has none."""
     title = "The EM estimate is a maximum"
 
     def check(outcome: Any, statistic: float | None, text: str, engine: Any = None, remedy: str | None = None) -> Check:
         return Check("stationary", title, outcome, statistic, STATIONARY, text, engine, remedy)
 
     if judged is None:
-        text = "A component has collapsed: the likelihood grows without limit and has no maximum there."
-        return check("not applicable", None, text)
+        return check("not applicable", None, f"There is no maximum to be at: {withheld}.")
     if judged.kind == "saddle":
         return check(
             "fail",

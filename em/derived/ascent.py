@@ -168,7 +168,10 @@ def finished(steps: Steps, run: Climb, *, prior: bool) -> Climb:
         judged = curvature(steps, run.end, prior=prior)
         if not judged.decrement > NEAR:
             break
-        move = judged.basis @ np.linalg.solve(judged.information, judged.gradient)
+        # Units first: information of a number near its bound may be 1e30 of that of others.
+        unit = 1 / np.sqrt(np.diag(judged.information))
+        scaled = np.linalg.solve(judged.information * unit * unit[:, None], judged.gradient * unit)
+        move = judged.basis @ (unit * scaled)
         values = space.by_name(space.vector(run.end.values) + move)
         if space.outside(values) is not None:
             break

@@ -42,6 +42,10 @@ class Errors:
     names: tuple[str, ...]
     reason: str | None
 
+    def __repr__(self) -> str:
+        """By parameter, or why they are withheld."""
+        return displayed(self, ("values",) if self.reason is None else ("reason",))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DerivedFit:

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from em.elementwise import REAL
-from em.mixture import block_diagonal, log_weights, trusted
+from em.mixture import EPSILON, block_diagonal, log_weights, trusted
 from em.regressions.mixture import RegressionMixture
 from em.regressions.steps import NOTHING, Moments
 from em.regressions.units import Units
@@ -214,12 +214,14 @@ class ConcomitantMixture(RegressionMixture):
             step = apart @ (inverse @ (apart.T @ slope))
             more = ~ended & (0.5 * (step * slope).sum(axis=(-2, -1)) > LEFT * self.n)
             step = step.reshape(gating.shape)
-            if not more.any():
-                # The last step gains less than can be measured, and squares what is left.
-                return np.where(ended[..., None, None], gating, gating + step)
             # Where components are apart there is no end to it.
             length = np.minimum(1.0, FARTHEST / np.maximum(np.abs(step @ z.T).max(axis=(-2, -1)), FARTHEST))
             length = np.where(ended, 0.0, length)
+            if not more.any():
+                # The last step squares what is left; it gains less than can be measured, and may lose that.
+                last = gating + length[..., None, None] * step
+                taken = height(last) >= at - 4 * EPSILON * np.abs(at)
+                return np.where(taken[..., None, None], last, gating)
             for _ in range(HALVINGS):
                 tried = height(gating + length[..., None, None] * step)
                 if (tried >= at).all():
@@ -289,6 +291,11 @@ class ConcomitantMixture(RegressionMixture):
 
     def constrained(self, parameters: Any) -> bool:
         return super().constrained(parameters) or bool(self._apart(parameters))
+
+    def held(self, vector: Floats) -> Floats:
+        # From a weight below the least a step of the gates may end lower than it began.
+        vector, k = super().held(vector), self.n_components
+        return np.concatenate([np.maximum(vector[:k], np.exp(LEAST)), vector[k:]])
 
     def held_by(self, parameters: Any) -> str:
         if not self._apart(parameters):

@@ -65,7 +65,9 @@ def _supports(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         # The others, with its weight divided among them; a row that is none of theirs is impossible without it.
         weights = mixture.row_weights(parameters, slice(None))
-        gains = np.where(shares < 1, np.log1p(-weights) - np.log1p(-shares), np.inf)
+        # A weight next to 1 is 1 to rounding: the sum of the others is not its difference from 1.
+        others = 1.0 - np.eye(mixture.n_components)
+        gains = np.where(shares @ others > 0, np.log(weights @ others) - np.log(shares @ others), np.inf)
     seen = mixture.sees_narrowest(parameters)
     return np.stack(
         [

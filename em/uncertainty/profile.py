@@ -65,7 +65,9 @@ def profile_interval(fit: Fit[Any, Any], name: str, probability: float = 0.94) -
         raise ValueError(f"probability is {shown(probability)}; give a number between 0 and 1")
     mixture = fit._mixture
     wanted = quantity(mixture, name)
-    if fit.status not in ("converged", "boundary", "ridge"):
+    # Where something holds the maximum that the profile does not know of, it would run past it.
+    held = mixture.constrained(mixture.from_vector(fit.path._vectors[-1]))
+    if held or fit.status not in ("converged", "boundary", "ridge"):
         return Interval(name, np.nan, np.nan, probability, fit.standard_errors.reason)
     vector = _inside(mixture, fit)
     if not (wanted.gradient(vector) @ mixture.basis).any():

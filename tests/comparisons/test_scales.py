@@ -73,7 +73,7 @@ def told(d: int, covariance: Covariance, power: int) -> Told:
     units = p.entries(fit.standard_errors)
     random = np.random.default_rng(0)
     heights = [sum(em_densities(p, at)) for at in (fit.parameters, p.random_parameters(random))]
-    rest = stationary(judged, p.names)
+    rest = stationary(judged, p.names, None)
     told_apart = identified(p, judged, {})
     route = importance.sample(p, map_fit, np.random.default_rng(0), draws=400)
     assert not isinstance(route, str)

@@ -141,6 +141,25 @@ def test_the_m_step_comes_to_its_maximum_from_beside_it() -> None:
         assert np.abs(left - left.mean(axis=0)).max() < 1e-13
 
 
+def test_no_m_step_loses_where_gates_are_far_out() -> None:
+    random, falls = np.random.default_rng(6), []
+    w = np.linspace(-2, 2, 40)
+    mixture: Any = em.regression_mixture(random.normal(size=40), random.normal(size=40), 2, concomitants=w)._mixture
+    z = np.column_stack([np.ones(len(mixture.counts)), mixture.beside])
+
+    def height(g: Any) -> float:
+        return float((sums * g).sum() - mixture.counts @ logsumexp(z @ g.T, axis=1))
+
+    for _ in range(300):
+        g = 10.0 ** random.uniform(-1, 2.3) * random.normal(size=(2, 2))
+        g -= g.mean(axis=0)
+        shares = np.where(z @ (g[1] - g[0]) > 0, 1.0, 0.0) if random.random() < 0.5 else random.random(len(z))
+        r = np.stack([1 - shares, shares]) * mixture.counts
+        sums = r @ z
+        falls.append(height(g) - height(mixture._logit(sums, g)))
+    assert max(falls) < 1e-11
+
+
 def test_units_origin_and_labelling_do_not_matter() -> None:
     fit = em.regression_mixture(Y, X, 2, concomitants=W)
     moved = em.regression_mixture(Y * 1e6 + 3e7, X * 1e-5 + 2, 2, concomitants=1e8 + 1e3 * W)

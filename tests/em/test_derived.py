@@ -464,6 +464,8 @@ def test_a_fit_is_read_like_an_em_fit() -> None:
     assert fit.aic == pytest.approx(-2 * fit.log_likelihood + 6)
     assert fit.standard_errors.names == ("w[1]", "w[2]", "p[1]", "p[2]")
     assert "status='converged'" in repr(fit)
+    assert "'p': array([0.51391659" in repr(fit)
+    assert "'p': array([0.16593652" in repr(fit)
     assert "latents=('heads',)" in repr(derived("coins"))
 
 

@@ -138,7 +138,7 @@ def judged(problem: MixtureProblem, parameters: Any) -> Any:
 
 def at_rest(problem: MixtureProblem, fit: Any, parameters: Any = None) -> Check:
     at = fit.parameters if parameters is None else parameters
-    return stationary(judged(problem, at), problem.names)
+    return stationary(judged(problem, at), problem.names, None)
 
 
 @pytest.mark.parametrize("problem", [COINS, NORMALS], ids=["coins", "normals"])
@@ -153,7 +153,7 @@ def test_em_at_rest_is_stationary_and_em_stopped_early_is_not(problem: MixturePr
 def test_a_saddle_is_not_stationary_in_the_sense_of_a_maximum() -> None:
     problem = declare(BAGS, weights="equal")
     fit = problem.fit(None, start=CoinParameters([0.5, 0.5], [0.66, 0.66]))
-    check = stationary(curvature_of(problem, None, fit), problem.names)
+    check = stationary(curvature_of(problem, None, fit), problem.names, None)
     assert (check.outcome, check.engine) == ("fail", "em")
     assert "rises along head_probabilities[1] - head_probabilities[2]" in check.explanation
 
@@ -185,7 +185,11 @@ def test_a_bound_that_the_objective_rises_away_from_fails() -> None:
 
 
 def test_a_collapsed_component_has_no_maximum_to_be_at() -> None:
-    assert stationary(None, ()).outcome == "not applicable"
+    none = stationary(None, (), "a component has collapsed")
+    assert (none.outcome, none.explanation) == (
+        "not applicable",
+        "There is no maximum to be at: a component has collapsed.",
+    )
 
 
 @pytest.fixture(scope="module")
