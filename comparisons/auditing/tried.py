@@ -139,11 +139,11 @@ def _lost(expected: Expected, prior: bool, step: str, name: str, before: Values,
     if step == "E-step":
         told = "what it expects of the latent variables is no number at a point inside the parameters' domains"
         return Finding(step, name, float("nan"), told, "")
-    told = "it leaves its domain, or is no number, after a step from a point inside"
+    after = expected.problem.step(before, prior=prior)
+    told = f"it is {_shown(after[name])} after a step from a point inside its domain, {expected.problem.space.domain(name)}"
     if step == "M-step":
         return Finding(step, name, float("nan"), told, "")
     # Responsibilities that are right leave no component without rows.
-    after = expected.problem.step(before, prior=prior)
     place = _place(expected, prior, _MStep(before, found, after, {}))
     for slip, chances in slips.of_e_step(place):
         r = chances(place)

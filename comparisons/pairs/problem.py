@@ -280,7 +280,8 @@ class PairProblem(Setup, Problem):
 
     def refuse_others(self, parameters: Values) -> None:
         if (name := self.space.outside(parameters)) is not None:
-            raise ValueError(f"{name} is {shown(parameters[name])}, which is outside its domain in the program")
+            domain = self.space.domain(name)
+            raise ValueError(f"{name} is {shown(parameters[name])}, outside its domain in the program, {domain}")
 
     def random_parameters(self, random: np.random.Generator) -> Values:
         # Random points need no fit that is right, only one that is near the data.

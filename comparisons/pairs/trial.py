@@ -70,8 +70,8 @@ def tried(problem: PairProblem, *, audited: bool) -> Values:
     name = problem.space.outside(after)
     if not audited and name is not None:
         raise ValueError(
-            f"one step from the start makes {name} {shown(after[name])}, which is outside its domain in the program; "
-            "mend the step: comparisons.audit says where it is wrong"
+            f"one step from the start makes {name} {shown(after[name])}, outside its domain in the program, "
+            f"{problem.space.domain(name)}; mend the step: comparisons.audit says where it is wrong"
         )
     if problem.pair.stop is not None and name is None:
         try:
@@ -95,7 +95,8 @@ def _starts(problem: PairProblem) -> list[Values]:
     for values in starts:
         if (name := problem.space.outside(values)) is not None:
             told = shown(values[name].tolist())
-            raise ValueError(f"start has {name} = {told}, which is outside its domain in the program; give one inside")
+            domain = problem.space.domain(name)
+            raise ValueError(f"start has {name} = {told}, outside its domain in the program, {domain}; give one inside")
     return starts
 
 

@@ -315,11 +315,13 @@ def faulty(checks: list[Check]) -> tuple[Verdict, str, list[str]] | None:
     if failed:
         who = ENGINES[failed[0].engine or "comparison"]
         told = [f"Check {c.name}: {c.explanation}" for c in failed]
-        return "wrong", f"Report nothing yet: an integrity check failed, and {who} is at fault.", told
+        return "wrong", f"Report nothing yet: the check “{failed[0].title}” failed, and {who} is at fault.", told
     if undecided:
         told = [f"Check {c.name}: {c.explanation}" for c in undecided]
-        who = ENGINES[undecided[0].engine or "comparison"]
-        return "inconclusive", f"Report nothing yet: {who} did not converge.", told
+        first = undecided[0]
+        if first.engine in (None, "comparison"):
+            return "inconclusive", f"Report nothing yet: the check “{first.title}” could not decide.", told
+        return "inconclusive", f"Report nothing yet: {ENGINES[first.engine]} did not converge.", told
     return None
 
 

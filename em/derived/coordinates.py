@@ -52,6 +52,15 @@ class Block:
         """Its coordinates."""
         return self.size // self.shape[-1] * (self.shape[-1] - 1) if self.kind == "simplex" else self.size
 
+    @property
+    def domain(self) -> str:
+        """In words."""
+        if self.kind == "simplex":
+            return "shares of 1 along the last axis"
+        if self.kind == "logit":
+            return f"{self.low:g} to {self.high:g}"
+        return f"above {self.low:g}" if self.kind == "log" else "real numbers"
+
     def logs(self, x: Floats, farthest: float) -> tuple[Floats, Any]:
         """Of a simplex logarithms ``(..., rows, K)``, but for a constant, and which are no farther from the largest."""
         logs = x.reshape(*x.shape[:-1], -1, self.shape[-1] - 1) @ self.contrasts().T
@@ -247,6 +256,10 @@ class Coordinates:
                 for block in self.blocks
             ]
         )
+
+    def domain(self, name: str) -> str:
+        """Of a parameter, in words."""
+        return next(block.domain for block in self.blocks if block.name == name)
 
     def outside(self, values: dict[str, Floats]) -> str | None:
         """The name of a parameter that is outside its domain, or no number."""

@@ -320,7 +320,10 @@ class DerivedEM:
             if values[name].shape != shape:
                 raise ValueError(f"{name} has the shape {values[name].shape}; the program has {shape}")
         if (name_outside := space.outside(values)) is not None:
-            raise ValueError(f"{name_outside} is {shown(values[name_outside])}, outside its domain in the program")
+            domain = space.domain(name_outside)
+            raise ValueError(
+                f"{name_outside} is {shown(values[name_outside])}, outside its domain in the program, {domain}"
+            )
         return values
 
 

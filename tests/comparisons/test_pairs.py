@@ -375,7 +375,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "outside the domain": (
         {"m_step": lambda made, animals: 1.5},
-        "one step from the start makes theta .*1.5.*, which is outside its domain",
+        "one step from the start makes theta .*1.5.*, outside its domain in the program, 0 to 1",
     ),
     "two data arguments": (
         {"log_likelihood": lambda theta, animals, plants: 0.0},
