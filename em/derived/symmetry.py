@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, islice
 from typing import Any
@@ -17,6 +17,8 @@ from models.inputs import Floats, Integers
 
 # Random points at which densities have to be the same, and the relative difference that is rounding.
 POINTS, SAME = 3, 1e-11
+# Difference of slopes, relative to the largest, that is no rounding.
+EQUAL = 1e-6
 # Ways of changing places that are tried for a number of components, those of most parameters first.
 TRIED = 1000
 
@@ -151,13 +153,14 @@ def exchange_of(steps: Steps) -> Exchange:
     random = np.random.default_rng(2)
     points = [space.values(0.5 * random.normal(size=space.size)) for _ in range(POINTS)]
     here = [steps.at(values) for values in points]
+    slopes = _slopes(steps)
     sizes = {
         2,
         *(n for b in space.blocks for n in b.shape),
         *(sum(alike(a, b) for b in space.blocks) for a in space.blocks),
     }
     for k in sorted(sizes - {0, 1}, reverse=True):
-        ways = islice(_ways(space.blocks, k), TRIED)
+        ways = islice(_ways(space.blocks, k, slopes), TRIED)
         for parts in sorted(ways, key=lambda way: -sum(len(part.names) for part in way)):
             exchange = _exchange(space, parts)
             if exchange.names and all(
@@ -167,24 +170,63 @@ def exchange_of(steps: Steps) -> Exchange:
     return Exchange(space)
 
 
-def _ways(blocks: Sequence[Block], k: int) -> Iterator[tuple[Part, ...]]:
+def _slopes(steps: Steps) -> Values:
+    """The gradient of the log posterior where all that could change places is equal, in units in which it is told from rounding.
+
+    No exchange moves that point, so that it leaves the gradient alone as well: what changes places has equal slopes, and what is
+    mirrored opposite ones.
+    """
+    space = steps.densities.space
+    values = {b.name: np.full(b.shape, _middle(b)) for b in space.blocks}
+    gradient = steps.densities.at(values, steps.at(values).shares, prior=True).gradient
+    return space.by_name(gradient / max(1.0, float(np.abs(gradient).max())))
+
+
+def _middle(block: Block) -> float:
+    """A number of its domain, in a share of 1 the middle."""
+    if block.kind == "simplex":
+        return 1 / block.shape[-1]
+    if block.kind == "logit":
+        return (block.low + block.high) / 2
+    return block.low + 1.0 if block.kind == "log" else 0.3
+
+
+def _ways(blocks: Sequence[Block], k: int, slopes: Values) -> Iterator[tuple[Part, ...]]:
     """Parts that every parameter may have in an exchange of ``k`` components, and none."""
     if not blocks:
         yield ()
         return
     block, others = blocks[0], blocks[1:]
-    found: list[tuple[Part, Sequence[Block]]] = []
+    for part in _parts(block, others, k, slopes):
+        yield from ((part, *rest) for rest in _ways([b for b in others if b.name not in part.names], k, slopes))
+    yield from _ways(others, k, slopes)
+
+
+def _parts(block: Block, others: Sequence[Block], k: int, slopes: Values) -> Iterator[Part]:
+    """What a parameter may have in an exchange, alone or with others, by the slopes of the density."""
+    own = slopes[block.name]
+    signs = (1, -1) if k == 2 and block.kind == "logit" else (1,)
     along = [axis for axis, n in enumerate(block.shape) if n == k]
-    found += [(Part((block.name,), axes), others) for size in (1, 2) for axes in combinations(along, size)]
-    for group in combinations([other for other in others if alike(block, other)], k - 1):
-        part = Part((block.name, *(other.name for other in group)))
-        found.append((part, [other for other in others if other not in group]))
-    if k == 2 and block.kind == "logit":
-        found += [(replace(part, mirrored=True), rest) for part, rest in found]
-        found.append((Part((block.name,), mirrored=True), others))
-    for part, rest in found:
-        yield from ((part, *further) for further in _ways(rest, k))
-    yield from _ways(others, k)
+    for sign in signs:
+        for axis in along:
+            turned = np.moveaxis(own, axis, 0)
+            if _equal(turned[1:], sign * turned[:1]):
+                yield Part((block.name,), (axis,), sign < 0)
+        partners = [other for other in others if alike(block, other) and _equal(slopes[other.name], sign * own)]
+        for group in combinations(partners, k - 1):
+            yield Part((block.name, *(other.name for other in group)), (), sign < 0)
+    for axes in combinations(along, 2):
+        square = np.moveaxis(own, axes, (0, 1))
+        same = np.eye(k, dtype=bool)
+        if _equal(square[same], square[same][:1]) and _equal(square[~same], square[~same][:1]):
+            yield Part((block.name,), axes)
+    if len(signs) > 1 and _equal(own, 0.0):
+        yield Part((block.name,), mirrored=True)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    # Where there is no slope nothing is ruled out.
+    return not (np.abs(one - other) > EQUAL).any()
 
 
 def alike(one: Block, other: Block) -> bool:
