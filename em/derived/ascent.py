@@ -243,6 +243,17 @@ def smooth_part(steps: Steps, run: Climb, *, prior: bool) -> Climb | None:
     return replace(run, path=run.path[:kept], trace=run.trace[:kept], end=end, ended=False)
 
 
+def beyond_rounding(steps: Steps, run: Climb, *, prior: bool) -> Climb:
+    """A run that was cut where its objective becomes rounding, from the bound that it leads to; itself where none is as high."""
+    bounded = _on_bounds(steps, run.end, run.trace[-1] - RISE / 2, prior=prior)
+    if bounded is not None:
+        with suppress(NoDerivatives):
+            there = finished(steps, climb(steps, bounded, prior=prior, accelerated=True), prior=prior)
+            if there.trace[-1] >= run.trace[-1] - ROUGH and not rough(steps, there.end, prior=prior):
+                return replace(there, evaluations=there.evaluations + run.evaluations)
+    return run
+
+
 def collapsed(steps: Steps, at: Point, *, prior: bool) -> bool:
     """Whether the objective goes on rising as a positive number shrinks, so that it has no bound."""
     reached = height(at, prior=prior)

@@ -220,7 +220,7 @@ class DerivedEM:
         return [each for each in found if np.isfinite(self.steps.at(each).log_likelihood)]
 
     def _climbed(self, starts: Sequence[Values], *, max_iterations: int = MAX_ITERATIONS, **how: Any) -> list[Climb]:
-        """Runs from these starts, the shortest first, but for those that come to where the program has no derivatives."""
+        """Runs from these starts, first those that end soon, but for those that come to where the program has no derivatives."""
         first = min(PATIENCE, max_iterations) if how["accelerated"] else max_iterations
         runs: list[Climb] = []
         for each in starts:

@@ -10,6 +10,7 @@ import numpy as np
 
 from em.derived.ascent import (
     Climb,
+    beyond_rounding,
     collapsed,
     curvature,
     finished,
@@ -112,9 +113,7 @@ def fitted(em: Any, runs: Sequence[Climb], spent: int, *, prior: bool, in_order:
             part = smooth_part(steps, run, prior=prior)
             if part is None:
                 continue
-            # A bound beyond what is rounding may be where the run leads.
-            beyond = finished(steps, part, prior=prior) if accelerated else part
-            run = part if rough(steps, beyond.end, prior=prior) else beyond
+            run = beyond_rounding(steps, part, prior=prior) if accelerated else part
         look = curvature(steps, run.end, prior=prior)
         status = status_of(steps, run, look, prior=prior)
         if status == "saddle" and in_order and (aside := off_saddle(steps, run, look, prior=prior)):

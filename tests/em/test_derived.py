@@ -16,7 +16,7 @@ from scipy.special import logsumexp
 
 import em
 from comparisons import datasets
-from em.derived.ascent import PATIENCE, TRIALS, Climb, climb, led_on, rough, smooth_part
+from em.derived.ascent import PATIENCE, TRIALS, Climb, beyond_rounding, climb, led_on, rough, smooth_part
 from em.derived.densities import Values
 from em.derived.derive import DerivedEM
 from em.derived.fit import DerivedFit
@@ -327,6 +327,12 @@ def test_a_maximum_at_a_bound_is_found_from_one_inside() -> None:
     assert end.log_likelihood == pytest.approx(-557.935, abs=2e-3)
     runs = made._climbed(made._bounded(made.steps.at(end.parameters)), prior=False, accelerated=True)
     assert max(run.trace[-1] for run in runs) == pytest.approx(-557.599, abs=2e-3)
+    # A run that is cut where the density becomes rounding is led on from the bound behind, where it is rounding of 1e-5 nats.
+    cut = made._values({"weights": [0.11, 0.89], "rates": [5.63, 17.81], "dispersions": [1e-5, 0.94]})
+    run = Climb([cut], [made.log_likelihood(cut)], made.steps.at(cut), False, 1)
+    end = beyond_rounding(made.steps, run, prior=False)
+    assert end.end.values["dispersions"][0] < 1e-12
+    assert end.trace[-1] == pytest.approx(-557.599, abs=1e-3)
 
 
 def test_a_bound_where_the_program_has_no_derivatives_is_no_end() -> None:
