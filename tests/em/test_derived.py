@@ -330,9 +330,9 @@ def test_a_maximum_at_a_bound_is_found_from_one_inside() -> None:
     # A run that is cut where the density becomes rounding is led on from the bound behind, where it is rounding of 1e-5 nats.
     cut = made._values({"weights": [0.11, 0.89], "rates": [5.63, 17.81], "dispersions": [1e-5, 0.94]})
     run = Climb([cut], [made.log_likelihood(cut)], made.steps.at(cut), False, 1)
-    end = beyond_rounding(made.steps, run, prior=False)
-    assert end.end.values["dispersions"][0] < 1e-12
-    assert end.trace[-1] == pytest.approx(-557.599, abs=1e-3)
+    led = beyond_rounding(made.steps, run, prior=False)
+    assert led.end.values["dispersions"][0] < 1e-12
+    assert led.trace[-1] == pytest.approx(-557.599, abs=1e-3)
 
 
 def test_a_bound_where_the_program_has_no_derivatives_is_no_end() -> None:
