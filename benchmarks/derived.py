@@ -168,6 +168,9 @@ def compared(name: str, problem: MixtureProblem) -> Compared:
         else:
             told += "; this is from the hand-written one's end"
             theirs = derived.fit(start=end.values)
+    elif lower < -NATS:
+        mine = problem.fit(None, start=house.parameters(theirs.parameters))
+        told = f" by hand, whose search ends {-lower:.3g} nats lower; derived: {theirs.status}"
     kind = "z" if isinstance(house, Explicit) else "mixture"
     return Compared(
         name,
@@ -244,7 +247,7 @@ def same(names: Sequence[str], kept: Path) -> str:
     alike = sum(row.same for row in rows.values())
     left = "; ".join(f"`{name}` ({why})" for name, why in found.items() if isinstance(why, str))
     told = f"{alike} of {len(rows)} within {NATS:g} nats, {ERRORS:g} and {PATH:g}."
-    lower = sum(" lower;" in row.status for row in rows.values())
+    lower = sum("; its own search" in row.status for row in rows.values())
     told += f" In {lower} of them its own search ended lower." if lower else ""
     later = ", ".join(
         f"`{name}`" for name, problem in found.items() if name not in rows and not isinstance(problem, str)
