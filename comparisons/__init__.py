@@ -135,7 +135,8 @@ def compare(
     ----------
     data : path of a CSV, TSV, Parquet or Arrow file, a DataFrame of pandas, polars or Arrow, a mapping of columns, numbers
         ``(n,)`` or ``(n, d)``, or a noun of `models`; or a `Pair`, whose data are the second argument then; or a
-        `pymc.Model` with discrete latent variables, from which an EM is derived; or the place of either as ``"FILE.py:NAME"``
+        `pymc.Model` with discrete latent variables, from which an EM is derived, or a function without arguments that returns it;
+        or the place of either as ``"FILE.py:NAME"``
     family : one of ``comparisons families``, or a `models.family.Family` of your own, which may be told as ``"FILE.py:NAME"``; by
         the names of the columns where None, else measurements. Of ``"hidden-markov"`` rows are in the order of time
     n_components : number of components, or of states; where None as many as there are labels. Call once for each of several.
@@ -176,9 +177,9 @@ def compare(
     >>> result = comparisons.compare(pair, [125, 18, 20, 34])  # doctest: +SKIP
     >>> result = comparisons.compare(model)  # a pymc.Model  # doctest: +SKIP
     """
+    from comparisons.pair import Pair as DeclaredPair
     from comparisons.pairs import own as own_pair
     from comparisons.pairs import own_chains
-    from comparisons.pairs.derived import is_program
 
     if own_pair.is_pair(data):
         options: dict[str, Any] = {
@@ -199,7 +200,7 @@ def compare(
             "separator": separator,
             "decimal": decimal,
         }
-        if is_program(data):
+        if not isinstance(data, (DeclaredPair, str)):
             progress("deriving EM")
         pair = own_pair.declared(data, family, name=name, title=title, question=question, **options, **others)
         return compare_declared(pair, out, seed=seed, draws=draws, chains=chains, fresh=fresh, progress=progress)

@@ -237,8 +237,8 @@ def read(data: Any, separator: str | None = None, decimal: str | None = None) ->
             columns = {"y": array} if array.ndim == 1 else {f"y{j + 1}": column for j, column in enumerate(array.T)}
             return _table("an array", columns, list(columns))
     raise TypeError(
-        f"data is {shown(data)} of type {type(data).__name__}; give a path, a DataFrame, a mapping of columns, or numbers of "
-        "shape (n,) or (n, d)"
+        f"data is {shown(data)} of type {type(data).__name__}; give a path, a DataFrame, a mapping of columns, numbers of "
+        "shape (n,) or (n, d), a pymc.Model or a comparisons.Pair"
     )
 
 

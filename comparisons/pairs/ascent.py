@@ -178,9 +178,8 @@ def curvature(objective: Objective, at: Values) -> Curvature:
     unit = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), LEVEL / units**2))
     values, vectors = np.linalg.eigh(information * unit * unit[:, None])
     along = moves @ (unit[:, None] * vectors)
-    decrement = float("nan")
-    if (values > 0).all():
-        decrement = float(np.sqrt(((vectors.T @ (unit * gradient)) ** 2 / values).sum()))
+    far, firm = (vectors.T @ (unit * gradient)) ** 2, values >= FLAT
+    decrement = float(np.sqrt((far / values).sum())) if (values > 0).all() else float("nan")
     kind: Any = "boundary" if bound else "maximum"
     direction, flat = np.zeros(len(moves)), np.zeros((len(moves), 0))
     if values[0] < -FLAT:
@@ -195,7 +194,7 @@ def curvature(objective: Objective, at: Values) -> Curvature:
         information,
         moves,
         decrement,
-        decrement,
+        float(np.sqrt((far[firm] / values[firm]).sum())),
         short,
         rate,
         direction,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Random points at which two programs that are the same have the same densities, to so many digits.
 POINTS, DIGITS = 5, 10
+# Nats below the best maximum at which plain steps, which may creep, do not go to another one.
+LOWER = 10.0
 # What a report says of the model, and what a verdict says of itself.
 ONE_DENSITY = "EM was derived from the program, so its likelihood and prior are the program's: one density, not two."
 NOT_FOUND = "EM has the program's own density: an error of the program, its prior or its data is in both fits, unseen."
@@ -47,9 +49,12 @@ def pair_of(model: pm.Model, name: str = "model", *, compiled: bool = True) -> P
 
     @cache
     def starts() -> list[Values]:
-        """Where the best fits of an accelerated search began, and the lower maxima that it found."""
+        """Where the best fits of an accelerated search began, and the lower maxima that it found and that may matter."""
         fits = [derived.fit(prior=prior) for prior in (False, True)]
-        return [fit.path[0] for fit in fits] + [m.parameters for fit in fits for m in fit.modes[1:] if m.regular]
+        lower = [
+            m for fit in fits for m in fit.modes[1:] if m.regular and m.log_likelihood > fit.log_likelihood - LOWER
+        ]
+        return [fit.path[0] for fit in fits] + [m.parameters for m in lower]
 
     return Pair(
         model=lambda: program,

@@ -35,29 +35,41 @@ class OwnPair:
 
 
 def is_pair(told: Any) -> bool:
-    """Whether a pair or a program is told, by itself or by the file that it stands in."""
-    return isinstance(told, Pair) or is_program(told) or (isinstance(told, str) and from_file.is_place(told))
+    """Whether a pair or a program is told, by itself, by a function that returns it, or by the file that it stands in."""
+    told_so = isinstance(told, Pair) or is_program(told) or _makes(told)
+    return told_so or (isinstance(told, str) and from_file.is_place(told))
+
+
+def _makes(told: Any) -> bool:
+    """Whether something is a function without arguments."""
+    return inspect.isfunction(told) and not inspect.signature(told).parameters
 
 
 def _makes_program(told: Any) -> bool:
     """Whether something of a file is a program, or a function of it that may return one."""
-    own = inspect.isfunction(told) and told.__module__.startswith("own_in_")
-    return is_program(told) or (own and not inspect.signature(told).parameters)
+    return is_program(told) or (_makes(told) and told.__module__.startswith("own_in_"))
 
 
-def pair_told(told: Any) -> Pair:
-    """The pair that is told, or that is made of the program that is."""
+def pair_told(told: Any, *, audited: bool = False) -> Pair:
+    """The pair that is told, or that is made of the program that is, unless it is to be ``audited``."""
     name = "model"
     if isinstance(told, str):
         name = told.rpartition(":")[2]
         told = from_file.load(told, Pair, "comparisons.Pair or PyMC program", _makes_program)
-    if inspect.isfunction(told) and _makes_program(told):
+    if _makes(told):
+        name = name if name != "model" else told.__name__.strip("<>")
         told = told()
         if not is_program(told):
             raise ValueError(f"{name} returned {shown(told)}; return the pymc.Model")
     if not (is_program(told) or isinstance(told, Pair)):
         raise TypeError(f"pair is {shown(told)}; give a comparisons.Pair, or its place as FILE.py:NAME")
-    return pair_of(told, told.name or name) if is_program(told) else told
+    if isinstance(told, Pair):
+        return told
+    if audited:
+        raise ValueError(
+            "an EM derived from its program has nothing to hold its steps against; give a comparisons.Pair with an EM of yours"
+        )
+    return pair_of(told, told.name or name)
 
 
 def declared(told: Pair | pm.Model | str, data: Any = None, *, audited: bool = False, **others: Any) -> OwnPair:
@@ -75,7 +87,7 @@ def declared(told: Pair | pm.Model | str, data: Any = None, *, audited: bool = F
     TypeError, ValueError
         for what does not fit; see `comparisons.pairs.making.problem_of`
     """
-    pair = pair_told(told)
+    pair = pair_told(told, audited=audited)
     if pair.derived is not None and data is not None:
         raise ValueError("a program has its data in it; call compare with the program alone")
     texts = {key: others.pop(key, None) or getattr(pair, key) for key in ("name", "title", "question")}

@@ -33,6 +33,8 @@ NEWTON, NEAR = 5, 1e-7
 # Steps of a run before Newton's method is tried; after twice as many each time it is tried again. So many times as many steps
 # are a run's that is given up, and so many nats below the best end that is known.
 PATIENCE, TRIALS, HOPELESS = 200, 3, 5.0
+# Information of the complete data, each number in a unit of its own, that is rounding.
+LEVEL = 1e-12
 # Complete-data standard errors by which a saddle is left.
 ASIDE = 0.1
 
@@ -158,12 +160,16 @@ def led_on(
 
 
 def finished(steps: Steps, run: Climb, *, prior: bool) -> Climb:
-    """Lead an accelerated run where EM would come in the limit: onto bounds, and by Newton's method to the maximum."""
+    """Lead an accelerated run where EM would come in the limit: onto bounds, and by Newton's method to the maximum.
+
+    From bounds a run that has not ended goes on for a few steps only.
+    """
     space = steps.densities.space
     bounded = _on_bounds(steps, run.end, run.trace[-1], prior=prior)
     if bounded is not None:
         with suppress(NoDerivatives):  # then it ends beside the bound
-            run = run.followed_by(climb(steps, bounded, prior=prior, accelerated=True))
+            most = MAX_ITERATIONS if run.ended else PATIENCE
+            run = run.followed_by(climb(steps, bounded, prior=prior, accelerated=True, max_iterations=most))
     for _ in range(NEWTON):
         judged = curvature(steps, run.end, prior=prior)
         if not judged.decrement > NEAR:
@@ -306,8 +312,12 @@ def curvature(steps: Steps, at: Point, *, prior: bool) -> Curvature:
             "saddle", gradient, whole, basis, nan, nan, nan, nan, np.zeros(len(basis)), nothing, nothing, held
         )
     unit = 1 / np.sqrt(np.maximum(np.abs(np.diag(complete)), np.finfo(float).tiny))
+    scaled = complete * unit * unit[:, None]
     try:
-        root = np.linalg.cholesky(complete * unit * unit[:, None])
+        # What is level in the complete data too would be rounding over rounding.
+        if len(scaled) and np.linalg.eigvalsh(scaled)[0] < LEVEL:
+            raise np.linalg.LinAlgError
+        root = np.linalg.cholesky(scaled)
     except np.linalg.LinAlgError:
         # Where Q has no maximum, as where it is flat, a direction is judged by the size of its own second derivative.
         unit, root = 1 / np.sqrt(np.maximum(np.abs(np.diag(whole)), np.finfo(float).tiny)), np.eye(len(unit))

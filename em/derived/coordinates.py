@@ -319,7 +319,6 @@ def _block(variable: Any, transform: Any, shape: tuple[int, ...]) -> Block:
                 return Block(name, shape, "logit" if np.isfinite(top) else "log", bottom, top)
     known = some_of(["real", "positive", "between two numbers", "shares of 1"])
     raise ValueError(
-        f"model's variable {name} has the transform {type(transform).__name__}, whose domain is not known here ({known}); "
-        "write it in such variables, and leave an ordered transform out: components that can change places are put in order "
-        "afterwards"
+        f"model's variable {name} has the transform {type(transform).__name__}, whose domain is not known here; leave an ordered "
+        f"transform out, since components are put in order afterwards, and write another one by variables that are {known}"
     )

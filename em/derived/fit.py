@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from em.search.doubts import Doubt
 from em.search.optima import Mode, Status
 from em.uncertainty.curvature import Curvature
 from em.uncertainty.standard_errors import covariance_of, withheld_reason
-from models.display import displayed
+from models.display import LONGEST_FIELD, displayed
 from models.inputs import Floats
 
 # Nats within which two ends are one mode.
@@ -45,7 +46,9 @@ class Errors:
 
     def __repr__(self) -> str:
         """By parameter, or why they are withheld."""
-        return displayed(self, ("values",) if self.reason is None else ("reason",))
+        if self.reason is None:
+            return displayed(self, ("values",))
+        return "\n".join(["Errors(withheld:", *(f"    {line}" for line in wrap(self.reason, LONGEST_FIELD)), ")"])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,13 +165,14 @@ def _regular(status: Status) -> bool:
 
 
 def _distinct(judged: list[tuple[Climb, Curvature, Status, int]]) -> list[tuple[Climb, Curvature, Status, int]]:
-    """Each mode once, regular ones first and the highest of them at the top."""
+    """Each mode once, and what collapses once, regular ones first and the highest of them at the top."""
     found: list[tuple[Climb, Curvature, Status, int]] = []
     for each in sorted(judged, key=lambda j: (_regular(j[2]), j[0].trace[-1]), reverse=True):
         same = [
             j
             for j, other in enumerate(found)
-            if _regular(other[2]) == _regular(each[2]) and abs(other[0].trace[-1] - each[0].trace[-1]) < SAME_MODE
+            if other[2] == each[2] == "collapsed"
+            or (_regular(other[2]) == _regular(each[2]) and abs(other[0].trace[-1] - each[0].trace[-1]) < SAME_MODE)
         ]
         if same:
             run, look, status, starts = found[same[0]]

@@ -151,8 +151,8 @@ def _refuse_rows(model: pm.Model) -> None:
     """What EM has no use for, or cannot see through."""
     if model.potentials:
         raise ValueError(
-            f"model has the potential {model.potentials[0].name}, of which nobody knows whether it is of data or of parameters; "
-            "write it as a variable"
+            f"model has the potential {model.potentials[0].name}, which may be of data or of parameters; leave one that orders "
+            "components out, since they are put in order afterwards, and write another one as a variable"
         )
     for variable in model.free_RVs:
         name = str(variable.name).removesuffix("_unobserved")

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from scipy.special import gammaln, logsumexp
 
 import comparisons
-from comparisons.auditing.steps import audited
+from comparisons.checks.evidence import curvature_of
 from comparisons.checks.map_agrees import map_agrees
 from comparisons.checks.same_density import same_density
 from comparisons.command.command_line import main
@@ -175,9 +175,36 @@ def test_a_program_is_told_by_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "return the pymc.Model" in refused.output
 
 
+def two_tests() -> pm.Model:
+    """Two tests of an illness say three numbers, and are asked for five."""
+    random = np.random.default_rng(11)
+    ill = random.random(150) < 0.3
+    with pm.Model() as model:
+        prevalence = pm.Beta("prevalence", 1, 1)
+        sensitivity = pm.Beta("sensitivity", [18, 16], [2, 4])
+        specificity = pm.Beta("specificity", [27, 25], [3, 5])
+        z = pm.Bernoulli("ill", prevalence, shape=150)
+        for j, (right, wrong) in enumerate(((0.9, 0.08), (0.8, 0.15))):
+            found = (random.random(150) < np.where(ill, right, wrong)).astype(int)
+            pm.Bernoulli(f"test_{j}", pm.math.switch(z, sensitivity[j], 1 - specificity[j]), observed=found)
+    return model
+
+
+def test_the_curvature_of_a_ridge_has_its_numbers() -> None:
+    """The distance in what is identified was none, so that a comparison said that EM did not converge."""
+    problem = own.declared(two_tests, name="tests").problem
+    fit = problem.fit(None)
+    assert fit.status == "ridge"
+    judged = curvature_of(problem, None, fit)
+    assert judged is not None
+    assert judged.kind == "ridge"
+    assert judged.identified_decrement < 1e-3
+    assert problem.fit(None, seed=5) is fit  # starts that are told are the same whatever the seed
+
+
 def test_a_derived_em_has_nothing_to_be_audited_by() -> None:
     with pytest.raises(ValueError, match=r"derived from its program.*EM of yours"):
-        audited(asked("zero-inflated").problem, 0)
+        comparisons.audit(MAKE["zero-inflated"]())
 
 
 @pytest.mark.sampling

@@ -16,7 +16,19 @@ from scipy.special import logsumexp
 
 import em
 from comparisons import datasets
-from em.derived.ascent import PATIENCE, TRIALS, Climb, beyond_rounding, climb, led_on, rough, smooth_part
+from em.derived import ascent
+from em.derived.ascent import (
+    NEWTON,
+    PATIENCE,
+    TRIALS,
+    Climb,
+    beyond_rounding,
+    climb,
+    finished,
+    led_on,
+    rough,
+    smooth_part,
+)
 from em.derived.densities import Values
 from em.derived.derive import DerivedEM
 from em.derived.fit import DerivedFit
@@ -402,6 +414,32 @@ def test_a_run_that_creeps_ends_at_the_maximum_or_is_given_up_far_below_the_best
     assert ended.ended
     assert ended.trace[-1] == pytest.approx(right.trace[-1], abs=1e-9)
     assert len(ended.trace) < 20
+
+
+def test_what_not_even_complete_data_tell_apart_is_a_ridge() -> None:
+    """Means and effects of groups share a level: in that direction both informations are rounding, and so is their ratio."""
+    random = np.random.default_rng(2)
+    group = np.repeat(np.arange(5), 20)
+    y = np.where(random.random(100) < 0.4, 4.0, 0.0) + random.normal(size=100)
+    with pm.Model() as model:
+        share, means = pm.Beta("share", 2, 2), pm.Normal("means", 0, 5, shape=2)
+        effects = pm.Normal("effects", 0, 1, shape=5)
+        z = pm.Bernoulli("z", share, shape=100)
+        pm.Normal("y", means[z] + effects[group], 1.0, observed=y)
+    fit = em.derive(model, compiled=False).fit(start={"share": 0.4, "means": [0, 4], "effects": np.zeros(5)})
+    assert fit.status == "ridge"
+    assert "not identified" in (fit.standard_errors.reason or "")
+    assert "withheld" in repr(fit)
+
+
+def test_a_run_that_has_not_ended_goes_a_few_steps_from_a_bound() -> None:
+    """From there it crept for 36,880 steps, far below the best end."""
+    derived = slow()
+    start = {"share": np.array(0.5), "means": np.array([1.344, 1.342]), "sd": np.array(2.0)}
+    begun = climb(derived.steps, start, prior=True, accelerated=True, max_iterations=20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ascent, "_on_bounds", lambda *args, **kwargs: start)
+        assert len(finished(derived.steps, begun, prior=True).trace) <= 20 + 1 + PATIENCE + NEWTON
 
 
 def test_exchangeable_components_are_found_and_put_in_order() -> None:

@@ -77,7 +77,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
             pm.NormalMixture("y", [0.5, 0.5], pm.Normal("mu", shape=2), observed=[0.1]),
             pm.Potential("extra", pt.constant(0.0)),
         ),
-        "potential extra.*write it as a variable",
+        "potential extra.*write another one as a variable",
     ),
     "missing values": (_missing, "y has missing values.*leave these rows out"),
     "a prior that hangs on it": (_spike, "density of the parameter b hangs on a latent variable.*sample the program"),
