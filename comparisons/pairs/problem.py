@@ -122,6 +122,8 @@ class PairProblem(Setup, Problem):
             reason = ONE_DENSITY
         elif self.pair.log_prior is None:
             reason = "EM's log prior is read off the program, so it is one density, not two."
+        if self.ordered:
+            reason = f"{reason} Components that can change places are put in order: {self.exchange.told}."
         told = [*own.formula], [*own.prior], reason
         return Model(own.family, 1, [], dict(own.options), *told, {}, dict.fromkeys(NOTES, ""))
 

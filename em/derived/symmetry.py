@@ -67,6 +67,24 @@ class Exchange:
             return 2 if self.alone else 0
         return len(self._slots[0])
 
+    @property
+    def told(self) -> str:
+        """The order, in words; empty where there is none."""
+        if not self.components:
+            return ""
+        if not self.parts:
+            return f"{self.alone[0]} is at most {self._ends[np.isfinite(self._ends)][0] / 2:g}"
+        part = self.parts[0]
+        several = len(self.space.shapes[part.names[0]]) > len(part.axes)
+        if part.mirrored:
+            ends = self._ends[self._slots[0].flat[0]]
+            of = f"{'first ' * several}numbers of "
+            names = " and ".join(part.names)
+            one = f"the two {of}{names}" if part.axes else f"the {of}{names}" if several else names
+            return f"{one} are together at least {ends:g}"
+        first = "the first number of " if several else ""
+        return f"{first}{part.names[0]} ascends" if part.axes else " <= ".join(first + name for name in part.names)
+
     @cached_property
     def _slots(self) -> list[Integers]:
         """Of each part ``(K, m)`` where the numbers of each component stand in the full vector; of two axes ``(K, K, m)``."""

@@ -141,6 +141,27 @@ def test_the_order_is_the_one_that_is_told() -> None:
     np.testing.assert_allclose(alone.in_order({"right": [0.2, 0.4], "p": 0.1})["p"], 0.1)
 
 
+TOLD = {
+    "share and vectors": "mu ascends",
+    "a name each": "one <= other",
+    "three names": "a <= b <= c",
+    "two tests": "the first numbers of sensitivity and specificity are together at least 1",
+    "accuracies": "the two numbers of right are together at least 1",
+    "classes last": "the first number of items ascends",
+}
+
+
+@pytest.mark.parametrize("which", TOLD)
+def test_the_order_is_told_in_words(which: str) -> None:
+    assert exchange(which).told == TOLD[which]
+
+
+def test_the_order_of_a_lone_probability_and_of_nothing_is_told_in_words() -> None:
+    space = exchange("accuracies").space
+    assert Exchange(space).told == ""
+    assert Exchange(space, alone=("p",)).told == "p is at most 0.5"
+
+
 def test_standard_errors_follow_a_fit_into_its_order() -> None:
     derived = em.derive(coins(), compiled=False)
     fit, ours = derived.fit(prior=False), em.coin_mixture(CoinTosses(HEADS, 10), n_components=2)
