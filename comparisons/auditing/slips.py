@@ -168,7 +168,7 @@ def _changed(first: Place) -> Iterator[tuple[str, Callable[[Place], Values]]]:
     yield "it is not updated", lambda at: at.before
     if first.r is None:
         return
-    n, k = first.r.shape
+    (n, k), total = first.r.shape, float(first.r.sum())
     for order in orders(k):
         yield "its components are exchanged, or one gets what is another's", partial(_by_component, order=order)
     factors: dict[str, Callable[[Floats], Floats]] = {
@@ -179,6 +179,9 @@ def _changed(first: Place) -> Iterator[tuple[str, Callable[[Place], Values]]]:
     for power, of in ((1.0, ""), (0.5, ", under the root")):
         for told, factor in factors.items():
             yield told + of, partial(_scaled, factors=factor, power=power)
+        for told, by in (("n - K", total - k), ("n - 1", total - 1), ("n + 1", total + 1)):
+            if by > 0:
+                yield f"it is divided by {told} in place of n{of}", partial(_shared, factor=(total / by) ** power)
     yield "it is not divided by n_k", partial(_scaled, factors=lambda sizes: sizes)
 
 
@@ -186,6 +189,12 @@ def _by_component(place: Place, order: Any = slice(None)) -> Values:
     """Right parameters that have a value for each component, in an order of these."""
     k = _known(place.r).shape[1]
     return {name: v[order] for name, v in place.right.items() if v.shape[:1] == (k,)}
+
+
+def _shared(place: Place, factor: float) -> Values:
+    """Right parameters that all components share, times a factor."""
+    k = _known(place.r).shape[1]
+    return {n: v * factor for n, v in place.right.items() if v.shape[:1] != (k,) and place.kinds[n] == "log"}
 
 
 def _scaled(place: Place, factors: Callable[[Floats], Floats], power: float = 1.0) -> Values:

@@ -196,3 +196,43 @@ def test_a_step_onto_a_bound_that_is_no_maximum_is_named() -> None:
     first = audit(linkage.LINKAGE, m_step=lambda made, animals: 1.0, data=ANIMALS, name="mine").findings[0]
     assert (first.step, first.parameter) == ("M-step", "theta")
     assert "a bound of its domain" in first.told
+
+
+@pytest.mark.parametrize(("divisor", "told"), [(-2, "n - K"), (0, "")])
+def test_a_shared_variance_divided_by_another_number_is_named(divisor: int, told: str) -> None:
+    random = np.random.default_rng(3)
+    y = np.where(random.random(40) < 0.4, random.normal(3, 1, 40), random.normal(0, 1, 40))
+
+    def program(y: Floats) -> pm.Model:
+        with pm.Model() as model:
+            w, mu = pm.Dirichlet("w", [1, 1]), pm.Normal("mu", 0, 9, shape=2)
+            pm.NormalMixture("y", w, mu, sigma=pm.HalfNormal("sigma", 3), observed=y)
+        return model
+
+    def joint_of(w: Floats, mu: Floats, sigma: Floats, y: Floats) -> Floats:
+        return np.asarray(w * stats.norm.pdf(y[:, None], mu, sigma))
+
+    def chances(w: Floats, mu: Floats, sigma: Floats, y: Floats) -> Floats:
+        p = joint_of(w, mu, sigma, y)
+        return np.asarray(p / p.sum(axis=1, keepdims=True))
+
+    def step(r: Floats, y: Floats) -> dict[str, Floats]:
+        mu = y @ r / r.sum(axis=0)
+        squares = (r * (y[:, None] - mu) ** 2).sum()
+        return {"w": r.mean(axis=0), "mu": mu, "sigma": np.sqrt(squares / (len(y) + divisor))}
+
+    pair = Pair(
+        model=program,
+        log_likelihood=lambda w, mu, sigma, y: np.log(joint_of(w, mu, sigma, y).sum(axis=1)).sum(),
+        e_step=chances,
+        m_step=step,
+        start={"w": [0.5, 0.5], "mu": [0.0, 3.0], "sigma": 1.0},
+        data=y,
+        name="tied",
+    )
+    found = comparisons.audit(pair)
+    assert found.sound == (divisor == 0)
+    if divisor:
+        first = found.findings[0]
+        assert (first.step, first.parameter) == ("M-step", "sigma")
+        assert first.slip == f"it is divided by {told} in place of n, under the root"
