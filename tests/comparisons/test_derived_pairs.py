@@ -136,7 +136,8 @@ def test_a_program_alone_is_a_pair_of_one_density(name: str) -> None:
     check = same_density(problem, LogPosterior(problem.program), fits, np.random.default_rng(0))
     assert check.outcome == "pass"
     assert check.explanation.endswith("it was read right, and no more.")
-    assert problem.in_words().prior_reason == ONE_DENSITY
+    order = " Components that can change places are put in order: intercept ascends." if problem.ordered else ""
+    assert problem.in_words().prior_reason == ONE_DENSITY + order
     latents = {variable.name for variable in problem.program.free_RVs if "int" in variable.dtype}
     assert not latents
     assert any("counts" in line or "y" in line or "rater" in line for line in problem.in_words().formula)
