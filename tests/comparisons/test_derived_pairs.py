@@ -193,6 +193,7 @@ def two_tests() -> pm.Model:
 
 def test_the_curvature_of_a_ridge_has_its_numbers() -> None:
     """The distance in what is identified was none, so that a comparison said that EM did not converge."""
+    assert own.is_pair(two_tests)  # so that compare takes it for no data
     problem = own.declared(two_tests, name="tests").problem
     fit = problem.fit(None)
     assert fit.status == "ridge"

@@ -303,3 +303,14 @@ def test_wrong_names_and_probabilities_are_refused() -> None:
         em.profile_interval(fit, "means[1]")
     with pytest.raises(ValueError, match="probability is 94"):
         em.profile_interval(fit, "weights[1]", probability=94)
+
+
+def test_there_is_no_interval_where_a_ratio_of_widths_holds_the_maximum() -> None:
+    """The profile knows nothing of the ratio, and would run past it."""
+    y = np.concatenate([np.random.default_rng(1).normal(0, 1, 60), [3.0, 3.001, 3.002]])
+    fit = em.gaussian_mixture(y, 2, minimum_ratio=0.1)
+    assert fit.status == "boundary"
+    interval = em.profile_interval(fit, "means[1]")
+    assert np.isnan([interval.low, interval.high]).all()
+    assert interval.reason == fit.standard_errors.reason
+    assert "minimum_ratio" in (interval.reason or "")
