@@ -41,6 +41,8 @@ def seconds(command: list[str], caches: Path) -> float:
     """Of processor time of the command and its children."""
     kept = {"PYTENSOR_FLAGS": f"base_compiledir={caches / 'pytensor'}", "NUMBA_CACHE_DIR": str(caches / "numba")}
     variables = os.environ | kept | dict.fromkeys(SINGLE_THREADED, "1") | {"PYTHONPATH": str(HERE)}
+    # As on most machines, where Python keeps the bytecode of what it imports.
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=HERE, env=variables, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

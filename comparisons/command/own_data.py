@@ -310,12 +310,15 @@ def _tell_replaced(each: Asked, out: Path) -> None:
 
 def compare_numbers(found: Sequence[Asked], out: Path, seed: int, *, fresh: bool) -> list[Components]:
     """Compare the numbers of components where several are asked for, so that each report has the table."""
+    several = {id(each.among): each.among for each in found if each.among is not None}.values()
+    if not several:
+        return []
     from comparisons.command import progress
     from comparisons.components import comparing
     from comparisons.results.files import directory_name
 
     compared = []
-    for among in {id(each.among): each.among for each in found if each.among is not None}.values():
+    for among in several:
         of = [each for each in found if each.among is among]
         command = of[-1].command.replace("comparisons run", "comparisons components", 1)
         with progress.stages() as show:
