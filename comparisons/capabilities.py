@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from comparisons.differences import central_gradient
-from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from comparisons.results.report_data import Distance, QuantilePlot
 from comparisons.results.result import Check
 from models.inputs import Floats
 
@@ -21,6 +21,26 @@ if TYPE_CHECKING:
 # The nouns of a model. Parameters may have leading axes where many points are meant.
 type Data = Any
 type Parameters = Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distribution:
+    """How one variable is distributed in a data set.
+
+    Attributes
+    ----------
+    kind : whether rows are counted, or their share at or below each point is told
+    variable : what it is called
+    grid : ``(G,)``
+    observed : ``(G,)`` of the data at hand
+    of : ``(G,)`` of any data like these
+    """
+
+    kind: Literal["counts", "distribution"]
+    variable: str
+    grid: Floats
+    observed: Floats
+    of: Callable[[Data], Floats]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,5 +187,5 @@ class Simulation(ABC):
         """Statistics by name that the model has no parameter for, of the data at hand where none are given."""
 
     @abstractmethod
-    def predictive_curves(self, drawn: Sequence[Data], curve: Any) -> list[PredictiveCurve]:
-        """The distribution of the data beside that of replicates."""
+    def distributions(self) -> list[Distribution]:
+        """How the variables are distributed that are shown beside replicates."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from models.inputs import Floats, Integers, read_only
+from models.inputs import Floats, Integers, alike_once, read_only
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,7 @@ class DeclaredRows:
         """Copy three arrays, but for rows that were seen 0 times: neither their values nor their labels tell anything."""
         there = np.array(counts, float) != 0
         rows, seen, known = np.array(columns, float), np.array(counts, float), np.array(labels, np.int64)
-        return cls(read_only(rows[there]), read_only(seen[there]), read_only(known[there]))
+        return cls(read_only(rows[there]), alike_once(seen[there]), alike_once(known[there]))
 
     @property
     def mean(self) -> Floats:

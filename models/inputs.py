@@ -56,6 +56,13 @@ def read_only[A: NDArray[Any]](array: A) -> A:
     return array
 
 
+def alike_once(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the same vector, read-only; where all values are alike only one is held, as of a million rows seen once each."""
+    if array.size and (array == array[0]).all():
+        return np.broadcast_to(array[:1].copy(), array.shape)
+    return read_only(array)
+
+
 def reordered[P](parameters: P, order: ArrayLike) -> P:
     """Parameters, every field an array by component, with their components in another order.
 
@@ -276,7 +283,7 @@ def distinct_rows(rows: NDArray[Any], counts: Integers) -> tuple[NDArray[Any], I
 def row_counts(counts: ArrayLike | None, n: int) -> NDArray[Any]:
     """Return how many times each row was seen ``(n,)``; all 1 where None. Integers, or floats where some are not whole."""
     if counts is None:
-        return read_only(np.ones(n, dtype=np.int64))
+        return np.broadcast_to(np.int64(1), n)
     array: NDArray[Any] = finite_array("counts", counts, (1,))
     if (array == np.rint(array)).all():
         array = whole_numbers("counts", array, least=0)
@@ -287,7 +294,7 @@ def row_counts(counts: ArrayLike | None, n: int) -> NDArray[Any]:
         raise ValueError(f"counts has {len(array)} values but there are {n} rows; give one count per row")
     if array.sum() == 0:
         raise ValueError("counts are all zero: there are no data")
-    return array
+    return alike_once(array)
 
 
 def whole_counts(counts: NDArray[Any], remedy: str) -> None:
@@ -300,7 +307,7 @@ def whole_counts(counts: NDArray[Any], remedy: str) -> None:
 def row_labels(labels: ArrayLike | None, n: int) -> Integers:
     """Return the known component of each row ``(n,)``, -1 where unknown; all -1 where None."""
     if labels is None:
-        return read_only(np.full(n, -1, dtype=np.int64))
+        return np.broadcast_to(np.int64(-1), n)
     try:
         array = whole_numbers("labels", labels, least=-1)
     except (TypeError, ValueError) as error:
@@ -309,7 +316,7 @@ def row_labels(labels: ArrayLike | None, n: int) -> Integers:
         raise ValueError(
             f"labels has {len(array)} values but there are {n} rows; give one label per row, -1 where unknown"
         )
-    return array
+    return alike_once(array)
 
 
 def instance_of(name: str, value: object, cls: type[Any]) -> None:

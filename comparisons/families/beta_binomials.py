@@ -44,7 +44,7 @@ class BetaBinomials(ElementwiseFamily):
     # Columns are those of coins.
     roles, in_words, meanings, columns_told = Coins.roles, Coins.in_words, Coins.meanings, Coins.columns_told
     complete, from_roles, column_names, row = Coins.complete, Coins.from_roles, Coins.column_names, Coins.row
-    departure, predictive_curves = Coins.departure, Coins.predictive_curves
+    departure, distributions = Coins.departure, Coins.distributions
 
     def prior_note(self, n_components: int) -> str:
         return "The same for every K."

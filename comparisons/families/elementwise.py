@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 import em
-from comparisons.capabilities import Margin
+from comparisons.capabilities import Distribution, Margin
 from comparisons.declaration import Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.family import Family, Setup
-from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from comparisons.results.report_data import Distance, QuantilePlot
 from em.elementwise import ElementwiseMixture
 from em.mixture import has_mode
 from models.inputs import Floats, Integers, cut, instance_of, some_of
@@ -215,7 +215,7 @@ class ElementwiseFamily(Family):
             f"largest {of}": float(y.max()),
         }
 
-    def predictive_curves(self, problem: Setup, drawn: Sequence[Any], curve: Any) -> list[PredictiveCurve]:
+    def distributions(self, problem: Setup) -> list[Distribution]:
         y = problem.data.columns[:, 0]
         grid = np.linspace(y.min(), y.max(), GRID)
 
@@ -223,7 +223,7 @@ class ElementwiseFamily(Family):
             values, upto = self.steps(data)
             return np.asarray(np.append(0.0, upto)[np.searchsorted(values, grid, side="right")])
 
-        return [curve("distribution", self.roles[0], grid, shares(problem.data), np.array([shares(d) for d in drawn]))]
+        return [Distribution("distribution", self.roles[0], grid, shares(problem.data), shares)]
 
     def margins(self, problem: Setup) -> list[Margin]:
         data, name = problem.data, self.roles[0]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 import em
-from comparisons.capabilities import Data, Margin, Parameters
+from comparisons.capabilities import Data, Distribution, Margin, Parameters
 from comparisons.declaration import Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.columns import FromColumns
 from comparisons.problem import Prior
 from comparisons.quantity_names import variable_and_labels
-from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from comparisons.results.report_data import Distance, QuantilePlot
 from em.ascent.acceleration import Acceleration
 from em.mixture import Scale, trusted
 from models.inputs import Floats, Integers
@@ -429,8 +429,8 @@ class Family(FromColumns):
         """Statistics of the data by name that the model has no parameter for."""
 
     @abstractmethod
-    def predictive_curves(self, problem: Setup, drawn: Sequence[Data], curve: Any) -> list[PredictiveCurve]:
-        """The distribution of the data beside that of replicates."""
+    def distributions(self, problem: Setup) -> list[Distribution]:
+        """How the variables are distributed that are shown beside replicates."""
 
     @abstractmethod
     def margins(self, problem: Setup) -> list[Margin]:

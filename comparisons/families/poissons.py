@@ -11,11 +11,12 @@ from scipy.special import gammaln
 
 import em
 import models
+from comparisons.capabilities import Distribution
 from comparisons.declaration import Comparison
 from comparisons.families.elementwise import MOST_NUMBERS
 from comparisons.families.family import Setup
 from comparisons.families.rates import Rates
-from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from comparisons.results.report_data import Distance, QuantilePlot
 from em.elementwise import ElementwiseMixture
 from em.poissons import PoissonMixture
 from models import EventCounts, PoissonParameters, PoissonPrior
@@ -106,13 +107,13 @@ class Poissons(Rates):
             "largest number of events": float(data.events.max()),
         }
 
-    def predictive_curves(self, problem: Setup, drawn: Sequence[EventCounts], curve: Any) -> list[PredictiveCurve]:
-        numbers = np.arange(min(int(problem.data.events.max()), MOST_NUMBERS) + 1)
-        tables = [
-            np.bincount(d.events, weights=d.counts, minlength=len(numbers))[: len(numbers)]
-            for d in (problem.data, *drawn)
-        ]
-        return [curve("counts", problem.comparison.unit or "events", numbers, tables[0], np.array(tables[1:]))]
+    def distributions(self, problem: Setup) -> list[Distribution]:
+        numbers = np.arange(min(int(problem.data.events.max()), MOST_NUMBERS) + 1.0)
+
+        def table(data: EventCounts) -> Floats:
+            return np.bincount(data.events, weights=data.counts, minlength=len(numbers))[: len(numbers)]
+
+        return [Distribution("counts", problem.comparison.unit or "events", numbers, table(problem.data), table)]
 
 
 POISSONS = Poissons()

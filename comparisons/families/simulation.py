@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.capabilities import Data, Parameters, Simulation
+from comparisons.capabilities import Data, Distribution, Parameters, Simulation
 from comparisons.engine_failures import failing
 from comparisons.families.family import Setup
-from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from comparisons.results.report_data import Distance, QuantilePlot
 from em.ascent.climb import Climb, climb
 from em.search.collapse import collapsed
 
@@ -80,5 +80,5 @@ class MixtureSimulation(Simulation):
     def statistics(self, data: Data | None = None) -> dict[str, float]:
         return self.setup.family.statistics(self.setup.comparison, self.setup.data if data is None else data)
 
-    def predictive_curves(self, drawn: Sequence[Data], curve: Any) -> list[PredictiveCurve]:
-        return self.setup.family.predictive_curves(self.setup, drawn, curve)
+    def distributions(self) -> list[Distribution]:
+        return self.setup.family.distributions(self.setup)

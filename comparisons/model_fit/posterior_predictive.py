@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.capabilities import Parameters, Simulation
+from comparisons.capabilities import Distribution, Parameters, Simulation
 from comparisons.quantities import INTERVAL
 from comparisons.results.report_data import PredictiveChecks, PredictiveCurve, PredictiveStatistic
 from models.inputs import Floats
@@ -23,16 +23,20 @@ from models.inputs import Floats
 def predictive_checks(
     simulation: Simulation, draws: Sequence[Parameters], random: np.random.Generator
 ) -> PredictiveChecks:
-    """Compare the data with one replicate from each of the draws."""
-    drawn = list(simulation.replicates(draws, random))
-    observed = simulation.statistics()
-    every = [simulation.statistics(data) for data in drawn]
+    """Compare the data with one replicate from each of the draws, of which one at a time is held."""
+    observed, distributions = simulation.statistics(), simulation.distributions()
+    every, shapes = [], []
+    for data in simulation.replicates(draws, random):
+        every.append(simulation.statistics(data))
+        shapes.append([distribution.of(data) for distribution in distributions])
     of_replicates = {name: np.array([each[name] for each in every]) for name in observed}
     # What is the same in every replicate and in the data says nothing.
     telling = [name for name, value in observed.items() if (of_replicates[name] != value).any()]
     found = [_placed(name, observed[name], of_replicates[name]) for name in telling or observed]
-    curves = simulation.predictive_curves(drawn, _curve)
-    return PredictiveChecks(_sentence(found, len(drawn)), found, curves, len(drawn), INTERVAL)
+    curves = [
+        _curve(each, np.array(drawn)) for each, drawn in zip(distributions, zip(*shapes, strict=True), strict=True)
+    ]
+    return PredictiveChecks(_sentence(found, len(every)), found, curves, len(every), INTERVAL)
 
 
 def _placed(name: str, observed: float, drawn: Floats) -> PredictiveStatistic:
@@ -47,10 +51,10 @@ def _interval(drawn: Floats) -> Any:
     return np.quantile(drawn, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=0)
 
 
-def _curve(kind: Any, variable: str, grid: Floats, observed: Floats, drawn: Floats) -> PredictiveCurve:
+def _curve(of: Distribution, drawn: Floats) -> PredictiveCurve:
     low, high = _interval(drawn)
-    values = [np.asarray(v).tolist() for v in (grid, observed, drawn.mean(axis=0), low, high)]
-    return PredictiveCurve(kind, variable, *values)
+    values = [np.asarray(v).tolist() for v in (of.grid, of.observed, drawn.mean(axis=0), low, high)]
+    return PredictiveCurve(of.kind, of.variable, *values)
 
 
 def outside(statistic: PredictiveStatistic) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -228,6 +229,18 @@ def test_what_was_handed_in_is_neither_kept_nor_locked() -> None:
     y[0], heads[0] = 9.0, 1
     assert data.y[0, 0] == 1
     assert tosses.heads[0] == 5
+
+
+@pytest.mark.parametrize("told", [{}, {"counts": np.ones(100_000), "labels": np.full(100_000, -1)}])
+def test_rows_that_were_seen_once_each_without_labels_are_held_without_a_number_for_each(told: dict[str, Any]) -> None:
+    data = Measurements(np.arange(1e5), **told)
+    tracemalloc.start()
+    distinct = data.distinct()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 1.1 * distinct.y.nbytes
+    assert (data.n, distinct.n) == (100_000, 100_000)
+    assert set(distinct.labels.tolist()) == {-1}
 
 
 def test_values_show_what_they_hold() -> None:

@@ -9,12 +9,12 @@ import numpy as np
 
 import em
 import models
-from comparisons.capabilities import Margin
+from comparisons.capabilities import Distribution, Margin
 from comparisons.declaration import UNIFORM, Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.coins import counts, quadrature, third
 from comparisons.families.family import Family, Setup
-from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from comparisons.results.report_data import Distance, QuantilePlot
 from em.coins.mixture import CoinMixture
 from em.coins.steps import log_densities, log_likelihood, log_prior
 from em.mixture import Scale, has_mode
@@ -223,10 +223,13 @@ class Coins(Family):
     def statistics(self, comparison: Comparison, data: CoinTosses) -> dict[str, float]:
         return counts.statistics(data)
 
-    def predictive_curves(self, problem: Setup, drawn: Sequence[CoinTosses], curve: Any) -> list[PredictiveCurve]:
+    def distributions(self, problem: Setup) -> list[Distribution]:
         heads = np.arange(problem.data.tosses.max() + 1.0)
-        tables = [np.bincount(d.heads, weights=d.counts, minlength=len(heads)) for d in (problem.data, *drawn)]
-        return [curve("counts", problem.comparison.unit or "heads", heads, tables[0], np.array(tables[1:]))]
+
+        def table(data: CoinTosses) -> Floats:
+            return np.bincount(data.heads, weights=data.counts, minlength=len(heads))
+
+        return [Distribution("counts", problem.comparison.unit or "heads", heads, table(problem.data), table)]
 
     def margins(self, problem: Setup) -> list[Margin]:
         data = problem.data

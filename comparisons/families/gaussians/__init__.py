@@ -10,7 +10,7 @@ import numpy as np
 
 import em
 import models
-from comparisons.capabilities import Margin
+from comparisons.capabilities import Distribution, Margin
 from comparisons.declaration import WEAKLY_INFORMATIVE, Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.family import Family, Setup
@@ -18,7 +18,7 @@ from comparisons.families.gaussians import quantities, rows, third
 from comparisons.families.gaussians.words import OF_SEEN_CELLS, of_missing_cells, of_rows_and_prior
 from comparisons.names import distinct_names
 from comparisons.quantity_names import variable_and_labels
-from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from comparisons.results.report_data import Distance, QuantilePlot
 from em.gaussians.missing import mixture_of
 from em.gaussians.mixture import GaussianMixture
 from em.gaussians.patterns import marginal_log_densities, marginal_log_likelihood
@@ -348,8 +348,8 @@ class Gaussians(Family):
     def statistics(self, comparison: Comparison, data: Measurements) -> dict[str, float]:
         return rows.statistics(comparison.features, data)
 
-    def predictive_curves(self, problem: Setup, drawn: Sequence[Measurements], curve: Any) -> list[PredictiveCurve]:
-        return [rows.distribution(problem, drawn, j, curve) for j in range(problem.data.d)]
+    def distributions(self, problem: Setup) -> list[Distribution]:
+        return [rows.distribution(problem, j) for j in range(problem.data.d)]
 
     def margins(self, problem: Setup) -> list[Margin]:
         return [rows.margin(problem, j, feature) for j, feature in enumerate(problem.comparison.features)]

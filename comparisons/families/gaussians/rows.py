@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
-from comparisons.capabilities import Margin
+from comparisons.capabilities import Distribution, Margin
 from comparisons.families.family import Setup
 from comparisons.families.rounding import rounding_step
 from comparisons.families.shares import component_shares
-from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from comparisons.results.report_data import Distance, QuantilePlot
 from models import GaussianParameters, GaussianPrior, Measurements
 from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats
@@ -163,7 +163,7 @@ def statistics(features: Sequence[str], data: Measurements) -> dict[str, float]:
     return found
 
 
-def distribution(problem: Setup, drawn: Sequence[Any], j: int, curve: Any) -> PredictiveCurve:
+def distribution(problem: Setup, j: int) -> Distribution:
     """Share of rows at or below each point, so that no choice of bins comes in."""
     y = values(problem.data, j)
     grid = np.linspace(y[0], y[-1], GRID)
@@ -172,10 +172,7 @@ def distribution(problem: Setup, drawn: Sequence[Any], j: int, curve: Any) -> Pr
         found = values(data, j)
         return np.searchsorted(found, grid, side="right") / len(found)
 
-    found: PredictiveCurve = curve(
-        "distribution", problem.comparison.features[j], grid, shares(problem.data), np.array([shares(d) for d in drawn])
-    )
-    return found
+    return Distribution("distribution", problem.comparison.features[j], grid, shares(problem.data), shares)
 
 
 def margin(problem: Setup, j: int, feature: str) -> Margin:

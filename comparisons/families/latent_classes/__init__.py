@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,14 +12,14 @@ from scipy import stats
 
 import em
 import models
-from comparisons.capabilities import Margin
+from comparisons.capabilities import Distribution, Margin
 from comparisons.declaration import Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.columns import Missing
 from comparisons.families.family import Family, Setup
 from comparisons.families.latent_classes import identification, patterns
 from comparisons.quantity_names import variable_and_labels
-from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from comparisons.results.report_data import Distance, QuantilePlot
 from em.latent_classes import LatentClassMixture
 from em.mixture import Scale, has_mode, trusted
 from models import ItemResponses, LatentClassParameters, LatentClassPrior
@@ -326,12 +327,11 @@ class LatentClasses(Family):
     def statistics(self, comparison: Comparison, data: ItemResponses) -> dict[str, float]:
         return patterns.associations(data)
 
-    def predictive_curves(self, problem: Setup, drawn: Sequence[ItemResponses], curve: Any) -> list[PredictiveCurve]:
-        found = []
-        for j, (name, each) in enumerate(zip(problem.data.names, problem.data.categories, strict=True)):
-            tables = [patterns.table(d, j) for d in (problem.data, *drawn)]
-            grid = np.arange(len(each), dtype=float)
-            found.append(curve("counts", _numbered(name, each), grid, tables[0], np.array(tables[1:])))
+    def distributions(self, problem: Setup) -> list[Distribution]:
+        data, found = problem.data, []
+        for j, (name, each) in enumerate(zip(data.names, data.categories, strict=True)):
+            of, grid = partial(patterns.table, j=j), np.arange(len(each), dtype=float)
+            found.append(Distribution("counts", _numbered(name, each), grid, of(data), of))
         return found
 
     def margins(self, problem: Setup) -> list[Margin]:

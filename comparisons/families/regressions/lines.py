@@ -11,7 +11,7 @@ import numpy as np
 
 import em
 import models
-from comparisons.capabilities import Margin
+from comparisons.capabilities import Distribution, Margin
 from comparisons.declaration import Comparison
 from comparisons.declared_rows import DeclaredRows
 from comparisons.families.family import Setup
@@ -19,7 +19,7 @@ from comparisons.families.regressions import rows, third
 from comparisons.families.regressions.declared import DeclaredRegressions, first_covariate, terms
 from comparisons.families.regressions.rows import is_shared
 from comparisons.quantity_names import quoted
-from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from comparisons.results.report_data import Distance, QuantilePlot
 from em.regressions.mixture import RegressionMixture
 from em.regressions.units import Units
 from models import RegressionParameters, RegressionPrior, RegressionRows
@@ -319,8 +319,8 @@ class Regressions(DeclaredRegressions):
     def statistics(self, comparison: Comparison, data: RegressionRows) -> dict[str, float]:
         return rows.statistics(comparison, data)
 
-    def predictive_curves(self, problem: Setup, drawn: Sequence[RegressionRows], curve: Any) -> list[PredictiveCurve]:
-        return rows.predictive_curves(problem, drawn, curve)
+    def distributions(self, problem: Setup) -> list[Distribution]:
+        return [rows.distribution(problem)]
 
     def margins(self, problem: Setup) -> list[Margin]:
         return rows.margins(problem)

@@ -9,12 +9,12 @@ import numpy as np
 from scipy import stats
 from scipy.special import log_ndtr, ndtr, ndtri
 
-from comparisons.capabilities import Margin
+from comparisons.capabilities import Distribution, Margin
 from comparisons.declaration import Comparison
 from comparisons.families.family import Setup
 from comparisons.families.rounding import rounding_step
 from comparisons.families.shares import component_shares
-from comparisons.results.report_data import Distance, PredictiveCurve, QuantilePlot
+from comparisons.results.report_data import Distance, QuantilePlot
 from models import RegressionParameters, RegressionPrior, RegressionRows
 from models.inputs import Floats, Integers
 
@@ -134,8 +134,8 @@ def statistics(comparison: Comparison, data: RegressionRows) -> dict[str, float]
     }
 
 
-def predictive_curves(problem: Setup, drawn: Sequence[RegressionRows], curve: Any) -> list[PredictiveCurve]:
-    """See `comparisons.families.family.Family.predictive_curves`."""
+def distribution(problem: Setup) -> Distribution:
+    """Of the response."""
     y, name = problem.data.y, problem.comparison.features[0]
     grid = np.linspace(y.min(), y.max(), GRID)
 
@@ -143,7 +143,7 @@ def predictive_curves(problem: Setup, drawn: Sequence[RegressionRows], curve: An
         told = np.sort(np.repeat(data.y, data.counts))
         return np.searchsorted(told, grid, side="right") / len(told)
 
-    return [curve("distribution", name, grid, shares(problem.data), np.array([shares(d) for d in drawn]))]
+    return Distribution("distribution", name, grid, shares(problem.data), shares)
 
 
 def margins(problem: Setup) -> list[Margin]:

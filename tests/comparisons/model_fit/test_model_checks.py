@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -51,6 +52,18 @@ def conjugate_draws(data: CoinTosses, prior: CoinPrior, seed: int, draws: int = 
 
 
 # Replicates
+
+
+def test_one_replicate_at_a_time_is_held() -> None:
+    problem = declare(Measurements(np.random.default_rng(1).normal(size=10_000)), 1)
+    simulation, at = problem.simulation, problem.fit(None).parameters
+    assert simulation is not None
+    tracemalloc.start()
+    checks = posterior_predictive.predictive_checks(simulation, [at] * 100, np.random.default_rng(1))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert checks.replicates == 100
+    assert peak < 25 * problem.data.y.nbytes
 
 
 @pytest.mark.parametrize(
