@@ -81,8 +81,8 @@ class Arrival:
 
     @property
     def stuck(self) -> bool:
-        """Whether steps move nothing at a point that is none to stop at, as beside a kink of the objective."""
-        return self._looked and self.judged is None and bool(np.array_equal(self.points[-1], self.points[-2]))
+        """Whether steps go nowhere at a point that is none to stop at, as beside a kink of the objective."""
+        return self._looked and self.judged is None and self._returned
 
     def _estimate(self, rounding: float) -> None:
         """Aitken's estimates from the last plain steps and the points at which they were made."""
@@ -116,15 +116,20 @@ class Arrival:
             return longest
         return min(longest, math.ceil(math.log(DISTANCE / judged.decrement) / math.log(judged.rate)))
 
+    @property
+    def _returned(self) -> bool:
+        """Whether the last point is one of those shortly before: what moves it is rounding, step by step or in a circle."""
+        return any(np.array_equal(self.points[-1], other) for other in self.points[-LOOK_BACK:-1])
+
     def _at_rest(self, judged: Curvature) -> bool:
         """Whether the optimum is within `DISTANCE`; where there is none, whether the next step is rounding error."""
         # With 1e15 tosses the distance in standard errors is never small to rounding; then parameters that stand still are it.
         # So do those that return to where they were: what moves them is the rounding of a probability near 1.
-        point, before = self.points[-1], self.points[-LOOK_BACK:-1]
-        still = np.abs(point - before[-1]) <= 4 * EPSILON * np.maximum(self.mixture.unit, np.abs(point))
+        point, before = self.points[-1], self.points[-2]
+        still = np.abs(point - before) <= 4 * EPSILON * np.maximum(self.mixture.unit, np.abs(point))
         if judged.decrement < DISTANCE or (judged.kind != "saddle" and bool(still.all())):
             return True
-        if any(np.array_equal(point, other) for other in before):
+        if self._returned:
             return True
         if judged.kind != "saddle" and judged.rate > 1 - CREEPING:
             return judged.identified_decrement < DISTANCE and judged.step < STANDSTILL_CREEPING

@@ -43,7 +43,8 @@ EMPTY, LEAST = -700.0, -680.0
 FARTHEST = 5.0
 # Newton's steps of one M-step, halvings of each, and nats for each row that are left.
 STEPS, HALVINGS, LEFT = 50, 30, 1e-15
-# Share of a row that a row of average tells of the gating at the least: below it the components are apart along a concomitant.
+# Share of a row that a row of average tells of the gates at the least, in the direction that it tells least of: below it the
+# components are apart along a concomitant.
 SEPARATED = 1e-7
 
 
@@ -303,12 +304,17 @@ class ConcomitantMixture(RegressionMixture):
         return "where a concomitant tells components of all rows apart and its gating coefficients run to infinity"
 
     def _apart(self, parameters: Any) -> NDArray[np.bool_]:
-        """Whether neither a prior nor a row of average tells of a gating coefficient of a component that has rows."""
+        """Whether neither a prior nor the rows tell of some direction of the gates of a component that has rows.
+
+        A row whose component the concomitants leave no doubt of tells of none, and one that lies between tells of one.
+        """
         if self.prior is not None or self.n_components == 1:
             return np.zeros(parameters.weights.shape[:-1], dtype=bool)
-        shares = self.row_weights(parameters, slice(None)).T
-        rows, told = shares @ self.counts, (shares * (1 - shares) * self.counts) @ self.beside**2
-        return np.asarray(((told < SEPARATED * rows[..., None]) & (rows[..., None] >= 1)).any(axis=(-2, -1)))
+        shares = np.swapaxes(self.row_weights(parameters, slice(None)), -1, -2)
+        z = np.column_stack([np.ones(len(self.y)), self.beside])
+        rows, open_ = shares @ self.counts, shares * (1 - shares) * self.counts
+        least = np.linalg.eigvalsh(np.einsum("...kn,ni,nj->...kij", open_, z, z))[..., 0]
+        return np.asarray(((least < SEPARATED * rows) & (rows >= 1)).any(axis=-1))
 
     # Vectors and units
 

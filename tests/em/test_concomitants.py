@@ -14,6 +14,9 @@ import em
 import models
 from comparisons import families
 from comparisons.declaration import Comparison
+from comparisons.study.replicate import simulate
+from comparisons.study.settings import SETTINGS
+from em.ascent.climb import climb
 from em.mixture import evaluated
 from em.regressions.concomitants import ConcomitantMixture
 from em.uncertainty.curvature import derivatives
@@ -201,6 +204,18 @@ def test_concomitants_that_tell_all_rows_apart_are_a_bound_with_a_name() -> None
     assert "gating coefficients run to infinity" in str(fit.standard_errors.reason)
     apart = sum(em.regression_mixture(y[side], x[side], 1).log_likelihood for side in (w > 0.1, w <= 0.1))
     assert fit.log_likelihood == pytest.approx(apart, abs=1e-6)
+
+
+def test_a_row_that_lies_between_components_that_are_apart_keeps_no_run_from_its_end() -> None:
+    problem = simulate(SETTINGS["regressions-gated"], 30021).problem
+    start = ConcomitantParameters([0.17, 0.83], [[5.5, 1.9], [6.8, 1.1]], [0.55, 1.7], [[1.0], [-1.0]])
+    mixture = ConcomitantMixture(problem.data, MixtureWeights.of("free", 2), None)
+    run = climb(mixture, mixture.from_published(start), "squarem", 2000)
+    assert run.ending == "converged"
+    fit = em.regression_mixture(problem.data, n_components=2)
+    assert fit.status == "boundary"
+    # Where a run there had no end, the search took a maximum 12 nats lower.
+    assert fit.log_likelihood > -241.27
 
 
 @pytest.mark.parametrize(
