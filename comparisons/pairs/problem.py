@@ -234,7 +234,7 @@ class PairProblem(Setup, Problem):
         return tuple(name for block in self.space.blocks for name in self._labels(block.name, block.shape))
 
     def _labels(self, name: str, shape: tuple[int, ...]) -> list[str]:
-        """A name for each number: the parameter's, and in brackets what the program calls its place, or its number from 1."""
+        """A name for each number: the parameter's, and in brackets what the program calls its place, or ArviZ's number of it."""
         places = self.coordinates
         labels = itertools.product(*([along(dim, each) for each in places[dim]] for dim in self._dims(name, shape)))
         return [f"{name}[{', '.join(each)}]" if each else name for each in labels]
@@ -246,7 +246,7 @@ class PairProblem(Setup, Problem):
     @property
     def coordinates(self) -> dict[str, list[str]]:
         return {
-            dim: [str(each) for each in self.program.coords.get(dim) or range(1, size + 1)]
+            dim: [str(each) for each in self.program.coords.get(dim) or range(size)]
             for block in self.space.blocks
             for dim, size in zip(self._dims(block.name, block.shape), block.shape, strict=True)
         }

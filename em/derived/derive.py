@@ -362,7 +362,7 @@ def derive(model: pm.Model, latent: str | Sequence[str] | None = None, *, compil
     with waiting("em.derive: the densities of the program are being compiled, which may take half a minute"):
         steps = steps_of(Densities(program, compiled=compiled))
     names = tuple(
-        block.name + (f"[{', '.join(str(j + 1) for j in place)}]" if place else "")
+        block.name + (f"[{', '.join(map(str, place))}]" if place else "")
         for block in steps.densities.space.blocks
         for place in itertools.product(*map(range, block.shape))
     )

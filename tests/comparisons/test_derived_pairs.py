@@ -99,7 +99,7 @@ def test_parameters_may_have_any_name() -> None:
         kind = pm.Categorical("kind", pm.Dirichlet("shares", np.ones(2)), shape=4)
         pm.Poisson("y", pm.Gamma("prior", 2, 2) + rates[kind], observed=[1, 2, 8, 9])
     problem = own.declared(model, name="kinds").problem
-    assert problem.names == ("lambda[1]", "lambda[2]", "a b", "shares[1]", "shares[2]", "prior")
+    assert problem.names == ("lambda[0]", "lambda[1]", "a b", "shares[0]", "shares[1]", "prior")
     start = problem.starts(0)[0]
     heights = [problem.log_likelihood(start) + problem.log_prior(start)]
     for _ in range(3):

@@ -223,7 +223,7 @@ def test_components_with_a_name_each_and_a_mirrored_share_are_put_in_order() -> 
     assert [float(ordered[name][0, 0]) for name in ("a", "b", "share")] == pytest.approx([0.1, 0.9, 0.8])
 
 
-def test_places_without_a_name_are_numbered_from_1_in_quantities_and_draws() -> None:
+def test_places_without_a_name_are_numbered_as_arviz_does_in_quantities_and_draws() -> None:
     def program(y: Any) -> pm.Model:
         with pm.Model() as model:
             pm.Normal("y", pm.Normal("mean", shape=2), 1.0, observed=y)
@@ -236,8 +236,8 @@ def test_places_without_a_name_are_numbered_from_1_in_quantities_and_draws() -> 
         log_prior=lambda mean: -0.5 * float((mean**2).sum()),
     )
     found = problem(pair, np.array([[1.0, 2.0], [2.0, 4.0]]))
-    assert found.names == ("mean[1]", "mean[2]")
-    assert found.coordinates == {"mean_dim_0": ["1", "2"]}
+    assert found.names == ("mean[0]", "mean[1]")
+    assert found.coordinates == {"mean_dim_0": ["0", "1"]}
     assert found.constants == pytest.approx((-2 * np.log(2 * np.pi), -np.log(2 * np.pi)), abs=1e-6)
 
 

@@ -506,7 +506,7 @@ def test_a_fit_is_read_like_an_em_fit() -> None:
     joint = np.array([w * stats.binom.pmf(HEADS, 10, p) for w, p in zip(*fit.parameters.values(), strict=True)])
     np.testing.assert_allclose(fit.responsibilities(), (joint / joint.sum(axis=0)).T, atol=1e-12)
     assert fit.aic == pytest.approx(-2 * fit.log_likelihood + 6)
-    assert fit.standard_errors.names == ("w[1]", "w[2]", "p[1]", "p[2]")
+    assert fit.standard_errors.names == ("w[0]", "w[1]", "p[0]", "p[1]")
     assert "status='converged'" in repr(fit)
     assert "'p': array([0.51391659" in repr(fit)
     assert "'p': array([0.16593652" in repr(fit)
