@@ -36,6 +36,8 @@ from models.mixtures import Weights
 TRIED, NARROWER = 61, (1.0, 2.0, 4.0, 8.0)
 # Shapes between which the M-step looks; beyond there is no width left.
 SMALLEST, LARGEST, STEPS = 1e-8, 1e12, 100
+# Times that a start completes waits which were cut short: each halves what is left where half of them were.
+COMPLETIONS = 10
 # Change of the logarithm of a shape.
 SETTLED = 1e-9
 # Stands for the time that waits take of which none ends.
@@ -151,6 +153,28 @@ class GammaMixture(WatchedWaits, ExponentialMixture):
         none = (seen.features[..., 0] == 0) & (self.prior is None)
         features[..., 2] = np.where(none, ENDLESS, features[..., 2])
         return Sums(seen.log_likelihood + (rows @ counts)[()], seen.rows + weighted.sum(axis=-2), features)
+
+    def start_from(self, responsibilities: Floats, *, wide: bool = True) -> GammaParameters:
+        found: GammaParameters = super().start_from(responsibilities, wide=wide)
+        if not len(self.cut):
+            return found
+        # That took waits for over when they were cut short.
+        weighted = responsibilities * self.counts[:, None]
+        cut, ended = weighted[..., self.cut, :], weighted * (self.data.censored[:, None] == 0)
+        seen, rows, maker = (
+            np.moveaxis(self.phi[1:-1] @ ended, -2, -1),
+            weighted.sum(axis=-2),
+            self.weak() if wide else self,
+        )
+        for _ in range(COMPLETIONS):
+            # One without width is to stay what it is.
+            narrow = np.isinf(found.shapes)
+            shapes, rates = (np.where(narrow, 1.0, v) for v in (found.shapes, found.rates))
+            whole = self.tails(trusted(GammaParameters, weights=found.weights, shapes=shapes, rates=rates))[0]
+            made = maker.m_step(Sums(np.nan, rows, seen + np.einsum("...mk,...mkf->...kf", cut, whole)))
+            shapes, rates = np.where(narrow, np.inf, made.shapes), np.where(narrow, np.inf, made.rates)
+            found = trusted(GammaParameters, weights=made.weights, shapes=shapes, rates=rates)
+        return found
 
     def log_densities(self, parameters: GammaParameters) -> Floats:
         found = super().log_densities(parameters)

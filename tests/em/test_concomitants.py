@@ -14,7 +14,7 @@ import em
 import models
 from comparisons import families
 from comparisons.declaration import Comparison
-from comparisons.study.replicate import simulate
+from comparisons.study.setting import simulate
 from comparisons.study.settings import SETTINGS
 from em.ascent.climb import climb
 from em.mixture import evaluated
