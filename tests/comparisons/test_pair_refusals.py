@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pymc as pm
 import pytest
 
 import comparisons
 from comparisons.catalogue import linkage
 from models.inputs import Floats
-from tests.comparisons.test_pairs import ANIMALS, HEADS, problem, two_coins
+from tests.comparisons.test_pairs import ANIMALS, HEADS, changed, problem, two_coins
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,95 @@ def test_an_audit_refuses_what_is_no_pair_and_no_seed() -> None:
         comparisons.audit(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="seed is -1, but must be at least 0"):
         comparisons.audit(linkage.LINKAGE, ANIMALS, seed=-1)
+
+
+def of_ordered(animals: Any) -> pm.Model:
+    with pm.Model() as model:
+        pm.Normal("theta", shape=2, transform=pm.distributions.transforms.ordered, initval=[0, 1])
+        pm.Normal("animals", observed=animals)
+    return model
+
+
+def of_a_latent_variable(animals: Any) -> pm.Model:
+    with pm.Model() as model:
+        pm.Bernoulli("z", 0.5)
+        pm.Normal("animals", observed=animals)
+    return model
+
+
+def of_no_parameter(animals: Any) -> pm.Model:
+    with pm.Model() as model:
+        pm.Normal("animals", observed=animals)
+    return model
+
+
+def of_another_name(animals: Any) -> pm.Model:
+    with pm.Model() as model:
+        pm.Poisson("y", pm.Gamma("lambda", 1, 1), observed=animals)
+    return model
+
+
+def three(animals: Any) -> pm.Model:
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("p", shape=3).sum() + pm.Uniform("q", 0, 1), observed=animals)
+    return model
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no parameter": ({"model": of_no_parameter}, "model has no free variables; declare the parameters as variables"),
+    "a step that is missing": ({"m_step": None}, "e_step given; give em_step alone, or e_step and m_step"),
+    "two kinds of step": ({"em_step": lambda theta, animals: theta}, "give em_step alone"),
+    "no function": ({"log_likelihood": 3.0}, "log_likelihood is 3.0; give a function"),
+    "no program": ({"model": lambda animals: "a text"}, "model returned 'a text'; return the pymc.Model"),
+    "an ordered transform": ({"model": of_ordered}, "variable theta has the transform Ordered"),
+    "a latent variable": ({"model": of_a_latent_variable}, "discrete free variable z; sum it out"),
+    "another name": (
+        {"em_step": lambda theta, animals: {"thetas": theta}, "e_step": None, "m_step": None},
+        "em_step returned values for thetas; the program has theta",
+    ),
+    "another shape": (
+        {"m_step": lambda made, animals: [0.1, 0.2]},
+        r"m_step returned theta of shape \(2,\); the program has \(\)",
+    ),
+    "outside the domain": (
+        {"m_step": lambda made, animals: 1.5},
+        "one step from the start makes theta .*1.5.*, outside its domain in the program, 0 to 1",
+    ),
+    "two data arguments": (
+        {"log_likelihood": lambda theta, animals, plants: 0.0},
+        "log_likelihood has the arguments animals, plants beside the parameters theta",
+    ),
+    "no number": (
+        {"log_likelihood": lambda theta, animals: np.zeros(3)},
+        "log_likelihood returned .* at the start; return one number",
+    ),
+    "components that are none": (
+        {"exchangeable": ("p",)},
+        "exchangeable names 'p'; the program's parameters are theta",
+    ),
+    "a mirror of what is unknown": ({"mirrored": ("p",)}, "mirrored names 'p'; the program's parameters are theta"),
+    "a mirror among three": (
+        {"model": three, "log_likelihood": lambda p, q, animals: 0.0, "exchangeable": ("p",), "mirrored": ("q",)},
+        "mirrored names q, but only two components mirror a probability",
+    ),
+    "a mirror of a real number": (
+        {"model": three, "log_likelihood": lambda p, q, animals: 0.0, "mirrored": ("p",)},
+        "mirrored names p, which is not between two numbers",
+    ),
+    "unlike components": (
+        {"model": three, "log_likelihood": lambda p, q, animals: 0.0, "exchangeable": [("p", "q")]},
+        "exchangeable has p and q together, whose shapes or domains differ",
+    ),
+    "a name that no argument has": (
+        {"model": of_another_name, "log_likelihood": lambda animals: 0.0},
+        "the program's parameter lambda can be no argument of a function of yours; call it otherwise there",
+    ),
+    "components of a number": ({"exchangeable": ("theta",)}, "exchangeable has theta alone, which is one number"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_does_not_fit_is_refused_before_anything_long_runs(why: str) -> None:
+    parts, told = REFUSED[why]
+    with pytest.raises((TypeError, ValueError), match=told):
+        problem(changed(**parts))
