@@ -3,7 +3,8 @@
 The script is what a user would write for the same question: a mixture with ordered means, `find_MAP`, `pm.sample` by nutpie,
 ArviZ's summary. The comparison is ``comparisons run faithful --fresh`` with its checks, figures and report. Each runs in a
 process of its own, with its children's time counted, first with empty compilers' caches and then with those that it left; they
-take turns, so that what else the machine does falls on both alike. Commands that compute nothing follow.
+take turns, so that what else the machine does falls on both alike. Comparisons share their caches, as on any machine: cold,
+each finds what those before it have compiled. Commands that compute nothing follow.
 """
 
 from __future__ import annotations
@@ -51,12 +52,15 @@ def seconds(command: list[str], caches: Path) -> float:
 
 def turn(names: list[str]) -> dict[str, list[float]]:
     """Seconds cold and warm of the script and of each comparison, begun with empty caches."""
-    taken = {}
+    taken: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         runs = {"script": [sys.executable, "-c", SCRIPT]}
         runs |= {name: [*COMMAND, "run", name, "--fresh", "--out", f"{scratch}/results"] for name in names}
-        for name, command in runs.items():
-            taken[name] = [seconds(command, Path(scratch) / name) for _ in ("cold", "warm")]
+        for state in ("cold", "warm"):
+            for name, command in runs.items():
+                caches = Path(scratch) / ("script" if name == "script" else "comparisons")
+                taken.setdefault(name, []).append(seconds(command, caches))
+                print(f"{name}, {state}: {taken[name][-1]:.1f} s", file=sys.stderr, flush=True)
         for command in (["--help"], ["list"], ["show", names[0], "--out", f"{scratch}/results"]):
             taken[command[0]] = [seconds([*COMMAND, *command], Path(scratch))] * 2
     return taken
@@ -78,6 +82,9 @@ def main() -> None:
             ratio = median(each[name][state] / each["script"][state] for each in turns)
             cells.append(f"{median(each[name][state] for each in turns):.2f} | {ratio:.2f}×")
         print(f"| {name} | {' | '.join(cells)} |")
+    for state, told in enumerate(("cold", "warm")):
+        ratio = median(len(options.names) * t["script"][state] / sum(t[n][state] for n in options.names) for t in turns)
+        print(f"{len(options.names)} such scripts take {ratio:.2f} times as long as these comparisons, {told}.")
 
 
 if __name__ == "__main__":
