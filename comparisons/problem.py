@@ -124,8 +124,8 @@ class Problem(ABC):
         """The full vector ``(p,)`` of parameters or of their standard errors, each number once."""
 
     @abstractmethod
-    def curvature(self, prior: Prior | None, parameters: Parameters) -> Curvature:
-        """Second-order picture of the objective, ``basis`` alone in the user's units."""
+    def curvature(self, prior: Prior | None, parameters: Parameters) -> Curvature | None:
+        """Second-order picture of the objective, ``basis`` alone in the user's units; None where it is at rest in no point there."""
 
     @abstractmethod
     def profile_interval(self, fit: Fit, name: str, probability: float) -> Interval:

@@ -21,7 +21,7 @@ from models.inputs import shown, some_of
 ONE_COLUMN = "\x1f"
 SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars", " ": "blanks"}
 # How a missing cell is written.
-MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", ".", "-", "?", "missing"))
+MISSING = frozenset(("", "na", "n/a", "nan", "null", ".", "-", "?", "missing"))
 POINT, COMMA = (re.compile(rf"[+-]?(\d+({mark}\d*)?|{mark}\d+)([eE][+-]?\d+)?") for mark in (r"\.", ","))
 THOUSANDS = re.compile(r"[+-]?\d{1,3}([.,' ’]\d{3})+([.,]\d*)?")
 # One comma and three digits: a thousand and more, or a number with three decimals.

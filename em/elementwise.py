@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypedDict, Unpack
@@ -28,7 +29,7 @@ from em.rows.sample import SAMPLE, drawn, keys
 from em.search.starts import Starts
 from em.weights import SameWeights, from_weight_coordinates, weight_basis, weight_coordinates, weight_prior_derivatives
 from models.elementwise import as_rows, asked
-from models.inputs import Floats, Integers, instance_of, read_only
+from models.inputs import Floats, Integers, instance_of, read_only, some_of
 from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
 
 
@@ -356,6 +357,20 @@ class Options(TypedDict, total=False):
     starts: Starts
 
 
+def taken(options: Options, own: Iterable[str]) -> tuple[Any, int, Method, Acceleration, Starts]:
+    """Return start, seed, method, acceleration and starts; refuse what is neither these nor an ``own`` argument."""
+    known = [*own, *Options.__annotations__]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean {near[0]}?" if near else f"give {some_of(known)}"
+            raise TypeError(f"{name} is not an argument of this fit; {remedy}")
+    method, acceleration = options.get("method", "em"), options.get("acceleration", "auto")
+    starts = options.get("starts", "default")
+    checked_options(method, acceleration, starts)
+    return options.get("start"), options.get("seed", 0), method, acceleration, starts
+
+
 def fit_elementwise(
     mixture: type[ElementwiseMixture],
     name: str,
@@ -375,9 +390,7 @@ def fit_elementwise(
     ObjectiveDecreased
         if the objective falls beyond rounding
     """
-    start, seed, method = options.get("start"), options.get("seed", 0), options.get("method", "em")
-    acceleration, starts = options.get("acceleration", "auto"), options.get("starts", "default")
-    checked_options(method, acceleration, starts)
+    start, seed, method, acceleration, starts = taken(options, [name, *further, "n_components", "weights", "prior"])
     data = as_rows(mixture.noun, name, data, **further)
     treated = asked(name, data, mixture.noun, n_components, weights, prior, mixture.priors)
     for number, least in mixture.modal.items() if prior is not None else ():

@@ -187,7 +187,8 @@ def _basins(problem: Problem, map_fit: Fit, reached: list[tuple[int, float]]) ->
 def _likelihood_ratios(problem: Problem, fit: Fit, posterior: xr.Dataset) -> str:
     """Twice the log-likelihood from the draws up to EM, beside what it would be in a regular model."""
     gaps = 2 * (fit.log_likelihood - log_likelihoods(problem, posterior, COMPARED_DRAWS))
-    flat = problem.curvature(None, fit.parameters).flat_directions.shape[1] if fit.status == "ridge" else 0
+    judged = problem.curvature(None, fit.parameters) if fit.status == "ridge" else None
+    flat = 0 if judged is None else judged.flat_directions.shape[1]
     free = problem.n_free - flat
     likelier = int((gaps < 0).sum())
     told = f" {likelier} of {len(gaps)} draws are likelier than it, through narrower components." if likelier else ""

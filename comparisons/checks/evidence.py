@@ -31,6 +31,8 @@ def curvature_of(problem: Problem, prior: Prior | None, fit: Fit) -> Curvature |
         if fit.status == "boundary" and isinstance(failure.__cause__, np.linalg.LinAlgError):
             return None
         raise
+    if judged is None:
+        return None
     # Where there is no maximum there is no distance to one.
     there = judged.kind in ("maximum", "boundary")
     all_numbers("em", "The curvature at EM's estimate", judged if there else dataclasses.replace(judged, decrement=0.0))

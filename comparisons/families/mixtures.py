@@ -118,10 +118,13 @@ class MixtureProblem(Setup, Problem):
     def entries(self, values: Any) -> Floats:
         return self.family.entries(self, values)
 
-    def curvature(self, prior: Prior | None, parameters: Parameters) -> Curvature:
+    def curvature(self, prior: Prior | None, parameters: Parameters) -> Curvature | None:
         # In the units of a fit, in which no power of the data's own unit is too large or too small for a double.
         mixture = self.mixture(prior, standardise=True)
-        judged = curvature(mixture, mixture.from_published(parameters))
+        inside = mixture.from_published(parameters)
+        if mixture.constrained(inside):
+            return None
+        judged = curvature(mixture, inside)
         basis, flat, slow = (
             mixture.by_feature(d) for d in (judged.basis, judged.flat_directions, judged.slow_directions)
         )

@@ -7,8 +7,8 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from em.elementwise import Options
-from em.fit import Fit, checked_options, fit_mixture
+from em.elementwise import Options, taken
+from em.fit import Fit, fit_mixture
 from em.mixture import fitting_start, has_mode
 from em.regressions.concomitants import ConcomitantMixture
 from em.regressions.mixture import RegressionMixture
@@ -74,9 +74,8 @@ def regression_mixture(
     ----------
     DeSarbo & Cron (1988), Journal of Classification 5, 249.
     """
-    start, seed, method = options.get("start"), options.get("seed", 0), options.get("method", "em")
-    acceleration, starts = options.get("acceleration", "auto"), options.get("starts", "default")
-    checked_options(method, acceleration, starts)
+    own = ["y", "x", "n_components", "weights", "prior", "covariance", "intercept", "concomitants", "counts", "labels"]
+    start, seed, method, acceleration, starts = taken(options, own)
     data, tied = rows_of(y, x, counts, labels, intercept, concomitants), is_tied(covariance)
     treated, p = (
         asked("y", data, RegressionRows, n_components, weights, prior, RegressionPrior),

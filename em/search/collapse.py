@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from em.mixture import Mixture, row_posteriors
 from models.inputs import Floats
 
+# Least number that a logarithm is taken of.
+TINY = float(np.finfo(float).tiny)
 # A component narrower than this share of the data's spread, in some direction, is asked for its rows.
 NARROW = 0.05
 # A collapsed component narrower than this is at its spike: second derivatives there say nothing.
@@ -67,7 +69,8 @@ def _supports(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
         weights = mixture.row_weights(parameters, slice(None))
         # A weight next to 1 is 1 to rounding: the sum of the others is not its difference from 1.
         others = 1.0 - np.eye(mixture.n_components)
-        gains = np.where(shares @ others > 0, np.log(weights @ others) - np.log(shares @ others), np.inf)
+        least = np.maximum(weights @ others, TINY)
+        gains = np.where(shares @ others > 0, np.log(least) - np.log(shares @ others), np.inf)
     seen = mixture.sees_narrowest(parameters)
     return np.stack(
         [

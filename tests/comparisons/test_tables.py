@@ -99,6 +99,13 @@ def test_what_people_write_is_read(kind: str, tmp_path: Path) -> None:
     assert np.abs(table.numbers(list(table.columns)[1])).tolist() == [2, 3]
 
 
+def test_none_is_a_category_in_a_file_as_in_a_frame(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("sport,n\nnone,1\nlots,2\nn/a,3\nsome,4\n")
+    frame = pd.DataFrame({"sport": ["none", "lots", None, "some"]})
+    assert read(path).words("sport") == read(frame).words("sport") == ["none", "lots", None, "some"]
+
+
 def test_a_column_of_numbers_with_a_mistake_is_not_left_out_in_silence(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"h,name\n{NUMBERS}abc,1\n")

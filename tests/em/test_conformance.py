@@ -131,6 +131,11 @@ BROKEN: dict[str, tuple[Family, str, str]] = {
         "densities",
         "what scipy calls sqrt(widths) is widths in pymc",
     ),
+    "a width that is too large by a factor": (
+        replace(NORMALS, pymc=lambda means, widths: pm.Normal.dist(mu=means, sigma=widths * np.sqrt(2))),
+        "densities",
+        "what scipy calls widths * sqrt(2) is widths in pymc",
+    ),
     "a precision for a standard deviation": (
         replace(NORMALS, scipy=lambda means, widths: stats.norm(means, 1 / np.sqrt(widths))),
         "densities",

@@ -231,6 +231,20 @@ def test_what_was_handed_in_is_neither_kept_nor_locked() -> None:
     assert tosses.heads[0] == 5
 
 
+@pytest.mark.parametrize(
+    ("fitted", "option", "told"),
+    [
+        (em.exponential_mixture, "censord", "censord is not an argument of this fit; did you mean censored?"),
+        (em.negative_binomial_mixture, "exposures", "did you mean exposure?"),
+        (em.regression_mixture, "concomitant", "did you mean concomitants?"),
+        (em.gamma_mixture, "bogus", "bogus is not an argument of this fit; give y, censored"),
+    ],
+)
+def test_an_argument_that_no_fit_has_is_refused_and_not_ignored(fitted: Any, option: str, told: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(told)):
+        fitted(Y, **{option: Y})
+
+
 @pytest.mark.parametrize("told", [{}, {"counts": np.ones(100_000), "labels": np.full(100_000, -1)}])
 def test_rows_that_were_seen_once_each_without_labels_are_held_without_a_number_for_each(told: dict[str, Any]) -> None:
     data = Measurements(np.arange(1e5), **told)
