@@ -162,8 +162,8 @@ class FittedMixture:
     def table(self) -> pd.DataFrame:
         """A row for each quantity, by the names that `em.profile_interval` takes, in a new DataFrame.
 
-        Columns are the ``estimate``; its ``standard_error``, 0 where held fixed and NaN where withheld; ``low`` and ``high``, the
-        ends of its Wald interval of probability 94 %; and the ``scale`` on which that interval is symmetric.
+        Columns are the ``estimate``; its ``standard_error``, 0 where held fixed and NaN where withheld, as at a bound; ``low``
+        and ``high``, the ends of its Wald interval of probability 94 %; and the ``scale`` on which that interval is symmetric.
         """
         import pandas as pd
 

@@ -74,6 +74,8 @@ class GammaMixture(WatchedWaits, ExponentialMixture):
     modal: ClassVar[dict[str, float]] = {"shape_shape": 2.0, "rate_shape": 1.0, "concentration": 1.0}
     # As of normals of one feature.
     interpolated = 2
+    # By their means.
+    by_first = False
     data: PositiveTimes
 
     def places(self) -> Floats:

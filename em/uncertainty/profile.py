@@ -75,8 +75,8 @@ def profile_interval(fit: Fit[Any, Any], name: str, probability: float = 0.94) -
         return Interval(name, value, value, probability, None)
     x = mixture.coordinates(mixture.from_vector(vector), unbounded=True)
     # Components that their order does not separate are told apart by where the maximum is followed from.
-    by_first = mixture.by_first and Order.of(fit.parameters, mixture.groups).direction is None
-    order = _order(mixture, vector) if by_first else []
+    by = Order.of(fit.parameters, mixture.groups)
+    order = _order(mixture, vector) if mixture.by_first and by.direction is None and by.first == 0 else []
     problem = ConstrainedMaximum(mixture, wanted.on_scale, order)
     limit = float(ndtri(0.5 + 0.5 * probability))
     with np.errstate(

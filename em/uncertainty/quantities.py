@@ -93,6 +93,10 @@ class Estimate(NamedTuple):
 def estimates(mixture: Mixture[Any, Any], parameters: Any, errors: Any) -> list[Estimate]:
     """Every quantity of a fit, from its parameters, and its standard errors of the same shapes."""
     vector, sizes, k = mixture.to_vector(parameters), mixture.to_vector(errors), mixture.n_components
+    if mixture.given_bounds:
+        # The others have theirs given that it stays there: it has none itself.
+        at_bound = (sizes == 0) & ((vector == 0) | (vector == 1)) & (np.arange(len(vector)) >= k)
+        sizes = np.where(at_bound, np.nan, sizes)
     told = list(zip(mixture.names(), vector, sizes, mixture.scales(), strict=True))
     with np.errstate(divide="ignore", invalid="ignore"):
         for name, place in _standard_deviations(mixture.names()).items():

@@ -7,7 +7,8 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
+from scipy.special import expit
 
 import em
 from comparisons import datasets
@@ -202,6 +203,29 @@ def test_the_gradient_of_censored_waits_exists_wherever_chains_start() -> None:
 def test_a_component_that_collapses_onto_a_tie_is_told_without_a_warning(seed: int) -> None:
     fit = em.gamma_mixture([0.5, 1.5, 2.5] * 4, 2, seed=seed)
     assert np.isfinite(fit.log_likelihood)
+
+
+def test_profile_intervals_of_components_in_the_order_of_their_means_go_past_equal_shapes() -> None:
+    random = np.random.default_rng(3)
+    y = np.concatenate([random.gamma(7, 1 / 1.2, 40), random.gamma(6, 5, 60)])
+    fit = em.gamma_mixture(y, 2)
+    shapes = fit.parameters.shapes
+
+    def lost(shape: float) -> float:
+        """Nats that are lost with the second shape held, by a search over all else."""
+
+        def minus(t: Any) -> float:
+            a, b = np.array([np.exp(t[1]), shape]), np.exp(t[2:4])
+            density = stats.gamma.pdf(y[:, None], a, scale=1 / b) @ np.array([expit(t[0]), expit(-t[0])])
+            return -float(np.log(density).sum())
+
+        w, rates = fit.parameters.weights, fit.parameters.rates
+        start = [np.log(w[0] / w[1]), np.log(shapes[0]), *np.log(rates)]
+        return fit.log_likelihood + float(optimize.minimize(minus, start, method="BFGS").fun)
+
+    interval = em.profile_interval(fit, "shapes[2]")
+    assert interval.coinciding == (False, False)
+    assert [lost(interval.low), lost(interval.high)] == pytest.approx([stats.chi2.ppf(0.94, 1) / 2] * 2, abs=1e-4)
 
 
 def test_starts_know_that_waits_which_were_cut_short_go_on() -> None:

@@ -202,3 +202,13 @@ def test_what_is_no_answer_is_refused_with_its_place(rows: Any, told: str) -> No
 def test_a_prior_of_other_items_is_refused() -> None:
     with pytest.raises(ValueError, match="the items have"):
         em.latent_class_mixture(items("role_conflict")[0], 2, prior=LatentClassPrior(1.5, 2.0, (2, 2)))
+
+
+def test_a_probability_at_its_bound_has_no_interval_of_one_value() -> None:
+    fit = em.latent_class_mixture(items("carcinoma")[0], 2)
+    table = fit.table
+    at_bound = table["estimate"].isin([0.0, 1.0])
+    assert fit.status == "boundary"
+    assert at_bound.sum() == 10  # five items, with both of their categories
+    assert table.loc[at_bound, ["standard_error", "low", "high"]].isna().all(axis=None)
+    assert table.loc[~at_bound, ["standard_error", "low", "high"]].notna().all(axis=None)
