@@ -125,7 +125,7 @@ class Problem(ABC):
 
     @abstractmethod
     def curvature(self, prior: Prior | None, parameters: Parameters) -> Curvature | None:
-        """Second-order picture of the objective, ``basis`` alone in the user's units; None where it is at rest in no point there."""
+        """Second-order picture of the objective, ``basis`` alone in the user's units; None where no point is at rest."""
 
     @abstractmethod
     def profile_interval(self, fit: Fit, name: str, probability: float) -> Interval:

@@ -27,6 +27,8 @@ STATUS = {
     "collapsed": "a component collapsed, and the likelihood has no maximum",
     "iteration limit": "EM was stopped before it arrived",
 }
+# Posterior sds by which a prior moves EM's own estimate from where on the posterior is no report of the data.
+OVERRULED = 2.0
 # Why a quantity differs: the three parts of its gap, what is left where they cancel, and what is no gap.
 PRIOR, SWITCH = "the prior shifts the posterior mode", "the highest posterior mode is a different solution"
 BOUND = "the estimate is close to a bound"
@@ -110,6 +112,14 @@ def reach(
             reasons.append(f"{another} It differs most in {_the(moved)}.")
         elif of or cause not in summary:
             reasons.append(f"{cause[0].upper()}{cause[1:]}{of}.")
+        if (
+            cause == PRIOR
+            and (most := max(_causes(q, modes)[PRIOR] for q in with_interval if q.name in moved)) > OVERRULED
+        ):
+            reasons.append(
+                f"It moves EM's own estimate by up to {most:.1f} posterior sds, so it says more than the data there: "
+                "before you report the posterior, look at the prior and give one of your own."
+            )
     return "differ", summary, [*reasons, *doubted]
 
 

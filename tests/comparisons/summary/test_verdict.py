@@ -142,6 +142,13 @@ def test_every_cause_is_told_with_its_quantities() -> None:
     ]
 
 
+def test_a_prior_that_overrules_the_data_is_to_be_looked_at() -> None:
+    for sds, told in ((1.0, False), (6.0, True)):
+        both = [quantity("differ", Gap(sds, 0.0, 0.0, sds, False)), quantity("agree", name="means[2]")]
+        reasons = verdict.reach(PASSED, both, FIT, COINS, modes="one")[2]
+        assert any("moves EM's own estimate by up to 6.0 posterior sds" in each for each in reasons) == told
+
+
 def test_the_weightiest_cause_is_told_first() -> None:
     """The one of the first sentence."""
     two = [
