@@ -353,6 +353,18 @@ def is_discrete(distribution: Any) -> bool:
     return not hasattr(getattr(distribution, "dist", distribution), "pdf")
 
 
+def _all_possible(mixture: GeneralMixture) -> None:
+    """Refuse rows to which no component of a first start gives a density, as those outside of the support."""
+    n, k = len(mixture.data.y), mixture.n_components
+    densities = mixture.log_densities(mixture.start_from(np.full((n, k), 1 / k)))
+    impossible = mixture.data.y[(densities == -np.inf).all(axis=-1)]
+    if len(impossible):
+        raise ValueError(
+            f"{mixture.family.data} has {len(impossible)} distinct values to which {mixture.family.name} gives density 0, the "
+            f"first is {impossible[0]:g}; leave out what is outside of its support, or give a start"
+        )
+
+
 def family_mixture(
     family: Family,
     rows: Rows,
@@ -394,4 +406,6 @@ def family_mixture(
         instance_of("start", start, family.kind)
         fitting_start(start.weights, treated)
     mixture = GeneralMixture(family, rows, treated, prior)
+    if start is None:
+        _all_possible(mixture)
     return fit_mixture(mixture, start=start, seed=seed, method=method, acceleration=acceleration, starting=starts)

@@ -144,9 +144,16 @@ class RatePrior:
 
         Raises
         ------
+        TypeError
+            if the data are no noun of the family, as `models.EventCounts`
         ValueError
             if no row has an event: there is no rate to be about
         """
+        if not hasattr(data, "no_events"):
+            raise TypeError(
+                f"data is of type {type(data).__name__}; give the rows of the family, as models.EventCounts(events=...) or "
+                "models.WaitingTimes(y=...)"
+            )
         if data.rate == 0:
             raise ValueError(f"{data.no_events}, so there is no rate for a prior to be about; give a prior")
         return cls(shape=2.0, rate=2.0 / data.rate, concentration=2.0)

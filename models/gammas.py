@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from models.elementwise import ElementwiseParameters, as_rows, asked, elementwise_model
-from models.inputs import Floats, Integers, positive_number
+from models.inputs import Floats, Integers, instance_of, positive_number
 from models.mixtures import Weights
 from models.waits import Waits, log_density_of
 
@@ -125,9 +125,10 @@ class GammaPrior:
 
         Raises
         ------
-        ValueError
-            if no wait ended, or all are equal
+        TypeError, ValueError
+            if the data are no `models.PositiveTimes`; if no wait ended, or all are equal
         """
+        instance_of("data", data, PositiveTimes)
         if data.rate == 0 or np.isinf(data.shape):
             told = data.no_events if data.rate == 0 else "all waits are equal"
             raise ValueError(f"{told}, so a prior cannot be read off them; give a prior")

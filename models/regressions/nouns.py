@@ -36,6 +36,7 @@ from models.inputs import (
     component_number,
     cut,
     finite_array,
+    instance_of,
     one_each,
     positive_number,
     read_only,
@@ -251,9 +252,11 @@ class RegressionPrior:
 
         Raises
         ------
-        ValueError
-            if columns of x or of the concomitants are collinear, or y a linear combination of x
+        TypeError, ValueError
+            if the data are no `models.RegressionRows`; if columns of x or of the concomitants are collinear, or y a linear
+            combination of x
         """
+        instance_of("data", data, RegressionRows)
         seen = data.seen()
         k, told = component_number(n_components), Regressors.of(seen.lines)
         root = np.diag(told.sizes)

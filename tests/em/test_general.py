@@ -268,3 +268,10 @@ def test_what_has_a_limit_and_no_maximum_is_told() -> None:
     assert fit.log_likelihood == pytest.approx(stats.norm(waits.mean(), waits.std()).logpdf(waits).sum(), abs=1e-6)
     assert fit.standard_errors.reason == "the objective has a limit and no maximum, as freedoms[1] goes to infinity"
     assert np.isnan(fit.standard_errors.widths).all()
+
+
+def test_a_row_outside_of_the_support_is_told_with_its_value() -> None:
+    with pytest.raises(
+        ValueError, match=r"y has 1 distinct values to which counts gives density 0, the first is -1; leave out"
+    ):
+        family_mixture(OWN, Rows(np.append(Y, -1)))

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import em
+import models
 from models import CoinParameters, CoinPrior, CoinTosses, GaussianParameters, GaussianPrior, Measurements
 
 Y = np.array([1.0, 2.0, 4.0, 7.0])
@@ -243,6 +244,19 @@ def test_what_was_handed_in_is_neither_kept_nor_locked() -> None:
 def test_an_argument_that_no_fit_has_is_refused_and_not_ignored(fitted: Any, option: str, told: str) -> None:
     with pytest.raises(TypeError, match=re.escape(told)):
         fitted(Y, **{option: Y})
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda y: models.GammaPrior.weakly_informative(y, 2),
+        lambda y: models.RegressionPrior.weakly_informative(y, 2),
+        models.ExponentialPrior.weakly_informative,
+    ],
+)
+def test_a_default_prior_asks_for_the_rows_of_its_family(asked: Any) -> None:
+    with pytest.raises(TypeError, match=r"data (must be|is of type)"):
+        asked(Y)
 
 
 @pytest.mark.parametrize("told", [{}, {"counts": np.ones(100_000), "labels": np.full(100_000, -1)}])
