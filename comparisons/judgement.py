@@ -58,9 +58,9 @@ class Clock:
         self._progress = progress
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Count the time of the block to the stage."""
-        self._progress(name)
+    def stage(self, name: str, told: str | None = None) -> Iterator[None]:
+        """Count the time of the block to the stage, ``told`` in these words."""
+        self._progress(told or name)
         began = time.perf_counter()
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - began, 3)
@@ -153,7 +153,7 @@ def _judged(
     all_fitted(problem, fit, map_fit)
     problem = problem.ordered_by(map_fit.parameters).sampled_near(fit.parameters, map_fit.parameters)
     known.fit, known.map_fit = fit, map_fit = problem.relabelled(fit), problem.relabelled(map_fit)
-    with clock.stage("checks"):
+    with clock.stage("checks", "checks (a model that is new to this machine is compiled, which takes a minute or two)"):
         log_posterior = density(problem.model())
         same_variables(problem, log_posterior)
         same = same_density(problem, log_posterior, (fit, map_fit), random)
