@@ -301,8 +301,7 @@ def _unlabelled(*, unidentified: bool) -> str:
 def of_labels(free: list[Quantity], labels: Labels) -> str:
     """What to make of components that no order tells apart in the draws, by what has no labels."""
     inside = sum(each.posterior_low <= each.em <= each.posterior_high for each in labels.distribution)
-    agreed = {"agree": "EM and the posterior agree on", "differ": "EM and the posterior differ on"}
-    told = [f"{agreed.get(q.verdict, 'Nothing is said of')} the {in_prose(q.name)}." for q in free]
+    told = [_shared(q) for q in free]
     if labels.distribution:
         interval = f"{labels.distribution[0].interval_prob:.0%}"
         n = len(labels.distribution)
@@ -315,6 +314,15 @@ def of_labels(free: list[Quantity], labels: Labels) -> str:
         f"Part of the difference may be label switching: in {share} of the draws it is unclear which component is which. "
         f"{' '.join(told)}"
     )
+
+
+def _shared(quantity: Quantity) -> str:
+    """What is said of a quantity that all components share."""
+    if quantity.degree == "no interval":
+        profile = "; its profile interval fits the posterior" if quantity.instead == "profile" else ""
+        return f"EM has no Wald interval for the {in_prose(quantity.name)}{profile}."
+    agreed = {"agree": "EM and the posterior agree on", "differ": "EM and the posterior differ on"}
+    return f"{agreed.get(quantity.verdict, 'Nothing is said of')} the {in_prose(quantity.name)}."
 
 
 def faulty(checks: list[Check]) -> tuple[Verdict, str, list[str]] | None:

@@ -218,6 +218,10 @@ def test_what_all_components_share_has_no_labels() -> None:
     free = verdict.label_free(components, quantities, mixed)
     assert free == quantities[1:]
     assert verdict.of_labels(free, mixed).endswith(". EM and the posterior agree on the standard deviations.")
+    at_bound = [replace(q, verdict="differ", degree="no interval", instead="profile") for q in free]
+    assert verdict.of_labels(at_bound, mixed).endswith(
+        ". EM has no Wald interval for the standard deviations; its profile interval fits the posterior."
+    )
     told = verdict.without_numbers(quantities, free)
     assert "the fitted distribution as a whole and the standard deviations (see" in verdict.advice("differ", told, [])
     assert [q.instead for q in told] == ["nothing", quantities[1].instead]
