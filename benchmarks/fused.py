@@ -1,17 +1,18 @@
-"""A fused likelihood beside PyMC's own distributions: ``python -m benchmarks.fused [gradient | draws | million]``.
+"""A fused likelihood beside PyMC's own distributions: ``python -m benchmarks.fused [gradient | draws | posterior]``.
 
 ``gradient``: processor time of one log posterior with its gradient, both as machine code, in turns in one process. ``draws``:
 effective draws for a second of processor time, warm-up included and compiling left out, of normals with so many ``--rows`` and of
 coins, one row for each bag beside distinct bags with their counts; so many ``--draws`` of each of four chains, after as many of
-warm-up. ``million``: the posterior of a million rows
-of two features, five components and full covariances, with wall time and memory beyond the data.
+warm-up. ``posterior``: a comparison of ``--rows``, by default a million, of two features, five components and full covariances,
+until its posterior is drawn: time and resident memory of each stage. What 5001 rows hold is what is held beside any data.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,25 +112,46 @@ def draws(rows: list[int], n_draws: int) -> None:
     beside("coins, 1e5 bags, one row each; counted", models.coin_mixture(tosses, likelihood="pymc"), distinct, n_draws)
 
 
-def million() -> None:
-    model = models.gaussian_mixture(normals(1_000_000, 2, 5), 5, likelihood="fused")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    effective, r_hat, processor, wall = sampled(model, 200, 300)
-    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(f"{effective:.0f} effective draws, R-hat {r_hat:.3f}, in {wall:.0f} s, {processor:.0f} s of processor time")
-    print(f"{more:.0f} MB more")
+class _Drawn(Exception):
+    """The posterior is drawn, and nothing further is asked."""
+
+
+def posterior(rows: int) -> None:
+    """Print seconds and the most resident memory of each stage of a comparison, until its posterior is drawn."""
+    import comparisons
+
+    status, forget = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    began: list[tuple[str, float, float]] = []
+
+    def tell(stage: str) -> None:
+        if began:
+            name, wall, processor = began.pop()
+            (most,) = (int(line.split()[1]) // 1024 for line in status.read_text().splitlines() if "VmHWM" in line)
+            wall, processor = time.perf_counter() - wall, time.process_time() - processor
+            print(f"| {name.partition(' (')[0]} | {wall:.0f} | {processor:.0f} | {most} |", flush=True)
+            if name == "sampling":
+                raise _Drawn
+        forget.write_text("5")
+        began.append((stage, time.perf_counter(), time.process_time()))
+
+    print(f"{rows:,} rows\n\n| stage | seconds | of processor time | most resident, MB |\n| --- | --- | --- | --- |")
+    with suppress(_Drawn):
+        comparisons.compare(normals(rows, 2, 5), "gaussians", 5, progress=tell)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("gradient", "draws", "million"), nargs="?", default="gradient")
-    parser.add_argument("--rows", type=int, nargs="*", default=[5_000, 100_000], help="of normals that are sampled")
+    parser.add_argument("what", choices=("gradient", "draws", "posterior"), nargs="?", default="gradient")
+    parser.add_argument("--rows", type=int, nargs="*", help="of normals [default: 5000 100000; 1000000]")
     parser.add_argument("--draws", type=int, default=1000, help="of each chain, and as many of warm-up")
     options = parser.parse_args()
     if options.what == "draws":
-        draws(options.rows, options.draws)
+        draws(options.rows or [5_000, 100_000], options.draws)
+    elif options.what == "posterior":
+        for rows in options.rows or [1_000_000]:
+            posterior(rows)
     else:
-        {"gradient": gradient, "million": million}[options.what]()
+        gradient()
 
 
 if __name__ == "__main__":
