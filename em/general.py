@@ -354,14 +354,15 @@ def is_discrete(distribution: Any) -> bool:
 
 
 def _all_possible(mixture: GeneralMixture) -> None:
-    """Refuse rows to which no component of a first start gives a density, as those outside of the support."""
+    """Refuse rows to which no component of a first start gives a density, from which no search can begin."""
     n, k = len(mixture.data.y), mixture.n_components
     densities = mixture.log_densities(mixture.start_from(np.full((n, k), 1 / k)))
     impossible = mixture.data.y[(densities == -np.inf).all(axis=-1)]
     if len(impossible):
         raise ValueError(
             f"{mixture.family.data} has {len(impossible)} distinct values to which {mixture.family.name} gives density 0, the "
-            f"first is {impossible[0]:g}; leave out what is outside of its support, or give a start"
+            f"first is {impossible[0]:g}; leave out what is outside of its support, and where a density is only too small for a "
+            "number, let scipy's distribution have a logpdf of its own"
         )
 
 
