@@ -17,8 +17,8 @@ from numba import literal_unroll, njit
 
 from models.compiled.row_pass import COMPONENTS, FEATURES, GROUP, PARTS, ROWS, STRIDE, pass_over
 
-# Rows whose columns are made at a time: they stay in a core's own cache.
-CHUNK = 16 * ROWS
+# Rows whose columns are made at a time: they stay in the fastest cache of a core.
+CHUNK = 4 * ROWS
 # Stands for log 0: finite times the counts of a row, so that what never happened (0 times it) contributes nothing.
 LOG_OF_ZERO = -1e250
 # Below this a row is impossible under every component.
@@ -35,21 +35,61 @@ def aligned(size: int) -> Any:
 
 
 @njit  # type: ignore[untyped-decorator]
-def read(rows: Any, m: int, observed: Any, shift: Any, turn: Any, raw: Any, columns: Any) -> None:
-    """``turn (observed - shift)`` of ``m`` rows into ``columns``, flat ``(C, m)``; ``raw`` ``(D, CHUNK)`` is space."""
+def read(begin: int, rows: Any, m: int, observed: Any, shift: Any, turn: Any, raw: Any, columns: Any) -> None:
+    """``turn (observed - shift)`` of ``m`` rows into ``columns``, flat ``(C, m)``; ``raw`` ``(D, CHUNK)`` is space.
+
+    They are ``rows``, or those from ``begin`` on where none are named.
+    """
     u = -1
     for column in literal_unroll(observed):  # which cannot be enumerated
         u += 1
-        for i in range(m):
-            raw[u, i] = column[rows[i]] - shift[u]
+        centred, about = raw[u], shift[u]
+        if rows.size:
+            for i in range(m):
+                centred[i] = column[rows[i]] - about
+        else:
+            here = column[begin : begin + m]
+            for i in range(m):
+                centred[i] = here[i] - about
     for c in range(turn.shape[0]):
-        at = c * m
-        for i in range(m):
-            columns[at + i] = 0.0
+        made = columns[c * m : (c + 1) * m]
         for v in range(turn.shape[1]):
-            if turn[c, v] != 0.0:
+            centred, factor = raw[v], turn[c, v]
+            if v == 0:
                 for i in range(m):
-                    columns[at + i] += turn[c, v] * raw[v, i]
+                    made[i] = factor * centred[i]
+            elif factor != 0.0:
+                for i in range(m):
+                    made[i] += factor * centred[i]
+
+
+@njit  # type: ignore[untyped-decorator]
+def sorted_out(begin: int, end: int, counts: Any, labels: Any, rows: Any, seen: Any, known: Any) -> tuple[int, int, bool]:
+    """Number of rows from ``begin`` on whose component is not known, into ``rows``, and of others, into ``known``.
+
+    ``seen`` gets the counts of the first, unless all are 1, which the last of what is returned says. Where no component is
+    known, as nearly always, ``rows`` is left as it is.
+    """
+    highest, many, m, told = -1, 0, 0, 0
+    # Numbers that are all alike may be held once.
+    here = labels[begin : end if labels.strides[0] else begin + 1]
+    for i in range(here.size):
+        highest = max(highest, here[i])
+    times = counts[begin : end if counts.strides[0] else begin + 1]
+    for i in range(times.size):
+        many += times[i] != 1.0
+    if highest < 0:
+        if many:
+            seen[: end - begin] = counts[begin:end]
+        return end - begin, 0, many == 0
+    for i in range(begin, end):
+        if labels[i] < 0:
+            rows[m], seen[m] = i, counts[i]
+            m += 1
+        else:
+            known[told] = i
+            told += 1
+    return m, told, many == 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -87,18 +127,9 @@ def value_and_sums(theta: Any, counts: Any, labels: Any, shift: Any, turn: Any, 
     rows, known = np.empty(CHUNK, dtype=np.int64), np.empty(CHUNK, dtype=np.int64)
     found, smallest, flat = 0.0, math.inf, filled.reshape(-1)
     for begin in range(0, n, CHUNK):
-        m = told = 0
-        once = True
-        for i in range(begin, min(begin + CHUNK, n)):
-            if labels[i] < 0:
-                rows[m], seen[m] = i, counts[i]
-                once = once and counts[i] == 1.0
-                m += 1
-            else:
-                known[told] = i
-                told += 1
+        m, told, once = sorted_out(begin, min(begin + CHUNK, n), counts, labels, rows, seen, known)
         if m > 0:
-            read(rows, m, observed, shift, turn, raw, columns)
+            read(begin, rows[: m if told else 0], m, observed, shift, turn, raw, columns)
             some = seen[:0] if once else seen[:m]
             weights[:] = 1.0
             logs = pass_over(
@@ -107,7 +138,7 @@ def value_and_sums(theta: Any, counts: Any, labels: Any, shift: Any, turn: Any, 
             found += logs + largest[:GROUP].sum()
             smallest = min(smallest, total[:GROUP].min())
         if told > 0:
-            read(known, told, observed, shift, turn, raw, columns)
+            read(begin, known, told, observed, shift, turn, raw, columns)
             for i in range(told):
                 row, density = own[labels[known[i]]], 0.0
                 for j in range(f):
@@ -136,12 +167,10 @@ def log_densities(theta: Any, counts: Any, labels: Any, shift: Any, turn: Any, p
     k, f = theta.shape
     n, d = counts.size, turn.shape[0]
     found, joint = np.empty(n), np.empty(k)
-    raw, columns, rows = np.empty((turn.shape[1], CHUNK)), np.empty(d * CHUNK), np.empty(CHUNK, dtype=np.int64)
+    raw, columns, none = np.empty((turn.shape[1], CHUNK)), np.empty(d * CHUNK), np.empty(0, dtype=np.int64)
     for begin in range(0, n, CHUNK):
         m = min(CHUNK, n - begin)
-        for i in range(m):
-            rows[i] = begin + i
-        read(rows, m, observed, shift, turn, raw, columns)
+        read(begin, none, m, observed, shift, turn, raw, columns)
         for i in range(m):
             joint[:] = 0.0
             for j in range(f):

@@ -42,10 +42,11 @@ COMPONENTS, FEATURES = 4, 2
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
 def log_densities(theta: Any, k: int, f: int, x: Any, a: Any, b: Any, at: int, joint: Any) -> None:
-    """``theta . phi`` of a group of rows, ``joint`` ``(k, GROUP)``; ``theta`` is ``(f, k)``."""
+    """``theta . phi`` of a group of rows, ``joint`` ``(k, GROUP)``; ``theta`` is ``(f, k)``, the first feature always 1."""
     for j in range(0, k, COMPONENTS):
-        s0 = s1 = s2 = s3 = every(0.0, GROUP)
-        for i in range(f):
+        s0, s1 = every(theta[j], GROUP), every(theta[j + 1], GROUP)
+        s2, s3 = every(theta[j + 2], GROUP), every(theta[j + 3], GROUP)
+        for i in range(1, f):
             feature = multiply(load(x, a[i] + at, GROUP), load(x, b[i] + at, GROUP))
             here = i * k + j
             s0 = fma(every(theta[here], GROUP), feature, s0)
