@@ -37,8 +37,8 @@ from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeabl
 if TYPE_CHECKING:
     import xarray as xr
 
-# Probabilities worked out at a time: 8 MB, whatever the number of rows and draws.
-BLOCK = 2**20
+# Probabilities worked out at a time: 1 MB, which stays in the cache, whatever the number of rows and draws.
+BLOCK = 2**17
 
 
 @dataclass(frozen=True, slots=True, eq=False)

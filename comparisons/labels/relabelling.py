@@ -67,7 +67,7 @@ def ecr(memberships: Memberships, pivot: ArrayLike, random: np.random.Generator)
         raise ValueError(f"pivot has {len(allocation)} values but there are {n} rows; give one component per row")
     matches = np.eye(k)[allocation]
     # Sampling begins in the order of the most matches expected, so that it does not depend on the labels of the draws.
-    expected = _assigned(memberships, _expected(memberships), matches)[0]
+    expected = _assigned(memberships, memberships.blocks(), matches * memberships.counts[:, None])[0]
 
     def sampled() -> Iterator[tuple[slice, Floats]]:
         for part, block in memberships.blocks():
@@ -95,15 +95,15 @@ def stephens(memberships: Memberships, start: ArrayLike) -> Integers:
     mean = finite_array("start", start, (2,))
     if mean.shape != memberships.shape[1:]:
         raise ValueError(f"start has shape {mean.shape}; give a probability for each of {memberships.shape[1:]}")
-    reached = -np.inf
+    reached, before = -np.inf, np.empty((0, 0), dtype=np.int64)
     while True:
         # What is rounded to 0 stays possible, as the logarithm of the smallest number that there is.
         logarithms = np.log(np.maximum(mean, np.finfo(float).tiny))
-        permutation, score = _assigned(memberships, _expected(memberships), logarithms)
+        permutation, score = _assigned(memberships, memberships.blocks(), logarithms * memberships.counts[:, None])
         # The score cannot fall, and rises as long as a draw finds a better order.
-        if not score > reached:
+        if not score > reached or np.array_equal(permutation, before):
             return permutation
-        mean, reached = memberships.mean(permutation), score
+        mean, reached, before = memberships.mean(permutation), score, permutation
 
 
 def share_different(first: ArrayLike, second: ArrayLike) -> float:
@@ -149,16 +149,10 @@ def co_membership(memberships: Memberships, rows: ArrayLike | None = None) -> Fl
     return total / memberships.shape[0]
 
 
-def _expected(memberships: Memberships) -> Iterator[tuple[slice, Floats]]:
-    """Number of rows ``(draws, n, K)`` expected in each component, by blocks."""
-    for part, block in memberships.blocks():
-        yield part, block * memberships.counts[:, None]
-
-
 def _assigned(
     memberships: Memberships, numbers: Iterator[tuple[slice, Floats]], score: Floats, stay: float = TIE
 ) -> tuple[Integers, float]:
-    """Permutations ``(draws, K)`` for which numbers of rows times their score ``(n, K)`` have the largest sum, and that sum.
+    """Permutations ``(draws, K)`` for which numbers ``(draws, n, K)``, by blocks, times score ``(n, K)`` sum to most, and that sum.
 
     ``stay`` is added for each component that is left where it is: of equally good orders the present one.
     """
@@ -167,11 +161,12 @@ def _assigned(
     groups = [np.flatnonzero(memberships.exchangeable == group) for group in np.unique(memberships.exchangeable)]
     total = 0.0
     for part, block in numbers:
-        scores = score.T @ block + stay * np.eye(k)
+        scores = np.moveaxis(np.moveaxis(block, -1, 0) @ score, 0, -1) + stay * np.eye(k)
         for group in groups:
-            if len(group) > 1:
-                each = scores[:, group[:, None], group]
-                places = np.array([linear_sum_assignment(matrix, maximize=True)[1] for matrix in each])
-                permutation[part, group] = group[places]
+            each = scores[:, group[:, None], group]
+            # Where each component has its largest score as it is, the order is the best.
+            stays = np.diagonal(each, axis1=1, axis2=2) >= each.max(axis=2)
+            for draw in np.flatnonzero(~stays.all(axis=1)):
+                permutation[part.start + draw, group] = group[linear_sum_assignment(each[draw], maximize=True)[1]]
         total += float(np.take_along_axis(scores, permutation[part, :, None], axis=2).sum())
     return permutation, total

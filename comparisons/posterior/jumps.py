@@ -121,22 +121,22 @@ def _chain(
     root = np.linalg.cholesky(np.einsum("m,mab->ab", proposal.chances, covariances))
     x, (height, slope) = start, target(start)
     proposed = float(proposal.log_density(x[None])[0])
+    # Jumps do not look at where the chain is, so that all are drawn at once.
+    jumps = proposal.draw(TUNE + draws, random)
     step, steps = 0.5, _StepSize(0.5)
-    for t in range(-TUNE, draws):
-        to = proposal.draw(1, random)[0]
+    for t, to, proposed_there in zip(range(-TUNE, draws), jumps, proposal.log_density(jumps), strict=True):
         height_there, slope_there = target(to)
-        proposed_there = float(proposal.log_density(to[None])[0])
         jumped = bool(np.log(random.uniform()) < height_there - height + proposed - proposed_there)
         if jumped:
-            x, height, slope, proposed = to, height_there, slope_there, proposed_there
+            x, height, slope, proposed = to, height_there, slope_there, float(proposed_there)
         momentum = random.normal(size=len(x))
         energy = 0.5 * momentum @ momentum - height
         n = int(np.clip(np.ceil(random.uniform(0.5, 1.5) * QUARTER / step), 1, MOST_STEPS))
-        to, height_there, slope_there = x, height, slope
+        end, height_there, slope_there = x, height, slope
         for _ in range(n):
             momentum = momentum + 0.5 * step * (root.T @ slope_there)
-            to = to + step * (root @ momentum)
-            height_there, slope_there = target(to)
+            end = end + step * (root @ momentum)
+            height_there, slope_there = target(end)
             momentum = momentum + 0.5 * step * (root.T @ slope_there)
             if height_there == -np.inf:
                 break
@@ -145,7 +145,7 @@ def _chain(
         # A trajectory that overflows has no energy, and leads nowhere.
         accepted = float(np.exp(min(0.0, -error))) if np.isfinite(error) else 0.0
         if random.uniform() < accepted:
-            x, height, slope, energy = to, height_there, slope_there, energy_there
+            x, height, slope, energy = end, height_there, slope_there, energy_there
             proposed = float(proposal.log_density(x[None])[0])
         if t < 0:
             step = steps.after(accepted, last=t == -1)

@@ -13,6 +13,7 @@ from comparisons.differences import reach_of
 from comparisons.problem import Fit
 from em.ascent.climb import climb
 from em.gaussians.mixture import GaussianMixture
+from em.mixture import AT_A_TIME
 from em.search.starts import spread_out
 from models import GaussianPrior, Measurements
 from models.gaussians.covariances import CovarianceForm
@@ -53,6 +54,10 @@ class Proposal:
 
     def log_density(self, x: Floats) -> Floats:
         """``(n,)`` log density at the points ``(n, f)``."""
+        rows = max(AT_A_TIME // self.centres.size, 1)
+        return np.concatenate([self._of_block(x[first : first + rows]) for first in range(0, max(len(x), 1), rows)])
+
+    def _of_block(self, x: Floats) -> Floats:
         f, nu = x.shape[1], DEGREES_OF_FREEDOM
         constant = gammaln((nu + f) / 2) - gammaln(nu / 2) - 0.5 * f * np.log(nu * np.pi)
         apart = np.linalg.solve(self.roots, (x - self.centres[:, None]).swapaxes(1, 2))
@@ -60,7 +65,7 @@ class Proposal:
         determinants = np.log(np.diagonal(self.roots, axis1=1, axis2=2)).sum(axis=1)
         heights = np.log(self.chances) + constant - determinants
         parts = heights[:, None] - 0.5 * (nu + f) * np.log1p(distances / nu)
-        return np.asarray(logsumexp(parts, axis=0))
+        return np.asarray(np.logaddexp.reduce(parts, axis=0))
 
 
 class _Peak(NamedTuple):

@@ -83,7 +83,7 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
 
     n = len(result.quantities)
     if not n:
-        return styled([chart([{"told": NOTHING}]).mark_text().encode(text="told:N")], NOTHING)
+        return styled([chart([{"told": NOTHING}]).mark_text().encode(text=alt.Text("told:N"))], NOTHING)
     limits, names = _limits(result), [_label(quantity.name) for quantity in result.quantities]
     # Names of several lines do not run into each other.
     tall = max(min(TALLEST, max(LOWEST, TOGETHER // n)), LINE * max(map(len, names)) + 4)
@@ -112,12 +112,12 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
     broad = chart(told).encode(y=alt.Y("place:Q"))
     layers = [
         chart([{"x": 0}]).mark_rule(color=DATA, strokeWidth=0.8).encode(x=x),
-        chart(densities).mark_area(color=POSTERIOR, fillOpacity=0.3).encode(x=x, y=y, y2="place:Q", detail="place:N"),
+        chart(densities).mark_area(color=POSTERIOR, fillOpacity=0.3).encode(x=x, y=y, y2=alt.Y2("place:Q"), detail=alt.Detail("place:N")),
         chart(intervals)
         .mark_rule()
         .encode(
             x=alt.X("low:Q"),
-            x2="high:Q",
+            x2=alt.X2("high:Q"),
             y=y,
             color=alt.Color("kind:N")
             .scale(domain=of_drawn(kinds), range=of_drawn([POSTERIOR, EM, EM]))
@@ -129,18 +129,18 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
         .mark_point(filled=True, size=42, opacity=1)
         .encode(x=x, y=y, color=alt.Color("colour:N").scale(None), shape=alt.Shape("shape:N").scale(None)),
         broad.mark_text(align="right", baseline="middle", lineHeight=LINE).encode(
-            x=alt.value(-10), y=alt.Y("at:Q"), text="name:N"
+            x=alt.XValue(-10), y=alt.Y("at:Q"), text=alt.Text("name:N")
         ),
-        broad.mark_text(align="left", baseline="middle").encode(x=alt.value(BROAD + 8), text="mark:N"),
+        broad.mark_text(align="left", baseline="middle").encode(x=alt.XValue(BROAD + 8), text=alt.Text("mark:N")),
         # Over all else, so that it is the whole line that is hovered over.
         chart(told)
         .transform_calculate(top="datum.place - 0.5", bottom="datum.place + 0.5")
         .mark_rect(fillOpacity=0)
         .encode(
-            x=alt.value(0),
-            x2=alt.value(BROAD),
+            x=alt.XValue(0),
+            x2=alt.X2Value(BROAD),
             y=alt.Y("top:Q"),
-            y2="bottom:Q",
+            y2=alt.Y2("bottom:Q"),
             tooltip=[alt.Tooltip(f"{name}:N", title=name) for name in _numbers(result.quantities[0])],
         ),
     ]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
+import os
 import re
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
+from platformdirs import user_cache_path
 
 from comparisons import paper
 from comparisons.components.record import FILE as COMPONENTS
@@ -144,10 +148,12 @@ def _source(directory: Path) -> str:
     return digest.hexdigest()
 
 
+@functools.cache
 def environment() -> jinja2.Environment:
     """Return the templates with all that they may use."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        bytecode_cache=_kept_templates(),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -180,6 +186,14 @@ def environment() -> jinja2.Environment:
         "symbols": SYMBOLS,
     }
     return environment
+
+
+def _kept_templates() -> jinja2.BytecodeCache | None:
+    """Where a user's programs keep what they can make again: compiled templates; None where nothing can be kept."""
+    folder = user_cache_path("em-comparisons") / "templates"
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return jinja2.FileSystemBytecodeCache(str(folder)) if os.access(folder, os.W_OK) else None
 
 
 def _policy(css: str, script: str, images: str) -> str:

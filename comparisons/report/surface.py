@@ -73,9 +73,11 @@ def _layers(
     estimates = {quantity.name: quantity.em for quantity in result.quantities}
     ends = [{"x": estimates.get(surface.x), "y": estimates.get(surface.y), "kind": KINDS[3]}]
     ends += [{"x": row["x"], "y": row["y"], "kind": KINDS[2]} for row in path[:1]]
+    ends = [each for each in ends if _inside(surface, each["x"], each["y"])]
+    # Points outside of the frame are left out: to clip them makes the picture of a file twice as slow.
     layers = [
         *_contours(surface, x, y),
-        chart(draws).mark_point(clip=True, opacity=1, strokeOpacity=0).encode(x=x, y=y, **looks),
+        chart(draws).mark_point(opacity=1, strokeOpacity=0).encode(x=x, y=y, **looks),
     ]
     if len(path) > 1:
         last = path[-1]["iteration"]
@@ -83,17 +85,18 @@ def _layers(
         iteration = alt.param(name="iteration", value=last, bind=slider)
         so_far = chart(path).transform_filter("datum.iteration <= iteration")
         now = so_far.transform_filter("datum.until > iteration")
+        seen, seen_now = (each.transform_filter("datum.inside") for each in (so_far, now))
         numbers = [alt.Tooltip(f"{name}:N", title=told) for name, told in _TOLD.items()]
         layers += [
-            so_far.mark_line(clip=True, color=EM, strokeWidth=1.5).encode(x=x, y=y, order="iteration:Q"),
-            so_far.mark_point(clip=True, opacity=1, strokeWidth=0).encode(x=x, y=y, tooltip=numbers, **looks),
-            now.mark_point(clip=True, opacity=1, color=EM, strokeWidth=2, size=170).encode(x=x, y=y, tooltip=numbers),
+            so_far.mark_line(clip=True, color=EM, strokeWidth=1.5).encode(x=x, y=y, order=alt.Order("iteration:Q")),
+            seen.mark_point(opacity=1, strokeWidth=0).encode(x=x, y=y, tooltip=numbers, **looks),
+            seen_now.mark_point(opacity=1, color=EM, strokeWidth=2, size=170).encode(x=x, y=y, tooltip=numbers),
             now.mark_text(align="right", baseline="bottom").encode(
-                x=alt.value(WIDTH), y=alt.value(-5), text=alt.Text("told:N")
+                x=alt.XValue(WIDTH), y=alt.YValue(-5), text=alt.Text("told:N")
             ),
         ]
         layers[0] = layers[0].add_params(iteration)
-    layers.append(chart(ends).mark_point(clip=True, opacity=1, strokeWidth=1.4).encode(x=x, y=y, **looks))
+    layers.append(chart(ends).mark_point(opacity=1, strokeWidth=1.4).encode(x=x, y=y, **looks))
     return layers
 
 
@@ -102,6 +105,13 @@ _TOLD = {"iteration": "Iteration", "log_likelihood": "Log-likelihood", "x_told":
 
 def _ranges(surface: Surface) -> tuple[tuple[float, float], tuple[float, float]]:
     return (min(surface.x_grid), max(surface.x_grid)), (min(surface.y_grid), max(surface.y_grid))
+
+
+def _inside(surface: Surface, x: Any, y: Any) -> Any:
+    """Whether points are in the frame; not where one is missing."""
+    (left, right), (low, high) = _ranges(surface)
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    return (x >= left) & (x <= right) & (y >= low) & (y <= high)
 
 
 def _contours(surface: Surface, x: alt.X, y: alt.Y) -> list[alt.Chart]:
@@ -134,8 +144,8 @@ def _contours(surface: Surface, x: alt.X, y: alt.Y) -> list[alt.Chart]:
         at = _free(longest, [(each["x"], each["y"]) for each in names], surface)
         if at is not None:
             names.append({"x": float(at[0]), "y": float(at[1]), "told": f"−{-level:g}"})
-    path = {"x": x, "y": y, "detail": "part:N", "order": "order:Q"}
-    named = chart(names).encode(x=x, y=y, text="told:N")
+    path = {"x": x, "y": y, "detail": alt.Detail("part:N"), "order": alt.Order("order:Q")}
+    named = chart(names).encode(x=x, y=y, text=alt.Text("told:N"))
     return [
         chart(shades)
         .mark_line(filled=True, fillOpacity=0.45, strokeWidth=0)
@@ -169,13 +179,13 @@ def _draws(posterior: xarray.DataTree, surface: Surface) -> tuple[list[dict[str,
     if xs is None or ys is None or not xs.size:
         return [], ""
     xs, ys = xs.ravel(), ys.ravel()
-    (left, right), (low, high) = _ranges(surface)
-    keep = thinned(xs.size, MOST_DRAWS)
-    beyond = int((~((xs >= left) & (xs <= right) & (ys >= low) & (ys <= high))).sum())
+    inside = _inside(surface, xs, ys)
+    beyond = int((~inside).sum())
     outside = f" {beyond} of all draws lie outside the frame." if beyond else ""
+    keep = np.arange(xs.size)[thinned(xs.size, MOST_DRAWS)]
     rows = [
         {"x": float(f"{x:.5g}"), "y": float(f"{y:.5g}"), "kind": KINDS[0]}
-        for x, y in zip(xs[keep], ys[keep], strict=True)
+        for x, y in zip(xs[keep[inside[keep]]], ys[keep[inside[keep]]], strict=True)
     ]
     return rows, f"Dots: the two quantities in {shown(xs.size, MOST_DRAWS)}.{outside}"
 
@@ -207,7 +217,7 @@ def _path(result: Result, surface: Surface) -> tuple[list[dict[str, Any]], str]:
         if a is not None and b is not None and np.isfinite([a, b]).all():
             log_likelihood = significant(value, 9)
             row = {"x": a, "y": b, "x_told": significant(a, 5), "y_told": significant(b, 5), "kind": KINDS[1]}
-            row |= {"iteration": iteration, "log_likelihood": log_likelihood}
+            row |= {"iteration": iteration, "log_likelihood": log_likelihood, "inside": bool(_inside(surface, a, b))}
             rows.append(row | {"told": f"iteration {iteration}: {log_likelihood} nats"})
     if not rows:
         return [], "not shown"
@@ -215,6 +225,4 @@ def _path(result: Result, surface: Surface) -> tuple[list[dict[str, Any]], str]:
         rows, [*(each["iteration"] for each in rows[1:]), rows[-1]["iteration"] + 1], strict=True
     ):
         row["until"] = following
-    (left, right), (low, high) = _ranges(surface)
-    inside = left <= rows[0]["x"] <= right and low <= rows[0]["y"] <= high
-    return rows, "open circle" if inside else "outside the frame"
+    return rows, "open circle" if rows[0]["inside"] else "outside the frame"

@@ -35,19 +35,29 @@ def log_densities(parameters: GaussianParameters, y: Floats, *, diagonal: bool =
     """``(..., n, n_components)`` log density of each row ``y`` ``(n, d)`` under each component; ``diagonal`` where all are."""
     if y.shape[1] == 1:
         means, variances = parameters.means[..., 0], parameters.covariances[..., 0, 0]
-        distances = (y - means[..., None, :]) ** 2 / variances[..., None, :]
+        distances = np.moveaxis(_by_component(means.shape, len(y)), -1, 0)
+        for j, each in enumerate(distances):
+            np.subtract(y[:, 0], means[..., j, None], out=each)
+            each *= each
+            each /= variances[..., j, None]
+        distances = np.moveaxis(distances, 0, -1)
         return np.asarray(-0.5 * distances - 0.5 * np.log(2 * np.pi * variances)[..., None, :])
     if diagonal:
         return _independent_log_densities(parameters, y)
     inverse_cholesky = np.linalg.inv(np.linalg.cholesky(parameters.covariances))
     half_log_determinant = -np.log(np.diagonal(inverse_cholesky, axis1=-2, axis2=-1)).sum(axis=-1)[..., None, :]
     *many, k, d = parameters.means.shape
-    distances = np.empty((*many, len(y), k))
+    distances = _by_component((*many, k), len(y))
     for j in range(k):
         root = inverse_cholesky[..., j, :, :]
         standardised = (y - parameters.means[..., j, None, :]) @ root.swapaxes(-1, -2)
         distances[..., j] = np.einsum("...ij,...ij->...i", standardised, standardised)
     return np.asarray(-0.5 * distances - half_log_determinant - 0.5 * d * np.log(2 * np.pi))
+
+
+def _by_component(many: tuple[int, ...], n: int) -> Floats:
+    """Room for numbers ``(..., n, K)`` of ``many`` ``(..., K)``, those of a component one after the other, as NumPy is fastest."""
+    return np.moveaxis(np.empty((many[-1], *many[:-1], n)), 0, -1)
 
 
 def _independent_log_densities(parameters: GaussianParameters, y: Floats) -> Floats:
@@ -56,7 +66,7 @@ def _independent_log_densities(parameters: GaussianParameters, y: Floats) -> Flo
     if not variances.min() > 0:
         raise np.linalg.LinAlgError("a variance is not positive")
     *many, k, _ = parameters.means.shape
-    distances = np.empty((*many, len(y), k))
+    distances = _by_component((*many, k), len(y))
     for j in range(k):
         squares = (y - parameters.means[..., j, None, :]) ** 2
         distances[..., j] = (squares @ (1 / variances[..., j, :, None]))[..., 0]
