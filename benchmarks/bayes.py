@@ -4,7 +4,8 @@ The script is what a user would write for the same question: a mixture with orde
 ArviZ's summary. The comparison is ``comparisons run faithful --fresh`` with its checks, figures and report. Each runs in a
 process of its own, with its children's time counted, first with empty compilers' caches and then with those that it left; they
 take turns, so that what else the machine does falls on both alike. Comparisons share their caches, as on any machine: cold,
-each finds what those before it have compiled. Commands that compute nothing follow.
+each finds what those before it have compiled. `TOGETHER` is one command that runs them all, with caches of its own, as
+``make compare`` does. Commands that compute nothing follow.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ with pm.Model() as model:
 az.summary(draws)
 """
 COMMAND = [sys.executable, "-m", "comparisons"]
+TOGETHER = "all by one command"
 
 
 def seconds(command: list[str], caches: Path) -> float:
@@ -56,9 +58,10 @@ def turn(names: list[str]) -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as scratch:
         runs = {"script": [sys.executable, "-c", SCRIPT]}
         runs |= {name: [*COMMAND, "run", name, "--fresh", "--out", f"{scratch}/results"] for name in names}
+        runs[TOGETHER] = [*COMMAND, "run", *names, "--fresh", "--out", f"{scratch}/results"]
         for state in ("cold", "warm"):
             for name, command in runs.items():
-                caches = Path(scratch) / ("script" if name == "script" else "comparisons")
+                caches = Path(scratch) / (name if name in ("script", TOGETHER) else "comparisons")
                 taken.setdefault(name, []).append(seconds(command, caches))
                 print(f"{name}, {state}: {taken[name][-1]:.1f} s", file=sys.stderr, flush=True)
         for command in (["--help"], ["list"], ["show", names[0], "--out", f"{scratch}/results"]):
@@ -82,9 +85,14 @@ def main() -> None:
             ratio = median(each[name][state] / each["script"][state] for each in turns)
             cells.append(f"{median(each[name][state] for each in turns):.2f} | {ratio:.2f}×")
         print(f"| {name} | {' | '.join(cells)} |")
+    many = len(options.names)
     for state, told in enumerate(("cold", "warm")):
-        ratio = median(len(options.names) * t["script"][state] / sum(t[n][state] for n in options.names) for t in turns)
-        print(f"{len(options.names)} such scripts take {ratio:.2f} times as long as these comparisons, {told}.")
+        alone = median(many * t["script"][state] / sum(t[n][state] for n in options.names) for t in turns)
+        together = median(many * t["script"][state] / t[TOGETHER][state] for t in turns)
+        print(
+            f"{many} such scripts take {alone:.2f} times as long as these comparisons one by one, and {together:.2f} times as "
+            f"long as {TOGETHER}, {told}."
+        )
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ from comparisons.results.result import Verdict
 from comparisons.settings import REUSED, SINGLE_THREADED
 
 LOG = "run.log"
+# glibc gives the memory of every large array back and asks for it anew, a twentieth of a comparison's time, unless these bytes are
+# larger than most arrays; other systems do not look at them.
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**22), "MALLOC_TRIM_THRESHOLD_": str(2**26)}
 # Seconds that a process gets to end before it is killed.
 PATIENCE = 5.0
 
@@ -170,8 +173,8 @@ def _receive(worker: _Worker) -> Stage | Outcome:
 def _start(task: Task, run: Run) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    for variable in SINGLE_THREADED:
-        os.environ.setdefault(variable, "1")
+    for variable, value in {**dict.fromkeys(SINGLE_THREADED, "1"), **MEMORY}.items():
+        os.environ.setdefault(variable, value)
     process = context.Process(target=_serve, args=(theirs, run))
     process.start()
     # So that the connection ends when the process does.

@@ -152,7 +152,7 @@ def co_membership(memberships: Memberships, rows: ArrayLike | None = None) -> Fl
 def _assigned(
     memberships: Memberships, numbers: Iterator[tuple[slice, Floats]], score: Floats, stay: float = TIE
 ) -> tuple[Integers, float]:
-    """Permutations ``(draws, K)`` for which numbers ``(draws, n, K)``, by blocks, times score ``(n, K)`` sum to most, and that sum.
+    """Permutations ``(draws, K)`` for which numbers ``(draws, n, K)`` times score ``(n, K)`` sum to most, and that sum.
 
     ``stay`` is added for each component that is left where it is: of equally good orders the present one.
     """

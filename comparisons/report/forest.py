@@ -112,7 +112,9 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
     broad = chart(told).encode(y=alt.Y("place:Q"))
     layers = [
         chart([{"x": 0}]).mark_rule(color=DATA, strokeWidth=0.8).encode(x=x),
-        chart(densities).mark_area(color=POSTERIOR, fillOpacity=0.3).encode(x=x, y=y, y2=alt.Y2("place:Q"), detail=alt.Detail("place:N")),
+        chart(densities)
+        .mark_area(color=POSTERIOR, fillOpacity=0.3)
+        .encode(x=x, y=y, y2=alt.Y2("place:Q"), detail=alt.Detail("place:N")),
         chart(intervals)
         .mark_rule()
         .encode(

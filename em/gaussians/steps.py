@@ -56,7 +56,7 @@ def log_densities(parameters: GaussianParameters, y: Floats, *, diagonal: bool =
 
 
 def _by_component(many: tuple[int, ...], n: int) -> Floats:
-    """Room for numbers ``(..., n, K)`` of ``many`` ``(..., K)``, those of a component one after the other, as NumPy is fastest."""
+    """Room for numbers ``(..., n, K)`` of ``many`` ``(..., K)``, component after component, as NumPy is fastest."""
     return np.moveaxis(np.empty((many[-1], *many[:-1], n)), 0, -1)
 
 

@@ -64,7 +64,9 @@ def read(begin: int, rows: Any, m: int, observed: Any, shift: Any, turn: Any, ra
 
 
 @njit  # type: ignore[untyped-decorator]
-def sorted_out(begin: int, end: int, counts: Any, labels: Any, rows: Any, seen: Any, known: Any) -> tuple[int, int, bool]:
+def sorted_out(
+    begin: int, end: int, counts: Any, labels: Any, rows: Any, seen: Any, known: Any
+) -> tuple[int, int, bool]:
     """Number of rows from ``begin`` on whose component is not known, into ``rows``, and of others, into ``known``.
 
     ``seen`` gets the counts of the first, unless all are 1, which the last of what is returned says. Where no component is
