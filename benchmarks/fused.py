@@ -1,10 +1,11 @@
-"""A fused likelihood beside PyMC's own distributions: ``python -m benchmarks.fused [gradient | draws | posterior]``.
+"""A fused likelihood beside PyMC's own distributions: ``python -m benchmarks.fused [gradient | draws | posterior | verdict]``.
 
 ``gradient``: processor time of one log posterior with its gradient, both as machine code, in turns in one process. ``draws``:
 effective draws for a second of processor time, warm-up included and compiling left out, of normals with so many ``--rows`` and of
 coins, one row for each bag beside distinct bags with their counts; so many ``--draws`` of each of four chains, after as many of
 warm-up. ``posterior``: a comparison of ``--rows``, by default a million, of two features, five components and full covariances,
 until its posterior is drawn: time and resident memory of each stage. What 5001 rows hold is what is held beside any data.
+``verdict``: the same to its end.
 """
 
 from __future__ import annotations
@@ -112,12 +113,12 @@ def draws(rows: list[int], n_draws: int) -> None:
     beside("coins, 1e5 bags, one row each; counted", models.coin_mixture(tosses, likelihood="pymc"), distinct, n_draws)
 
 
-class _Drawn(Exception):
-    """The posterior is drawn, and nothing further is asked."""
+class _Over(Exception):
+    """Nothing further is asked."""
 
 
-def posterior(rows: int) -> None:
-    """Print seconds and the most resident memory of each stage of a comparison, until its posterior is drawn."""
+def stages(rows: int, last: str) -> None:
+    """Print seconds and the most resident memory of each stage of a comparison, up to ``last`` where it is one of them."""
     import comparisons
 
     status, forget = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -129,27 +130,29 @@ def posterior(rows: int) -> None:
             (most,) = (int(line.split()[1]) // 1024 for line in status.read_text().splitlines() if "VmHWM" in line)
             wall, processor = time.perf_counter() - wall, time.process_time() - processor
             print(f"| {name.partition(' (')[0]} | {wall:.0f} | {processor:.0f} | {most} |", flush=True)
-            if name == "sampling":
-                raise _Drawn
+            if name == last:
+                raise _Over
         forget.write_text("5")
         began.append((stage, time.perf_counter(), time.process_time()))
 
     print(f"{rows:,} rows\n\n| stage | seconds | of processor time | most resident, MB |\n| --- | --- | --- | --- |")
-    with suppress(_Drawn):
-        comparisons.compare(normals(rows, 2, 5), "gaussians", 5, progress=tell)
+    with suppress(_Over):
+        result = comparisons.compare(normals(rows, 2, 5), "gaussians", 5, progress=tell)
+        tell("over")
+        print(f"\n{result.verdict}: {result.summary}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("gradient", "draws", "posterior"), nargs="?", default="gradient")
+    parser.add_argument("what", choices=("gradient", "draws", "posterior", "verdict"), nargs="?", default="gradient")
     parser.add_argument("--rows", type=int, nargs="*", help="of normals [default: 5000 100000; 1000000]")
     parser.add_argument("--draws", type=int, default=1000, help="of each chain, and as many of warm-up")
     options = parser.parse_args()
     if options.what == "draws":
         draws(options.rows or [5_000, 100_000], options.draws)
-    elif options.what == "posterior":
+    elif options.what in ("posterior", "verdict"):
         for rows in options.rows or [1_000_000]:
-            posterior(rows)
+            stages(rows, "sampling" if options.what == "posterior" else "")
     else:
         gradient()
 

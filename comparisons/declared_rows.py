@@ -14,6 +14,9 @@ import numpy as np
 
 from models.inputs import Floats, Integers, alike_once, read_only
 
+# Rows whose densities are held at a time.
+AT_A_TIME = 2**16
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeclaredRows:
@@ -33,9 +36,17 @@ class DeclaredRows:
     @classmethod
     def from_arrays(cls, columns: Any, counts: Any, labels: Any) -> DeclaredRows:
         """Copy three arrays, but for rows that were seen 0 times: neither their values nor their labels tell anything."""
-        there = np.array(counts, float) != 0
         rows, seen, known = np.array(columns, float), np.array(counts, float), np.array(labels, np.int64)
-        return cls(read_only(rows[there]), alike_once(seen[there]), alike_once(known[there]))
+        there = seen != 0
+        if not there.all():
+            rows, seen, known = rows[there], seen[there], known[there]
+        return cls(read_only(rows), alike_once(seen), alike_once(known))
+
+    def parts(self) -> Iterator[DeclaredRows]:
+        """The same rows in parts, of whose densities little memory is taken."""
+        for first in range(0, len(self.counts), AT_A_TIME):
+            rows = slice(first, first + AT_A_TIME)
+            yield DeclaredRows(self.columns[rows], self.counts[rows], self.labels[rows])
 
     @property
     def mean(self) -> Floats:

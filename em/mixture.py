@@ -22,6 +22,8 @@ from models.mixtures import MixtureWeights
 
 # Numbers that are computed at a time where memory is to be spared: 1 MB, which stays in the cache.
 AT_A_TIME = 2**17
+# Rows that are worth the products of matrices of their parameters.
+LEAST_ROWS = 256
 EPSILON = float(np.finfo(float).eps)
 
 
@@ -359,6 +361,17 @@ def row_posteriors(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Floats,
     """``(..., n, K)`` responsibilities of the mixture's own distinct rows, and their ``(..., n)`` log-likelihoods."""
     joint = log_weights(parameters.weights)[..., None, :] + mixture.log_densities(parameters)
     return responsibilities(joint, mixture.labels)
+
+
+def row_log_likelihoods(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
+    """``(..., n)`` the second of the same, for which not all responsibilities are held at once."""
+    return np.concatenate([row_posteriors(part, parameters)[1] for part in parts(mixture)], axis=-1)
+
+
+def parts(mixture: Mixture[Any, Any]) -> Iterator[Mixture[Any, Any]]:
+    """The rows in parts whose scores take little memory."""
+    n, rows = len(mixture.counts), max(AT_A_TIME // mixture.n_parameters, LEAST_ROWS)
+    return iter([mixture]) if n <= rows else (mixture.part(slice(start, start + rows)) for start in range(0, n, rows))
 
 
 def evaluated(mixture: Mixture[Any, Any], parameters: Any) -> tuple[Any, Floats]:

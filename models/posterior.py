@@ -132,7 +132,8 @@ class LogPosterior:
                 f"the models differ in their data: {sorted(here.keys() ^ there.keys())}; build a new LogPosterior"
             )
         for name, variable in here.items():
-            variable.set_value(there[name].get_value())
+            # Both hold the same arrays: `set_value` puts others in their place, and nothing writes into them.
+            variable.set_value(there[name].get_value(borrow=True), borrow=True)
         self._place(self.model.initial_point())
 
     def _place(self, start: dict[str, Any]) -> None:

@@ -30,8 +30,8 @@ from comparisons.results.result import Verdict
 from comparisons.settings import REUSED, SINGLE_THREADED
 
 LOG = "run.log"
-# glibc gives the memory of every large array back and asks for it anew, a twentieth of a comparison's time, unless these bytes are
-# larger than most arrays; other systems do not look at them.
+# glibc gives the memory of every large array back and asks for it anew, a twentieth of a comparison's time, unless these bytes
+# are larger than most arrays; other systems do not look at them.
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**22), "MALLOC_TRIM_THRESHOLD_": str(2**26)}
 # Seconds that a process gets to end before it is killed.
 PATIENCE = 5.0

@@ -21,7 +21,7 @@ from comparisons.problem import Prior, Problem
 from comparisons.quantity_names import quoted
 from comparisons.results.result import DoubtFound, Model
 from comparisons.results.strict_json import number
-from em.mixture import Scale, row_posteriors
+from em.mixture import Scale, row_log_likelihoods
 from em.relabelled import relabelled
 from em.search.collapse import chance_gain
 from em.search.doubts import MINIMUM_RATIO
@@ -104,7 +104,7 @@ class MixtureProblem(Setup, Problem):
 
     def row_log_likelihoods(self, parameters: Parameters) -> Floats:
         mixture = self.mixture(None, standardise=True)
-        return row_posteriors(mixture, mixture.from_published(parameters))[1]
+        return row_log_likelihoods(mixture, mixture.from_published(parameters))
 
     @property
     def names(self) -> tuple[str, ...]:

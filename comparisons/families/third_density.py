@@ -12,12 +12,16 @@ import numpy as np
 from scipy import stats
 
 from comparisons.capabilities import Parameters
+from comparisons.declared_rows import DeclaredRows
 from comparisons.families.family import Setup
 
 
 def log_likelihood(problem: Setup, parameters: Parameters) -> float:
     """Log-likelihood of all rows, in nats."""
-    rows = problem.declared
+    return sum(_log_likelihood_of(rows, problem, parameters) for rows in problem.declared.parts())
+
+
+def _log_likelihood_of(rows: DeclaredRows, problem: Setup, parameters: Parameters) -> float:
     joint = np.empty((len(rows.counts), len(parameters.weights)))
     for k, weight in enumerate(parameters.weights):
         log_weight = np.log(weight) if weight > 0 else -np.inf

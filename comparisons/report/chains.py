@@ -109,8 +109,8 @@ def _layers(names: list[str], draws: Any, pair: list[int], most: int) -> list[al
         .add_params(across, up, seen),
         title.transform_filter("datum.key == across")
         .mark_text(baseline="top")
-        .encode(x=alt.XValue(WIDTH / 2), y=alt.YValue(HEIGHT + 24), text=alt.Text("told:N")),
+        .encode(x=alt.value(WIDTH / 2), y=alt.value(HEIGHT + 24), text=alt.Text("told:N")),
         title.transform_filter("datum.key == up")
         .mark_text(baseline="bottom", angle=270)
-        .encode(x=alt.XValue(-48), y=alt.YValue(HEIGHT / 2), text=alt.Text("told:N")),
+        .encode(x=alt.value(-48), y=alt.value(HEIGHT / 2), text=alt.Text("told:N")),
     ]

@@ -131,16 +131,16 @@ def chart_of(result: Result, posterior: xarray.DataTree) -> alt.LayerChart:
         .mark_point(filled=True, size=42, opacity=1)
         .encode(x=x, y=y, color=alt.Color("colour:N").scale(None), shape=alt.Shape("shape:N").scale(None)),
         broad.mark_text(align="right", baseline="middle", lineHeight=LINE).encode(
-            x=alt.XValue(-10), y=alt.Y("at:Q"), text=alt.Text("name:N")
+            x=alt.value(-10), y=alt.Y("at:Q"), text=alt.Text("name:N")
         ),
-        broad.mark_text(align="left", baseline="middle").encode(x=alt.XValue(BROAD + 8), text=alt.Text("mark:N")),
+        broad.mark_text(align="left", baseline="middle").encode(x=alt.value(BROAD + 8), text=alt.Text("mark:N")),
         # Over all else, so that it is the whole line that is hovered over.
         chart(told)
         .transform_calculate(top="datum.place - 0.5", bottom="datum.place + 0.5")
         .mark_rect(fillOpacity=0)
         .encode(
-            x=alt.XValue(0),
-            x2=alt.X2Value(BROAD),
+            x=alt.value(0),
+            x2=alt.value(BROAD),
             y=alt.Y("top:Q"),
             y2=alt.Y2("bottom:Q"),
             tooltip=[alt.Tooltip(f"{name}:N", title=name) for name in _numbers(result.quantities[0])],

@@ -92,7 +92,7 @@ def _layers(
             seen.mark_point(opacity=1, strokeWidth=0).encode(x=x, y=y, tooltip=numbers, **looks),
             seen_now.mark_point(opacity=1, color=EM, strokeWidth=2, size=170).encode(x=x, y=y, tooltip=numbers),
             now.mark_text(align="right", baseline="bottom").encode(
-                x=alt.XValue(WIDTH), y=alt.YValue(-5), text=alt.Text("told:N")
+                x=alt.value(WIDTH), y=alt.value(-5), text=alt.Text("told:N")
             ),
         ]
         layers[0] = layers[0].add_params(iteration)

@@ -67,8 +67,10 @@ def drawn(key: NDArray[np.uint64], labels: Integers, seed: int) -> NDArray[np.bo
 
 def _smallest(key: NDArray[np.uint64], number: int) -> np.uint64:
     """The largest of so many smallest keys, equal ones taken once."""
-    distinct = np.unique(key)
-    return np.uint64(distinct[min(number, len(distinct)) - 1])
+    # NumPy's `unique` makes a table of them first, six times as large.
+    ordered = np.sort(key)
+    first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    return np.uint64(ordered[first[:number][-1]])
 
 
 def keys(labels: Integers, rows: Floats) -> NDArray[np.uint64]:

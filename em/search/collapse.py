@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from em.mixture import Mixture, row_posteriors
+from em.mixture import Mixture, parts, row_posteriors
 from models.inputs import Floats
 
 # Least number that a logarithm is taken of.
@@ -63,6 +63,10 @@ def chance_gain(mixture: Mixture[Any, Any]) -> float:
 
 
 def _supports(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
+    return np.asarray(sum(_supports_of_part(part, parameters) for part in parts(mixture)))
+
+
+def _supports_of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     shares = row_posteriors(mixture, parameters)[0]
     with np.errstate(divide="ignore", invalid="ignore"):
         # The others, with its weight divided among them; a row that is none of theirs is impossible without it.

@@ -10,7 +10,7 @@ import numpy as np
 from em.ascent.acceleration import PLAIN_STEPS
 from em.ascent.arrival import MOST_PARAMETERS
 from em.ascent.climb import Climb, climb
-from em.mixture import Mixture, permuted_places, row_posteriors
+from em.mixture import Mixture, permuted_places, row_log_likelihoods
 from em.search.collapse import NEVER_REGULAR, collapsed
 from em.search.search import SAME_ROWS
 from em.uncertainty.curvature import CREEPING, Curvature, curvature
@@ -63,7 +63,7 @@ class Optimum:
 def judged_end(mixture: Mixture[Any, Any], run: Climb) -> Optimum:
     """What the end of a run is: a maximum, or which of the things that only look like one."""
     parameters = mixture.from_vector(run.points[-1])
-    rows = row_posteriors(mixture, parameters)[1]
+    rows = row_log_likelihoods(mixture, parameters)
     if run.ending == "collapsed" or collapsed(mixture, parameters, NEVER_REGULAR):
         return Optimum(parameters, run.trace[-1], rows, "collapsed", False, None)
     if run.ending == "iteration limit":

@@ -11,7 +11,7 @@ import numpy as np
 from em.ascent.acceleration import fastest
 from em.ascent.arrival import MOST_PARAMETERS
 from em.ascent.climb import Climb, climb
-from em.mixture import EPSILON, Mixture, evaluated, row_posteriors
+from em.mixture import EPSILON, Mixture, evaluated, row_log_likelihoods
 from em.search.collapse import NEVER_REGULAR, collapsed
 from em.search.optima import SAME_OBJECTIVE, Optimum, judged_end, same_optimum
 from em.search.search import SAME_ROWS, Found, search
@@ -155,7 +155,7 @@ def finished(
     """
     climbs, evaluations = list(ended), 0
     known = [
-        (row_posteriors(mixture, mixture.from_vector(c.points[-1]))[1], reached)
+        (row_log_likelihoods(mixture, mixture.from_vector(c.points[-1])), reached)
         for c, reached in climbs
         if c.ending == "converged"
     ]
@@ -165,7 +165,7 @@ def finished(
         gain, met, idle = run.gain, None, 0
         for _ in range(steps // STRETCH if run.ending in ("near", "under way") else 0):
             parameters = mixture.from_vector(whole.points[-1])
-            rows, behind = row_posteriors(mixture, parameters)[1], best - whole.trace[-1]
+            rows, behind = row_log_likelihoods(mixture, parameters), best - whole.trace[-1]
             met = next((reached for others, reached in known if np.abs(rows - others).max() < SAME_ROWS), None)
             hopeless = behind >= min(HOPELESS, PATIENCE * gain) and not _near_a_maximum(mixture, parameters)
             if whole.ending != "iteration limit" or met is not None or hopeless or idle == IDLE:

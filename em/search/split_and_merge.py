@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from em.mixture import Mixture, row_posteriors
+from em.mixture import Mixture, row_log_likelihoods
 from models.inputs import Floats
 
 # Places at most for each pair and each width.
@@ -131,7 +131,7 @@ def _rows_merged(mixture: Mixture[Any, Any], shares: Floats, pair: tuple[int, in
     vector = mixture.to_vector(mixture.start_from(_merged(shares, pair), wide=wide))
     vector[kept] += vector[free]
     vector[free] = 0.0
-    return row_posteriors(mixture, mixture.from_vector(vector))[1]
+    return row_log_likelihoods(mixture, mixture.from_vector(vector))
 
 
 def _merged(shares: Floats, pair: tuple[int, int]) -> Floats:

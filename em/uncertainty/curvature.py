@@ -23,8 +23,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from em.mixture import Mixture, evaluated
-from em.uncertainty.scores import own_places, parts, row_scores, shares_of
+from em.mixture import Mixture, evaluated, parts
+from em.uncertainty.scores import own_places, row_scores, shares_of
 from models.inputs import Floats, Integers
 
 type Kind = Literal["maximum", "boundary", "saddle", "ridge"]

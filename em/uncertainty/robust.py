@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from em.fit import Fit, checked_fit
-from em.mixture import Mixture
+from em.mixture import Mixture, parts
 from em.uncertainty.curvature import curvature
-from em.uncertainty.scores import parts, row_scores
+from em.uncertainty.scores import row_scores
 from models.inputs import Floats
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from em.mixture import AT_A_TIME, Mixture, log_weights, responsibilities
+from em.mixture import Mixture, log_weights, parts, responsibilities
 from models.inputs import Floats, Integers
 
 # Log of the largest ratio of a density under an empty component, whose square is still a number.
 LARGEST_LOG = 300.0
-# Rows that are worth the products of matrices of their parameters.
-LEAST_ROWS = 256
 
 
 def gradient(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
@@ -32,12 +29,6 @@ def _gradient_of_part(mixture: Mixture[Any, Any], parameters: Any) -> Floats:
     """The same of rows that are few enough to hold their scores."""
     full = row_scores(mixture, parameters).full + mixture.of_weights(parameters)[0]
     return np.asarray(mixture.counts @ full)
-
-
-def parts(mixture: Mixture[Any, Any]) -> Iterator[Mixture[Any, Any]]:
-    """The rows in parts whose scores take little memory."""
-    n, rows = len(mixture.counts), max(AT_A_TIME // mixture.n_parameters, LEAST_ROWS)
-    return iter([mixture]) if n <= rows else (mixture.part(slice(start, start + rows)) for start in range(0, n, rows))
 
 
 class RowScores(NamedTuple):

@@ -97,7 +97,7 @@ def gaussian_mixture(
     with pm.Model(coords=coords, check_bounds=False) as model:
         # PyMC fills in what is NaN in data that it is given; of a variable's value it asks nothing.
         observed = pm.Data("observed_y", np.nan_to_num(data.y), shape=(None, d))
-        observed.set_value(np.array(data.y))
+        observed.set_value(np.array(data.y), borrow=True)
         seen = pm.Data("counts", data.counts.astype(float))
         known = pm.Data("labels", np.array(data.labels))
         w = add_weights(treated, prior.concentration, data.labels)

@@ -80,9 +80,11 @@ def rounding(rows: DeclaredRows, parameters: GaussianParameters) -> float:
     worst = 0.0
     for mean, covariance in zip(parameters.means, parameters.covariances, strict=True):
         deviations = np.sqrt(np.diag(covariance))
-        distances = np.nansum(((rows.columns - mean) / deviations) ** 2, axis=1)
-        condition = np.linalg.cond(covariance / deviations / deviations[:, None])
-        worst = max(worst, float(4 * eps * condition * (rows.counts @ (1 + distances))))
+        condition, size = np.linalg.cond(covariance / deviations / deviations[:, None]), 0.0
+        for part in rows.parts():
+            distances = np.nansum(((part.columns - mean) / deviations) ** 2, axis=1)
+            size += float(part.counts @ (1 + distances))
+        worst = max(worst, float(4 * eps * condition * size))
     return worst
 
 
