@@ -56,19 +56,21 @@ def compare(
     responsibilities = fit.responsibilities(some.data)
     n_draws, _, k = memberships.shape
     order = np.arange(k)
-    by_ecr = by_stephens = np.tile(order, (n_draws, 1))
+    mean: Floats | None = None
     shares: list[float | None] = [None, None, None]
     hidden = bool((problem.data.labels < 0).any()) and k > 1
     if hidden and len(np.unique(memberships.exchangeable)) < k:
         by_ecr = labels.ecr(memberships, responsibilities.argmax(axis=1), random)
-        by_stephens = labels.stephens(memberships, responsibilities)
+        by_stephens, mean = labels.stephens_and_mean(memberships, responsibilities)
         pairs = ((order, by_ecr), (order, by_stephens), (by_ecr, by_stephens))
         shares = [labels.share_different(*pair) for pair in pairs]
     verdict, sentence = _told(k, hidden, shares)
     if hidden and some is not problem:
         sentence = f"{sentence} Looked at are {len(looked_at):,} of the {n:,} distinct rows, evenly spread."
     rows = _spread(len(responsibilities), MOST_ROWS)
-    mean = memberships.mean(by_stephens)
+    if hidden and mean is None:
+        mean = memberships.mean(np.tile(order, (n_draws, 1)))
+    paired = Memberships.of_draws(fewer, some.of_rows(rows).data, "free" if fixed is None else fixed, problem.family)
     return Labels(
         verdict=verdict,
         sentence=sentence,
@@ -77,15 +79,11 @@ def compare(
         ordering_ecr=shares[0],
         ordering_stephens=shares[1],
         ecr_stephens=shares[2],
-        memberships=RowMemberships(
-            looked_at[rows].tolist(), n, responsibilities[rows].T.tolist(), mean[rows].T.tolist()
-        )
-        if hidden
-        else None,
-        membership_difference=_membership_difference(some, responsibilities, mean) if hidden else None,
-        co_membership_difference=_co_membership_difference(some, responsibilities, memberships, rows)
-        if hidden
-        else None,
+        memberships=None
+        if mean is None
+        else RowMemberships(looked_at[rows].tolist(), n, responsibilities[rows].T.tolist(), mean[rows].T.tolist()),
+        membership_difference=None if mean is None else _membership_difference(some, responsibilities, mean),
+        co_membership_difference=_co_membership_difference(some, responsibilities, paired, rows) if hidden else None,
         distribution=_distribution(problem, fit, fewer),
         order=f"Components are ordered {problem.family.order_told(problem)}." if k > 1 else "",
     )
@@ -147,9 +145,9 @@ def _membership_difference(problem: MixtureProblem, responsibilities: Floats, me
 def _co_membership_difference(
     problem: MixtureProblem, responsibilities: Floats, memberships: Memberships, rows: Integers
 ) -> Difference:
-    """Over all pairs of the rows; a row is paired with itself where it was seen twice."""
+    """Over all pairs of the rows that the memberships are of; a row is paired with itself where it was seen twice."""
     by_em = responsibilities[rows] @ responsibilities[rows].T
-    by_draws = labels.co_membership(memberships, rows)
+    by_draws = labels.co_membership(memberships)
     difference = np.abs(by_draws - by_em)
     np.fill_diagonal(difference, np.where(problem.data.counts[rows] > 1, np.diag(difference), 0.0))
     i, j = divmod(int(np.argmax(difference)), len(rows))

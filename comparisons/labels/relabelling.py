@@ -92,6 +92,11 @@ def stephens(memberships: Memberships, start: ArrayLike) -> Integers:
     -------
     ``(draws, K)`` permutations, as `ecr` returns them
     """
+    return stephens_and_mean(memberships, start)[0]
+
+
+def stephens_and_mean(memberships: Memberships, start: ArrayLike) -> tuple[Integers, Floats]:
+    """The same, and the mean ``(n, K)`` of the probabilities so aligned."""
     mean = finite_array("start", start, (2,))
     if mean.shape != memberships.shape[1:]:
         raise ValueError(f"start has shape {mean.shape}; give a probability for each of {memberships.shape[1:]}")
@@ -100,10 +105,12 @@ def stephens(memberships: Memberships, start: ArrayLike) -> Integers:
         # What is rounded to 0 stays possible, as the logarithm of the smallest number that there is.
         logarithms = np.log(np.maximum(mean, np.finfo(float).tiny))
         permutation, score = _assigned(memberships, memberships.blocks(), logarithms * memberships.counts[:, None])
+        if np.array_equal(permutation, before):
+            return permutation, mean
+        mean, better, reached, before = memberships.mean(permutation), score > reached, score, permutation
         # The score cannot fall, and rises as long as a draw finds a better order.
-        if not score > reached or np.array_equal(permutation, before):
-            return permutation
-        mean, reached, before = memberships.mean(permutation), score, permutation
+        if not better:
+            return permutation, mean
 
 
 def share_different(first: ArrayLike, second: ArrayLike) -> float:
