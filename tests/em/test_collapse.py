@@ -11,7 +11,8 @@ from scipy import stats
 import em
 from comparisons.datasets import load
 from em.gaussians.mixture import GaussianMixture
-from em.search.collapse import NARROW, collapsed, supported
+from em.mixture import parts, row_log_likelihoods, row_posteriors
+from em.search.collapse import NARROW, collapsed, supported, supports
 from models import GaussianParameters, GaussianPrior, Measurements
 from models.gaussians.covariances import CovarianceForm
 from models.inputs import Floats
@@ -197,3 +198,17 @@ def test_a_direct_search_into_a_spike_ends_as_a_collapse(method: Any, seed: int)
     narrow = (np.outer(along, along) + small * np.eye(2)) * random.choice([1, 0.1, 1e-3])
     start = GaussianParameters([0.03, 0.97], [y[row], y.mean(axis=0)], [narrow, np.cov(y.T)])
     assert em.gaussian_mixture(y, 2, method=method, start=start).status == "collapsed"
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_what_is_summed_over_rows_is_the_same_in_parts(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    y = np.random.default_rng(1).normal(size=(1500, d)) + 3.0 * (np.arange(1500) % 2)[:, None]
+    mixture = GaussianMixture(Measurements(y), MixtureWeights.of("free", 2), CovarianceForm.of("full"), None)
+    parameters = mixture.start_from(np.random.default_rng(2).dirichlet([1, 1], len(mixture.counts)))
+    rows, whole = row_log_likelihoods(mixture, parameters), supports(mixture, parameters)
+    np.testing.assert_array_equal(rows, row_posteriors(mixture, parameters)[1])
+    monkeypatch.setattr("em.mixture.AT_A_TIME", 1)
+    assert len(list(parts(mixture))) == 6
+    np.testing.assert_allclose(row_log_likelihoods(mixture, parameters), rows, rtol=1e-13)
+    # Gains of single rows cancel.
+    np.testing.assert_allclose(supports(mixture, parameters), whole, rtol=1e-12, atol=1e-12)

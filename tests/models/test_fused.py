@@ -20,10 +20,13 @@ SAME = 1e-10
 
 
 def rows(seed: int = 1) -> tuple[np.random.Generator, dict[str, Any]]:
-    """More than one chunk of rows; some count more than once, the components of some are known."""
+    """Five chunks: some components are known in two, some rows count more than once in three, and in the last neither."""
     random = np.random.default_rng(seed)
-    counts = np.where(random.random(N) < 0.1, random.integers(2, 5, N), 1)
-    labels = np.where(random.random(N) < 0.05, random.integers(0, K, N), -1)
+    at = np.arange(N)
+    many = (random.random(N) < 0.1) & (at >= fused.CHUNK) & (at < 4 * fused.CHUNK)
+    known = (random.random(N) < 0.05) & (at < 2 * fused.CHUNK)
+    counts, labels = np.where(many, random.integers(2, 5, N), 1), np.where(known, random.integers(0, K, N), -1)
+    assert 4 * fused.CHUNK < N
     return random, {"counts": counts, "labels": labels}
 
 
@@ -51,6 +54,11 @@ def gaussians(d: int, covariance: Any, **options: Any) -> Any:
     return models.gaussian_mixture(y, K, covariance, **seen, **options)
 
 
+def alike(**options: Any) -> Any:
+    """Rows that are seen once and of which none is known, for which nothing is held."""
+    return models.gaussian_mixture(np.random.default_rng(1).normal(size=(N, 2)), K, **options)
+
+
 FAMILIES: dict[str, Callable[..., Any]] = {
     "coins": coins,
     "coins of equal weights": partial(coins, weights="equal"),
@@ -60,6 +68,7 @@ FAMILIES: dict[str, Callable[..., Any]] = {
     **{f"normals, {form}, d=2": partial(gaussians, 2, form) for form in FORMS},
     "normals, d=1": partial(gaussians, 1, "full"),
     "normals, full, d=3": partial(gaussians, 3, "full"),
+    "normals, all alike": alike,
 }
 
 

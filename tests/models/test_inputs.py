@@ -261,7 +261,7 @@ def test_a_default_prior_asks_for_the_rows_of_its_family(asked: Any) -> None:
 
 @pytest.mark.parametrize("told", [{}, {"counts": np.ones(100_000), "labels": np.full(100_000, -1)}])
 def test_rows_that_were_seen_once_each_without_labels_are_held_without_a_number_for_each(told: dict[str, Any]) -> None:
-    data = Measurements(np.arange(1e5), **told)
+    data = Measurements(np.arange(1e5)[::-1], **told)
     tracemalloc.start()
     distinct = data.distinct()
     held = tracemalloc.get_traced_memory()[0]
@@ -269,6 +269,19 @@ def test_rows_that_were_seen_once_each_without_labels_are_held_without_a_number_
     assert held < 1.1 * distinct.y.nbytes
     assert (data.n, distinct.n) == (100_000, 100_000)
     assert set(distinct.labels.tolist()) == {-1}
+
+
+@pytest.mark.parametrize("labels", [None, [0, 0, 0, 1, 1]])
+def test_rows_that_are_distinct_and_sorted_are_not_copied(labels: list[int] | None) -> None:
+    y = np.array([[1.0, 5.0], [1.0, 7.0], [2.0, -3.0], [0.0, 1.0], [4.0, 0.0]])
+    y = y if labels else y[[3, 0, 1, 2, 4]]
+    data = Measurements(y, labels=labels)
+    assert data.distinct() is data
+    for other in ([1, 0, 2, 3, 4], [0, 1, 2, 4, 3], [0, 1, 2, 3, 3], [0, 0, 1, 2, 3]):
+        found = Measurements(y[other], labels=None if labels is None else np.array(labels)[other]).distinct()
+        assert (found.n, len(found.y)) == (5, len(set(other)))
+        assert found.distinct() is found
+    assert Measurements(y[[1, 0, 2, 3, 4]], labels=labels).distinct().y.tolist() == y.tolist()
 
 
 def test_values_show_what_they_hold() -> None:

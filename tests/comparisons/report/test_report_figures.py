@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from comparisons.report.data_and_fits import _covariance, figures_of_data
 from comparisons.report.em_trace import figures_of_trace
 from comparisons.report.marginals import figures_of_ranks
 from comparisons.report.model_fit import figures_of_model_checks
-from comparisons.report.surface import HEIGHT, NAME, WIDTH, _free
+from comparisons.report.surface import HEIGHT, NAME, WIDTH, _free, figures_of_surface
 from tests.stored_results import geyser, two_coins
 
 
@@ -184,3 +185,23 @@ def test_no_name_of_a_contour_is_over_another() -> None:
     second = _free(line + np.array([0, 2 * down]), [tuple(first)], surface)
     assert second[0] >= first[0] + NAME[0] * across * (1 - 1e-12)
     assert _free(line[30:40], [tuple(first)], surface) is None
+
+
+def test_points_outside_of_the_frame_of_the_surface_are_left_out_and_told() -> None:
+    result, posterior = two_coins(), two_coins().posterior
+    surface = result.surface
+    assert surface is not None
+    half = replace(surface, x_grid=[(x + surface.x_grid[-1]) / 2 for x in surface.x_grid])
+    (whole,), (cut,) = (figures_of_surface(replace(result, surface=each), posterior) for each in (surface, half))
+    drawn = [_points(each.figure) for each in (whole, cut)]
+    assert 0 < len(drawn[1]) < len(drawn[0])
+    assert min(x for x, _ in drawn[1]) >= half.x_grid[0] > min(x for x, _ in drawn[0])
+    assert "of all draws lie outside the frame" in cut.caption
+
+
+def _points(figure: Any) -> list[tuple[float, float]]:
+    """Draws of the posterior in a figure of a surface."""
+    told = figure.to_dict()
+    (layer,) = (layer for layer in told["layer"] if layer["mark"].get("strokeOpacity") == 0)
+    assert not layer["mark"].get("clip")
+    return [(row["x"], row["y"]) for row in told["datasets"][layer["data"]["name"]]]
