@@ -192,6 +192,7 @@ def _judged(
             drawn.apart,
             near=drawn.near,
             ordered=problem.ordered,
+            lower=best.lower,
         )
         before = prior_spreads(problem, groups, random)
         met = converged.outcome == "pass"

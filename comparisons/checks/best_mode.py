@@ -10,7 +10,7 @@ its own search, and where the search, run again, does not return one as good as 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +43,15 @@ NO_OPTIMUM = ("collapsed", "saddle")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BestMode:
-    """Both fits, with a better mode in their place where draws led to one, and the check."""
+    """Both fits, with a better mode in their place where draws led to one, and the check.
+
+    ``lower``: chains, counted from 1, from whose draws EM leads to lower modes of the posterior alone, and by how many nats.
+    """
 
     fit: Fit
     map_fit: Fit
     check: Check
+    lower: Mapping[int, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +62,7 @@ class Searched:
     ----------
     kept : the best fit that is known
     reached : what EM maximised, in nats, where it led from each draw
+    at_modes : whether that was a mode
     gain : nats from the first search to it, or from where a component had collapsed; may be negative there
     restarts : how many, from draws, reached something better than the first search
     own_best : whether the first search returned the best regular mode that it knew
@@ -67,6 +72,7 @@ class Searched:
 
     kept: Fit
     reached: Sequence[float] = ()
+    at_modes: Sequence[bool] = ()
     gain: float = 0.0
     restarts: int = 0
     own_best: bool = True
@@ -102,7 +108,8 @@ def best_mode(
         _likelihood_ratios(problem, at_likelihood.kept, posterior),
     ]
     check = verdict(at_posterior, at_likelihood, len(points), best_draw, " ".join(told))
-    return BestMode(at_likelihood.kept, at_posterior.kept, check)
+    chains = [chain for chain, _ in starts]
+    return BestMode(at_likelihood.kept, at_posterior.kept, check, _lower(chains, at_posterior))
 
 
 def objective(fit: Fit) -> float:
@@ -138,11 +145,12 @@ def _searched(problem: Problem, known: Fit, points: Sequence[Parameters], prior:
     own = max((m.parameters for m in known.modes if m.regular), key=height, default=known.parameters)
     own_best = own is known.parameters or not better((True, height(own)), first)
     # Of very many rows a fit is large: only one that is better is kept.
-    higher, reached = [], []
+    higher, reached, at_modes = [], [], []
     for point in points:
         fit = problem.fit(prior, start=point)
         all_fitted(problem, fit)
         reached.append(objective(fit))
+        at_modes.append(fit.status in ENDED)
         if fit.status in ENDED and better(rank(fit), first):
             higher.append(fit)
     if prior is None:
@@ -164,7 +172,20 @@ def _searched(problem: Problem, known: Fit, points: Sequence[Parameters], prior:
     # Where all starts of a search collapse the likelihood has no maximum, and a lower mode that is regular is no better find.
     other = rank(second)
     found_again = not any(better(rank(fit), other) and rank(fit)[1] > other[1] + SAME_MAXIMUM for fit in counted)
-    return Searched(kept, reached, rank(kept)[1] - first[1], len(counted), own_best, found_again, by_chance)
+    return Searched(kept, reached, at_modes, rank(kept)[1] - first[1], len(counted), own_best, found_again, by_chance)
+
+
+def _lower(chains: Sequence[int], searched: Searched) -> dict[int, float]:
+    """Chains, counted from 1, whose restarts end in lower modes alone, and how far below the best the highest of these is."""
+    best = objective(searched.kept)
+    ends: dict[int, list[tuple[float, bool]]] = {}
+    for chain, height, at_mode in zip(chains, searched.reached, searched.at_modes, strict=True):
+        ends.setdefault(chain + 1, []).append((best - height, at_mode))
+    return {
+        chain: min(below for below, _ in told)
+        for chain, told in ends.items()
+        if all(at_mode and below > SAME_BASIN for below, at_mode in told)
+    }
 
 
 def _basins(problem: Problem, map_fit: Fit, reached: list[tuple[int, float]]) -> str:

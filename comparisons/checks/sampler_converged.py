@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from comparisons.checks.map_agrees import TO_ORDER
 from comparisons.checks.repeated_draws import repeated
 from comparisons.engine_failures import EngineFailure
 from comparisons.posterior.nuts import ESS, R_HAT, diverging, low_chain
-from comparisons.quantity_names import in_prose
+from comparisons.quantity_names import in_prose, listed
 from comparisons.results.result import Check
 from comparisons.results.strict_json import number
 from models.inputs import Floats
@@ -60,11 +62,13 @@ def sampler_converged(
     *,
     near: bool = False,
     ordered: bool = True,
+    lower: Mapping[int, float] = MappingProxyType({}),
 ) -> Check:
     """Chains have mixed, on canonical draws and on quantities free of labels, and no draw is a copy of another.
 
     ``apart``: the largest R-hat of chains of NUTS that stayed in different modes, if these chains jump. ``near``: chains began
-    around EM's posterior mode. ``ordered``: components that can change places were put into an order.
+    around EM's posterior mode. ``ordered``: components that can change places were put into an order. ``lower``: chains from
+    whose draws EM leads to lower modes alone, and by how many nats.
     """
     title = CONVERGED
     draws = tree["posterior"].to_dataset()
@@ -121,6 +125,13 @@ def sampler_converged(
                 "switching) and nothing puts them in order."
             )
         low = low_chain(tree)
+        if low is not None and low[0] in lower and not modes:
+            remedy = (
+                "Compare other numbers of components: such modes are common where the data have more or fewer than the model. "
+                "More draws do not help, and a chain that stays at a lower mode says nothing of the posterior."
+            )
+            told = listed([f"{below:.3g} nats for chain {chain}" for chain, below in lower.items()])
+            modes = f" Chains stay at different modes: EM, begun at their draws, ends below the best mode by {told}."
         if low is not None and not modes:
             remedy = "Start the chains nearer to the data, or let them warm up for longer."
             modes = (

@@ -374,21 +374,28 @@ def show(context: click.Context, name: str, out: Path, pdf: bool) -> None:
         later = store.later_run(directory)
         result = store.read(directory)
     except store.NoStoredResult as error:
-        if later is not None:
-            raise click.UsageError(f"{error}. {later.told}") from error
-        stored = sorted(path.parent.name for path in out.glob(f"*/{store.RESULT}"))
+        unknown: click.UsageError | None = None
         try:
             _known(context, context.command.params[0], [name])
-        except click.UsageError as unknown:
-            numbered = [each for each in stored if re.fullmatch(rf"{re.escape(directory.name)}-\d+", each)]
-            if numbered:
-                raise click.UsageError(
-                    f"{name} was run with several numbers of components, each a result of its own: {', '.join(numbered)}; "
-                    f"see one with: comparisons {context.command.name} {numbered[0]}"
-                ) from error
-            there = f"\nResults in {out}: {', '.join(stored)}" if stored else ""
-            raise click.UsageError(unknown.message + there) from error
-        raise click.UsageError(str(error)) from error
+        except click.UsageError as found:
+            unknown = found
+        if later is not None:
+            # Own data are named by the options of their run.
+            again = (
+                f"{directory} has no result; run it again with the options that it was begun with, --data among them"
+            )
+            raise click.UsageError(f"{error if unknown is None else again}. {later.told}") from error
+        if unknown is None:
+            raise click.UsageError(str(error)) from error
+        stored = sorted(path.parent.name for path in out.glob(f"*/{store.RESULT}"))
+        numbered = [each for each in stored if re.fullmatch(rf"{re.escape(directory.name)}-\d+", each)]
+        if numbered:
+            raise click.UsageError(
+                f"{name} was run with several numbers of components, each a result of its own: {', '.join(numbered)}; "
+                f"see one with: comparisons {context.command.name} {numbered[0]}"
+            ) from error
+        there = f"\nResults in {out}: {', '.join(stored)}" if stored else ""
+        raise click.UsageError(unknown.message + there) from error
     except store.StoredResultError as error:
         raise click.UsageError(str(error)) from error
     terminal.print_result(result, later)

@@ -234,7 +234,11 @@ def _serve(connection: Connection[Any, Any], run: Run) -> None:
 
         def tell(stage: str, name: str = task.name, stages: list[str] = stages) -> None:
             stages.append(stage)
-            connection.send(Stage(name, stage))
+            try:
+                connection.send(Stage(name, stage))
+            except (BrokenPipeError, ConnectionResetError):
+                # Who asked was killed. Nothing is wrong with the run, which stays on record as one that did not end.
+                os._exit(1)
 
         verdict, summary = run(task, tell)
         sys.stdout.flush()

@@ -175,7 +175,7 @@ def test_every_fit_of_em_is_guarded(
             return right(self, prior, start, **options) if start is None else decreased()
 
         monkeypatch.setattr(
-            judgement, "best_mode", lambda problem, fit, map_fit, *rest: modes.BestMode(fit, map_fit, PASSED)
+            judgement, "best_mode", lambda problem, fit, map_fit, *rest: modes.BestMode(fit, map_fit, PASSED, {})
         )
         monkeypatch.setattr(MixtureProblem, "fit", from_the_estimate)
     elif at == "profile":

@@ -227,3 +227,13 @@ def test_a_mode_far_higher_counts_however_unequal_its_components_are(monkeypatch
     check = searched_again(problem, [truth])
     assert (check.outcome, check.engine) == ("fail", "em")
     assert check.statistic == pytest.approx(best.log_likelihood - blind.log_likelihood, abs=1e-6)
+
+
+def test_chains_whose_draws_lead_em_to_lower_modes_alone_are_told() -> None:
+    best = CLUMPS.fit(CLUMPS.prior)
+    top = modes.objective(best)
+    heights = [top - 3, top - 5, top, top - 3, top - 4, top - 4, top - 9, top - 9]
+    at_modes = [True, True, True, True, True, False, True, True]
+    searched = modes.Searched(best, heights, at_modes)
+    # The second reached the best, and one end of the third is no mode.
+    assert modes._lower([0, 0, 1, 1, 2, 2, 3, 3], searched) == pytest.approx({1: 3.0, 4: 9.0})

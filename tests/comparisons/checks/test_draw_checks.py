@@ -75,6 +75,23 @@ def test_chains_at_places_of_one_height_are_told_as_label_switching(density: Log
         assert ("one vector" in (found.remedy or "")) is not ordered
 
 
+@pytest.mark.parametrize("lower", [{}, {2: 30.0}, {1: 30.0, 3: 4.5}])
+def test_a_chain_at_a_lower_mode_is_not_told_as_one_that_lost_a_component(
+    density: LogPosterior, lower: dict[int, float]
+) -> None:
+    tree = chains()
+    tree["sample_stats"]["logp"][0] -= 40
+    tree["posterior"]["head_probabilities"][0] -= 0.3
+    drawn = described(COINS, density, tree, 0.9, 0)
+    found = sampler_converged(drawn.summary, tree, drawn.label_free, 0, 1, canonical(tree), lower=lower)
+    assert found.outcome == "inconclusive"
+    at_modes = "EM, begun at their draws, ends below the best mode by 30 nats for chain 1 and 4.5 nats for chain 3."
+    # Chain 1 is the low one.
+    assert (at_modes in found.explanation) is (1 in lower)
+    assert ("left without rows" in found.explanation) is (1 not in lower)
+    assert ("numbers of components" in (found.remedy or "")) is (1 in lower)
+
+
 def copied(values: Floats) -> Floats:
     values = values.copy()
     values[2] = values[0]

@@ -232,6 +232,17 @@ def test_a_run_that_was_stopped_is_told_wherever_the_older_result_is(results: Pa
     assert told not in (results / "two-coin" / "report.html").read_text()
 
 
+def test_a_run_of_own_data_that_left_no_result_is_run_again_as_it_was_begun(results: Path) -> None:
+    for name in ("mine", "geyser"):
+        store.begin_run(name, results / name)
+        answer = comparisons("show", name, "--out", results)
+        assert answer.exit_code == 2
+        told = " ".join(answer.stderr.split())
+        assert "has not ended" in told
+        assert ("--data among them" in told) is (name == "mine")
+        assert (f"comparisons run {name}" in told) is (name == "geyser")
+
+
 def test_a_damaged_note_of_a_later_run_is_told(results: Path) -> None:
     (results / "two-coin" / store.LATER_RUN).write_text("{")
     for answer in (comparisons("show", "two-coin", "--out", results), comparisons("report", results)):

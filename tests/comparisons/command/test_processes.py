@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from comparisons.command.processes import Crashed, Finished, Outcome, Stage, Task, _next, run_all
+from comparisons.command.processes import Crashed, Finished, Outcome, Stage, Task, _next, _serve, run_all
 from comparisons.command.progress import line
-from tests.pretended_runs import pretend, task
+from comparisons.results import store
+from tests.pretended_runs import abandoned, pretend, task
 
 
 def test_a_comparison_that_dies_takes_no_other_with_it(tmp_path: Path) -> None:
@@ -77,6 +79,24 @@ def test_an_interrupted_run_leaves_no_process_behind(by: signal.Signals, tmp_pat
         started.wait()
     with pytest.raises(ProcessLookupError):
         os.kill(int(asleep.read_text()), 0)
+
+
+def test_a_process_whose_starter_was_killed_ends_and_calls_that_no_crash(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, abandoned))
+    process.start()
+    theirs.close()
+    asked = task("one", tmp_path)
+    ours.send(asked)
+    assert ours.recv() == Stage("one", "starting")
+    ours.close()
+    (tmp_path / "gone").touch()
+    process.join(60)
+    assert process.exitcode == 1
+    run = store.later_run(asked.directory)
+    assert run is not None
+    assert run.error is None
 
 
 def test_a_process_keeps_to_the_structure_that_it_has_compiled() -> None:
