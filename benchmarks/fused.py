@@ -3,10 +3,9 @@
 ``gradient``: processor time of one log posterior with its gradient, both as machine code, in turns in one process. ``draws``:
 effective draws for a second of processor time, warm-up included and compiling left out, of normals with so many ``--rows`` and of
 coins, one row for each bag beside distinct bags with their counts; so many ``--draws`` of each of four chains, after as many of
-warm-up, by medians over so many ``--seeds``. ``posterior``: a comparison of ``--rows``, by default a million, of two features,
-five components and full covariances, until its posterior is drawn: time and resident memory of each stage. What 5001 rows hold is
-what is held beside any data.
-``verdict``: the same to its end.
+warm-up, by medians over those of so many ``--seeds`` whose diagnostics pass. ``posterior``: a comparison of ``--rows``, by
+default a million, of two features, five components and full covariances, until its posterior is drawn: time and resident memory of each
+stage. What 5001 rows hold is what is held beside any data. ``verdict``: the same to its end.
 """
 
 from __future__ import annotations
@@ -97,14 +96,14 @@ def sampled(model: Any, draws: int, tune: int, seeds: int) -> list[tuple[float, 
 
 
 def beside(name: str, slow: Any, fast: Any, draws: int, seeds: int) -> None:
-    """Print effective draws a second of both models, medians over seeds, and how many times more the second has."""
+    """Print effective draws a second of both models, medians over the seeds that pass, and how many times more the second has."""
     rates, cells = [], []
     for model in (slow, fast):
         found = sampled(model, draws, draws, seeds)
-        rates.append(median(effective / processor for effective, _, processor in found))
-        passed = sum(r_hat <= R_HAT and effective >= ESS for effective, r_hat, _ in found)
-        effective, r_hat, processor = (median(each) for each in zip(*found, strict=True))
-        told = f"{effective:.0f} in {processor:.3g} s, R-hat {r_hat:.3f}, {passed} of {seeds} pass"
+        passed = [each for each in found if each[1] <= R_HAT and each[0] >= ESS]
+        rates.append(median(effective / processor for effective, _, processor in passed or found))
+        effective, r_hat, processor = (median(each) for each in zip(*(passed or found), strict=True))
+        told = f"{effective:.0f} in {processor:.3g} s, R-hat {r_hat:.3f}, {len(passed)} of {seeds} pass"
         cells.append(f"{rates[-1]:.3g} ({told})")
     print(f"| {name} | {cells[0]} | {cells[1]} | {rates[1] / rates[0]:.1f}× |", flush=True)
 
