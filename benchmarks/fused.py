@@ -4,8 +4,8 @@
 effective draws for a second of processor time, warm-up included and compiling left out, of normals with so many ``--rows`` and of
 coins, one row for each bag beside distinct bags with their counts; so many ``--draws`` of each of four chains, after as many of
 warm-up, by medians over those of so many ``--seeds`` whose diagnostics pass. ``posterior``: a comparison of ``--rows``, by
-default a million, of two features, five components and full covariances, until its posterior is drawn: time and resident memory of each
-stage. What 5001 rows hold is what is held beside any data. ``verdict``: the same to its end.
+default a million, of two features, five components and full covariances, until its posterior is drawn: time and resident memory
+of each stage. What 5001 rows hold is what is held beside any data. ``verdict``: the same to its end.
 """
 
 from __future__ import annotations
