@@ -18,8 +18,8 @@ from typing import ClassVar, Unpack
 import numpy as np
 from scipy.special import gammaln, xlog1py, xlogy
 
-from em.elementwise import PROBABILITY, Domain, Options, fit_elementwise
-from em.fit import Fit
+from em.elementwise import PROBABILITY, Domain, fit_elementwise
+from em.fit import Fit, Options
 from em.mixture import trusted
 from em.overdispersed import OverdispersedMixture
 from em.rising import Rising

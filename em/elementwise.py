@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypedDict, Unpack
+from typing import Any, ClassVar, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from em.ascent.acceleration import Acceleration
-from em.fit import Fit, Method, checked_options, fit_mixture
+from em.fit import Fit, Options, fit_mixture, taken
 from em.mixture import (
     REPLAY_STEPS,
     Scale,
@@ -26,10 +24,9 @@ from em.mixture import (
     trusted,
 )
 from em.rows.sample import SAMPLE, drawn, keys
-from em.search.starts import Starts
 from em.weights import SameWeights, from_weight_coordinates, weight_basis, weight_coordinates, weight_prior_derivatives
 from models.elementwise import as_rows, asked
-from models.inputs import Floats, Integers, instance_of, read_only, some_of
+from models.inputs import Floats, Integers, instance_of, read_only
 from models.mixtures import MixtureWeights, Weights, checked_labels, exchangeable_groups
 
 
@@ -345,30 +342,6 @@ class ElementwiseMixture(SameWeights, ABC):
 
     def standard_errors(self, _: Any, covariance: Floats, reason: str | None) -> Any:
         return self.errors(*self._split(np.sqrt(np.diag(covariance))), reason, covariance, tuple(self.names()))
-
-
-class Options(TypedDict, total=False):
-    """How a mixture is fitted, as in `em.coin_mixture`."""
-
-    start: Any
-    seed: int
-    method: Method
-    acceleration: Acceleration
-    starts: Starts
-
-
-def taken(options: Options, own: Iterable[str]) -> tuple[Any, int, Method, Acceleration, Starts]:
-    """Return start, seed, method, acceleration and starts; refuse what is neither these nor an ``own`` argument."""
-    known = [*own, *Options.__annotations__]
-    for name in options:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            remedy = f"did you mean {near[0]}?" if near else f"give {some_of(known)}"
-            raise TypeError(f"{name} is not an argument of this fit; {remedy}")
-    method, acceleration = options.get("method", "em"), options.get("acceleration", "auto")
-    starts = options.get("starts", "default")
-    checked_options(method, acceleration, starts)
-    return options.get("start"), options.get("seed", 0), method, acceleration, starts
 
 
 def fit_elementwise(

@@ -17,9 +17,9 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from em.elementwise import Options, fit_elementwise
+from em.elementwise import fit_elementwise
 from em.exponential import Sums
-from em.fit import Fit
+from em.fit import Fit, Options
 from em.rates import RateMixture, RateStandardErrors
 from em.waits import WatchedWaits
 from models.exponentials import ExponentialParameters, ExponentialPrior, WaitingTimes

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from em.search.starts import Starts, starts
 from em.uncertainty.standard_errors import covariance_of, withheld_reason
 from em.written import content
 from models.display import displayed
-from models.inputs import Floats, read_only, shown, whole_number
+from models.inputs import Floats, read_only, shown, some_of, whole_number
 from models.mixtures import canonical_permutation
 
 type Method = Literal["em", "nelder-mead", "bfgs"]
@@ -136,6 +137,30 @@ def checked_options(method: Method, acceleration: Acceleration, starting: Starts
         raise ValueError(f'starts is {shown(starting)}; give "default" or "thorough"')
     if method != "em" and acceleration in ("newton", "squarem", "anderson"):
         raise ValueError(f'acceleration="{acceleration}" is a variant of EM; leave it out with method="{method}"')
+
+
+class Options(TypedDict, total=False):
+    """How a mixture is fitted, as in `em.coin_mixture`."""
+
+    start: Any
+    seed: int
+    method: Method
+    acceleration: Acceleration
+    starts: Starts
+
+
+def taken(options: Options, own: Iterable[str]) -> tuple[Any, int, Method, Acceleration, Starts]:
+    """Return start, seed, method, acceleration and starts; refuse what is neither these nor an ``own`` argument."""
+    known = [*own, *Options.__annotations__]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean {near[0]}?" if near else f"give {some_of(known)}"
+            raise TypeError(f"{name} is not an argument of this fit; {remedy}")
+    method, acceleration = options.get("method", "em"), options.get("acceleration", "auto")
+    starts = options.get("starts", "default")
+    checked_options(method, acceleration, starts)
+    return options.get("start"), options.get("seed", 0), method, acceleration, starts
 
 
 def fit_mixture(

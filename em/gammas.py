@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln, polygamma, xlogy
 
-from em.elementwise import POSITIVE, Domain, Options, fit_elementwise
+from em.elementwise import POSITIVE, Domain, fit_elementwise
 from em.exponential import ExponentialMixture, Sums, products
-from em.fit import Fit
+from em.fit import Fit, Options
 from em.gamma_tails import Tail, tail
 from em.mixture import DEAR_STEPS, EPSILON, log_weights, responsibilities, trusted
 from em.waits import WatchedWaits

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, xlogy
 
-from em.elementwise import POSITIVE, Domain, Options, fit_elementwise
-from em.fit import Fit
+from em.elementwise import POSITIVE, Domain, fit_elementwise
+from em.fit import Fit, Options
 from em.mixture import trusted
 from em.overdispersed import OverdispersedMixture
 from em.rising import Rising

@@ -25,6 +25,7 @@ from comparisons.command.own_pairs import SEED
 
 if TYPE_CHECKING:
     from comparisons.command.processes import Outcome
+    from comparisons.results.store import LaterRun
 
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 PDF = click.option(
@@ -374,33 +375,37 @@ def show(context: click.Context, name: str, out: Path, pdf: bool) -> None:
         later = store.later_run(directory)
         result = store.read(directory)
     except store.NoStoredResult as error:
-        unknown: click.UsageError | None = None
-        try:
-            _known(context, context.command.params[0], [name])
-        except click.UsageError as found:
-            unknown = found
-        if later is not None:
-            # Own data are named by the options of their run.
-            again = (
-                f"{directory} has no result; run it again with the options that it was begun with, --data among them"
-            )
-            raise click.UsageError(f"{error if unknown is None else again}. {later.told}") from error
-        if unknown is None:
-            raise click.UsageError(str(error)) from error
-        stored = sorted(path.parent.name for path in out.glob(f"*/{store.RESULT}"))
-        numbered = [each for each in stored if re.fullmatch(rf"{re.escape(directory.name)}-\d+", each)]
-        if numbered:
-            raise click.UsageError(
-                f"{name} was run with several numbers of components, each a result of its own: {', '.join(numbered)}; "
-                f"see one with: comparisons {context.command.name} {numbered[0]}"
-            ) from error
-        there = f"\nResults in {out}: {', '.join(stored)}" if stored else ""
-        raise click.UsageError(unknown.message + there) from error
+        not_run = f"{error}. {later.told}" if later is not None else str(error)
+        raise click.UsageError(_no_result(context, name, out, later) or not_run) from error
     except store.StoredResultError as error:
         raise click.UsageError(str(error)) from error
     terminal.print_result(result, later)
     if pdf:
         _write_pdf(directory)
+
+
+def _no_result(context: click.Context, name: str, out: Path, later: LaterRun | None) -> str:
+    """What to do where there is none of this name; empty where the comparison of the catalogue has just not been run."""
+    from comparisons.results import store
+    from comparisons.results.files import directory_name
+
+    directory = out / directory_name(name)
+    try:
+        _known(context, context.command.params[0], [name])
+    except click.UsageError as unknown:
+        if later is not None:
+            # Own data are named by the options of their run.
+            again = "run it again with the options that it was begun with, --data among them"
+            return f"{directory} has no result; {again}. {later.told}"
+        stored = sorted(path.parent.name for path in out.glob(f"*/{store.RESULT}"))
+        numbered = [each for each in stored if re.fullmatch(rf"{re.escape(directory.name)}-\d+", each)]
+        if numbered:
+            return (
+                f"{name} was run with several numbers of components, each a result of its own: {', '.join(numbered)}; "
+                f"see one with: comparisons {context.command.name} {numbered[0]}"
+            )
+        return unknown.message + (f"\nResults in {out}: {', '.join(stored)}" if stored else "")
+    return ""
 
 
 @main.command(short_help="Measure the error rates of the verdict itself, by simulation.")

@@ -7,8 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from em.elementwise import Options, taken
-from em.fit import Fit, fit_mixture
+from em.fit import Fit, Options, fit_mixture, taken
 from em.mixture import fitting_start, has_mode
 from em.regressions.concomitants import ConcomitantMixture
 from em.regressions.mixture import RegressionMixture
